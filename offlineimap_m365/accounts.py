@@ -1,0 +1,228 @@
+"""
+An account: a mail address under which a sign-in is kept, with its profile (no secrets) in ``profile.json``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from offlineimap_m365 import errors, home, store
+
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """
+    What is known of an account apart from its secrets.
+
+    *identity* is who really signed in, *person* their tenant's and object id, *authority* an https address without a
+    trailing slash, *endpoints* the kept OpenID configuration of a custom authority (None for Microsoft's own hosts),
+    *imap* and *smtp* ``host:port``, *chosen* what the person told ``login``, *signed_in_at* RFC 3339 in UTC or None
+    after ``logout``. *others* are fields of a later release, kept as they are.
+    """
+
+    name: str
+    client_id: str
+    authority: str
+    scopes: tuple[str, ...]
+    imap: str
+    smtp: str
+    redirect_uri: str
+    kind: str = "delegated"
+    cloud: str | None = None
+    endpoints: dict[str, str] | None = None
+    identity: str | None = None
+    person: dict[str, str] = dataclasses.field(default_factory=dict)
+    tenant: str | None = None
+    flow: str | None = None
+    store: str = "file"
+    signed_in_at: str | None = None
+    chosen: dict[str, Any] = dataclasses.field(default_factory=dict)
+    others: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """The path of the account's folder."""
+        return home.folder(self.name)
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Has somebody signed in, and nobody signed out since?"""
+        return self.signed_in_at is not None
+
+
+def clean_name(text: str) -> str:
+    """
+    Return the name of an account as it is kept: NFC, without surrounding white space.
+
+    Raises WrongUsage for an empty name, one with control characters or spaces inside, and one with a leading ``-``.
+    """
+    name = unicodedata.normalize("NFC", text).strip()
+    if not name or name.startswith("-") or any(c.isspace() or not c.isprintable() for c in name):
+        raise errors.WrongUsage(
+            f"Not the name of an account: {text!r}", remedy="Give the mail address, such as alice@example.org"
+        )
+    return name
+
+
+def load(name: str) -> Account | None:
+    """
+    Return the account *name* (compared without case), or None if there is none.
+
+    Raises Misconfigured for an unsafe or broken profile or one of a later version, Temporary if the home cannot be
+    read now.
+    """
+    return _load(home.folder(clean_name(name)))
+
+
+def load_all() -> list[Account]:
+    """Return all accounts, sorted by name; see load() for what it raises."""
+    found = [_load(folder) for folder in home.folders()]
+    return [account for account in found if account is not None]
+
+
+def names() -> list[str]:
+    """
+    Return the names of all accounts without refusing a broken one: its folder's name stands for it.
+
+    Raises Temporary if the home cannot be read now.
+    """
+    found = []
+    for folder in home.folders():
+        name = _name_in(folder)
+        found += [name] if name else []
+    return found
+
+
+def _name_in(folder: str) -> str | None:
+    try:
+        account = _load(folder)
+    except errors.M365Error:
+        return Path(folder).name
+    return account.name if account else None
+
+
+def only() -> Account:
+    """
+    Return the only account there is.
+
+    Raises SignInNeeded if there is none, WrongUsage with a list if there are several.
+    """
+    found = names()
+    if not found:
+        raise not_signed_in("you@example.org", "Nobody is signed in")
+    if len(found) > 1:
+        raise errors.WrongUsage(f"Which account? There are {len(found)}: {', '.join(found)}", remedy="Name one of them")
+    account = load(found[0])
+    if account is None:
+        raise not_signed_in(found[0])
+    return account
+
+
+def get(name: str | None) -> Account:
+    """Return the account *name*, or the only one for None; raises SignInNeeded if it was never signed in."""
+    if name is None:
+        return only()
+    account = load(name)
+    if account is None:
+        raise not_signed_in(clean_name(name))
+    return account
+
+
+def not_signed_in(name: str, fact: str | None = None) -> errors.SignInNeeded:
+    """Make the error for an account that is not signed in; it names the directory and who might be meant instead."""
+    return errors.SignInNeeded(
+        fact or f"{name} is not signed in",
+        account=name,
+        meaning=f"Searched in {home.directory()}" + _similar(name),
+        remedy=f"Run: {errors.COMMAND} login {name}",
+    )
+
+
+def _similar(name: str) -> str:
+    try:
+        others = load_all()
+    except errors.M365Error:
+        return ""
+    domain = name.rpartition("@")[2].lower()
+    for other in others:
+        same_person = (other.identity or "").lower() == name.lower()
+        if (
+            other.is_signed_in
+            and other.name.lower() != name.lower()
+            and (same_person or other.name.lower().endswith("@" + domain))
+        ):
+            return (
+                f"; {other.name} is signed in: if that opens this mailbox,"
+                f' use get_access_token("{other.name}") and keep remoteuser'
+            )
+    return ""
+
+
+def save(account: Account) -> None:
+    """Write the profile; the caller holds the account's lock, and its folder exists. Raises OSError."""
+    fields = {f.name: getattr(account, f.name) for f in dataclasses.fields(account)}
+    others = fields.pop("others")
+    name = fields.pop("name")
+    document = {**others, "version": VERSION, "account": name, **fields}
+    data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8")
+    store.write_whole(Path(account.folder) / "profile.json", data + b"\n")
+
+
+def now() -> str:
+    """Return the time as profiles and reports give it: RFC 3339, UTC, whole seconds."""
+    return timestamp(time.time())
+
+
+def timestamp(seconds: float) -> str:
+    """Return *seconds* since 1970 as RFC 3339 in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _load(folder: str) -> Account | None:
+    path = Path(folder) / "profile.json"
+    home.check(folder)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise errors.Temporary(f"{path} cannot be read now ({error.strerror})", remedy=f"Try: ls -l {path}") from error
+    except UnicodeDecodeError as error:
+        raise _broken(path) from error
+    return _parse(path, text)
+
+
+def _parse(path: Path, text: str) -> Account:
+    try:
+        document = json.loads(text)
+        version = document.pop("version")
+        name = document.pop("account")
+        document["scopes"] = tuple(document["scopes"])
+        known = {f.name for f in dataclasses.fields(Account)} - {"name", "others"}
+        fields = {key: document.pop(key) for key in known & set(document)}
+        account = Account(name=name, others=document, **fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _broken(path) from error
+    if not isinstance(version, int) or version > VERSION:
+        raise errors.Misconfigured(
+            f"{path} was written by a later release (version {version!r}, this one knows {VERSION})",
+            account=name,
+            remedy="Upgrade this one: pipx upgrade offlineimap-m365",
+        )
+    if home.quoted(name) != path.parent.name:
+        raise _broken(path)
+    return account
+
+
+def _broken(path: Path) -> errors.Misconfigured:
+    return errors.Misconfigured(
+        f"{path} is not a profile of this program",
+        remedy=f"Move it away and sign in again: mv {path} {path}.broken",
+    )

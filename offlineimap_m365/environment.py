@@ -1,0 +1,68 @@
+"""
+Every environment variable that is read, in one place. Nothing is read at import.
+
+Loaded by foreign interpreters too: standard library and Python 3.9 only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+#: Browsers that run in the terminal: they would take it over, and no sign-in page works in them.
+TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
+
+
+def home() -> str:
+    """Return ``$OFFLINEIMAP_M365_HOME`` with ``~`` expanded, or an empty string."""
+    return os.path.expanduser(os.environ.get("OFFLINEIMAP_M365_HOME", ""))
+
+
+def user_data() -> str:
+    """Return the platform's directory for a user's data (XDG base directories; Apple's file system guide)."""
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Application Support")
+    found = os.environ.get("XDG_DATA_HOME", "")
+    return found if os.path.isabs(found) else os.path.expanduser("~/.local/share")
+
+
+def over_ssh() -> bool:
+    """Is this a session over ssh?"""
+    return any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"))
+
+
+def browser() -> str:
+    """Return ``$BROWSER``, or an empty string if it names a browser for the terminal."""
+    found = os.environ.get("BROWSER", "")
+    program = os.path.basename(found.split(os.pathsep)[0].split(" ")[0])
+    return "" if program in TEXT_BROWSERS else found
+
+
+def graphical() -> bool:
+    """Is this a graphical session on the machine before which the person sits?"""
+    if over_ssh():
+        return False
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def colourless() -> bool:
+    """Does the person want no colour? (no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def certificates() -> str | None:
+    """
+    Return the file or directory of trusted certificates that the environment names, or None.
+
+    ``REQUESTS_CA_BUNDLE`` comes first, then ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` (OpenSSL's own).
+    """
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if os.environ.get(name):
+            return os.environ[name]
+    return None
+
+
+def for_child() -> dict[str, str]:
+    """Return the environment for the installed command: without what belongs to the calling interpreter."""
+    foreign = ("VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+    return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in foreign}

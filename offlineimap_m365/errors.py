@@ -1,0 +1,114 @@
+"""
+What can go wrong, as exceptions: whether trying again helps, a person must act, or a configuration is wrong.
+
+Loaded by foreign interpreters too: standard library and Python 3.9 only.
+"""
+
+from __future__ import annotations
+
+#: What the command is called in every message that names a remedy.
+COMMAND = "offlineimap-m365"
+
+
+class M365Error(Exception):
+    """
+    The base of every error that this package raises.
+
+    *args[0]* is one line: the fact with its name, then the command that helps. The parts stand beside it:
+    *account*, *code* (Microsoft's, such as ``AADSTS50173``, or an OAuth error name), *correlation_id*,
+    *time* (RFC 3339, UTC, Microsoft's), *meaning* and *remedy*. None of them ever holds a secret.
+    """
+
+    exit_code = 70
+
+    def __init__(  # noqa: PLR0913 - each part stands on its own in a message
+        self,
+        fact: str,
+        *,
+        account: str | None = None,
+        meaning: str = "",
+        remedy: str = "",
+        code: str | None = None,
+        correlation_id: str | None = None,
+        time: str | None = None,
+    ) -> None:
+        """Make an error out of its *fact* (one sentence without an end stop) and what else is known of it."""
+        self.fact = printable(fact)
+        self.account = account
+        self.meaning = printable(meaning)
+        self.remedy = printable(remedy)
+        self.code = printable(code) if code else None
+        self.correlation_id = printable(correlation_id) if correlation_id else None
+        self.time = printable(time) if time else None
+        super().__init__(self.one_line())
+
+    def one_line(self) -> str:
+        """Return the error as OfflineIMAP shows it: a single line."""
+        parts = [self.fact]
+        if self.code and self.code not in self.fact:
+            parts[0] += f" ({self.code})"
+        parts += [part for part in (self.meaning, self.remedy) if part]
+        return ". ".join(part.rstrip(".") for part in parts)
+
+    def lines(self) -> list[str]:
+        """Return the error as the command shows it: what, Microsoft's reference, meaning, remedy; at most six lines."""
+        reference = [
+            text
+            for text in (
+                self.code if self.code and self.code not in self.fact else None,
+                f"correlation id {self.correlation_id}" if self.correlation_id else None,
+                self.time,
+            )
+            if text
+        ]
+        found = [self.fact, ", ".join(reference), self.meaning, self.remedy]
+        return [line for line in found if line][:6]
+
+
+class Temporary(M365Error):
+    """
+    Trying again can help: network, provider, throttling, a lock or keyring that cannot be had now.
+
+    *retry_after* is how many seconds to leave the provider alone: 5 without a connection (contract §5.6).
+    """
+
+    exit_code = 75
+    retry_after: float = 5.0
+
+
+class SignInNeeded(M365Error):
+    """A person must act: never signed in, refused, wrong person, consent, policy."""
+
+    exit_code = 77
+
+
+class Misconfigured(M365Error):
+    """A configuration or the store is unreadable, unsafe, corrupt, or not taken by Microsoft."""
+
+    exit_code = 78
+
+
+class WrongUsage(M365Error):
+    """The command was called in a way that can never work."""
+
+    exit_code = 2
+
+
+def for_exit_code(exit_code: int) -> type[M365Error]:
+    """Return the class whose *exit_code* this is; the base for any other."""
+    children: tuple[type[M365Error], ...] = (Temporary, SignInNeeded, Misconfigured, WrongUsage)
+    return next((child for child in children if child.exit_code == exit_code), M365Error)
+
+
+#: Bidirectional controls (Unicode TR9), which can make a line read as something else.
+_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def printable(text: str) -> str:
+    """Return *text* fit for one line of a terminal: control and bidirectional characters are replaced."""
+    return "".join(" " if c in "\n\r\t" else "\ufffd" if _is_control(c) else c for c in text)
+
+
+def _is_control(c: str) -> bool:
+    """Is *c* a C0 or C1 control (ECMA-48 §5.2, 5.3) or a bidirectional one?"""
+    return c < " " or "\x7f" <= c < "\xa0" or c in _BIDIRECTIONAL

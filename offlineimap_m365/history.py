@@ -1,0 +1,105 @@
+"""
+What happened to an account: its last failure, remembered so that nobody hammers the provider, and its last events.
+
+Kept in the account's ``state.json``, which holds no secret: of a refresh token only its SHA-256. Losing the file loses
+nothing but memory, so failing to write it is no error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from offlineimap_m365 import accounts, errors, store
+
+#: Seconds for which a refusal counts for the same refresh token (contract §5.6).
+REFUSED = 900.0
+#: No failure is remembered for longer than this many seconds, whatever a server or a wrong clock says.
+_LONGEST = 3600.0
+_EVENTS = 20
+
+
+def fingerprint(refresh_token: str) -> str:
+    """Return what stands for a refresh token in the memory of failures: its SHA-256."""
+    return hashlib.sha256(refresh_token.encode("utf-8")).hexdigest()
+
+
+def last_failure(folder: str, refresh_token: str | None = None) -> errors.M365Error | None:
+    """
+    Return the failure that still counts, or None.
+
+    With *refresh_token* only one that was met with it and whose time is not over; without, the last one whatever its
+    age, as long as nothing succeeded since.
+    """
+    failure = _read(folder).get("failure")
+    if not isinstance(failure, dict):
+        return None
+    if refresh_token is not None:
+        left = float(failure.get("until", 0)) - time.time()
+        if failure.get("refresh_token") != fingerprint(refresh_token) or not 0 < left <= _LONGEST:
+            return None
+    kind = errors.for_exit_code(int(failure.get("exit_code", 70)))
+    names = ("account", "meaning", "remedy", "code", "correlation_id", "time")
+    parts = {name: failure[name] for name in names if failure.get(name)}
+    return kind(str(failure.get("fact", "A failure")), **parts)
+
+
+def remember(folder: str, error: errors.M365Error, refresh_token: str) -> None:
+    """Keep *error*, met with *refresh_token*, for as long as contract §5.6 says."""
+    if isinstance(error, errors.Temporary):
+        until = time.time() + min(error.retry_after, _LONGEST)
+    else:
+        until = time.time() + REFUSED
+    state = _read(folder)
+    state["failure"] = {
+        "exit_code": error.exit_code,
+        "fact": error.fact,
+        "account": error.account,
+        "meaning": error.meaning,
+        "remedy": error.remedy,
+        "code": error.code,
+        "correlation_id": error.correlation_id,
+        "time": error.time,
+        "until": until,
+        "refresh_token": fingerprint(refresh_token),
+    }
+    _note(state, "failed", error.code, error.correlation_id)
+    _write(folder, state)
+
+
+def succeeded(folder: str, what: str) -> None:
+    """Forget the last failure and note the event *what*: ``login``, ``refresh`` or ``logout``."""
+    state = _read(folder)
+    state["failure"] = None
+    _note(state, what, None, None)
+    _write(folder, state)
+
+
+def events(folder: str) -> list[dict[str, Any]]:
+    """Return the last 20 events, oldest first: ``time``, ``what``, ``code``, ``correlation_id``."""
+    found = _read(folder).get("events")
+    return found if isinstance(found, list) else []
+
+
+def _note(state: dict[str, Any], what: str, code: str | None, correlation_id: str | None) -> None:
+    event = {"time": accounts.now(), "what": what, "code": code, "correlation_id": correlation_id}
+    found = state.get("events")
+    state["events"] = [*(found if isinstance(found, list) else []), event][-_EVENTS:]
+
+
+def _read(folder: str) -> dict[str, Any]:
+    try:
+        state = json.loads((Path(folder) / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _write(folder: str, state: dict[str, Any]) -> None:
+    data = json.dumps({**state, "version": 1}, indent=1, ensure_ascii=False).encode("utf-8")
+    with contextlib.suppress(OSError):
+        store.write_whole(Path(folder) / "state.json", data)
