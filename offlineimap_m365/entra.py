@@ -1,0 +1,310 @@
+"""
+MSAL behind one door: it builds the client, and folds MSAL's three kinds of failure into ours.
+
+What comes out is a cache in MSAL's own JSON with exactly one sign-in in it. Sources: MSAL 1.32.3 and 1.39 read and
+tried; RFC 6749, 7636 (PKCE), 8628 (device code); OpenID Connect Core 1.0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msal
+
+from offlineimap_m365 import errors, explain, warm
+from offlineimap_m365.wire import Wire, get_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from offlineimap_m365.accounts import Account
+
+# MSAL logs codes and verifiers at DEBUG and bodies at ERROR; nothing of it may reach a log.
+logging.getLogger("msal").setLevel(logging.CRITICAL + 1)
+logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+#: Seconds by which this machine's clock may be behind the provider's before an ID token is refused.
+_SKEW = 300
+#: What MSAL raises apart from what our Wire raises: state, nonce, shapes of answers that it did not expect.
+_UNEXPECTED = (ValueError, RuntimeError, KeyError, TypeError, AttributeError, AssertionError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Provider:
+    """
+    Who is asked: *client_id* at *authority*, for *scopes*.
+
+    *endpoints* is the kept OpenID configuration of a custom authority; None for Microsoft's own hosts, whose one
+    follows a template and is never asked for.
+    """
+
+    client_id: str
+    authority: str
+    scopes: tuple[str, ...]
+    endpoints: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(cls, account: Account) -> Provider:
+        """Return the provider of an account that is kept."""
+        return cls(account.client_id, account.authority, account.scopes, account.endpoints)
+
+    def configuration(self) -> Mapping[str, str]:
+        """Return the OpenID configuration, from what is kept or by Microsoft's template."""
+        if self.endpoints:
+            return self.endpoints
+        base = f"{self.authority}/oauth2/v2.0"
+        return {
+            "issuer": f"https://{urlsplit(self.authority).netloc}/{{tenantid}}/v2.0",
+            "authorization_endpoint": f"{base}/authorize",
+            "token_endpoint": f"{base}/token",
+            "device_authorization_endpoint": f"{base}/devicecode",
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class SignIn:
+    """Somebody signed in: the claims of their ID token, and the cache that would be kept."""
+
+    claims: Mapping[str, Any]
+    cache: bytes
+
+    @property
+    def names(self) -> list[str]:
+        """The names under which the person is known, most telling first."""
+        found = [self.claims.get(name) for name in ("preferred_username", "upn", "email")]
+        return [name for name in found if isinstance(name, str) and name]
+
+    @property
+    def person(self) -> dict[str, str]:
+        """The tenant's and the person's ids; without Entra's, the issuer and subject (OpenID Connect Core §2)."""
+        claims = self.claims
+        if claims.get("tid") and claims.get("oid"):
+            return {"tid": str(claims["tid"]), "oid": str(claims["oid"])}
+        return {"iss": str(claims.get("iss", "")), "sub": str(claims.get("sub", ""))}
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceCode:
+    """What a person types where: *user_code* at *address*, within *seconds*."""
+
+    user_code: str
+    address: str
+    seconds: int
+    flow: dict[str, Any] = dataclasses.field(repr=False)
+
+
+def discover(authority: str) -> dict[str, str]:
+    """
+    Ask *authority* (https, without a trailing slash) for its OpenID configuration and return the part that is kept.
+
+    Entra serves it below ``/v2.0``, other providers directly (OpenID Connect Discovery 1.0 §4). Raises Temporary,
+    and Misconfigured if there is none or an endpoint is not https.
+    """
+    wanted = ("issuer", "authorization_endpoint", "token_endpoint", "device_authorization_endpoint")
+    for base in (f"{authority}/v2.0", authority):
+        try:
+            found = get_json(f"{base}/.well-known/openid-configuration")
+        except errors.Temporary as error:
+            if "not JSON (HTTP 4" in error.fact:
+                continue
+            raise
+        if "token_endpoint" in found and "authorization_endpoint" in found:
+            kept = {name: str(found[name]) for name in wanted if name in found}
+            insecure = [kept[name] for name in wanted[1:] if name in kept and not kept[name].startswith("https://")]
+            if insecure:
+                raise errors.Misconfigured(f"{authority} names an address that is not https: {insecure[0]}")
+            return kept
+    raise errors.Misconfigured(
+        f"{authority} has no OpenID configuration",
+        remedy="Correct what --authority names, without anything after it",
+    )
+
+
+def tenant_of_domain(login_host: str, domain: str) -> str | None:
+    """Return the id of the organisation (tenant) that owns *domain*, or None; a hint, never an error."""
+    try:
+        found = get_json(f"https://{login_host}/{domain}/v2.0/.well-known/openid-configuration")
+    except errors.M365Error:
+        return None
+    parts = urlsplit(str(found.get("issuer", ""))).path.split("/")
+    return parts[1] if len(parts) > 1 and parts[1].count("-") == 4 else None  # noqa: PLR2004 - a GUID has four
+
+
+def refresh(account: Account, cache: bytes) -> bytes:
+    """
+    Redeem the refresh token in *cache* with one request and return the cache that replaces it.
+
+    Raises SignInNeeded, Temporary or Misconfigured; *cache* stays what it was.
+    """
+    kept = msal.SerializableTokenCache()
+    kept.deserialize(cache.decode("utf-8"))
+    app = _application(Provider.of(account), kept)
+    known = app.get_accounts()
+    if not known:
+        raise errors.SignInNeeded(
+            f"The stored sign-in of {account.name} names nobody",
+            account=account.name,
+            remedy=f"Run: {errors.COMMAND} login {account.name}",
+        )
+    try:
+        answer = app.acquire_token_silent_with_error(list(account.scopes), known[0], force_refresh=True)
+    except _UNEXPECTED as error:
+        raise _strange(account.name, error) from None
+    if not answer or "access_token" not in answer:
+        raise explain.error_for(answer or {}, account=account.name)
+    return _only(kept, answer["access_token"])
+
+
+class Attempt:
+    """One attempt to sign in, in a scratch cache: nothing of it is kept unless the caller keeps it."""
+
+    def __init__(self, provider: Provider, name: str) -> None:
+        """Prepare an attempt for the account *name*; nothing is asked yet."""
+        self._provider = provider
+        self._name = name
+        self._cache = msal.SerializableTokenCache()
+        self._app = _application(provider, self._cache)
+        self._flow: dict[str, Any] = {}
+
+    def begin(self, redirect_uri: str, state: str, *, hint: str, prompt: str | None = None) -> str:
+        """Return the address of the sign-in page; its answer will carry *state*."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # MSAL >= 1.35 would rather have a form posted
+            self._flow = self._app.initiate_auth_code_flow(
+                list(self._provider.scopes),
+                redirect_uri=redirect_uri,
+                state=state,
+                login_hint=hint,
+                prompt=prompt,
+                response_mode="query",
+            )
+        return str(self._flow["auth_uri"])
+
+    def redeem(self, answer: Mapping[str, str]) -> SignIn:
+        """Redeem the code of the last page's address; raises SignInNeeded, Temporary or Misconfigured."""
+        plain = {key: answer[key] for key in ("code", "state") if key in answer}
+        flow, self._flow = self._flow, {}
+        try:
+            return self._signed_in(self._app.acquire_token_by_auth_code_flow(flow, plain))
+        except _UNEXPECTED as error:
+            raise _strange(self._name, error) from None
+
+    def begin_device(self) -> DeviceCode:
+        """Ask for a device code; raises SignInNeeded, Temporary or Misconfigured."""
+        try:
+            flow = self._app.initiate_device_flow(scopes=list(self._provider.scopes))
+        except _UNEXPECTED as error:
+            raise _strange(self._name, error) from None
+        if "user_code" not in flow:
+            raise explain.error_for(flow, account=self._name)
+        address = str(flow.get("verification_uri") or flow.get("verification_url") or "")
+        return DeviceCode(str(flow["user_code"]), address, int(flow.get("expires_in", 900)), flow)
+
+    def poll_device(self, code: DeviceCode) -> SignIn:
+        """Wait until the person has answered; stop() from another thread ends it within seconds."""
+        try:
+            return self._signed_in(self._app.acquire_token_by_device_flow(code.flow))
+        except _UNEXPECTED as error:
+            raise _strange(self._name, error) from None
+
+    @staticmethod
+    def stop(code: DeviceCode) -> None:
+        """Let poll_device() end (MSAL documents setting *expires_at*)."""
+        code.flow["expires_at"] = 0
+
+    def _signed_in(self, answer: Mapping[str, Any]) -> SignIn:
+        if "access_token" not in answer:
+            raise explain.error_for(answer, account=self._name)
+        claims = answer.get("id_token_claims")
+        if not isinstance(claims, dict):
+            raise errors.Misconfigured(
+                f"{self._name}: the provider sent no ID token, so who signed in cannot be checked",
+                account=self._name,
+            )
+        _check(claims, self._provider, self._name)
+        if not answer.get("refresh_token"):
+            raise errors.Misconfigured(
+                f"{self._name}: the provider gave no refresh token, so the sign-in would last an hour only",
+                account=self._name,
+                remedy="Ask whoever runs it to allow offline_access for this client id",
+            )
+        return SignIn(claims, _only(self._cache, str(answer["access_token"])))
+
+
+def _application(provider: Provider, cache: msal.SerializableTokenCache) -> msal.PublicClientApplication:
+    return msal.PublicClientApplication(
+        provider.client_id,
+        authority=provider.authority,
+        instance_discovery=False,
+        token_cache=cache,
+        http_client=Wire(provider.configuration()),
+    )
+
+
+def _check(claims: Mapping[str, Any], provider: Provider, name: str) -> None:
+    """
+    Check the ID token's iss, aud and exp (OpenID Connect Core §3.1.3.7); MSAL 1.38 and later only decode it.
+
+    Its signature need not be checked: it came from the token endpoint itself, over verified TLS (ibid., item 6).
+    """
+    issuer = provider.configuration().get("issuer", "").replace("{tenantid}", str(claims.get("tid", "")))
+    audience = claims.get("aud")
+    audiences: Sequence[Any] = audience if isinstance(audience, list) else [audience]
+    wrong = ""
+    if issuer and claims.get("iss") != issuer:
+        wrong = f"it was issued by {claims.get('iss')} instead of {issuer}"
+    elif provider.client_id not in audiences:
+        wrong = "it was issued for another client id"
+    elif not isinstance(claims.get("exp"), (int, float)) or float(claims["exp"]) + _SKEW < time.time():
+        wrong = "it has expired; this machine's clock may be wrong"
+    if wrong:
+        raise errors.SignInNeeded(
+            f"The ID token for {name} is not accepted: {wrong}",
+            account=name,
+            meaning="Nothing was kept",
+            remedy=f"Run again: {errors.COMMAND} login {name}",
+        )
+
+
+def _only(cache: msal.SerializableTokenCache, access_token: str) -> bytes:
+    """
+    Return *cache* as JSON with this access token only, and the newest refresh token.
+
+    MSAL never removes what it no longer uses, and files an answer without client_info and ID token under nobody.
+    """
+    content = json.loads(cache.serialize())
+    account: dict[str, Any] = next(iter(content.get("Account", {}).values()), {})
+    entries = content.get("AccessToken", {})
+    for key, entry in list(entries.items()):
+        if entry.get("secret") != access_token:
+            del entries[key]
+        elif entry.get("home_account_id") is None and account.get("home_account_id"):
+            entry["home_account_id"] = account["home_account_id"]
+            entries[key.replace("none", account["home_account_id"].lower(), 1)] = entries.pop(key)
+    tokens = content.get("RefreshToken", {})
+    newest = max(tokens, key=lambda key: int(tokens[key].get("last_modification_time") or 0), default=None)
+    content["RefreshToken"] = {newest: tokens[newest]} if newest else {}
+    warm.pick(content)
+    return json.dumps(content, indent=1).encode("utf-8")
+
+
+def _strange(name: str, error: Exception) -> errors.M365Error:
+    """Fold what MSAL raises into ours; its words may hold claims and codes, so only its kind is told."""
+    if "state mismatch" in str(error).lower():
+        return errors.SignInNeeded(
+            f"{name}: that address belongs to an earlier attempt to sign in",
+            account=name,
+            remedy=f"Run again: {errors.COMMAND} login {name}",
+        )
+    return errors.SignInNeeded(
+        f"{name}: the answer of the provider was not accepted ({type(error).__name__})",
+        account=name,
+        meaning="It does not belong to this attempt, or is not what OAuth describes; nothing was kept",
+        remedy=f"Run again: {errors.COMMAND} login {name}",
+    )

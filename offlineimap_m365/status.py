@@ -1,0 +1,121 @@
+"""
+What is known of each account without asking anybody: the report of ``status``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from offlineimap_m365 import accounts, errors, history, tokens, warm
+
+#: Microsoft forgets a refresh token that was not used for this many days (entra-docs, refresh-tokens.md).
+LONGEST_UNUSED = 90
+_DAY = 86_400
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """
+    One account, with the field names of ``status --json``.
+
+    *state* is ``ok``, ``stale`` (the next use refreshes), ``waiting`` (the provider could not be reached last time),
+    ``needs-login`` or ``broken``; *expires_in* seconds, *unused_days* whole days, times RFC 3339 in UTC.
+    """
+
+    account: str
+    identity: str | None = None
+    tenant: str | None = None
+    kind: str = "delegated"
+    client_id: str | None = None
+    store: str | None = None
+    state: str = "needs-login"
+    expires_in: int | None = None
+    last_refresh: str | None = None
+    signed_in_at: str | None = None
+    unused_days: int | None = None
+    reason: str | None = None
+    code: str | None = None
+    correlation_id: str | None = None
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Must a person do something?"""
+        return self.state in ("needs-login", "broken")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON."""
+        return dataclasses.asdict(self)
+
+
+def report(names: list[str]) -> list[Report]:
+    """
+    Return a report per name, or of all accounts if *names* is empty; a broken account is reported, not raised.
+
+    Raises Temporary if the home cannot be read now.
+    """
+    return [_report(name) for name in names or accounts.names()]
+
+
+def _report(name: str) -> Report:
+    try:
+        account = accounts.load(name)
+    except errors.M365Error as error:
+        return _broken(Report(name), error)
+    if account is None:
+        return Report(name, reason=accounts.not_signed_in(name).one_line())
+    base = Report(
+        account.name,
+        identity=account.identity,
+        tenant=account.tenant,
+        kind=account.kind,
+        client_id=account.client_id,
+        store=account.store,
+        signed_in_at=account.signed_in_at,
+    )
+    if not account.is_signed_in:
+        return dataclasses.replace(base, reason=f"{account.name} signed out")
+    try:
+        token = tokens.peek(account)
+    except errors.M365Error as error:
+        return _broken(base, error)
+    return _signed_in(base, account, token)
+
+
+def _signed_in(base: Report, account: accounts.Account, token: tokens.AccessToken | None) -> Report:
+    now = time.time()
+    failure = history.last_failure(account.folder)
+    if token is not None:
+        unused = max(0, int(now - token.cached_at) // _DAY)
+        is_fresh = token.is_good(warm.MARGIN, now)
+        base = dataclasses.replace(
+            base,
+            state="ok" if is_fresh else "stale",
+            expires_in=max(0, int(token.expires_on - now)),
+            last_refresh=accounts.timestamp(token.cached_at),
+            unused_days=unused,
+        )
+        if unused >= LONGEST_UNUSED:
+            base = dataclasses.replace(
+                base,
+                state="needs-login",
+                reason=f"Not used for {unused} days; Microsoft keeps it for {LONGEST_UNUSED}",
+            )
+        if is_fresh:
+            return base
+    if failure is None:
+        return base if token else dataclasses.replace(base, reason=f"The sign-in of {account.name} is not in its store")
+    states = {75: "waiting", 77: "needs-login"}
+    return dataclasses.replace(
+        base,
+        state=states.get(failure.exit_code, "broken"),
+        reason=failure.one_line(),
+        code=failure.code,
+        correlation_id=failure.correlation_id,
+    )
+
+
+def _broken(base: Report, error: errors.M365Error) -> Report:
+    state = "needs-login" if isinstance(error, errors.SignInNeeded) else "broken"
+    return dataclasses.replace(base, state=state, reason=error.one_line(), code=error.code)

@@ -1,0 +1,194 @@
+"""
+HTTP as MSAL gets it: bounded in time, through the proxies and certificates of the environment, and typed when it fails.
+
+MSAL's own default waits for ever, reads ``~/.netrc``, asks for discovery documents that are known, and takes a captive
+portal's page for an answer. MSAL documents its *http_client* as the place to do better (its oauth2cli/http.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import ssl
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import certifi
+import requests
+
+from offlineimap_m365 import environment, errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Seconds for a connection, for the next bytes, and for a whole exchange (contract §5.7).
+CONNECT, READ, WHOLE = 5.0, 10.0, 20.0
+#: Seconds to leave a provider alone that is busy and does not say for how long (contract §5.6).
+BUSY = 60.0
+_LARGEST = 1 << 20  # bytes of an answer; Entra's are below 20 kB
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """An HTTP response in the shape that MSAL wants: *status_code*, *text*, *headers*."""
+
+    status_code: int
+    text: str
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def raise_for_status(self) -> None:
+        """Do nothing: what MSAL should not see was raised before."""
+
+
+class Wire:
+    """The *http_client* for MSAL: POST goes out, GET of an OpenID configuration is answered from what is known."""
+
+    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+        """Open nothing yet; *known* is the OpenID configuration with which GET is answered."""
+        self._known = known
+
+    def get(self, url: str, **_: Any) -> Answer:
+        """Answer with the known OpenID configuration; without one, ask *url*."""
+        if self._known is not None:
+            return Answer(200, json.dumps(dict(self._known)), {})
+        return _exchange("GET", url)
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> Answer:
+        """
+        Send one request and return its answer, a JSON object of a status below 500.
+
+        Raises Temporary, with *retry_after* in seconds, for anything else; redirects are not followed.
+        """
+        return _exchange("POST", url, params=params, data=data, headers=headers)
+
+    def close(self) -> None:
+        """Nothing is kept open between two requests."""
+
+
+def get_json(url: str) -> dict[str, Any]:
+    """
+    Return the JSON object at *url*; one with ``error`` if the answer was 4xx.
+
+    Raises Temporary as Wire.post does.
+    """
+    return dict(json.loads(_exchange("GET", url).text))
+
+
+def _exchange(method: str, url: str, **arguments: Any) -> Answer:
+    """Send one request, bounded by WHOLE seconds, whatever the resolver or a server that drips bytes may do."""
+    outcome: list[Answer | BaseException] = []
+
+    def work() -> None:
+        try:
+            outcome.append(_judge(url, _send(method, url, **arguments)))
+        except Exception as error:  # noqa: BLE001 - handed to the caller's thread below, whatever it is
+            outcome.append(error)
+
+    worker = threading.Thread(target=work, name="offlineimap-m365-exchange", daemon=True)
+    worker.start()
+    worker.join(WHOLE)
+    if not outcome:
+        raise _unreachable(url, f"did not answer within {WHOLE:.0f} s")
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _send(method: str, url: str, **arguments: Any) -> Answer:
+    started = time.monotonic()
+    with requests.Session() as session:
+        session.trust_env = False  # or requests would send what ~/.netrc holds
+        session.proxies.update(requests.utils.get_environ_proxies(url))
+        session.verify = _certificates()
+        try:
+            with session.request(
+                method, url, timeout=(CONNECT, READ), allow_redirects=False, stream=True, **arguments
+            ) as response:
+                body = b""
+                for chunk in response.iter_content(65_536):
+                    body += chunk
+                    if len(body) > _LARGEST or time.monotonic() - started > WHOLE:
+                        raise _unreachable(url, "sent an answer that does not end")
+                text = body.decode("utf-8", "replace")
+                return Answer(response.status_code, text, response.headers)
+        except requests.exceptions.RequestException as error:
+            raise _unreachable(url, _reason(error)) from None  # the original may name proxy passwords
+
+
+def _certificates() -> str:
+    """Return the trusted certificates: the environment's, else the system's store, else certifi's (contract §4)."""
+    named = environment.certificates()
+    if named:
+        if not Path(named).exists():
+            raise errors.Misconfigured(
+                f"The trusted certificates are not where the environment says: {named}",
+                remedy="Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR",
+            )
+        return named
+    system = ssl.get_default_verify_paths()
+    for path in (system.cafile, system.capath):
+        if path and Path(path).exists() and (Path(path).is_file() or any(Path(path).iterdir())):
+            return path
+    return str(certifi.where())
+
+
+def _judge(url: str, answer: Answer) -> Answer:
+    """Raise Temporary for what is not an answer of a provider that works."""
+    if answer.status_code == requests.codes.too_many_requests or answer.status_code >= requests.codes.server_error:
+        error = _unreachable(url, f"is busy or broken (HTTP {answer.status_code})")
+        error.retry_after = _retry_after(answer.headers.get("Retry-After"))
+        raise error
+    try:
+        body = json.loads(answer.text)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise _unreachable(url, f"answered with something that is not JSON (HTTP {answer.status_code})", portal=True)
+    return answer
+
+
+def _retry_after(text: str | None) -> float:
+    """Return the seconds of a Retry-After header, a number or a date (RFC 9110 §10.2.3)."""
+    if not text:
+        return BUSY
+    try:
+        return max(1.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(1.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return BUSY
+
+
+def _reason(error: requests.exceptions.RequestException) -> str:
+    exceptions = requests.exceptions
+    if isinstance(error, exceptions.ProxyError):
+        return "cannot be reached through the proxy that HTTPS_PROXY names"
+    if isinstance(error, exceptions.SSLError):
+        return "showed a TLS certificate that is not trusted here, or broke off the TLS handshake"
+    if isinstance(error, exceptions.Timeout):
+        return "did not answer in time"
+    if any(
+        text in str(error) for text in ("NameResolution", "Name or service", "getaddrinfo", "nodename nor servname")
+    ):
+        return "cannot be found (no network, or its name cannot be resolved)"
+    return "cannot be reached (no connection, or it was cut)"
+
+
+def _unreachable(url: str, what: str, *, portal: bool = False) -> errors.Temporary:
+    meaning = "This network may want a sign-in of its own first (a captive portal or a proxy)" if portal else ""
+    return errors.Temporary(
+        f"{urlsplit(url).hostname} {what}", meaning=meaning, remedy="Check the network and try again"
+    )
