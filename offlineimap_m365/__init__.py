@@ -1,0 +1,62 @@
+"""
+Microsoft 365 and outlook.com for OfflineIMAP and every other mail program: tokens, silently.
+
+See README.md for how to use it, and each function's own documentation. Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+_WHERE = {
+    "get_access_token": "plugin",
+    "get_refresh_token": "plugin",
+    "get_client_id": "plugin",
+    "get_client_secret": "plugin",
+    "make_folderfilter": "plugin",
+    "make_nametrans": "plugin",
+    "folderfilter": "folders",
+    "nametrans_remote": "names",
+    "nametrans_local": "names",
+    "M365Error": "errors",
+    "Temporary": "errors",
+    "SignInNeeded": "errors",
+    "Misconfigured": "errors",
+    "__version__": "version",
+}
+__all__ = [
+    "M365Error",
+    "Misconfigured",
+    "SignInNeeded",
+    "Temporary",
+    "folderfilter",
+    "get_access_token",
+    "get_client_id",
+    "get_client_secret",
+    "get_refresh_token",
+    "make_folderfilter",
+    "make_nametrans",
+    "nametrans_local",
+    "nametrans_remote",
+]
+
+TYPE_CHECKING = False  # importing typing would cost more than reading a token
+if TYPE_CHECKING:
+    from offlineimap_m365.errors import M365Error, Misconfigured, SignInNeeded, Temporary
+    from offlineimap_m365.folders import folderfilter
+    from offlineimap_m365.names import nametrans_local, nametrans_remote
+    from offlineimap_m365.plugin import (
+        get_access_token,
+        get_client_id,
+        get_client_secret,
+        get_refresh_token,
+        make_folderfilter,
+        make_nametrans,
+    )
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of contract §2 when it is first used (PEP 562)."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib  # noqa: PLC0415 - only when a name is used
+
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -1,0 +1,154 @@
+"""
+The command line: every command with its options, and nothing done yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import NoReturn
+
+from offlineimap_m365 import errors
+from offlineimap_m365.version import __version__
+
+_CLOUDS = ("global", "usgov", "usgov-dod", "china")
+#: Seconds for which login waits for a person.
+LOGIN_TIMEOUT = 900
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors look like all others; argparse's own exit code is 2 as well."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is, and leave with 2."""
+        sys.stderr.write(f"{errors.COMMAND}: {message}\nRun: {self.prog} --help\n")
+        raise SystemExit(errors.WrongUsage.exit_code)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = _Parser(
+        prog=errors.COMMAND,
+        description="Tokens for Microsoft 365 and outlook.com: sign in once, then for OfflineIMAP, msmtp and others.",
+        epilog="First: offlineimap-m365 login you@example.org; then: offlineimap-m365 config",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    top.add_argument("-v", "--verbose", action="store_true", help="show where an error came from")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for add in (_login, _token, _refresh, _status, _explain, _config, _logout):
+        found = add(commands)
+        found.add_argument(
+            "-v",
+            "--verbose",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show where an error came from",
+        )
+    return top
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _command(commands: Commands, name: str, summary: str) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    made: argparse.ArgumentParser = commands.add_parser(  # type: ignore[attr-defined]
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
+    )
+    return made
+
+
+def _login(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    made = _command(commands, "login", "sign in; what is chosen here is remembered for the next time")
+    made.add_argument("account", nargs="?", metavar="ACCOUNT", help="the mail address")
+    flow = made.add_mutually_exclusive_group()
+    for name, summary in (
+        ("browser", "a browser comes back to this machine by itself"),
+        ("paste", "the address of the last page is pasted here; works everywhere"),
+        ("device", "a code is typed into a page; many organisations forbid it"),
+    ):
+        flow.add_argument(f"--{name}", dest="flow", action="store_const", const=name, help=summary)
+    made.add_argument("--port", type=_port, metavar="N", help="the port to which the browser comes back")
+    made.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=LOGIN_TIMEOUT,
+        metavar="S",
+        help="how long to wait (default: %(default)s s)",
+    )
+    made.add_argument("--client-id", metavar="ID", help="the application's id (default: Mozilla Thunderbird's)")
+    made.add_argument("--redirect-uri", metavar="URI", help="the last page's address as registered for the client id")
+    made.add_argument("--tenant", metavar="T", help="the organisation's id or domain")
+    made.add_argument("--cloud", choices=_CLOUDS, help="the national cloud (default: global)")
+    made.add_argument("--authority", metavar="URL", help="https://HOST[:PORT]/TENANT, taken as given")
+    made.add_argument(
+        "--scope",
+        action="append",
+        metavar="S",
+        help="imap, smtp, pop or a full one; repeatable (default: the first two)",
+    )
+    made.add_argument("--store", metavar="STORE", help="where its secrets rest (default: file)")
+    made.add_argument("--imap", metavar="HOST:PORT", help="the IMAP server, needed with --authority only")
+    made.add_argument("--smtp", metavar="HOST:PORT", help="the SMTP server, needed with --authority only")
+    made.add_argument("--identity", metavar="UPN", help="who signs in, if that is not the mail address")
+    made.add_argument("--defaults", action="store_true", help="forget what was chosen at the last login")
+    return made
+
+
+def _token(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    made = _command(commands, "token", "print an access token")
+    made.add_argument("account", nargs="?", metavar="ACCOUNT")
+    made.add_argument("--min-validity", type=_seconds, metavar="S", help="fail unless the token lives for S seconds")
+    made.add_argument("--format", choices=("token", "xoauth2"), default="token", help="as it is, or for AUTHENTICATE")
+    made.add_argument("--mailbox", metavar="ADDRESS", help="whose mail is opened, for xoauth2 (default: the account's)")
+    # Asked by the plugin in a foreign interpreter: a wish instead of a demand, and the other values of an offlineimaprc.
+    made.add_argument("--prefer-validity", type=_seconds, help=argparse.SUPPRESS)
+    made.add_argument("--what", choices=("refresh-token", "client-id", "client-secret"), help=argparse.SUPPRESS)
+    return made
+
+
+def _refresh(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    made = _command(commands, "refresh", "make sure that each account has a fresh token; for cron and timers")
+    made.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="default: all")
+    return made
+
+
+def _status(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    made = _command(commands, "status", "show what is signed in, without asking anybody")
+    made.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="default: all")
+    made.add_argument("--json", action="store_true", help="for programs")
+    return made
+
+
+def _explain(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    made = _command(commands, "explain", "say what a code or an error page means, and what to do")
+    made.add_argument("words", nargs="*", metavar="[ACCOUNT] [CODE|TEXT|-]", help="- reads standard input")
+    return made
+
+
+def _config(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    made = _command(commands, "config", "print what belongs into a mail program's configuration; changes nothing")
+    made.add_argument("words", nargs="*", metavar="[ACCOUNT] [PROGRAM]", help="PROGRAM: offlineimap (default) or msmtp")
+    made.add_argument("--mailbox", action="append", metavar="ADDRESS", help="a shared mailbox; @FILE for many")
+    made.add_argument("--list", action="store_true", help="list the programs")
+    made.add_argument("--pythonfile", action="store_true", help="print the path for OfflineIMAP's pythonfile")
+    return made
+
+
+def _logout(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    made = _command(commands, "logout", "forget a sign-in")
+    made.add_argument("account", metavar="ACCOUNT")
+    made.add_argument("--all", action="store_true", help="what was chosen at login, too")
+    return made
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > len("31536000"):
+        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 65536:  # noqa: PLR2004 - 16 bits
+        raise argparse.ArgumentTypeError(f"not a port: {text!r}")
+    return int(text)

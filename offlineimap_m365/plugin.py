@@ -1,0 +1,249 @@
+"""
+The evals of an .offlineimaprc: tokens in, the exception that this build of OfflineIMAP handles best out.
+
+The only room that knows OfflineIMAP. It is told by a feature, never by its version: Debian's says 8.0.0 whatever it is.
+Loaded by foreign interpreters too: standard library and Python 3.9 only; whatever is not is imported in use.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from offlineimap_m365 import command, errors, folders, redaction, warm
+from offlineimap_m365 import names as renaming
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Filter = Callable[[str], bool]
+    Rename = Callable[[str], str]
+
+#: The command to ask instead of importing MSAL, if this interpreter is not the one the package is installed for.
+_command: list[str] | None = None
+#: In a foreign interpreter: what the command gave last, with the time; a token is asked for again after this long.
+_asked: dict[str | None, tuple[str, float]] = {}
+_TRUSTED = 60.0
+
+
+def use_command(found: list[str]) -> None:
+    """From now on ask the command *found* for all but a fresh token: this interpreter is a foreign one."""
+    global _command  # noqa: PLW0603 - one process is one interpreter
+    _command = found
+
+
+def get_access_token(account: str | None = None, min_validity: float | None = None) -> str:
+    """
+    Return an access token of *account* (None: the only one), from memory, the store, or one refresh.
+
+    *min_validity* (seconds, default 300) is a wish: a token that lives as long is obtained if the provider gives one,
+    and none is refused for it. Exchange ends an IMAP session when its token dies, hence the sample's 1800. Never
+    prompts, prints or opens a browser. Raises M365Error and its children; inside an OfflineIMAP that evaluates
+    ``oauth2_access_token_eval`` once per process the error is an OfflineImapError of severity REPO as well, and the
+    token a str that turns into a fresh one whenever it is formatted (offlineimap3#244).
+    """
+    redaction.install()
+    seconds = warm.MARGIN if min_validity is None else int(min_validity)
+    try:
+        token = _access_token(account, seconds)
+    except errors.M365Error as error:
+        if _evaluates_once():
+            raise _for_repository(error) from None
+        raise
+    return _LastingToken(token, account, seconds) if _evaluates_once() else token
+
+
+def get_refresh_token(account: str | None = None) -> str:
+    """
+    Return the refresh token of *account*, for ``oauth2_refresh_token_eval``.
+
+    OfflineIMAP drops rotated tokens and 8.0.3 sends ``Bearer None`` from the second connection on (offlineimap3#250):
+    get_access_token() is what works. Raises M365Error and its children, app-only accounts Misconfigured.
+    """
+    return _secret(account, "refresh-token")
+
+
+def get_client_id(account: str | None = None) -> str:
+    """Return the client id with which *account* signed in; raises M365Error and its children."""
+    return _secret(account, "client-id")
+
+
+def get_client_secret(account: str | None = None) -> str:
+    """
+    Return the client secret of *account*, ``""`` for a public client: OfflineIMAP would send None as the text ``None``.
+
+    Raises M365Error and its children.
+    """
+    return _secret(account, "client-secret")
+
+
+def make_folderfilter(  # noqa: PLR0913, PLR0917 - the contract names them
+    keep: Any = (),
+    drop: Any = (),
+    languages: Any = (),
+    account: str | None = None,
+    mailbox: str | None = None,
+    also: Filter | None = None,
+) -> Filter:
+    """
+    Return a folderfilter with the user's own names, globs or compiled patterns; *keep* beats everything.
+
+    *languages* (codes such as ``"nl"``) adds words that are ordinary names elsewhere, *account* and *mailbox* what was
+    learnt of that mailbox, and *also* another filter that must agree. Raises Misconfigured for what cannot be used.
+    """
+    _note_not_learnt(account, mailbox)
+    try:
+        return folders.build_filter(keep, drop, languages, None, also)
+    except (TypeError, ValueError) as error:
+        raise _misconfigured("make_folderfilter", error) from error
+
+
+def make_nametrans(
+    names: Any = None, account: str | None = None, mailbox: str | None = None, utf8: bool = False
+) -> tuple[Rename, Rename]:
+    """
+    Return a pair (remote, local) of name translations for the user's own ``{server name: local name}``.
+
+    They are exact inverses. *utf8* belongs to ``utf8foldernames = yes``. Raises Misconfigured for names that cannot be
+    made into a permutation.
+    """
+    _note_not_learnt(account, mailbox)
+    try:
+        return renaming.build_nametrans(names, utf8)
+    except (TypeError, ValueError) as error:
+        raise _misconfigured("make_nametrans", error) from error
+
+
+def _misconfigured(function: str, error: Exception) -> errors.M365Error:
+    found = errors.Misconfigured(f"{function}: {error}", remedy="Correct the call in your .offlineimaprc or pythonfile")
+    return _for_repository(found) if _offlineimap() else found
+
+
+def _note_not_learnt(account: str | None, mailbox: str | None) -> None:
+    if account is None:
+        return
+    import logging  # noqa: PLC0415 - OfflineIMAP has it already
+
+    logging.getLogger("OfflineImap").info(
+        "%s: its folders were never learnt; the plain folder names are used", mailbox or account
+    )
+
+
+def _access_token(account: str | None, seconds: int) -> str:
+    token = _native_token(account, seconds) if _command is None else _foreign_token(account, seconds)
+    redaction.hide(token)
+    return token
+
+
+def _native_token(account: str | None, seconds: int) -> str:
+    from offlineimap_m365 import tokens  # noqa: PLC0415 - not for a foreign interpreter
+
+    return tokens.access_token(account, tokens.Wanted(seconds)).value
+
+
+def _foreign_token(account: str | None, seconds: int) -> str:
+    token = warm.find(account, seconds)
+    if token is not None:
+        return token
+    last = _asked.get(account)
+    if last and time.monotonic() < last[1] + _TRUSTED and last[1] <= time.monotonic():
+        return last[0]
+    token = _ask(account, ["--prefer-validity", str(seconds)])
+    _asked[account] = (token, time.monotonic())
+    return token
+
+
+def _secret(account: str | None, what: str) -> str:
+    redaction.install()
+    try:
+        found = _native_secret(account, what) if _command is None else _ask(account, ["--what", what])
+    except errors.M365Error as error:
+        if _offlineimap():
+            raise _for_repository(error) from None
+        raise
+    if what != "client-id":
+        redaction.hide(found)
+    return found
+
+
+def _native_secret(account: str | None, what: str) -> str:
+    from offlineimap_m365 import accounts, tokens  # noqa: PLC0415 - not for a foreign interpreter
+
+    if what == "refresh-token":
+        return tokens.refresh_token(account)
+    found = accounts.get(account)
+    return found.client_id if what == "client-id" else ""
+
+
+def _ask(account: str | None, options: list[str]) -> str:
+    arguments = ["token", *([account] if account is not None else []), *options]
+    return command.ask(_command or [], arguments, account)
+
+
+class _LastingToken(str):
+    """
+    An access token that turns into a fresh one whenever it is formatted.
+
+    Builds before 8.0.3 keep what oauth2_access_token_eval gave for the process's life, strip() it once, and format it
+    with ``%s`` into each XOAUTH2 string.
+    """
+
+    __slots__ = ("_account", "_seconds")
+    _account: str | None
+    _seconds: int
+
+    def __new__(cls, token: str, account: str | None, seconds: int) -> _LastingToken:  # noqa: PYI034 - 3.9
+        made = super().__new__(cls, token)
+        made._account = account
+        made._seconds = seconds
+        return made
+
+    def __str__(self) -> str:
+        return _access_token(self._account, self._seconds)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __repr__(self) -> str:
+        return "<access token>"
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return str(self).encode(encoding, errors)
+
+    def strip(self, chars: str | None = None, /) -> _LastingToken:  # noqa: ARG002
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("an access token is not to be written anywhere")
+
+
+def _offlineimap() -> Any:
+    """Return OfflineIMAP's repository module if this process is OfflineIMAP."""
+    return sys.modules.get("offlineimap.repository.IMAP")
+
+
+def _evaluates_once() -> bool:
+    """Is this an OfflineIMAP that evaluates oauth2_access_token_eval once per process? (all before 8.0.3)."""
+    module = _offlineimap()
+    return module is not None and not hasattr(module.IMAPRepository, "getoauth2_access_token_getter")
+
+
+def _for_repository(error: errors.M365Error) -> errors.M365Error:
+    """Return *error* as one that is an OfflineImapError of severity REPO as well: this account is skipped, no other."""
+    module = sys.modules.get("offlineimap.error") or sys.modules["offlineimap"]
+    base = module.OfflineImapError
+
+    def make(self: Any, message: str, severity: int, errcode: Any = None) -> None:
+        Exception.__init__(self, message)
+        self.severity = severity
+        self.errcode = errcode
+
+    made = type(type(error).__name__, (type(error), base), {"__init__": make})
+    both: errors.M365Error = made(error.args[0], base.ERROR.REPO)
+    both.__dict__.update(error.__dict__)
+    return both
+
+
+redaction.install()

@@ -1,0 +1,81 @@
+"""
+Keeps secrets out of OfflineIMAP's log.
+
+``-d imap`` prints access tokens in clear and in base64, and so does the dump of a dying thread without any ``-d``
+(offlineimap 8.0.3, imapserver.py and UIBase.py).
+
+Loaded by foreign interpreters too: standard library and Python 3.9 only.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from typing import Any
+
+_HIDDEN = "<hidden>"
+#: Longer than anything that a log could hold by chance and would be missed.
+_SHORTEST = 8
+_KEPT = 64
+_secrets: list[str] = []
+_PATTERNS = (
+    re.compile(r"(Bearer )[A-Za-z0-9._~+/=-]+"),  # RFC 6750 §2.1
+    re.compile(r"()dXNlcj[A-Za-z0-9+/]{8,}={0,2}"),  # base64 of "user=…", as XOAUTH2 begins
+    re.compile(r"()eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"),  # a JWT: base64 of '{"'
+    re.compile(r"""(["']?(?:refresh_token|access_token|client_secret)["']?\s*[:=]\s*b?["']?)[^\s"'&,}]+"""),
+)
+
+
+def hide(secret: str) -> None:
+    """Remember a secret that was handed out, so that no log shows it."""
+    if len(secret) >= _SHORTEST and secret not in _secrets:
+        _secrets.append(secret)
+        del _secrets[:-_KEPT]
+
+
+def clean(text: str) -> str:
+    """Return *text* without access tokens, refresh tokens and client secrets, in clear or as XOAUTH2's base64."""
+    for secret in _secrets:
+        text = text.replace(secret, _HIDDEN)
+    for pattern in _PATTERNS:
+        text = pattern.sub(r"\1" + _HIDDEN, text)
+    return text
+
+
+def install() -> None:
+    """Put the filter on OfflineIMAP's logger, once, if this process has OfflineIMAP in it."""
+    logging_module = sys.modules.get("logging")
+    if "offlineimap" not in sys.modules or logging_module is None:
+        return
+    logger = logging_module.getLogger("OfflineImap")
+    if not any(isinstance(found, _Filter) for found in logger.filters):
+        logger.addFilter(_Filter())
+
+
+class _Filter:
+    """A filter for a logger, by its one method (logging accepts any object that has it)."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Clean a record in place; never drop one, never raise."""
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            message = str(record.msg)
+        cleaned = clean(message)
+        if cleaned != message:
+            record.msg, record.args = cleaned, None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = clean(_traceback(record.exc_info))
+        elif record.exc_text:
+            record.exc_text = clean(record.exc_text)
+        return True
+
+
+def _traceback(exc_info: Any) -> str:
+    import traceback  # noqa: PLC0415 - only for a record with an exception
+
+    return "".join(traceback.format_exception(*exc_info)).rstrip("\n")
