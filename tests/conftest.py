@@ -1,0 +1,57 @@
+"""
+What every test may ask for: a world of its own, and a Microsoft 365 in it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from tests.m365.entra import Entra
+from tests.sign_in import PASSWORD
+from tests.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    """Return the certificate authority that the world believes in."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def world(tmp_path: Path, ca: trustme.CA) -> Iterator[World]:
+    """Make a world for one test; this process lives in it, too."""
+    before = dict(os.environ)
+    root = tmp_path / "world"
+    root.mkdir()
+    ca.cert_pem.write_to_path(str(root / "ca.pem"))
+    made = World.make(root, root / "ca.pem")
+    made.enter()
+    yield made
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def entra(tmp_path: Path, ca: trustme.CA) -> Iterator[Entra]:
+    """Run an Entra that knows alice@example.org and bob@example.org, with tokens that are fresh for three seconds."""
+    directory = tmp_path / "entra"
+    directory.mkdir()
+    with Entra(directory, ca, access_token_seconds=303) as made:
+        made.add_person("alice@example.org", PASSWORD)
+        made.add_person("bob@example.org", PASSWORD)
+        yield made
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts servers and programs, by the folder that it lies in."""
+    for item in items:
+        if "/whole/" in str(item.path):
+            item.add_marker("whole")

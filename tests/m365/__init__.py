@@ -1,0 +1,1 @@
+"""A Microsoft 365 to test against, made of real parts."""

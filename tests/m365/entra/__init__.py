@@ -1,0 +1,11 @@
+"""An Entra look-alike on loopback TLS, built on Authlib: pages, tokens and refusals as Microsoft's."""
+
+from __future__ import annotations
+
+from .clients import THUNDERBIRD, Client
+from .ledger import Request
+from .people import CONSUMERS, Person
+from .script import CAPTIVE_PORTAL
+from .server import Entra
+
+__all__ = ["CAPTIVE_PORTAL", "CONSUMERS", "THUNDERBIRD", "Client", "Entra", "Person", "Request"]

@@ -1,0 +1,86 @@
+"""Registered applications: redirects per client id, public or with a secret."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from .refusals import Refusal
+
+#: Thunderbird's desktop id (Mozilla: OAuth2Providers.sys.mjs, bug 1685414).
+THUNDERBIRD = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
+
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+@dataclass(eq=False)
+class Client:
+    """
+    An application registration, in the shape in which Authlib asks for it (its ClientMixin).
+
+    *device* is what the portal calls "Allow public client flows"; *roles* are the application permissions
+    that an administrator granted, such as ``IMAP.AccessAsApp``.
+    """
+
+    client_id: str
+    redirect_uris: list[str]
+    name: str = "An application"
+    public: bool = True
+    secret: str | None = None
+    device: bool = True
+    disabled: bool = False
+    roles: list[str] = field(default_factory=lambda: ["IMAP.AccessAsApp", "SMTP.SendAsApp"])
+
+    def get_client_id(self) -> str:
+        """Return the id."""
+        return self.client_id
+
+    def get_default_redirect_uri(self) -> str:
+        """Return what applies without a *redirect_uri* in the request: Entra wants exactly one registered."""
+        if len(self.redirect_uris) != 1:
+            raise Refusal(900971, client=self.client_id)
+        return self.redirect_uris[0]
+
+    def get_allowed_scope(self, scope: str | None) -> str:
+        """Return the scopes that this client may have: all that are known, the server has checked them."""
+        return scope or ""
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Return True if *redirect_uri* is registered; raise AADSTS50011 otherwise."""
+        if not any(is_same_redirect(known, redirect_uri) for known in self.redirect_uris):
+            raise Refusal(50011, client=self.client_id, redirect=redirect_uri)
+        return True
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        """Return whether the secret is right."""
+        return self.secret is not None and hmac.compare_digest(self.secret, client_secret)
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """Return True: which clients must prove themselves and how is decided in one place, gate.py."""
+        return bool(method and endpoint)
+
+    def check_response_type(self, response_type: str) -> bool:
+        """Return whether the authorisation endpoint may answer in this way."""
+        return response_type == "code"
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Return whether the token endpoint may be asked in this way."""
+        if grant_type == DEVICE_CODE:
+            return self.device
+        if grant_type == "client_credentials":
+            return not self.public
+        return grant_type in {"authorization_code", "refresh_token"}
+
+
+def is_same_redirect(known: str, asked: str) -> bool:
+    """
+    Return whether *asked* is the registered redirect *known*.
+
+    ``http://localhost`` stands for every port, everything else is compared exactly (Microsoft: "Redirect URI
+    (reply URL) restrictions and limitations", "Localhost exceptions"; RFC 8252 §7.3).
+    """
+    if known != "http://localhost":
+        return known == asked
+    parts = urlsplit(asked)
+    return (parts.scheme, parts.hostname, parts.path, parts.query) == ("http", "localhost", "", "")

@@ -1,0 +1,156 @@
+"""The OAuth server: Authlib's, with Entra's clients, tokens and refusals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2 import OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from flask import Response, jsonify, request
+
+from . import tokens
+from .grants import ClientCredentials, CodeExchange, DeviceAuthorization, DeviceExchange, Pkce, Refresh
+from .records import Grant, RefreshToken
+from .refusals import Refusal, bare, translate
+from .scopes import check_scopes, echo
+
+if TYPE_CHECKING:
+    from .clients import Client
+    from .people import Person
+    from .provider import Provider
+
+
+class Gate(AuthorizationServer):
+    """Authlib's server, which asks *provider* for everything it has to know."""
+
+    def __init__(self, provider: Provider) -> None:
+        """Register the flows."""
+        super().__init__()
+        self.provider = provider
+        self.register_token_generator("default", self.issue)
+        self.register_client_auth_method("entra", prove_client)
+        self.register_grant(CodeExchange, [Pkce(required=False)])
+        self.register_grant(Refresh)
+        self.register_grant(DeviceExchange)
+        self.register_grant(ClientCredentials)
+        self.register_endpoint(DeviceAuthorization)
+
+    def query_client(self, client_id: str) -> Client:
+        """Return the application; none is AADSTS700016, a disabled one 7000112."""
+        client = self.provider.clients.get(client_id)
+        if client is None:
+            raise Refusal(700016, client=client_id, tenant=str((request.view_args or {}).get("tenant", "")))
+        if client.disabled:
+            raise Refusal(7000112, client=client_id)
+        return client
+
+    def validate_requested_scope(self, scope: str | None) -> None:
+        """Refuse what does not exist."""
+        check_scopes(scope)
+
+    def create_oauth2_request(self, request: OAuth2Request | None) -> OAuth2Request:
+        """Return the request of an earlier page as it is; otherwise read the current one."""
+        return request if isinstance(request, OAuth2Request) else super().create_oauth2_request(request)
+
+    def handle_error_response(self, request: OAuth2Request | None, error: OAuth2Error) -> Response:
+        """Answer with Entra's body, or with the RFCs' where extras are off."""
+        payload = request.payload if request else None
+        refusal = translate(
+            error,
+            client=(payload and payload.client_id) or "",
+            grant=(payload and payload.grant_type) or "",
+        )
+        status, body, headers = refusal()
+        if isinstance(body, dict) and not self.provider.extras:
+            body = bare(refusal)
+        response: Response = self.handle_response(status, body, headers)
+        return response
+
+    def issue(
+        self, grant_type: str, client: Client, user: Person | None = None, scope: str | None = None, **_: Any
+    ) -> dict[str, object]:
+        """Return the part of the answer that every flow has (RFC 6749 §5.1)."""
+        life = int(self.provider.access_token_seconds)
+        token: dict[str, object] = {
+            "token_type": "Bearer",
+            "expires_in": life,
+            "access_token": tokens.access_token(self.provider, client, user, scope or ""),
+        }
+        if self.provider.extras:
+            # Microsoft: "OAuth 2.0 client credentials flow", successful response: no scope there.
+            token |= {"ext_expires_in": life} | ({} if grant_type == "client_credentials" else {"scope": echo(scope)})
+        return token
+
+    def save_token(self, token: dict[str, object], request: OAuth2Request) -> None:
+        """Add what belongs to a person if asked for: a refresh token, an ID token, MSAL's account id."""
+        person: Person | None = request.user
+        if person is None:
+            return
+        grant = self.grant_of(request)
+        asked = grant.scope.split()
+        if "offline_access" in asked:
+            record = RefreshToken(tokens.refresh_token(), grant)
+            self.provider.refresh_tokens[record.value] = record
+            token["refresh_token"] = record.value
+        if "openid" in asked:
+            nonce = request.authorization_code.nonce if request.authorization_code else None
+            token["id_token"] = tokens.id_token(self.provider, request.client, person, nonce)
+        if self.provider.extras and request.form.get("client_info") == "1":
+            token["client_info"] = tokens.client_info(person)
+
+    def grant_of(self, request: OAuth2Request) -> Grant:
+        """Return the grant that a request continues, or begin one."""
+        if request.refresh_token:
+            grant: Grant = request.refresh_token.grant
+            return grant
+        begun = request.authorization_code or request.credential
+        flow = "authorization_code" if request.authorization_code else "device_code"
+        return Grant(request.user, request.client.client_id, begun.get_scope(), flow)
+
+    def token_endpoint(self, tenant: str) -> Response:
+        """Answer a request of the token endpoint; one after the other, as a database would."""
+        if self.provider.resolve_tenant(tenant) is None:
+            return self.refuse(Refusal(90002, tenant=tenant))
+        with self.provider.lock:
+            response: Response = self.create_token_response()
+        return response
+
+    def device_endpoint(self, tenant: str) -> Response:
+        """Answer a request for a device code."""
+        if self.provider.resolve_tenant(tenant) is None:
+            return self.refuse(Refusal(90002, tenant=tenant))
+        with self.provider.lock:
+            response: Response = self.create_endpoint_response(DeviceAuthorization.ENDPOINT_NAME)
+        return response
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """Answer with *refusal* as JSON."""
+        response = jsonify(refusal.body() if self.provider.extras else bare(refusal))
+        response.status_code = refusal.status_code
+        return response
+
+
+def stored_request(url: str, values: dict[str, str]) -> OAuth2Request:
+    """Return an authorisation request that outlives the page it came with."""
+    stored = OAuth2Request("GET", url)
+    stored.payload = BasicOAuth2Payload(values)
+    return stored
+
+
+def prove_client(query_client: Any, request: OAuth2Request) -> Client:
+    """Return the client of a token request if it proved what its registration demands."""
+    if not request.payload.client_id:
+        raise Refusal(900144, field="client_id")
+    client: Client = query_client(request.payload.client_id)
+    secret, assertion = request.form.get("client_secret"), request.form.get("client_assertion")
+    if client.public:
+        if secret or assertion:
+            raise Refusal(700025)
+        return client
+    if not (secret or assertion):
+        raise Refusal(7000218)
+    # Certificates will be proven here, by the assertion (RFC 7523 §2.2).
+    if not (secret and client.check_client_secret(secret)):
+        raise Refusal(7000215)
+    return client

@@ -1,0 +1,210 @@
+"""The provider's settings and everything it knows; a test may change both while it runs."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import TYPE_CHECKING, Literal
+
+from .clients import THUNDERBIRD, Client
+from .keys import Key
+from .ledger import Ledger, Request
+from .people import CONSUMERS, Person
+from .script import Answer, Body, Script
+from .tokens import Claims, issuer_of_access_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from .records import Code, DeviceCode, RefreshToken
+
+#: Tenants of a path that stand for many (Microsoft: "OpenID Connect on the Microsoft identity platform").
+ALIASES = ("common", "organizations", "consumers")
+
+
+class Provider:
+    """
+    Who may sign in with what, and what was handed out.
+
+    *strict* revokes a grant when a refresh token is used twice, as RFC 9700 §4.14.2 recommends; otherwise old
+    ones stay good, as Entra's (Microsoft: "Refresh tokens"). *extras* are what only Entra sends; without them
+    it is a provider that keeps to the RFCs. *delay* holds every answer of the token endpoint back; it,
+    *interval* (of polling for a device code) and all lives are seconds. *id_token_claims_override* makes ID
+    tokens wrong; None removes a claim.
+    """
+
+    def __init__(self, *, strict: bool, access_token_seconds: float, extras: bool, access_token_bytes: int) -> None:
+        """Know nobody yet, and Thunderbird."""
+        self.strict = strict
+        self.extras = extras
+        self.access_token_seconds = access_token_seconds
+        self.access_token_bytes = access_token_bytes
+        self.code_seconds = 600.0
+        self.device_code_seconds = 900.0
+        self.interval = 1
+        self.delay = 0.0
+        self.id_token_claims_override: Claims = {}
+        self.key = Key()
+        self.tenant = str(uuid.uuid4())
+        self.other_tenant = str(uuid.uuid4())
+        self.tenants = {self.tenant, self.other_tenant, CONSUMERS}
+        self.domains: dict[str, str] = {}
+        self.people: list[Person] = []
+        self.clients: dict[str, Client] = {}
+        self.codes: dict[str, Code] = {}
+        self.device_codes: dict[str, DeviceCode] = {}
+        self.refresh_tokens: dict[str, RefreshToken] = {}
+        self.opaque_tokens: dict[str, Claims] = {}
+        self.ledger = Ledger()
+        self.script = Script()
+        self.lock = threading.RLock()
+        self.add_client(THUNDERBIRD, ["http://localhost", "https://localhost"], name="Mozilla Thunderbird")
+
+    # People and applications
+
+    def add_person(
+        self,
+        address: str,
+        password: str,
+        *,
+        upn: str | None = None,
+        email: str | None = None,
+        tenant: str | None = None,
+        oid: str | None = None,
+        name: str | None = None,
+        consent: Literal["granted", "ask", "admin"] = "granted",
+        blocked: int | None = None,
+        token_bytes: int | None = None,
+        opaque: bool = False,
+    ) -> Person:
+        """Register somebody who signs in as *upn*, else the address; their domain becomes their tenant's."""
+        person = Person(
+            address=address,
+            password=password,
+            upn=upn or address,
+            tenant=tenant or (CONSUMERS if opaque else self.tenant),
+            email=email,
+            name=name or address.partition("@")[0].title(),
+            consent=consent,
+            blocked=blocked,
+            token_bytes=token_bytes,
+            opaque=opaque,
+        )
+        person.oid = oid or person.oid
+        self.people.append(person)
+        self.tenants.add(person.tenant)
+        if person.tenant != CONSUMERS:
+            for known in (person.address, person.upn):
+                self.domains.setdefault(known.rpartition("@")[2].lower(), person.tenant)
+        return person
+
+    def add_client(
+        self,
+        client_id: str,
+        redirect_uris: Iterable[str],
+        *,
+        public: bool = True,
+        secret: str | None = None,
+        device: bool = True,
+        name: str = "An application",
+    ) -> Client:
+        """Register an application; ``http://localhost`` stands for every port, all else is exact."""
+        client = Client(client_id, list(redirect_uris), name=name, public=public, secret=secret, device=device)
+        self.clients[client_id] = client
+        return client
+
+    def find_person(self, name: str) -> Person | None:
+        """Return who signs in as *name*: the UPN, which need not be the mail address."""
+        return next((person for person in self.people if person.upn.lower() == name.strip().lower()), None)
+
+    # Tenants and issuers
+
+    def resolve_tenant(self, tenant: str) -> str | None:
+        """Return the tenant that a path means: an alias, an id, or the id behind a domain; or None."""
+        if tenant in ALIASES or tenant in self.tenants:
+            return tenant
+        return self.domains.get(tenant.lower())
+
+    def is_at_home(self, person: Person, tenant: str) -> bool:
+        """Return whether *person* may sign in below this (resolved) tenant of a path."""
+        if tenant == "common":
+            return True
+        if tenant == "organizations":
+            return person.tenant != CONSUMERS
+        return person.tenant == (CONSUMERS if tenant == "consumers" else tenant)
+
+    def issuer_of(self, tenant: str) -> str:
+        """Return the *iss* of this tenant's ID tokens, under the name that the server was reached by."""
+        raise NotImplementedError
+
+    def issuers(self) -> list[str]:
+        """Return the *iss* of all access tokens: what a mail server must accept."""
+        return sorted(issuer_of_access_tokens(tenant) for tenant in self.tenants)
+
+    def keys(self) -> dict[str, bytes]:
+        """Return the public keys (PEM) by their ids."""
+        return {self.key.kid: self.key.public_pem}
+
+    @property
+    def kid(self) -> str:
+        """Return the id of the signing key."""
+        return self.key.kid
+
+    @property
+    def public_key_pem(self) -> bytes:
+        """Return the public half of the signing key."""
+        return self.key.public_pem
+
+    def introspect(self, token: str) -> Claims | None:
+        """Return what an opaque access token stands for."""
+        return self.opaque_tokens.get(token)
+
+    # Taking back
+
+    def revoke(self, address: str) -> None:
+        """Take back all refresh tokens of *address*, as a changed password does (AADSTS50173)."""
+        self.refuse(address, 50173)
+
+    def expire(self, address: str) -> None:
+        """Let all refresh tokens of *address* lie unused for too long (AADSTS700082)."""
+        self.refuse(address, 700082)
+
+    def refuse(self, address: str, code: int) -> None:
+        """Refuse the refresh tokens that *address* has by now with AADSTS *code*; new ones are good."""
+        with self.lock:
+            for token in self.refresh_tokens.values():
+                if token.grant.person.address.lower() == address.lower():
+                    token.grant.refusal = code
+
+    # What was asked, what is answered
+
+    @property
+    def requests(self) -> list[Request]:
+        """Return every request so far."""
+        return self.ledger.requests
+
+    def count(self, what: str) -> int:
+        """Return how many requests were for *what*: a grant type, ``device_code``, or the end of a path."""
+        return self.ledger.count(what)
+
+    def forget(self) -> None:
+        """Forget requests and ordered answers."""
+        self.ledger.forget()
+        self.script.clear()
+
+    def fail_next(
+        self,
+        endpoint: str,
+        times: int = 1,
+        *,
+        status: int | None = None,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        code: int | None = None,
+        extra: Mapping[str, object] | None = None,
+        delay: float = 0,
+        drop: Literal["before", "after"] | None = None,
+        when: Callable[[Request], bool] | None = None,
+    ) -> None:
+        """Order what the next *times* requests for *endpoint* (as in *count*) get; see script.Answer."""
+        self.script.add(Answer(endpoint, times, status, body, headers or {}, code, extra or {}, delay, drop, when))

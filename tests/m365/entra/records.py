@@ -1,0 +1,102 @@
+"""What is remembered of a sign-in: codes, device codes, grants, refresh tokens, as Authlib wants them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .clients import Client
+    from .people import Person
+
+
+@dataclass(eq=False)
+class Code:
+    """An authorisation code (RFC 6749 §4.1.2) with its PKCE challenge (RFC 7636 §4.4)."""
+
+    value: str
+    client_id: str
+    redirect_uri: str
+    scope: str
+    person: Person
+    tenant: str
+    nonce: str | None
+    code_challenge: str | None
+    code_challenge_method: str | None
+    made_at: float = field(default_factory=time.time)
+    used: bool = False
+
+    def get_redirect_uri(self) -> str:
+        """Return where the code was sent."""
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        """Return what was asked for."""
+        return self.scope
+
+
+@dataclass(eq=False)
+class Grant:
+    """What one sign-in allowed one client; *refusal* is the AADSTS number that ended it."""
+
+    person: Person
+    client_id: str
+    scope: str
+    flow: str
+    refusal: int | None = None
+
+
+@dataclass(eq=False)
+class RefreshToken:
+    """One refresh token of a grant; *rotated* once it was used."""
+
+    value: str
+    grant: Grant
+    rotated: bool = False
+
+    def check_client(self, client: Client) -> bool:
+        """Return whether it was issued to *client*."""
+        return client.client_id == self.grant.client_id
+
+    def get_scope(self) -> str:
+        """Return what the grant allows."""
+        return self.grant.scope
+
+
+@dataclass(eq=False)
+class DeviceCode:
+    """A device code (RFC 8628 §3.2); *person* and *approved* once somebody answered."""
+
+    device_code: str
+    user_code: str
+    client_id: str
+    scope: str
+    expires_at: float
+    interval: float
+    person: Person | None = None
+    approved: bool | None = None
+    used: bool = False
+    polled_at: float = 0
+
+    def get_client_id(self) -> str:
+        """Return who asked for it."""
+        return self.client_id
+
+    def get_scope(self) -> str:
+        """Return what was asked for."""
+        return self.scope
+
+    def get_user_code(self) -> str:
+        """Return what the person types in."""
+        return self.user_code
+
+    def is_expired(self) -> bool:
+        """Return whether its time is over."""
+        return time.time() > self.expires_at
+
+    def is_polled_too_fast(self) -> bool:
+        """Note that somebody asks now; return whether the last time was less than half an interval ago."""
+        now, before = time.monotonic(), self.polled_at
+        self.polled_at = now
+        return bool(before) and now - before < self.interval / 2

@@ -1,0 +1,84 @@
+"""Answers that a test orders beforehand: throttling, outages, portals, refusals, dropped connections."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .ledger import Request
+
+#: What a hotel's network answers in the place of everybody else.
+CAPTIVE_PORTAL = (
+    "<!DOCTYPE html><html><head><title>Guest network</title></head>"
+    "<body><h1>Welcome</h1><p>Accept the terms of use to go online.</p></body></html>"
+)
+
+Body = str | bytes | Mapping[str, object]
+
+
+@dataclass
+class Answer:
+    """
+    One ordered answer.
+
+    Without *status*, *body* and *code* the request is answered as ever, after *delay* seconds. *code* is an
+    AADSTS number: Entra's error body, or its error page where a browser asks. *drop* ends the connection
+    without an answer: ``before`` anything happened, or ``after`` the request was worked on.
+    """
+
+    endpoint: str
+    times: int
+    status: int | None = None
+    body: Body | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    code: int | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+    delay: float = 0
+    drop: Literal["before", "after"] | None = None
+    when: Callable[[Request], bool] | None = None
+
+    def is_for(self, request: Request) -> bool:
+        """Return whether this answer belongs to *request*."""
+        return self.times > 0 and request.is_for(self.endpoint) and (self.when is None or self.when(request))
+
+    def is_final(self) -> bool:
+        """Return whether it stands in the place of the true answer."""
+        return self.status is not None or self.body is not None
+
+    def payload(self) -> tuple[bytes, str]:
+        """Return body and content type."""
+        if isinstance(self.body, Mapping):
+            return json.dumps(dict(self.body)).encode(), "application/json; charset=utf-8"
+        body = self.body.encode() if isinstance(self.body, str) else self.body or b""
+        return body, "text/html; charset=utf-8"
+
+
+class Script:
+    """The ordered answers, first come first served."""
+
+    def __init__(self) -> None:
+        """Order nothing."""
+        self._answers: list[Answer] = []
+        self._lock = threading.Lock()
+
+    def add(self, answer: Answer) -> None:
+        """Order *answer* after those that wait already."""
+        with self._lock:
+            self._answers.append(answer)
+
+    def take(self, request: Request) -> Answer | None:
+        """Return the answer ordered for *request*, which is used up by that."""
+        with self._lock:
+            found = next((answer for answer in self._answers if answer.is_for(request)), None)
+            if found:
+                found.times -= 1
+            return found
+
+    def clear(self) -> None:
+        """Cancel all orders."""
+        with self._lock:
+            self._answers.clear()

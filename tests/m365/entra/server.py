@@ -1,0 +1,197 @@
+"""The look-alike as it is started: Flask behind TLS in threads, on a free loopback port."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, final
+
+from flask import Flask, Response, g, has_request_context, request
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from .authorize import Authorize
+from .device import DevicePages
+from .discovery import discovery
+from .gate import Gate
+from .ledger import Request
+from .provider import Provider
+from .refusals import Refusal
+from .signin import SignIn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    import trustme
+
+    from .script import Answer
+
+#: Names that the certificate holds besides localhost: Microsoft's, for tests that come through a proxy.
+LOGIN_HOSTS = ("login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn")
+
+
+class Quiet(WSGIRequestHandler):
+    """Requests are in the ledger, not on stderr."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+    def log_error(self, format: str, *args: object) -> None:  # noqa: A002 -- the name is the standard library's
+        """Say nothing of clients that end a handshake: that is their right."""
+
+
+@final
+class Entra(Provider):
+    """
+    A Microsoft Entra look-alike, serving while it is entered.
+
+    *ca* signs its certificate; the CA's is written to *directory* as ``ca.pem``. Provider tells of the
+    settings; all may be changed while it runs.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        ca: trustme.CA,
+        *,
+        strict: bool = False,
+        access_token_seconds: float = 3600,
+        extras: bool = True,
+        access_token_bytes: int = 1400,
+    ) -> None:
+        """Take a port; nobody is answered before the server is entered."""
+        super().__init__(
+            strict=strict,
+            access_token_seconds=access_token_seconds,
+            extras=extras,
+            access_token_bytes=access_token_bytes,
+        )
+        self.ca_file = directory / "ca.pem"
+        ca.cert_pem.write_to_path(str(self.ca_file))
+        self._stopping = threading.Event()
+        self._server = make_server("127.0.0.1", 0, self._application(), threaded=True, request_handler=Quiet)
+        self._server.socket, self._server.ssl_context = wrap(self._server.socket, ca)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="entra", daemon=True)
+
+    @property
+    def authority(self) -> str:
+        """Return the authority of the organisation."""
+        return self.authority_for(self.tenant)
+
+    @property
+    def issuer(self) -> str:
+        """Return the *iss* of the organisation's ID tokens."""
+        return self.issuer_of(self.tenant)
+
+    def authority_for(self, tenant: str) -> str:
+        """Return the authority of *tenant*: an id, a domain, or ``common``."""
+        return f"https://localhost:{self.port}/{tenant}"
+
+    def issuer_of(self, tenant: str) -> str:
+        """Return the *iss* of *tenant*'s ID tokens, under the name that the server was reached by."""
+        host = request.host if has_request_context() else f"localhost:{self.port}"
+        return f"https://{host}/{tenant}/v2.0"
+
+    def __enter__(self) -> Entra:
+        """Serve."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop; answers that are being held back are cut short."""
+        self._stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _application(self) -> Flask:
+        app = Flask(__name__, template_folder="pages")
+        gate = Gate(self)
+        sign_in = SignIn(gate)
+        for blueprint in (
+            discovery(gate),
+            sign_in.blueprint(),
+            Authorize(sign_in).blueprint(),
+            DevicePages(sign_in).blueprint(),
+        ):
+            app.register_blueprint(blueprint)
+        app.add_url_rule("/<tenant>/oauth2/v2.0/token", "token", gate.token_endpoint, methods=["POST"])
+        app.add_url_rule("/<tenant>/oauth2/v2.0/devicecode", "devicecode", gate.device_endpoint, methods=["POST"])
+        app.before_request(lambda: self._receive(gate, sign_in))
+        app.after_request(self._send)
+        return app
+
+    def _receive(self, gate: Gate, sign_in: SignIn) -> Response | str | None:
+        """Note the request, and answer it here if a test ordered that or its host is not ours."""
+        g.noted = noted = note()
+        self.ledger.note(noted)
+        if request.host not in {*LOGIN_HOSTS, f"localhost:{self.port}", f"127.0.0.1:{self.port}"}:
+            return Response("Bad Request - Invalid Hostname", status=400)
+        g.answer = answer = self.script.take(noted)
+        held_back = answer.delay if answer else 0
+        if noted.path.endswith("/oauth2/v2.0/token"):
+            held_back += self.delay
+        if held_back:
+            self._stopping.wait(held_back)
+        if answer is None:
+            return None
+        noted.scripted = True
+        return ordered(answer, gate, sign_in)
+
+    def _send(self, response: Response) -> Response:
+        """Note what was answered; end the connection in the place of an answer if that was ordered."""
+        answer: Answer | None = g.get("answer")
+        if answer and answer.drop:
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            return response
+        g.noted.status = response.status_code
+        return response
+
+
+def ordered(answer: Answer, gate: Gate, sign_in: SignIn) -> Response | str | None:
+    """Return the answer that a test ordered, None where the true one shall follow."""
+    if answer.drop == "before":
+        return ""
+    if answer.code:
+        refusal = Refusal(answer.code, extra=answer.extra)
+        refusal.status_code = answer.status or refusal.status_code
+        response = sign_in.error(refusal) if request.path.endswith("/authorize") else gate.refuse(refusal)
+        response.headers.update(answer.headers)
+        return response
+    if not answer.is_final():
+        return None
+    body, content_type = answer.payload()
+    return Response(body, status=answer.status or 200, headers=dict(answer.headers), content_type=content_type)
+
+
+def note() -> Request:
+    """Return the current request as the ledger keeps it: names, and only those values that are no secrets."""
+    values = request.values
+    return Request(
+        method=request.method,
+        host=request.host,
+        path=request.path,
+        names=tuple(sorted(values)),
+        grant_type=values.get("grant_type"),
+        client_id=values.get("client_id"),
+        scope=values.get("scope"),
+        login_hint=values.get("login_hint"),
+        authorization=request.headers.get("Authorization", "").partition(" ")[0] or None,
+        user_agent=request.headers.get("User-Agent", ""),
+    )
+
+
+def wrap(listener: socket.socket, ca: trustme.CA) -> tuple[ssl.SSLSocket, ssl.SSLContext]:
+    """
+    Return *listener* behind TLS, with a certificate for all names.
+
+    Handshakes are left to the threads that read: a client that connects and says nothing must not hold up the
+    rest. OfflineIMAP insists on a common name.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("localhost", "127.0.0.1", *LOGIN_HOSTS, common_name="localhost").configure_cert(context)
+    return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False), context

@@ -1,0 +1,143 @@
+"""The pages on which a person signs in: address, password, and which account if there are several."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from .refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .gate import Gate
+    from .people import Person
+
+#: Microsoft's cookie of a signed-in browser, and one that ties a page's form to the browser that got it.
+SESSION, BROWSER = "ESTSAUTHPERSISTENT", "buid"
+
+
+def random_text() -> str:
+    """Return text that nobody guesses."""
+    return secrets.token_urlsafe(24)
+
+
+@dataclass(eq=False)
+class Flow:
+    """One conversation with one browser, from the first page to what follows once somebody signed in."""
+
+    tenant: str
+    app_name: str
+    finish: Callable[[Flow], Response]
+    hint: str = ""
+    prompt: str = ""
+    scopes: list[str] = field(default_factory=list)
+    context: str = field(default_factory=random_text)
+    canary: str = field(default_factory=random_text)
+    browser: str = ""
+    person: Person | None = None
+    proven: bool = False
+
+
+class SignIn:
+    """The sign-in pages; who is signed in where is kept in *sessions*, by cookie."""
+
+    def __init__(self, gate: Gate) -> None:
+        """Start with no conversation and nobody signed in."""
+        self.gate = gate
+        self.flows: dict[str, Flow] = {}
+        self.sessions: dict[str, list[Person]] = {}
+
+    def blueprint(self) -> Blueprint:
+        """Return the pages."""
+        blueprint = Blueprint("signin", __name__)
+        blueprint.add_url_rule("/<tenant>/login", view_func=self.login, methods=["POST"])
+        blueprint.add_url_rule("/<tenant>/reprocess", view_func=self.pick, methods=["POST"])
+        return blueprint
+
+    def begin(self, flow: Flow) -> Response:
+        """Open *flow* with the page that *prompt* and *login_hint* ask for (OpenID Connect Core §3.1.2.1)."""
+        self.flows[flow.context] = flow
+        flow.browser = request.cookies.get(BROWSER) or random_text()
+        known = self.sessions.get(request.cookies.get(SESSION, ""), [])
+        known = [person for person in known if self.gate.provider.is_at_home(person, flow.tenant)]
+        if flow.prompt == "select_account" and known:
+            return self.page(flow, "pick.html", people=known)
+        fitting = [person for person in known if flow.hint.lower() in {"", person.upn.lower()}]
+        if flow.prompt in {"login", "select_account"} or not fitting:
+            return self.page(flow, "address.html", name=flow.hint)
+        if len(fitting) > 1:
+            return self.page(flow, "pick.html", people=fitting)
+        return self.proceed(flow, fitting[0])
+
+    def is_anybody_signed_in(self) -> bool:
+        """Return whether this browser has a session: what prompt=none asks."""
+        return bool(self.sessions.get(request.cookies.get(SESSION, "")))
+
+    def login(self, tenant: str) -> Response:
+        """Take an address, then a password."""
+        flow = self.current(tenant)
+        if flow is None:
+            return self.error(Refusal(50089))
+        name = request.form.get("loginfmt", "").strip()
+        person = self.gate.provider.find_person(name)
+        if person is None:
+            refusal = Refusal(50034, person=name, tenant=flow.tenant)
+            words = "We couldn't find an account with that username. Try another, or get a new Microsoft account."
+            return self.page(flow, "address.html", name=name, problem=words, refusal=refusal)
+        if not self.gate.provider.is_at_home(person, flow.tenant):
+            return self.error(Refusal(50020, person=person.upn, tenant=flow.tenant))
+        if "passwd" not in request.form:
+            return self.page(flow, "password.html", name=name)
+        if not secrets.compare_digest(request.form["passwd"].encode(), person.password.encode()):
+            words = "Your account or password is incorrect. If you don't remember your password, reset it now."
+            return self.page(flow, "password.html", name=name, problem=words, refusal=Refusal(50126))
+        return self.remember(self.proceed(flow, person), person)
+
+    def pick(self, tenant: str) -> Response:
+        """Take an account of those that are signed in; any other goes to the address page."""
+        flow = self.current(tenant)
+        if flow is None:
+            return self.error(Refusal(50089))
+        known = self.sessions.get(request.cookies.get(SESSION, ""), [])
+        chosen = next((person for person in known if person.upn == request.form.get("account")), None)
+        return self.proceed(flow, chosen) if chosen else self.page(flow, "address.html", name="")
+
+    def proceed(self, flow: Flow, person: Person) -> Response:
+        """Go on with somebody who proved who they are."""
+        if person.blocked:
+            return self.error(Refusal(person.blocked, person=person.upn, tenant=person.tenant))
+        flow.person, flow.proven = person, True
+        return flow.finish(flow)
+
+    def current(self, tenant: str) -> Flow | None:
+        """Return the conversation that a form belongs to, if it is ours and came from the same browser."""
+        flow = self.flows.get(request.form.get("ctx", ""))
+        if flow is None or flow.tenant != self.gate.provider.resolve_tenant(tenant):
+            return None
+        same = request.form.get("canary") == flow.canary and request.cookies.get(BROWSER) == flow.browser
+        return flow if same else None
+
+    def remember(self, response: Response, person: Person) -> Response:
+        """Keep *person* signed in in this browser."""
+        session = request.cookies.get(SESSION) or random_text()
+        people = self.sessions.setdefault(session, [])
+        if person not in people:
+            people.append(person)
+        response.set_cookie(SESSION, session, secure=True, httponly=True, samesite="None")
+        return response
+
+    def page(self, flow: Flow, template: str, **values: object) -> Response:
+        """Return a page of *flow*, its state in hidden fields."""
+        response = make_response(render_template(template, flow=flow, **values))
+        response.headers["Cache-Control"] = "no-store, no-cache"
+        response.set_cookie(BROWSER, flow.browser, secure=True, httponly=True, samesite="None")
+        return response
+
+    def error(self, refusal: Refusal, app_name: str = "") -> Response:
+        """Return an error page: nothing is redirected, so no program learns of it."""
+        template = "admin.html" if refusal.code == 90094 else "error.html"
+        return make_response(render_template(template, refusal=refusal, app_name=app_name))

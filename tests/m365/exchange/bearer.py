@@ -1,0 +1,55 @@
+"""What a mail program presents to sign in: a user and an access token, in the form of XOAUTH2."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """Whose mailbox is asked for (*user*), with which token, and what the token says of itself, unchecked."""
+
+    user: str
+    token: str
+    #: Who signed in, the claim ``upn``; not always the address of the mailbox.
+    identity: str
+    #: When the token dies, the claim ``exp``, seconds since 1970.
+    expires: float
+
+    @property
+    def sha256(self) -> str:
+        """Return a name for the token that does not give it away."""
+        return hashlib.sha256(self.token.encode()).hexdigest()
+
+
+def read_xoauth2(response: bytes) -> Bearer:
+    """
+    Read the client's one message of XOAUTH2.
+
+    *response* is base64 of ``user=…^Aauth=Bearer …^A^A`` (Microsoft: "Authenticate an IMAP, POP or SMTP connection
+    using OAuth"). Raises ValueError where it is not that. An opaque token gives no identity and no end.
+    """
+    try:
+        text = base64.b64decode(response, validate=True).decode()
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+    user, bearer, *rest = [*text.split("\x01"), ""]
+    if not user.startswith("user=") or not bearer.startswith("auth=Bearer ") or rest != ["", "", ""]:
+        raise ValueError("not XOAUTH2")
+    token = bearer.removeprefix("auth=Bearer ")
+    claims = _claims(token)
+    return Bearer(user.removeprefix("user="), token, str(claims.get("upn", "")), float(claims.get("exp", 0)))
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Return what *token* says of itself; nothing of it is checked here, Dovecot does that."""
+    try:
+        return dict(jwt.decode(token, options={"verify_signature": False}))
+    except jwt.DecodeError:
+        return {}

@@ -1,0 +1,103 @@
+"""The thread in which Exchange's own sockets live: IMAP over TLS, submission, and the outbox behind Dovecot."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+from .connection import Connection
+from .wire import LIMIT, Wire
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from .outbox import Outbox
+    from .rules import Rules
+
+
+class Loopback:
+    """Listens from the beginning, so that its ports are known, and answers once it is started."""
+
+    def __init__(self, rules: Rules, tls: ssl.SSLContext, outbox: Outbox) -> None:
+        """Take three free ports of 127.0.0.1."""
+        self._rules = rules
+        self._tls = tls
+        self._outbox = outbox
+        self._imap, self._smtp, self._relay = (socket.create_server(("127.0.0.1", 0)) for _ in range(3))
+        self.imap_port, self.smtp_port, self.relay_port = (
+            listener.getsockname()[1] for listener in (self._imap, self._smtp, self._relay)
+        )
+        self._loop = asyncio.new_event_loop()
+        self._ended = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="exchange", daemon=True)
+
+    def start(self, dovecot_imap: tuple[str, int], dovecot_smtp: tuple[str, int]) -> None:
+        """Begin to answer, with the Dovecot at these addresses."""
+        self._dovecot_imap = dovecot_imap
+        self._dovecot_smtp = dovecot_smtp
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End all connections and listeners."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ended.set)
+            self._thread.join()
+        for listener in (self._imap, self._smtp, self._relay):
+            listener.close()
+        self._loop.close()
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        servers = [
+            await asyncio.start_server(self._take_imap, sock=self._imap, ssl=self._tls, limit=LIMIT),
+            await asyncio.start_server(self._take_smtp, sock=self._smtp, limit=LIMIT),
+            await self._loop.create_server(lambda: self._outbox.protocol(self._loop), sock=self._relay),
+        ]
+        await self._ended.wait()
+        for server in servers:
+            server.close()
+        self._outbox.hang_up()
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            # Once to end the conversations, again to end the farewells.
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others, timeout=0.2)
+        # What was cut off is closed in the loop's next turns.
+        await asyncio.sleep(0.01)
+
+    async def _take_imap(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def talk(client: Wire, server: Wire) -> None:
+            await Connection(self._rules, client, server).serve()
+
+        await _join(Wire(reader, writer), self._dovecot_imap, talk)
+
+    async def _take_smtp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _join(Wire(reader, writer), self._dovecot_smtp, _pass_both_ways)
+
+
+async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wire], Awaitable[None]]) -> None:
+    """Let *client* and the server at *address* talk; when one hangs up, so does the other."""
+    wires = [client]
+    try:
+        # From 127.0.0.1 in particular: see submission-login in the templates.
+        wires.append(Wire(*await asyncio.open_connection(*address, local_addr=("127.0.0.1", 0), limit=LIMIT)))
+        await talk(*wires)
+    except (OSError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        await asyncio.gather(*(wire.close() for wire in wires))
+
+
+async def _pass_both_ways(client: Wire, server: Wire) -> None:
+    ways = [asyncio.create_task(way) for way in (client.pass_all(server), server.pass_all(client))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)

@@ -1,0 +1,77 @@
+"""Who may open what and for how long: what a test may change while Exchange runs, and what it can read afterwards."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .bearer import Bearer
+
+
+@dataclass
+class Session:
+    """One IMAP session that signed in. *closed_by* is empty while it is open; times are seconds since 1970."""
+
+    user: str
+    token_sha256: str
+    opened_at: float
+    dies_at: float
+    #: "client", "bye" (the token died), "server" (Dovecot), "stop" (the test bed).
+    closed_by: str = ""
+    closed_at: float = 0.0
+    commands: int = 0
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """
+    One attempt to sign in over IMAP that got nowhere.
+
+    *reason* is "dead" (by token_life_override), "token" (Dovecot: signature, issuer, expiry), "mailbox" (not this
+    identity's, or none of that name), "format" or "mechanism"; *user* is empty for the last two.
+    """
+
+    user: str
+    token_sha256: str
+    reason: str
+    at: float
+
+
+@dataclass
+class Rules:
+    """The manners of this Exchange; its attributes count from the next sign-in (or response) on."""
+
+    #: End a session with BYE when its token dies.
+    bye: bool = True
+    #: Seconds that each message of a FETCH takes; answers without a message's text do not.
+    slow_seconds: float = 0.0
+    #: Seconds that a token is good from its first use here, whatever it says itself.
+    token_life_override: float | None = None
+    sessions: list[Session] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    _owners: dict[str, set[str]] = field(default_factory=dict)
+    _first_used: dict[str, float] = field(default_factory=dict)
+
+    def grant(self, identity: str, mailbox: str) -> None:
+        """Let *identity* (a token's upn) open *mailbox*: a delegate's shared one, or its own under another name."""
+        self._owners.setdefault(mailbox.lower(), {mailbox.lower()}).add(identity.lower())
+
+    def revoke(self, identity: str, mailbox: str) -> None:
+        """Take back what *identity* was granted."""
+        self._owners[mailbox.lower()].discard(identity.lower())
+
+    def may_open(self, identity: str, mailbox: str) -> bool:
+        """Say whether the mailbox exists and *identity* may open it."""
+        return identity.lower() in self._owners.get(mailbox.lower(), ())
+
+    def dies_at(self, bearer: Bearer) -> float:
+        """Return when the token dies, in seconds since 1970; the first question counts as its first use."""
+        first = self._first_used.setdefault(bearer.sha256, time.time())
+        return bearer.expires if self.token_life_override is None else first + self.token_life_override
+
+    def refuse(self, reason: str, bearer: Bearer | None = None) -> None:
+        """Write down an attempt that failed."""
+        user, sha256 = (bearer.user, bearer.sha256) if bearer else ("", "")
+        self.refusals.append(Refusal(user, sha256, reason, time.time()))

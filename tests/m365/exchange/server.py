@@ -1,0 +1,130 @@
+"""Exchange, put together: mailboxes in Dovecot, reached the way Exchange Online is reached."""
+
+from __future__ import annotations
+
+import ssl
+from collections import Counter
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import TYPE_CHECKING
+
+from .dovecot import Dovecot
+from .folders import FOLDERS, holds_items, holds_mail
+from .loopback import Loopback
+from .mail import make_message, stand_in
+from .mailbox import Mailbox, message_id
+from .outbox import Outbox, SentMessage
+from .rules import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import trustme
+    from typing_extensions import Self
+
+
+class Exchange(Rules):
+    """
+    An Exchange Online on loopback; a context manager that starts and stops it.
+
+    IMAP over TLS at *host*:*imap_port*, submission with STARTTLS at *host*:*smtp_port*, both with XOAUTH2 alone. Its
+    manners (:class:`Rules`: bye, slow_seconds, token_life_override) may be changed while it runs.
+    """
+
+    host = "localhost"
+
+    def __init__(
+        self,
+        directory: Path,
+        ca: trustme.CA,
+        *,
+        issuers: Sequence[str],
+        keys: Mapping[str, bytes],
+        bye: bool = True,
+    ) -> None:
+        """
+        Make an Exchange that keeps its files in *directory* and has a certificate of *ca*.
+
+        It believes tokens of *issuers* signed with one of *keys* (kid to public key as PEM).
+        """
+        super().__init__(bye=bye)
+        directory.mkdir(parents=True, exist_ok=True)
+        # The common name is for OfflineIMAP, which looks at nothing else in some builds.
+        certificate = ca.issue_cert("localhost", "127.0.0.1", common_name="localhost")
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(tls)
+        (directory / "server.pem").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+        (directory / "server.key").write_bytes(certificate.private_key_pem.bytes())
+        self._outbox = Outbox(self)
+        self._loopback = Loopback(self, tls, self._outbox)
+        self._dovecot = Dovecot(directory, self._loopback.relay_port, issuers=issuers, keys=keys)
+        self.imap_port = self._loopback.imap_port
+        self.smtp_port = self._loopback.smtp_port
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start Dovecot and what stands before it; both answer when this returns."""
+        try:
+            imap, smtp = self._dovecot.start()
+        except BaseException:
+            self.stop()
+            raise
+        self._loopback.start(imap, smtp)
+
+    def stop(self) -> None:
+        """End every process, socket and mailbox; *sessions* and *outbox* stay readable."""
+        self._loopback.stop()
+        self._dovecot.stop()
+
+    @property
+    def outbox(self) -> list[SentMessage]:
+        """What was sent, oldest first."""
+        return self._outbox.sent
+
+    def processes(self) -> list[int]:
+        """Return the ids of the processes that belong to it and live."""
+        return self._dovecot.processes()
+
+    def add_mailbox(self, address: str, folders: Sequence[str] = FOLDERS) -> None:
+        """Make a mailbox with *folders* beside INBOX; calendars and the like hold one item each."""
+        self.grant(address, address)
+        with self._open(address) as mailbox:
+            for folder in folders:
+                if folder != "INBOX":
+                    mailbox.create_folder(folder)
+                if holds_items(folder):
+                    mailbox.put(folder, stand_in(address, 1, f"An item of {folder}"))
+
+    def deliver(self, address: str, folder: str, message: bytes | EmailMessage, flags: Sequence[str] = ()) -> None:
+        """Put *message* into *folder*, with IMAP's *flags* (RFC 3501 §2.3.2)."""
+        content = message.as_bytes(policy=SMTP) if isinstance(message, EmailMessage) else message
+        with self._open(address) as mailbox:
+            mailbox.put(folder, content, flags)
+
+    def fill(self, address: str, per_folder: int = 3, size: int = 600) -> None:
+        """Put *per_folder* messages of about *size* bytes into every mail folder, all different."""
+        with self._open(address) as mailbox:
+            for folder in filter(holds_mail, mailbox.folders()):
+                for number in range(per_folder):
+                    mailbox.put(folder, make_message(address, folder, number, size))
+
+    def contents(self, address: str) -> dict[str, list[bytes]]:
+        """Return what the server holds: folder (Unicode, "/" between levels) to messages with CRLF line ends."""
+        with self._open(address) as mailbox:
+            return {folder: mailbox.messages(folder) for folder in mailbox.folders()}
+
+    def messages(self, address: str) -> dict[str, Counter[str]]:
+        """Return the Message-IDs in each folder and how often each is there."""
+        return {folder: Counter(map(message_id, held)) for folder, held in self.contents(address).items()}
+
+    def _open(self, address: str) -> Mailbox:
+        return Mailbox(self._dovecot.imap(address.lower()), str(self._dovecot.log))

@@ -1,0 +1,65 @@
+"""
+The builds of OfflineIMAP that are there, and how each is run with this package.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+#: PyPI's releases, and whatever the distribution has.
+NAMES = ("8.0.2", "8.0.3", "distribution")
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """
+    One OfflineIMAP: *offlineimap* starts it, *command* is this package's, installed in the same or another Python.
+
+    *asks_always*: it evaluates oauth2_access_token_eval for each connection (8.0.3 on), not once per process.
+    """
+
+    name: str
+    offlineimap: tuple[str, ...]
+    command: tuple[str, ...]
+    venv: Path
+
+    @property
+    def asks_always(self) -> bool:
+        """Does it evaluate oauth2_access_token_eval for each connection?"""
+        return self.name == "8.0.3"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Does it run under another interpreter than this package?"""
+        return self.name == "distribution"
+
+
+def inventory() -> dict[str, Any]:
+    """Return what tests/run tells of the machine; tests/setup/inventory.py describes it."""
+    path = os.environ.get("M365_TESTS_ENVIRONMENTS")
+    if path is None:
+        raise AssertionError("these tests need what tests/run installs; run: tests/run -- tests/whole")
+    found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return found
+
+
+def products() -> list[dict[str, Any]]:
+    """Return the virtual environments with this package that are of the Python that runs the tests."""
+    version = "%d.%d" % sys.version_info[:2]
+    return [row for row in inventory()["products"] if row["version"] == version]
+
+
+def find(name: str) -> Build:
+    """Return the build called *name* with this package for the Python that runs the tests."""
+    if name == "distribution":
+        row = products()[0]
+        offlineimap = (inventory()["distribution"]["offlineimap"],)
+    else:
+        row = next(row for row in products() if row["offlineimap"] == name)
+        offlineimap = (f"{row['venv']}/bin/offlineimap",)
+    return Build(name, offlineimap, (f"{row['venv']}/bin/offlineimap-m365",), Path(row["venv"]))

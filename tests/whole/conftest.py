@@ -1,0 +1,48 @@
+"""
+A Microsoft 365 with mail in it, and each build of OfflineIMAP to fetch it with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.m365.exchange import Exchange
+from tests.whole import builds
+from tests.whole.sync import Sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import trustme
+
+    from tests.m365.entra import Entra
+    from tests.whole.builds import Build
+    from tests.world import World
+
+_INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
+
+
+@pytest.fixture(params=builds.NAMES)
+def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Build:
+    """Return each build of OfflineIMAP in turn."""
+    monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", _INVENTORY)
+    return builds.find(request.param)
+
+
+@pytest.fixture
+def exchange(tmp_path: Path, ca: trustme.CA, entra: Entra) -> Iterator[Exchange]:
+    """Run an Exchange that believes Entra's tokens."""
+    with Exchange(tmp_path / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()) as made:
+        yield made
+
+
+@pytest.fixture
+def sync(world: World, entra: Entra, exchange: Exchange, build: Build) -> Sync:
+    """Return a user with this build of OfflineIMAP and this package's command of the same installation."""
+    mine = dataclasses.replace(world, command=list(build.command))
+    return Sync(mine, entra, exchange, build)

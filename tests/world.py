@@ -1,0 +1,111 @@
+"""
+A whole environment for a test: a home, and every variable that this program or what it runs may read.
+
+Nothing is inherited: a variable that is not set here is not there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Seconds after which a command of ours counts as hanging: the lock's 25 s, an exchange's 20 s, and a slow machine.
+PATIENCE = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclasses.dataclass
+class World:
+    """
+    A user's surroundings below *root*; *environ* is all that a child gets.
+
+    *command* runs offlineimap-m365: of this interpreter unless a product's virtual environment is under test.
+    """
+
+    root: Path
+    environ: dict[str, str]
+    command: list[str] = dataclasses.field(default_factory=lambda: [sys.executable, "-m", "offlineimap_m365"])
+
+    @classmethod
+    def make(cls, root: Path, ca_file: Path | None = None) -> World:
+        """Make the directories below *root* and an environment that points there, and nowhere else."""
+        environ = {
+            "HOME": str(root / "home"),
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "TMPDIR": str(root / "tmp"),
+            "XDG_DATA_HOME": str(root / "data"),
+            "XDG_CONFIG_HOME": str(root / "config"),
+            "XDG_CACHE_HOME": str(root / "cache"),
+            "XDG_RUNTIME_DIR": str(root / "run"),
+            "GNUPGHOME": str(root / "gnupg"),
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={root / 'no-bus'}",
+        }
+        for name in ("HOME", "TMPDIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "GNUPGHOME"):
+            Path(environ[name]).mkdir(mode=0o700, parents=True)
+        if ca_file is not None:
+            environ |= {name: str(ca_file) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")}
+        return cls(root, environ)
+
+    @property
+    def home(self) -> Path:
+        """Our home directory in it."""
+        named = self.environ.get("OFFLINEIMAP_M365_HOME")
+        return Path(named) if named else Path(self.environ["XDG_DATA_HOME"]) / "offlineimap-m365"
+
+    def folder(self, account: str) -> Path:
+        """Return the folder of an account whose name needs no quoting."""
+        return self.home / "accounts" / account.lower()
+
+    def run(
+        self, *arguments: str | Path, stdin: str | None = None, environ: Mapping[str, str] | None = None
+    ) -> Outcome:
+        """Run our command with *arguments*; without *stdin* its standard input is closed."""
+        return self.execute([*self.command, *map(str, arguments)], stdin=stdin, environ=environ)
+
+    def execute(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        timeout: float = PATIENCE,
+    ) -> Outcome:
+        """Run any *command* in this environment."""
+        done = subprocess.run(
+            command,
+            env=self.environ if environ is None else dict(environ),
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            cwd=self.root,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def enter(self) -> None:
+        """Make this process's environment that of the world; the fixture puts the old one back."""
+        os.environ.clear()
+        os.environ.update(self.environ)
+
+    def text_of_all_files(self) -> str:
+        """Return all that lies in the world's files, to search it for secrets."""
+        found = [path for path in self.root.rglob("*") if path.is_file()]
+        return "\n".join(path.read_bytes().decode("utf-8", "replace") for path in found)
