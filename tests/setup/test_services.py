@@ -1,0 +1,63 @@
+"""Nothing that is installed may start."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from typing import TYPE_CHECKING
+
+from tests.setup import services
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_policy_forbids(tmp_path: Path) -> None:
+    """While packages are installed every start is answered with 101, and afterwards there is no policy as before."""
+    policy = tmp_path / "policy-rc.d"
+
+    with services.forbidden(policy):
+        answer = subprocess.run([policy, "dovecot", "start"], check=False)
+
+    assert answer.returncode == 101
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_policy_comes_back(tmp_path: Path) -> None:
+    """An administrator's own policy is the same file afterwards."""
+    policy = tmp_path / "policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 0\n", "ascii")
+    before = policy.stat().st_ino
+
+    with services.forbidden(policy):
+        meanwhile = policy.read_text("ascii")
+
+    assert "exit 101" in meanwhile
+    assert policy.stat().st_ino == before
+
+
+def test_policy_of_a_killed_run(tmp_path: Path) -> None:
+    """What a killed run left behind is not taken for the administrator's policy."""
+    policy = tmp_path / "policy-rc.d"
+    with services.forbidden(policy):
+        left_behind = policy.read_text("ascii")
+    policy.write_text(left_behind, "ascii")
+
+    with services.forbidden(policy):
+        pass
+
+    assert not policy.exists()
+
+
+def test_a_new_listener_is_seen() -> None:
+    """A socket that listens since is named with its address and the program, on IPv4 and IPv6."""
+    before = services.listeners()
+    four = socket.create_server(("127.0.0.1", 0))
+    six = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    addresses = [f"127.0.0.1:{four.getsockname()[1]}", f"::1:{six.getsockname()[1]}"]
+
+    with four, six:
+        started = services.started_since(before)
+
+    assert {line.split()[0] for line in started} >= set(addresses)
+    assert all("unknown" not in line for line in started if line.split()[0] in addresses)
