@@ -8,7 +8,6 @@ Loaded by foreign interpreters too: standard library and Python 3.9 only; whatev
 from __future__ import annotations
 
 import sys
-import time
 
 from offlineimap_m365 import command, errors, folders, redaction, warm
 from offlineimap_m365 import names as renaming
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 #: The command to ask instead of importing MSAL, if this interpreter is not the one the package is installed for.
 _command: list[str] | None = None
-#: In a foreign interpreter: what the command gave last, with the time; a token is asked for again after this long.
-_asked: dict[str | None, tuple[str, float]] = {}
-_TRUSTED = 60.0
 
 
 def use_command(found: list[str]) -> None:
@@ -144,15 +140,7 @@ def _native_token(account: str | None, seconds: int) -> str:
 
 
 def _foreign_token(account: str | None, seconds: int) -> str:
-    token = warm.find(account, seconds)
-    if token is not None:
-        return token
-    last = _asked.get(account)
-    if last and time.monotonic() < last[1] + _TRUSTED and last[1] <= time.monotonic():
-        return last[0]
-    token = _ask(account, ["--prefer-validity", str(seconds)])
-    _asked[account] = (token, time.monotonic())
-    return token
+    return warm.find(account, seconds) or _ask(account, ["--prefer-validity", str(seconds)])
 
 
 def _secret(account: str | None, what: str) -> str:

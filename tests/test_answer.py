@@ -119,7 +119,7 @@ def test_an_error_in_the_address_is_explained() -> None:
         read_answer(f"{REDIRECT}/?{query}", STATE, REDIRECT, account=ALICE, client_id="my-id")
 
     assert (caught.value.code, caught.value.time) == ("AADSTS7000112", "2026-01-09T02:02:12Z")
-    assert caught.value.meaning == "Client id my-id was disabled by its owner"
+    assert caught.value.meaning == "The client id my-id was disabled by its owner"
     assert caught.value.remedy
 
 
@@ -173,7 +173,7 @@ def test_the_text_of_an_error_page_is_explained() -> None:
 
     assert caught.value.code == "AADSTS50011"
     assert caught.value.correlation_id == "019827f4-372b-7726-8110-db46f130cd8f"
-    assert caught.value.meaning == f"The redirect URI {REDIRECT} is not registered for client id my-id"
+    assert caught.value.meaning == f"The redirect URI {REDIRECT} is not registered for the client id my-id"
     assert "--redirect-uri" in caught.value.remedy
 
 

@@ -138,7 +138,7 @@ def test_a_remedy_names_this_client_and_redirect() -> None:
     found = explain("50011", account=ALICE, client_id="my-id", redirect_uri="http://localhost:1234")
 
     assert found is not None
-    assert found.meaning == "The redirect URI http://localhost:1234 is not registered for client id my-id"
+    assert found.meaning == "The redirect URI http://localhost:1234 is not registered for the client id my-id"
     assert found.remedy.endswith(f"login {ALICE} --redirect-uri URI")
 
 

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import imaplib
 import smtplib
 import ssl
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import trustme
 
 from tests.m365.exchange import FOLDERS, Exchange
-from tests.m365.exchange.client import Client, Signer, Submission, xoauth2
+from tests.m365.exchange.client import Client, Signer, Submission, initial_response
 from tests.m365.exchange.watch import eventually, public_listeners
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    import trustme
 
 ALICE = "alice@example.org"
 ISSUER = "https://sts.windows.net/9c0f1d2e-0000-4000-8000-3b1f2c4d5e6f/"
 KID = "exchange-tests"
-
-
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    """Return a certificate authority."""
-    return trustme.CA()
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +145,9 @@ def test_folders_are_those_of_exchange(client: Client, signer: Signer) -> None:
 
     _, listed = client.list()
 
-    names = [line.decode().partition(' "/" ')[2].strip('"') for line in listed if isinstance(line, bytes)]
-    assert sorted(names) == sorted(FOLDERS)
-    assert not any(b"Noselect" in line or b"NoInferiors" in line for line in listed if isinstance(line, bytes))
+    lines = [line.decode() for line in listed if isinstance(line, bytes)]
+    assert sorted(line.partition(' "/" ')[2].strip('"') for line in lines) == sorted(FOLDERS)
+    assert not any("Noselect" in line or "NoInferiors" in line for line in lines)
 
 
 def test_calendar_holds_a_stand_in(client: Client, signer: Signer) -> None:
@@ -268,28 +262,26 @@ def test_identity_other_than_the_address(exchange: Exchange, client: Client, sig
 
 def test_submission_wants_tls_and_a_token(exchange: Exchange, signer: Signer, trust: ssl.SSLContext) -> None:
     """Nothing is sent without STARTTLS, without a token, or with a bad one; PLAIN is not there."""
-    good = base64.b64encode(xoauth2(ALICE, signer.token(ALICE))).decode()
-    bad = base64.b64encode(xoauth2(ALICE, Signer(ISSUER, KID).token(ALICE))).decode()
+    good = initial_response(ALICE, signer.token(ALICE))
+    bad = initial_response(ALICE, Signer(ISSUER, KID).token(ALICE))
 
     with Submission(exchange) as open_line:
         before = open_line.has_extn("auth"), open_line.docmd("AUTH", f"XOAUTH2 {good}")[0]
     with Submission(exchange) as line:
         line.secure(trust)
         anonymous = line.mail(ALICE)[0]
-        # The error in JSON, of which an empty line takes note.
-        challenged, refused = line.docmd("AUTH", f"XOAUTH2 {bad}")[0], line.docmd("")[0]
+        challenged, refused = line.docmd("AUTH", f"XOAUTH2 {bad}")[0], line.docmd("")[0]  # RFC 7628 §3.2.3
         offered = line.esmtp_features["auth"]
 
     assert before == (False, 530)
-    assert anonymous == 530
-    assert (challenged, refused) == (334, 535)
+    assert (anonymous, challenged, refused) == (530, 334, 535)
     assert offered.split() == ["XOAUTH2"]
     assert exchange.outbox == []
 
 
 def test_nobody_sends_as_somebody_else(exchange: Exchange, signer: Signer, trust: ssl.SSLContext) -> None:
     """A good token of another person does not send from this mailbox."""
-    initial = base64.b64encode(xoauth2(ALICE, signer.token("mallory@example.org"))).decode()
+    initial = initial_response(ALICE, signer.token("mallory@example.org"))
 
     with Submission(exchange) as line:
         line.secure(trust)
@@ -323,8 +315,7 @@ def test_msmtp_sends(tmp_path: Path, exchange: Exchange, signer: Signer, ca: tru
 
     assert (sent.returncode, sent.stderr) == (0, b"")
     [message] = exchange.outbox
-    assert (message.user, message.sender) == (ALICE, ALICE)
-    assert message.recipients == ("bob@example.net", "eve@example.net")
+    assert (message.user, message.sender, *message.recipients) == (ALICE, ALICE, "bob@example.net", "eve@example.net")
     assert message.data.endswith(b"Subject: Hello\r\n\r\n.dot\r\n")
 
 
@@ -342,7 +333,7 @@ def test_listens_on_loopback_only_and_leaves_nothing(tmp_path: Path, ca: trustme
 
     assert took < 3
     assert alive
-    assert public_while == public_before
+    assert public_while <= public_before
     assert exchange.processes() == []
     for port in (exchange.imap_port, exchange.smtp_port):
         with pytest.raises(ConnectionRefusedError):

@@ -53,8 +53,7 @@ class Client(imaplib.IMAP4_SSL):
 
     def sign_in_at_once(self, token: str, user: str) -> tuple[str, list[Any]]:
         """Send token and command in one line (SASL-IR), as most programs do and imaplib cannot; return the answer."""
-        initial = base64.b64encode(xoauth2(user, token)).decode()
-        status, answer = self._simple_command("AUTHENTICATE", "XOAUTH2", initial)
+        status, answer = self._simple_command("AUTHENTICATE", "XOAUTH2", initial_response(user, token))
         if status == "OK":
             self.state = "AUTH"
         return status, answer
@@ -77,3 +76,8 @@ class Submission(smtplib.SMTP):
 def xoauth2(user: str, token: str) -> bytes:
     """Return the client's message of XOAUTH2, not yet in base64."""
     return f"user={user}\x01auth=Bearer {token}\x01\x01".encode()
+
+
+def initial_response(user: str, token: str) -> str:
+    """Return the same in base64, as it follows the command."""
+    return base64.b64encode(xoauth2(user, token)).decode()

@@ -1,0 +1,58 @@
+"""Whatever talks to the listener: a browser, or a stranger who sends what he likes."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from offlineimap_m365.listener import Listener
+
+STATE = "c3RhdGUtb2YtdGhpcy1zaWduLWlu"
+RIGHT = f"/?code=s3cret-code&state={STATE}&session_state=1"
+
+
+def ask(
+    port: int, target: str, *, method: str = "GET", host: str = "127.0.0.1", **headers: str
+) -> http.client.HTTPResponse:
+    """Send one request and return its answer, read to its end (as *text*)."""
+    connection = http.client.HTTPConnection(host, port, timeout=10)
+    try:
+        connection.putrequest(method, target, skip_host="Host" in headers)
+        for name, value in headers.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        answer.text = answer.read().decode()  # type: ignore[attr-defined]
+        return answer
+    finally:
+        connection.close()
+
+
+def text_of(answer: http.client.HTTPResponse) -> str:
+    """Return the body that *ask* has read."""
+    return str(answer.text)  # type: ignore[attr-defined]
+
+
+def raw(port: int, data: bytes) -> bytes:
+    """Send *data* as it is and return all that comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(data)
+        return read_all(connection)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Return what comes until the other side closes, or drops the connection."""
+    found = b""
+    try:
+        while chunk := connection.recv(65536):
+            found += chunk
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def is_waiting(listener: Listener) -> bool:
+    """Tell whether the listener has no answer yet and still takes the right one."""
+    return listener.answers.empty() and ask(listener.port, RIGHT).status == 303 and not listener.answers.empty()
