@@ -9,11 +9,13 @@ import json
 import time
 import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from offlineimap_m365 import errors, home, store
+from offlineimap_m365 import errors, home, store, warm
 
-VERSION = 1
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,36 +95,35 @@ def names() -> list[str]:
 
     Raises Temporary if the home cannot be read now.
     """
-    found = []
-    for folder in home.folders():
-        name = _name_in(folder)
-        found += [name] if name else []
-    return found
+    return list(_found())
 
 
-def _name_in(folder: str) -> str | None:
+def _found() -> dict[str, bool]:
+    """Return of all accounts by name whether somebody is signed in; a broken one counts as if."""
+    return dict(filter(None, map(_glance, home.folders())))
+
+
+def _glance(folder: str) -> tuple[str, bool] | None:
     try:
         account = _load(folder)
     except errors.M365Error:
-        return Path(folder).name
-    return account.name if account else None
+        return unquote(Path(folder).name), True
+    return (account.name, account.is_signed_in) if account else None
 
 
 def only() -> Account:
     """
-    Return the only account there is.
+    Return the only account there is; one that signed out counts only if there is no other.
 
     Raises SignInNeeded if there is none, WrongUsage with a list if there are several.
     """
-    found = names()
+    everybody = _found()
+    found = [name for name, is_signed_in in everybody.items() if is_signed_in] or list(everybody)
     if not found:
         raise not_signed_in("you@example.org", "Nobody is signed in")
     if len(found) > 1:
         raise errors.WrongUsage(f"Which account? There are {len(found)}: {', '.join(found)}", remedy="Name one of them")
-    account = load(found[0])
-    if account is None:
-        raise not_signed_in(found[0])
-    return account
+    return get(found[0])
 
 
 def get(name: str | None) -> Account:
@@ -170,8 +171,8 @@ def save(account: Account) -> None:
     fields = {f.name: getattr(account, f.name) for f in dataclasses.fields(account)}
     others = fields.pop("others")
     name = fields.pop("name")
-    document = {**others, "version": VERSION, "account": name, **fields}
-    data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8")
+    document = {**others, "version": warm.VERSION, "account": name, **fields}
+    data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
     store.write_whole(Path(account.folder) / "profile.json", data + b"\n")
 
 
@@ -193,7 +194,9 @@ def _load(folder: str) -> Account | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise errors.Temporary(f"{path} cannot be read now ({error.strerror})", remedy=f"Try: ls -l {path}") from error
+        raise errors.for_oserror(error)(
+            f"{path} cannot be read ({error.strerror})", remedy=f"Look at: ls -l {path}"
+        ) from error
     except UnicodeDecodeError as error:
         raise _broken(path) from error
     return _parse(path, text)
@@ -202,23 +205,74 @@ def _load(folder: str) -> Account | None:
 def _parse(path: Path, text: str) -> Account:
     try:
         document = json.loads(text)
-        version = document.pop("version")
-        name = document.pop("account")
-        document["scopes"] = tuple(document["scopes"])
-        known = {f.name for f in dataclasses.fields(Account)} - {"name", "others"}
-        fields = {key: document.pop(key) for key in known & set(document)}
-        account = Account(name=name, others=document, **fields)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         raise _broken(path) from error
-    if not isinstance(version, int) or version > VERSION:
+    if not isinstance(document, dict):
+        raise _broken(path)
+    version = document.pop("version", None)
+    if isinstance(version, int) and version > warm.VERSION:
         raise errors.Misconfigured(
-            f"{path} was written by a later release (version {version!r}, this one knows {VERSION})",
-            account=name,
+            f"{path} was written by a later release (version {version}, this one knows {warm.VERSION})",
+            account=document["account"] if isinstance(document.get("account"), str) else None,
             remedy="Upgrade this one: pipx upgrade offlineimap-m365",
         )
-    if home.quoted(name) != path.parent.name:
+    account = _build(document) if isinstance(version, int) else None
+    if account is None or home.quoted(account.name) != path.parent.name:
         raise _broken(path)
     return account
+
+
+def _build(document: dict[str, Any]) -> Account | None:
+    """Return the account that a profile describes, or None if a field is missing or not what it should be."""
+    fields = {f.name: document.pop(f.name) for f in dataclasses.fields(Account) if f.name in document}
+    fields |= {"name": document.pop("account", None), "others": document}
+    required = {f.name for f in dataclasses.fields(Account) if f.default is f.default_factory is dataclasses.MISSING}
+    if not required <= set(fields) or not all(fits(fields[name]) for name, fits in _SHAPES.items() if name in fields):
+        return None
+    return Account(**{**fields, "scopes": tuple(fields["scopes"])})
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_address(value: object) -> bool:
+    """Is *value* where secrets may be sent to?"""
+    return isinstance(value, str) and value.startswith("https://")
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_object_of_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+
+
+def _are_endpoints(value: object) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, dict) and all(_is_address(item) for name, item in value.items() if name != "issuer")
+
+
+#: What each field of a profile must be, so that a file to which anything may have happened is noticed here.
+_SHAPES: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("name", "client_id", "imap", "smtp", "redirect_uri", "kind", "store"), _is_text),
+    **dict.fromkeys(("cloud", "identity", "tenant", "flow", "signed_in_at"), _is_text_or_none),
+    "authority": _is_address,
+    "scopes": _are_texts,
+    "endpoints": _are_endpoints,
+    "person": _is_object_of_texts,
+    "chosen": _is_object,
+}
 
 
 def _broken(path: Path) -> errors.Misconfigured:

@@ -6,11 +6,12 @@ Standard library and Python 3.9 only.
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import threading
 
-from offlineimap_m365 import environment, errors
+from offlineimap_m365 import environment, errors, home
 
 #: Seconds for the command: OfflineIMAP asks while a server waits, so never longer (contract §2).
 PATIENCE = 20.0
@@ -63,6 +64,17 @@ def gone(command: list[str], account: str | None) -> errors.Misconfigured:
         remedy=f"Install offlineimap-m365 again (pipx install offlineimap-m365), then run: "
         f"{errors.COMMAND} login {account or ''}".rstrip(),
     )
+
+
+def recorded() -> list[str] | None:
+    """Return the command that the last login recorded in the stub, None if there is none or it is gone."""
+    try:
+        with open(os.path.join(home.directory(), "pythonfile.py"), encoding="utf-8") as stub:
+            line = next((line for line in stub if line.startswith("STUB_COMMAND = ")), "")
+        found = ast.literal_eval(line.partition("= ")[2])
+    except (OSError, SyntaxError, ValueError, errors.M365Error):
+        return None
+    return found if os.access(found[0], os.X_OK) else None
 
 
 def beside(package: str) -> list[str] | None:

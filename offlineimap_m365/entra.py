@@ -12,16 +12,19 @@ import json
 import logging
 import time
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msal
 
-from offlineimap_m365 import errors, explain, warm
-from offlineimap_m365.wire import Wire, get_json
+from offlineimap_m365 import errors, explain, home
+from offlineimap_m365.cache import only
+from offlineimap_m365.identity import check_claims
+from offlineimap_m365.wire import BUSY, Wire, get_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from offlineimap_m365.accounts import Account
 
@@ -29,8 +32,10 @@ if TYPE_CHECKING:
 logging.getLogger("msal").setLevel(logging.CRITICAL + 1)
 logging.getLogger("urllib3").setLevel(logging.WARNING)
 
-#: Seconds by which this machine's clock may be behind the provider's before an ID token is refused.
-_SKEW = 300
+#: Seconds between two questions after an answer that was none (RFC 8628 §3.5, the default interval).
+_DEVICE_PAUSE = 5.0
+#: Seconds to wait after AADSTS50196, "client request loop": five minutes (entra-docs, reference-error-codes.md).
+_LOOP = 300.0
 #: What MSAL raises apart from what our Wire raises: state, nonce, shapes of answers that it did not expect.
 _UNEXPECTED = (ValueError, RuntimeError, KeyError, TypeError, AttributeError, AssertionError)
 
@@ -71,8 +76,8 @@ class Provider:
 class SignIn:
     """Somebody signed in: the claims of their ID token, and the cache that would be kept."""
 
-    claims: Mapping[str, Any]
-    cache: bytes
+    claims: Mapping[str, Any] = dataclasses.field(repr=False)
+    cache: bytes = dataclasses.field(repr=False)
 
     @property
     def names(self) -> list[str]:
@@ -108,15 +113,10 @@ def discover(authority: str) -> dict[str, str]:
     """
     wanted = ("issuer", "authorization_endpoint", "token_endpoint", "device_authorization_endpoint")
     for base in (f"{authority}/v2.0", authority):
-        try:
-            found = get_json(f"{base}/.well-known/openid-configuration")
-        except errors.Temporary as error:
-            if "not JSON (HTTP 4" in error.fact:
-                continue
-            raise
-        if "token_endpoint" in found and "authorization_endpoint" in found:
-            kept = {name: str(found[name]) for name in wanted if name in found}
-            insecure = [kept[name] for name in wanted[1:] if name in kept and not kept[name].startswith("https://")]
+        found = get_json(f"{base}/.well-known/openid-configuration")
+        kept = {name: found[name] for name in wanted if isinstance(found.get(name), str)}
+        if "token_endpoint" in kept and "authorization_endpoint" in kept:
+            insecure = [kept[name] for name in wanted[1:] if not kept.get(name, "https://").startswith("https://")]
             if insecure:
                 raise errors.Misconfigured(f"{authority} names an address that is not https: {insecure[0]}")
             return kept
@@ -129,7 +129,7 @@ def discover(authority: str) -> dict[str, str]:
 def tenant_of_domain(login_host: str, domain: str) -> str | None:
     """Return the id of the organisation (tenant) that owns *domain*, or None; a hint, never an error."""
     try:
-        found = get_json(f"https://{login_host}/{domain}/v2.0/.well-known/openid-configuration")
+        found = get_json(f"https://{login_host}/{quote(domain, safe='')}/v2.0/.well-known/openid-configuration")
     except errors.M365Error:
         return None
     parts = urlsplit(str(found.get("issuer", ""))).path.split("/")
@@ -143,22 +143,43 @@ def refresh(account: Account, cache: bytes) -> bytes:
     Raises SignInNeeded, Temporary or Misconfigured; *cache* stays what it was.
     """
     kept = msal.SerializableTokenCache()
-    kept.deserialize(cache.decode("utf-8"))
-    app = _application(Provider.of(account), kept)
-    known = app.get_accounts()
-    if not known:
+    try:
+        kept.deserialize(cache.decode("utf-8"))
+        app = _application(Provider.of(account), kept)
+        known = app.get_accounts()[0]
+    except (*_UNEXPECTED, IndexError) as error:
+        raise errors.Misconfigured(
+            f"The stored sign-in of {account.name} is damaged: it names nobody",
+            account=account.name,
+            remedy=f"Run: {errors.COMMAND} login {account.name}",
+        ) from error
+    try:
+        answer = app.acquire_token_silent_with_error(list(account.scopes), known, force_refresh=True)
+        if answer and "access_token" in answer:
+            return only(json.loads(kept.serialize()), str(answer["access_token"]))
+    except _UNEXPECTED as error:
+        raise _strange(account.name, error) from None
+    if not answer:  # nobody was asked: a login with another client id was killed before its profile was written
         raise errors.SignInNeeded(
-            f"The stored sign-in of {account.name} names nobody",
+            f"The stored sign-in of {account.name} was not made with the client id {account.client_id}",
             account=account.name,
             remedy=f"Run: {errors.COMMAND} login {account.name}",
         )
-    try:
-        answer = app.acquire_token_silent_with_error(list(account.scopes), known[0], force_refresh=True)
-    except _UNEXPECTED as error:
-        raise _strange(account.name, error) from None
-    if not answer or "access_token" not in answer:
-        raise explain.error_for(answer or {}, account=account.name)
-    return _only(kept, answer["access_token"])
+    raise _refusal(answer, account)
+
+
+def _refusal(answer: Mapping[str, Any], account: Account) -> errors.M365Error:
+    error = explain.error_for(
+        answer,
+        account=account.name,
+        client_id=account.client_id,
+        tenant=account.tenant,
+        redirect_uri=account.redirect_uri,
+        home=Path(home.directory()),
+    )
+    if isinstance(error, errors.Temporary):
+        error.retry_after = _LOOP if error.code == "AADSTS50196" else BUSY
+    return error
 
 
 class Attempt:
@@ -207,9 +228,24 @@ class Attempt:
         return DeviceCode(str(flow["user_code"]), address, int(flow.get("expires_in", 900)), flow)
 
     def poll_device(self, code: DeviceCode) -> SignIn:
-        """Wait until the person has answered; stop() from another thread ends it within seconds."""
+        """
+        Wait until the person has answered; stop() from another thread ends it within seconds.
+
+        A provider that cannot answer for a while is asked again until the code expires (RFC 8628 §3.5).
+        """
+        found = self._poll(code)
+        while found is None:
+            time.sleep(_DEVICE_PAUSE)
+            found = self._poll(code)
+        return found
+
+    def _poll(self, code: DeviceCode) -> SignIn | None:
         try:
             return self._signed_in(self._app.acquire_token_by_device_flow(code.flow))
+        except errors.Temporary:
+            if time.time() + _DEVICE_PAUSE > float(code.flow.get("expires_at", 0)):
+                raise
+            return None
         except _UNEXPECTED as error:
             raise _strange(self._name, error) from None
 
@@ -227,14 +263,14 @@ class Attempt:
                 f"{self._name}: the provider sent no ID token, so who signed in cannot be checked",
                 account=self._name,
             )
-        _check(claims, self._provider, self._name)
+        check_claims(claims, self._provider.configuration().get("issuer", ""), self._provider.client_id, self._name)
         if not answer.get("refresh_token"):
             raise errors.Misconfigured(
                 f"{self._name}: the provider gave no refresh token, so the sign-in would last an hour only",
                 account=self._name,
                 remedy="Ask whoever runs it to allow offline_access for this client id",
             )
-        return SignIn(claims, _only(self._cache, str(answer["access_token"])))
+        return SignIn(claims, only(json.loads(self._cache.serialize()), str(answer["access_token"])))
 
 
 def _application(provider: Provider, cache: msal.SerializableTokenCache) -> msal.PublicClientApplication:
@@ -245,53 +281,6 @@ def _application(provider: Provider, cache: msal.SerializableTokenCache) -> msal
         token_cache=cache,
         http_client=Wire(provider.configuration()),
     )
-
-
-def _check(claims: Mapping[str, Any], provider: Provider, name: str) -> None:
-    """
-    Check the ID token's iss, aud and exp (OpenID Connect Core §3.1.3.7); MSAL 1.38 and later only decode it.
-
-    Its signature need not be checked: it came from the token endpoint itself, over verified TLS (ibid., item 6).
-    """
-    issuer = provider.configuration().get("issuer", "").replace("{tenantid}", str(claims.get("tid", "")))
-    audience = claims.get("aud")
-    audiences: Sequence[Any] = audience if isinstance(audience, list) else [audience]
-    wrong = ""
-    if issuer and claims.get("iss") != issuer:
-        wrong = f"it was issued by {claims.get('iss')} instead of {issuer}"
-    elif provider.client_id not in audiences:
-        wrong = "it was issued for another client id"
-    elif not isinstance(claims.get("exp"), (int, float)) or float(claims["exp"]) + _SKEW < time.time():
-        wrong = "it has expired; this machine's clock may be wrong"
-    if wrong:
-        raise errors.SignInNeeded(
-            f"The ID token for {name} is not accepted: {wrong}",
-            account=name,
-            meaning="Nothing was kept",
-            remedy=f"Run again: {errors.COMMAND} login {name}",
-        )
-
-
-def _only(cache: msal.SerializableTokenCache, access_token: str) -> bytes:
-    """
-    Return *cache* as JSON with this access token only, and the newest refresh token.
-
-    MSAL never removes what it no longer uses, and files an answer without client_info and ID token under nobody.
-    """
-    content = json.loads(cache.serialize())
-    account: dict[str, Any] = next(iter(content.get("Account", {}).values()), {})
-    entries = content.get("AccessToken", {})
-    for key, entry in list(entries.items()):
-        if entry.get("secret") != access_token:
-            del entries[key]
-        elif entry.get("home_account_id") is None and account.get("home_account_id"):
-            entry["home_account_id"] = account["home_account_id"]
-            entries[key.replace("none", account["home_account_id"].lower(), 1)] = entries.pop(key)
-    tokens = content.get("RefreshToken", {})
-    newest = max(tokens, key=lambda key: int(tokens[key].get("last_modification_time") or 0), default=None)
-    content["RefreshToken"] = {newest: tokens[newest]} if newest else {}
-    warm.pick(content)
-    return json.dumps(content, indent=1).encode("utf-8")
 
 
 def _strange(name: str, error: Exception) -> errors.M365Error:

@@ -54,12 +54,14 @@ def certificates() -> str | None:
     """
     Return the file or directory of trusted certificates that the environment names, or None.
 
-    ``REQUESTS_CA_BUNDLE`` comes first, then ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` (OpenSSL's own).
+    ``REQUESTS_CA_BUNDLE`` comes first, then ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, OpenSSL's own. The last may be a
+    list (SSL_CTX_set_default_verify_paths(3)), of which the first directory that exists counts.
     """
-    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         if os.environ.get(name):
             return os.environ[name]
-    return None
+    listed = [path for path in os.environ.get("SSL_CERT_DIR", "").split(os.pathsep) if path]
+    return next((path for path in listed if os.path.isdir(path)), listed[0] if listed else None)
 
 
 def for_child() -> dict[str, str]:

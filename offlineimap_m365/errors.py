@@ -6,6 +6,8 @@ Loaded by foreign interpreters too: standard library and Python 3.9 only.
 
 from __future__ import annotations
 
+import errno
+
 #: What the command is called in every message that names a remedy.
 COMMAND = "offlineimap-m365"
 
@@ -94,6 +96,27 @@ class WrongUsage(M365Error):
     exit_code = 2
 
 
+#: Failures of a medium or of this machine's resources: trying again can help. Others (EROFS, EACCES) need a person.
+PASSING = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EIO,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.EAGAIN,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+    }
+)
+
+
+def for_oserror(error: OSError) -> type[M365Error]:
+    """Return Temporary for a failure of the store that may pass, Misconfigured for any other (contract §3)."""
+    return Temporary if error.errno in PASSING else Misconfigured
+
+
 def for_exit_code(exit_code: int) -> type[M365Error]:
     """Return the class whose *exit_code* this is; the base for any other."""
     children: tuple[type[M365Error], ...] = (Temporary, SignInNeeded, Misconfigured, WrongUsage)
@@ -105,10 +128,10 @@ _BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u20
 
 
 def printable(text: str) -> str:
-    """Return *text* fit for one line of a terminal: control and bidirectional characters are replaced."""
-    return "".join(" " if c in "\n\r\t" else "\ufffd" if _is_control(c) else c for c in text)
+    """Return *text* fit for one line of a terminal: controls, bidirectional ones and lone surrogates are replaced."""
+    return "".join(" " if c in "\n\r\t\u2028\u2029" else "\ufffd" if _is_control(c) else c for c in text)
 
 
 def _is_control(c: str) -> bool:
-    """Is *c* a C0 or C1 control (ECMA-48 §5.2, 5.3) or a bidirectional one?"""
-    return c < " " or "\x7f" <= c < "\xa0" or c in _BIDIRECTIONAL
+    """Is *c* a C0 or C1 control (ECMA-48 §5.2, 5.3), a bidirectional one or half a character (a surrogate)?"""
+    return c < " " or "\x7f" <= c < "\xa0" or "\ud800" <= c < "\ue000" or c in _BIDIRECTIONAL

@@ -21,6 +21,8 @@ REFUSED = 900.0
 #: No failure is remembered for longer than this many seconds, whatever a server or a wrong clock says.
 _LONGEST = 3600.0
 _EVENTS = 20
+#: The end of the year 9999 in seconds since 1970: no number in the file is larger.
+_LAST = 253_402_300_799
 
 
 def fingerprint(refresh_token: str) -> str:
@@ -39,17 +41,28 @@ def last_failure(folder: str, refresh_token: str | None = None) -> errors.M365Er
     if not isinstance(failure, dict):
         return None
     if refresh_token is not None:
-        left = float(failure.get("until", 0)) - time.time()
+        left = _number(failure.get("until")) - time.time()
         if failure.get("refresh_token") != fingerprint(refresh_token) or not 0 < left <= _LONGEST:
             return None
-    kind = errors.for_exit_code(int(failure.get("exit_code", 70)))
+    kind = errors.for_exit_code(int(_number(failure.get("exit_code"))))
     names = ("account", "meaning", "remedy", "code", "correlation_id", "time")
-    parts = {name: failure[name] for name in names if failure.get(name)}
+    parts = {name: failure[name] for name in names if failure.get(name) and isinstance(failure[name], str)}
     return kind(str(failure.get("fact", "A failure")), **parts)
 
 
+def _number(value: object) -> float:
+    """Return what should be a number in a file that anything may have happened to; 0 if it is none."""
+    return float(value) if isinstance(value, (int, float)) and abs(value) <= _LAST else 0.0
+
+
 def remember(folder: str, error: errors.M365Error, refresh_token: str) -> None:
-    """Keep *error*, met with *refresh_token*, for as long as contract §5.6 says."""
+    """
+    Keep *error*, met with *refresh_token*, for as long as contract §5.6 says.
+
+    What is wrong here and not at the provider (a CA file that is not there) is not kept: once repaired, it is over.
+    """
+    if isinstance(error, errors.Misconfigured) and error.code is None:
+        return
     if isinstance(error, errors.Temporary):
         until = time.time() + min(error.retry_after, _LONGEST)
     else:
@@ -81,25 +94,28 @@ def succeeded(folder: str, what: str) -> None:
 
 def events(folder: str) -> list[dict[str, Any]]:
     """Return the last 20 events, oldest first: ``time``, ``what``, ``code``, ``correlation_id``."""
-    found = _read(folder).get("events")
-    return found if isinstance(found, list) else []
+    return _events(_read(folder))
+
+
+def _events(state: dict[str, Any]) -> list[dict[str, Any]]:
+    found = state.get("events")
+    return [event for event in found if isinstance(event, dict)] if isinstance(found, list) else []
 
 
 def _note(state: dict[str, Any], what: str, code: str | None, correlation_id: str | None) -> None:
     event = {"time": accounts.now(), "what": what, "code": code, "correlation_id": correlation_id}
-    found = state.get("events")
-    state["events"] = [*(found if isinstance(found, list) else []), event][-_EVENTS:]
+    state["events"] = [*_events(state), event][-_EVENTS:]
 
 
 def _read(folder: str) -> dict[str, Any]:
     try:
         state = json.loads((Path(folder) / "state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return state if isinstance(state, dict) else {}
 
 
 def _write(folder: str, state: dict[str, Any]) -> None:
-    data = json.dumps({**state, "version": 1}, indent=1, ensure_ascii=False).encode("utf-8")
+    data = json.dumps({**state, "version": 1}, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
     with contextlib.suppress(OSError):
         store.write_whole(Path(folder) / "state.json", data)

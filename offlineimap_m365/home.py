@@ -12,6 +12,9 @@ import stat
 from offlineimap_m365 import environment, errors, notices
 
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~@+")
+#: The owner that a container's kernel shows for whoever has no id in it, such as the machine's root (Linux's
+#: user_namespaces(7), "overflowuid").
+_NOBODY = 65534
 _LONGEST = 200  # bytes of a quoted name; most file systems take 255
 
 
@@ -19,7 +22,7 @@ def directory() -> str:
     """
     Return the absolute path of the home, whether it exists or not.
 
-    Raises Misconfigured if ``$OFFLINEIMAP_M365_HOME`` is not absolute.
+    Raises Misconfigured if ``$OFFLINEIMAP_M365_HOME`` is not absolute, or if it is unset and this user has no home.
     """
     named = environment.home()
     if named and not os.path.isabs(named):
@@ -27,7 +30,15 @@ def directory() -> str:
             f"OFFLINEIMAP_M365_HOME is not an absolute path: {named}",
             remedy="Set it to a path that begins with / or ~, or unset it",
         )
-    return os.path.normpath(named) if named else os.path.join(environment.user_data(), "offlineimap-m365")
+    if named:
+        return os.path.normpath(named)
+    data = environment.user_data()
+    if not os.path.isabs(data):  # a container's user without HOME and without an entry in passwd
+        raise errors.Misconfigured(
+            f"User id {os.geteuid()} has no home directory",
+            remedy="Set HOME, or OFFLINEIMAP_M365_HOME to an absolute path",
+        )
+    return os.path.join(data, "offlineimap-m365")
 
 
 def quoted(account: str) -> str:
@@ -35,17 +46,22 @@ def quoted(account: str) -> str:
     Return the name of an account's folder: ``urllib.parse.quote(account.strip().lower(), safe="@+-_.")``.
 
     By hand, since importing urllib.parse costs more than reading a token. A leading dot becomes ``%2E``, and of a
-    name over 200 bytes the first 150 are kept with a SHA-256.
+    name over 200 bytes the first 150 are kept with a SHA-256. A name that is no text at all (bytes of a command line
+    that are not UTF-8) gets a folder that never exists, so that whoever asks learns what is wrong with it.
     """
     plain = account.strip().lower()
-    name = "".join(c if c in _SAFE else "".join(f"%{b:02X}" for b in c.encode("utf-8")) for c in plain)
+    name = "".join(c if c in _SAFE else "".join(f"%{b:02X}" for b in _bytes(c)) for c in plain)
     if name.startswith("."):
         name = "%2E" + name[1:]
     if len(name) > _LONGEST:
         import hashlib  # noqa: PLC0415 - rarely needed
 
-        name = name[:150] + hashlib.sha256(plain.encode("utf-8")).hexdigest()
+        name = name[:150] + hashlib.sha256(_bytes(plain)).hexdigest()
     return name
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def folder(account: str) -> str:
@@ -73,19 +89,20 @@ def folders() -> list[str]:
 
 
 def make(path: str) -> None:
-    """Make the directory *path* and what is missing above it; ours get mode 0700 whatever the umask."""
+    """
+    Make the directory *path* and what is missing above it, with mode 0700 whatever the umask.
+
+    That is the mode for what is missing above, too (XDG Base Directory Specification, "Referencing this
+    specification"). Raises OSError.
+    """
     if os.path.isdir(path):
         return
-    parent = os.path.dirname(path)
-    if not os.path.isdir(parent):
-        make(parent)
-    ours = path == directory() or path.startswith(directory() + os.sep)
+    make(os.path.dirname(path))
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
-        return
-    if ours:
-        os.chmod(path, 0o700)
+        return  # somebody else was faster
+    os.chmod(path, 0o700)
 
 
 def check(account_folder: str) -> None:
@@ -129,17 +146,31 @@ def _check_ours(path: str, *, follow: bool) -> None:
             remedy=f"Run: chmod go-w {path}",
         )
     if found.st_mode & 0o077:
-        os.chmod(path, stat.S_IMODE(found.st_mode) & 0o700)
+        _close(path, stat.S_IMODE(found.st_mode))
+
+
+def _close(path: str, mode: int) -> None:
+    try:
+        os.chmod(path, mode & 0o700)
+    except OSError as error:  # a read-only file system, or one without modes: nothing that could be repaired here
+        notices.say(f"{path} can be read by others and cannot be closed ({error.strerror})")
+    else:
         notices.say(f"{path} could be read by others and was closed")
 
 
 def _check_above(path: str) -> None:
+    """Refuse a directory above the store in which somebody else could put another store in its place."""
     while path != os.path.dirname(path):
         path = os.path.dirname(path)
         try:
             found = os.stat(path)
         except OSError:
             return  # what cannot be looked at from here is not ours to judge (a container, an AFS mount)
+        if found.st_uid not in (0, os.geteuid(), _NOBODY):
+            raise errors.Misconfigured(
+                f"{path}, above the store, belongs to user id {found.st_uid}, who could put another one in its place",
+                remedy="Run it as the user who signed in (no sudo), or set OFFLINEIMAP_M365_HOME to a place of yours",
+            )
         writers = found.st_mode & 0o022
         if writers == stat.S_IWGRP and found.st_uid == os.geteuid() and _is_private_group(found.st_gid):
             continue

@@ -2,7 +2,7 @@
 One writer per account: a lock among the threads of a process, then among the processes of a machine.
 
 ``flock`` on a file that is never deleted; the kernel frees it when its holder dies. Where the file system has no
-``flock`` (Lustre, some NFS) a directory made with mkdir is the lock, with host, boot and process in it.
+``flock`` (Lustre, some NFS) a directory is the lock, with host, boot and process of its holder in it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PATIENCE = 25.0
 #: Seconds between two looks at the lock: short beside a refresh of 200 ms, long beside a system call.
 _PAUSE = 0.02
-#: Seconds after which a lock directory of another machine counts as left behind: no holder needs longer than 45 s.
+#: Seconds after which another machine counts as no longer holding it: with a second try a holder needs up to 45 s.
 _ABANDONED = 120.0
 _NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -65,72 +65,104 @@ def _busy(account: str, patience: float) -> errors.Temporary:
 
 @contextlib.contextmanager
 def _process_lock(folder: str, account: str, deadline: float, patience: float) -> Iterator[None]:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(Path(folder) / "lock", flags, 0o600)
-    directory: Path | None = None
-    try:
+    with contextlib.ExitStack() as stack:
+        while not _take(Path(folder), stack):
+            if time.monotonic() > deadline:
+                raise _busy(account, patience)
+            time.sleep(_PAUSE)
+        yield
+
+
+def _take(folder: Path, stack: contextlib.ExitStack) -> bool:
+    """Take the lock if it is free; *stack* gives it back."""
+    path = folder / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with contextlib.ExitStack() as mine:
+        mine.callback(os.close, descriptor)
+        if os.fstat(descriptor).st_size == 0 and os.fstat(descriptor).st_mode & 0o777 != 0o600:  # noqa: PLR2004
+            os.fchmod(descriptor, 0o600)  # just made, under some umask
         try:
-            while not _flock(descriptor):
-                if time.monotonic() > deadline:
-                    raise _busy(account, patience)
-                time.sleep(_PAUSE)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
         except OSError as error:
             if error.errno not in _NO_FLOCK:
                 raise
-            directory = Path(folder) / "lock.d"
-            while not _make(directory):
-                if time.monotonic() > deadline:
-                    raise _busy(account, patience) from None
-                time.sleep(_PAUSE)
-        yield
-    finally:
-        if directory is not None:
-            shutil.rmtree(directory, ignore_errors=True)
-        os.close(descriptor)
-
-
-def _flock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+            if not _take_directory(folder, mine):
+                return False
+        if not _is_at(path, descriptor):
+            return False  # a logout took the folder away, and a login made another lock: that one counts
+        stack.push(mine.pop_all())
     return True
 
 
-def _make(directory: Path) -> bool:
+def _is_at(path: Path, descriptor: int) -> bool:
     try:
-        directory.mkdir(mode=0o700)
-    except FileExistsError:
-        if _is_abandoned(directory):
-            # renamed first, so that of several who find it abandoned only one removes it
-            aside = directory.with_name(f".lock.d.{os.getpid()}.{threading.get_ident()}.tmp")
-            with contextlib.suppress(OSError):
-                directory.rename(aside)
-                shutil.rmtree(aside, ignore_errors=True)
-        return False
-    holder = {"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid()}
-    (directory / "holder.json").write_text(json.dumps(holder), encoding="utf-8")
-    return True
-
-
-def _is_abandoned(directory: Path) -> bool:
-    try:
-        age = time.time() - directory.stat().st_mtime
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
-        return False  # just gone
+        return False
+
+
+def _take_directory(folder: Path, stack: contextlib.ExitStack) -> bool:
+    """
+    Take the lock where there is no flock: move a directory that names its holder to ``lock.d``.
+
+    That succeeds if nothing or an empty directory is there (rename(2)), so what holds the lock is always named. The
+    name of the file in it is the holder's alone: whoever finds a dead one removes that file, and never another's.
+    """
+    mine = folder / f".lock.d.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    mine.mkdir(mode=0o700)
+    holder = f"{os.urandom(8).hex()}.json"
     try:
-        holder = json.loads((directory / "holder.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return age > _ABANDONED  # its holder was killed before it could write its name
-    if holder.get("host") != socket.gethostname():
+        mine.chmod(0o700)
+        about = {"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid()}
+        _write(mine / holder, json.dumps(about).encode("ascii"))
+        now = mine.stat().st_mtime  # by the clock of the file system, which may be another machine's
+        mine.rename(folder / "lock.d")
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        for path in (folder / "lock.d").glob("*.json"):
+            if _is_abandoned(path, now):
+                path.unlink(missing_ok=True)
+        return False
+    finally:
+        shutil.rmtree(mine, ignore_errors=True)
+    stack.callback(_leave, folder / "lock.d", holder)
+    return True
+
+
+def _leave(directory: Path, holder: str) -> None:
+    with contextlib.suppress(OSError):  # what cannot be removed is abandoned once this process has ended
+        (directory / holder).unlink(missing_ok=True)
+        directory.rmdir()
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(data)
+
+
+def _is_abandoned(path: Path, now: float) -> bool:
+    try:
+        age = now - path.stat().st_mtime
+        holder = json.loads(path.read_bytes())
+        host, boot, pid = holder["host"], holder["boot"], int(holder["pid"])
+    except FileNotFoundError:
+        return False  # just given back
+    except (OSError, ValueError, KeyError, TypeError):
         return age > _ABANDONED
-    return holder.get("boot") != _boot() or not _is_alive(int(holder.get("pid", 0)))
+    if host != socket.gethostname():
+        return age > _ABANDONED
+    return boot != _boot() or not _is_alive(pid)
 
 
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass

@@ -6,32 +6,44 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from pathlib import Path
 
-from offlineimap_m365 import accounts, errors, history, lock, store
+from offlineimap_m365 import accounts, errors, history, home, lock, store
 
 
 def sign_out(name: str, *, everything: bool) -> bool:
     """
     Forget the secrets of the account *name*, with *everything* its profile and history as well.
 
-    Return whether there was such an account. Raises Temporary if its lock cannot be had, Misconfigured if its store
-    is not safe or cannot be written. Microsoft is not told: it offers public clients no way to.
+    Return whether there was such an account, or secrets left of one whose profile is gone. Raises Temporary if its
+    lock cannot be had, Misconfigured if its store is not safe or cannot be written. Microsoft is not told: it offers
+    public clients no way to.
     """
-    account = accounts.load(name)
-    if account is None:
+    folder = home.folder(name)
+    if accounts.load(name) is None and not Path(folder).is_dir():
         return False
     try:
-        with lock.held(account.folder, account.name):
-            store.open_store(account.store, account.folder).delete()
-            accounts.save(dataclasses.replace(account, signed_in_at=None))
-            history.succeeded(account.folder, "logout")
-            if everything:
-                shutil.rmtree(account.folder)
+        with lock.held(folder, name):
+            return _forget(name, folder, everything=everything)
+    except FileNotFoundError:
+        return False  # another logout came first
     except OSError as error:
-        kind = errors.Temporary if error.errno in store.PASSING else errors.Misconfigured
-        raise kind(
-            f"The sign-in of {account.name} cannot be removed from {account.folder} ({error.strerror})",
-            account=account.name,
-            remedy=f"Look at: ls -ld {account.folder}",
+        raise errors.for_oserror(error)(
+            f"The sign-in of {name} cannot be removed from {folder} ({error.strerror})",
+            account=name,
+            remedy=f"Look at: ls -ld {folder}",
         ) from error
-    return True
+
+
+def _forget(name: str, folder: str, *, everything: bool) -> bool:
+    """Forget while holding the lock; the account is read anew, since a login may have come first."""
+    account = accounts.load(name)
+    kept = store.open_store(account.store if account else "file", folder)
+    is_there = account is not None or kept.generation() is not None
+    kept.delete()
+    if account:
+        accounts.save(dataclasses.replace(account, signed_in_at=None))
+        history.succeeded(folder, "logout")
+    if everything:
+        shutil.rmtree(folder)
+    return is_there

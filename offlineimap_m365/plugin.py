@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Filter = Callable[[str], bool]
     Rename = Callable[[str], str]
 
+#: No token lives for longer than a day; a wish for more (or for infinity) means: as long as there is.
+_LONGEST_WISH = 86_400.0
 #: The command to ask instead of importing MSAL, if this interpreter is not the one the package is installed for.
 _command: list[str] | None = None
 
@@ -41,8 +43,8 @@ def get_access_token(account: str | None = None, min_validity: float | None = No
     token a str that turns into a fresh one whenever it is formatted (offlineimap3#244).
     """
     redaction.install()
-    seconds = warm.MARGIN if min_validity is None else int(min_validity)
     try:
+        seconds = _wished(min_validity)
         token = _access_token(account, seconds)
     except errors.M365Error as error:
         if _evaluates_once():
@@ -127,10 +129,42 @@ def _note_not_learnt(account: str | None, mailbox: str | None) -> None:
     )
 
 
+def _wished(min_validity: float | None) -> int:
+    """Return a wish in whole seconds; NaN is none at all."""
+    if min_validity is None:
+        return warm.MARGIN
+    try:
+        return int(min(max(0.0, float(min_validity)), _LONGEST_WISH))
+    except (TypeError, ValueError) as error:
+        raise errors.Misconfigured(
+            f"get_access_token: min_validity is not a number of seconds: {min_validity!r}",
+            remedy="Correct the call in your .offlineimaprc, such as get_access_token(account, 1800)",
+        ) from error
+
+
 def _access_token(account: str | None, seconds: int) -> str:
-    token = _native_token(account, seconds) if _command is None else _foreign_token(account, seconds)
+    obtain = _native_token if _command is None else _foreign_token
+    token = _ours(account, lambda: obtain(account, seconds))
     redaction.hide(token)
     return token
+
+
+def _ours(account: str | None, call: Callable[[], str]) -> str:
+    """
+    Return what *call* does; whatever it raises becomes one of our errors.
+
+    Any other exception would end older builds at once, with all the other accounts (rc 100).
+    """
+    try:
+        return call()
+    except errors.M365Error:
+        raise
+    except Exception as error:
+        raise errors.M365Error(
+            f"{account or 'The account'}: a bug in offlineimap-m365, {type(error).__name__}",
+            account=account,
+            remedy=f"Report it, with what this says: {errors.COMMAND} -v token {account or ''}".rstrip(),
+        ) from error
 
 
 def _native_token(account: str | None, seconds: int) -> str:
@@ -146,7 +180,7 @@ def _foreign_token(account: str | None, seconds: int) -> str:
 def _secret(account: str | None, what: str) -> str:
     redaction.install()
     try:
-        found = _native_secret(account, what) if _command is None else _ask(account, ["--what", what])
+        found = _ours(account, lambda: _native_secret(account, what) if _command is None else _asked(account, what))
     except errors.M365Error as error:
         if _offlineimap():
             raise _for_repository(error) from None
@@ -154,6 +188,10 @@ def _secret(account: str | None, what: str) -> str:
     if what != "client-id":
         redaction.hide(found)
     return found
+
+
+def _asked(account: str | None, what: str) -> str:
+    return _ask(account, ["--what", what])
 
 
 def _native_secret(account: str | None, what: str) -> str:

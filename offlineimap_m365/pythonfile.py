@@ -56,6 +56,6 @@ from offlineimap_m365.plugin import (  # noqa: E402, F401
 
 # The stub sets both before it runs this file; found by the path of this file, only the command must be looked for.
 _prefix = globals().get("STUB_PREFIX", "")
-_command = globals().get("STUB_COMMAND") or _ask.beside(_package) or ["offlineimap-m365"]
+_command = globals().get("STUB_COMMAND") or _ask.beside(_package) or _ask.recorded() or ["offlineimap-m365"]
 if not _is_at_home(_package, _prefix):
     _plugin.use_command(_command)

@@ -22,11 +22,13 @@ _HIDDEN = "<hidden>"
 _SHORTEST = 8
 _KEPT = 64
 _secrets: list[str] = []
+_NAMES = "refresh_token|access_token|client_secret"
 _PATTERNS = (
     re.compile(r"(Bearer )[A-Za-z0-9._~+/=-]+"),  # RFC 6750 §2.1
     re.compile(r"()dXNlcj[A-Za-z0-9+/]{8,}={0,2}"),  # base64 of "user=…", as XOAUTH2 begins
     re.compile(r"()eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"),  # a JWT: base64 of '{"'
-    re.compile(r"""(["']?(?:refresh_token|access_token|client_secret)["']?\s*[:=]\s*b?["']?)[^\s"'&,}]+"""),
+    re.compile(rf"""(["']?(?:{_NAMES})["']?\s*[:=]\s*b?["'])[^"']+"""),  # in a dict or a call
+    re.compile(rf"((?:{_NAMES})=)[^\s&\"']+"),  # in a form
 )
 
 
@@ -63,11 +65,9 @@ class _Filter:
         """Clean a record in place; never drop one, never raise."""
         try:
             message = record.getMessage()
-        except (TypeError, ValueError):
-            message = str(record.msg)
-        cleaned = clean(message)
-        if cleaned != message:
-            record.msg, record.args = cleaned, None
+        except (TypeError, ValueError):  # logging would print the arguments as they are
+            message = f"{record.msg} {record.args}"
+        record.msg, record.args = clean(message), None
         if record.exc_info and not record.exc_text:
             record.exc_text = clean(_traceback(record.exc_info))
         elif record.exc_text:

@@ -8,7 +8,7 @@ import dataclasses
 import time
 from typing import Any
 
-from offlineimap_m365 import accounts, errors, history, tokens, warm
+from offlineimap_m365 import accounts, cache, errors, history, tokens, warm
 
 #: Microsoft forgets a refresh token that was not used for this many days (entra-docs, refresh-tokens.md).
 LONGEST_UNUSED = 90
@@ -67,12 +67,12 @@ def _report(name: str) -> Report:
         return Report(name, reason=accounts.not_signed_in(name).one_line())
     base = Report(
         account.name,
-        identity=account.identity,
-        tenant=account.tenant,
-        kind=account.kind,
-        client_id=account.client_id,
-        store=account.store,
-        signed_in_at=account.signed_in_at,
+        identity=account.identity and errors.printable(account.identity),
+        tenant=account.tenant and errors.printable(account.tenant),
+        kind=errors.printable(account.kind),
+        client_id=errors.printable(account.client_id),
+        store=errors.printable(account.store),
+        signed_in_at=account.signed_in_at and errors.printable(account.signed_in_at),
     )
     if not account.is_signed_in:
         return dataclasses.replace(base, reason=f"{account.name} signed out")
@@ -83,7 +83,7 @@ def _report(name: str) -> Report:
     return _signed_in(base, account, token)
 
 
-def _signed_in(base: Report, account: accounts.Account, token: tokens.AccessToken | None) -> Report:
+def _signed_in(base: Report, account: accounts.Account, token: cache.AccessToken | None) -> Report:
     now = time.time()
     failure = history.last_failure(account.folder)
     if token is not None:

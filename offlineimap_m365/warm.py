@@ -17,6 +17,10 @@ from offlineimap_m365 import home
 MARGIN = 300
 #: Clocks of two machines that share a home may differ by this many seconds (contract §5.8).
 SKEW = 60
+#: The version of an account's files that this release writes; it reads all up to it.
+VERSION = 1
+#: The end of the year 9999 in seconds since 1970: beyond it no clock is only a little wrong.
+_LAST = 253_402_300_799
 
 TYPE_CHECKING = False  # importing typing would cost more than reading a token
 if TYPE_CHECKING:
@@ -27,8 +31,8 @@ def find(account: str | None, margin: int = MARGIN) -> str | None:
     """
     Return a fresh access token of *account* (None: the only one), or None where anything needs a closer look.
 
-    A token that lives only a short time when issued is fresh for less than *margin* seconds wishes, see wish(). Raises
-    Misconfigured for an unsafe store, Temporary for one that cannot be read now.
+    *margin* seconds to live are a wish, see wish(). Raises Misconfigured for an unsafe store, Temporary for one that
+    cannot be read now.
     """
     if account is None:
         folders = home.folders()
@@ -39,14 +43,31 @@ def find(account: str | None, margin: int = MARGIN) -> str | None:
         folder = home.folder(account)
     home.check(folder)
     try:
-        with open(os.path.join(folder, "cache.json"), "rb") as file:
-            cache = json.load(file)
-        token = pick(cache)
-    except (OSError, ValueError):
+        if not _is_ours(_load(folder, "profile.json")):
+            return None
+        token = pick(_load(folder, "cache.json"))
+    except (OSError, ValueError, RecursionError):
         return None
-    if token is None or not is_fresh(token, wish(token, margin), time.time()):
+    if token is None:
         return None
-    return str(token["secret"])
+    life = int(token["expires_on"]) - int(token["cached_at"])
+    return str(token["secret"]) if is_fresh(token, wish(life, margin), time.time()) else None
+
+
+def _load(folder: str, name: str) -> Any:
+    with open(os.path.join(folder, name), "rb") as file:
+        return json.load(file)
+
+
+def _is_ours(profile: Any) -> bool:
+    """Is *profile* of a release whose files this one knows, and are the secrets in ``cache.json``?"""
+    version = profile.get("version") if isinstance(profile, dict) else None
+    return (
+        isinstance(version, int)
+        and version <= VERSION
+        and profile.get("store") == "file"
+        and bool(profile.get("signed_in_at"))
+    )
 
 
 def pick(cache: Any) -> dict[str, Any] | None:
@@ -62,10 +83,25 @@ def pick(cache: Any) -> dict[str, Any] | None:
     if len(found) != 1:
         return None
     entry = found[0]
-    if not isinstance(entry, dict) or not isinstance(entry.get("secret"), str) or not entry["secret"]:
+    if not isinstance(entry, dict) or not is_secret(entry.get("secret")):
         raise ValueError("not an MSAL cache")
-    int(entry.get("cached_at", "")), int(entry.get("expires_on", ""))
+    seconds(entry.get("cached_at")), seconds(entry.get("expires_on"))
     return entry
+
+
+def is_secret(value: Any) -> bool:
+    """Is *value* a token as providers give them: visible ASCII characters (RFC 6749 appendix A.12, A.17)?"""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() != ""
+
+
+def seconds(value: Any) -> int:
+    """Return a time of a cache in seconds since 1970; raises ValueError for what is none before the year 10000."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or len(str(value)) > len(str(_LAST)):
+        raise ValueError("not a time")
+    found = int(value)
+    if not 0 <= found <= _LAST:
+        raise ValueError("not a time")
+    return found
 
 
 def is_fresh(entry: dict[str, Any], margin: int, now: float) -> bool:
@@ -73,14 +109,13 @@ def is_fresh(entry: dict[str, Any], margin: int, now: float) -> bool:
     return int(entry["cached_at"]) <= now + SKEW and now + margin <= int(entry["expires_on"])
 
 
-def wish(entry: dict[str, Any], margin: int) -> int:
+def wish(life: int, margin: int) -> int:
     """
-    Return how many seconds a token should have left if *margin* are wished for.
+    Return how many seconds a token that lived for *life* seconds should have left if *margin* are wished for.
 
     Never more than half of its whole life, lest each call refreshes a token that never lives that long; never less
     than 300 unless less was wished for.
     """
-    life = int(entry["expires_on"]) - int(entry["cached_at"])
     return min(margin, max(MARGIN, life // 2))
 
 
@@ -88,20 +123,31 @@ def hand_out(text: str) -> int:
     """
     Write an answer and a newline to stdout; return the exit code.
 
-    A reader that has had enough (``| head -c1``) is no error; a full disk is one, 75.
+    A reader that has had enough (``| head -c1``) is no error; a full disk or a closed stdout is one, 75.
     """
+    if sys.stdout is None:  # closed by whoever started this process: ``>&-``
+        say("The answer cannot be written (stdout is closed)")
+        return 75
     try:
-        sys.stdout.write(text + "\n")
+        try:
+            sys.stdout.write(text + "\n")
+        except UnicodeEncodeError:  # a terminal that cannot show a name still gets the rest
+            encoding = sys.stdout.encoding
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter tries again at its end, and complains
         if isinstance(error, BrokenPipeError):
             return 0
-        sys.stderr.write(f"offlineimap-m365: The answer cannot be written ({error.strerror})\n")
+        say(f"The answer cannot be written ({error.strerror})")
         return 75
     return 0
 
 
 def say(text: str) -> None:
-    """Say one line on stderr."""
-    sys.stderr.write(f"offlineimap-m365: {text}\n")
+    """Say one line on stderr; somebody who does not listen is no error."""
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write(f"offlineimap-m365: {text}\n")
+        except OSError:
+            return

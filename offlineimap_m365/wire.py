@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 
 import certifi
 import requests
+import urllib3
 
-from offlineimap_m365 import environment, errors
+from offlineimap_m365 import environment, errors, reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ CONNECT, READ, WHOLE = 5.0, 10.0, 20.0
 #: Seconds to leave a provider alone that is busy and does not say for how long (contract §5.6).
 BUSY = 60.0
 _LARGEST = 1 << 20  # bytes of an answer; Entra's are below 20 kB
+_CLIENT_ERRORS = range(400, 500)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Answer:
     """An HTTP response in the shape that MSAL wants: *status_code*, *text*, *headers*."""
 
     status_code: int
-    text: str
+    text: str = dataclasses.field(repr=False)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def raise_for_status(self) -> None:
@@ -78,20 +80,21 @@ class Wire:
 
 def get_json(url: str) -> dict[str, Any]:
     """
-    Return the JSON object at *url*; one with ``error`` if the answer was 4xx.
+    Return the JSON object at *url*; an empty one if there is none, that is, whatever was answered with a status of 4xx.
 
     Raises Temporary as Wire.post does.
     """
-    return dict(json.loads(_exchange("GET", url).text))
+    answer = _exchange("GET", url, may_be_missing=True)
+    return {} if answer.status_code in _CLIENT_ERRORS else dict(json.loads(answer.text))
 
 
-def _exchange(method: str, url: str, **arguments: Any) -> Answer:
+def _exchange(method: str, url: str, *, may_be_missing: bool = False, **arguments: Any) -> Answer:
     """Send one request, bounded by WHOLE seconds, whatever the resolver or a server that drips bytes may do."""
     outcome: list[Answer | BaseException] = []
 
     def work() -> None:
         try:
-            outcome.append(_judge(url, _send(method, url, **arguments)))
+            outcome.append(_judge(url, _send(method, url, **arguments), may_be_missing=may_be_missing))
         except Exception as error:  # noqa: BLE001 - handed to the caller's thread below, whatever it is
             outcome.append(error)
 
@@ -122,7 +125,7 @@ def _send(method: str, url: str, **arguments: Any) -> Answer:
                         raise _unreachable(url, "sent an answer that does not end")
                 text = body.decode("utf-8", "replace")
                 return Answer(response.status_code, text, response.headers)
-        except requests.exceptions.RequestException as error:
+        except (OSError, urllib3.exceptions.HTTPError) as error:  # all of requests' are OSErrors
             raise _unreachable(url, _reason(error)) from None  # the original may name proxy passwords
 
 
@@ -137,21 +140,28 @@ def _certificates() -> str:
             )
         return named
     system = ssl.get_default_verify_paths()
-    for path in (system.cafile, system.capath):
-        if path and Path(path).exists() and (Path(path).is_file() or any(Path(path).iterdir())):
-            return path
-    return str(certifi.where())
+    found = [path for path in (system.cafile, system.capath) if path and _holds_something(Path(path))]
+    return found[0] if found else str(certifi.where())
 
 
-def _judge(url: str, answer: Answer) -> Answer:
+def _holds_something(path: Path) -> bool:
+    try:
+        return any(path.iterdir()) if path.is_dir() else path.stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _judge(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
     """Raise Temporary for what is not an answer of a provider that works."""
     if answer.status_code == requests.codes.too_many_requests or answer.status_code >= requests.codes.server_error:
-        error = _unreachable(url, f"is busy or broken (HTTP {answer.status_code})")
+        error = _unreachable(url, f"is busy or broken (HTTP {answer.status_code})", said=answer.text)
         error.retry_after = _retry_after(answer.headers.get("Retry-After"))
         raise error
+    if may_be_missing and answer.status_code in _CLIENT_ERRORS:
+        return answer
     try:
         body = json.loads(answer.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise _unreachable(url, f"answered with something that is not JSON (HTTP {answer.status_code})", portal=True)
@@ -168,11 +178,11 @@ def _retry_after(text: str | None) -> float:
         pass
     try:
         return max(1.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return BUSY
 
 
-def _reason(error: requests.exceptions.RequestException) -> str:
+def _reason(error: Exception) -> str:
     exceptions = requests.exceptions
     if isinstance(error, exceptions.ProxyError):
         return "cannot be reached through the proxy that HTTPS_PROXY names"
@@ -187,8 +197,15 @@ def _reason(error: requests.exceptions.RequestException) -> str:
     return "cannot be reached (no connection, or it was cut)"
 
 
-def _unreachable(url: str, what: str, *, portal: bool = False) -> errors.Temporary:
+def _unreachable(url: str, what: str, *, portal: bool = False, said: str = "") -> errors.Temporary:
+    """Make the error for a provider that gave no answer; of what it *said* only the references are taken over."""
     meaning = "This network may want a sign-in of its own first (a captive portal or a proxy)" if portal else ""
+    codes, found = reference.find_codes(said), reference.find_reference(said)
     return errors.Temporary(
-        f"{urlsplit(url).hostname} {what}", meaning=meaning, remedy="Check the network and try again"
+        f"{urlsplit(url).hostname} {what}",
+        meaning=meaning,
+        remedy="Check the network and try again",
+        code=f"AADSTS{codes[0]}" if codes else None,
+        correlation_id=found.correlation_id,
+        time=found.time,
     )

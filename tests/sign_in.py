@@ -13,6 +13,8 @@ from tests.m365.person import Browser
 from tests.world import PATIENCE, Outcome
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -42,7 +44,7 @@ class Login:
         for line in self._process.stderr:
             self._lines.append(line)
 
-    def __enter__(self) -> Login:
+    def __enter__(self) -> Self:
         """Use it in a ``with`` statement."""
         return self
 

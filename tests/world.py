@@ -7,9 +7,11 @@ Nothing is inherited: a variable that is not set here is not there.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +58,15 @@ class World:
             "GNUPGHOME": str(root / "gnupg"),
             "DBUS_SESSION_BUS_ADDRESS": f"unix:path={root / 'no-bus'}",
         }
-        for name in ("HOME", "TMPDIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "GNUPGHOME"):
+        for name in (
+            "HOME",
+            "TMPDIR",
+            "XDG_DATA_HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_CACHE_HOME",
+            "XDG_RUNTIME_DIR",
+            "GNUPGHOME",
+        ):
             Path(environ[name]).mkdir(mode=0o700, parents=True)
         if ca_file is not None:
             environ |= {name: str(ca_file) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")}
@@ -99,6 +109,23 @@ class World:
             cwd=self.root,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def age(self, account: str, *, left: int = 10) -> None:
+        """Make the access token of *account* one that has only *left* seconds to live (less than none: a dead one)."""
+        path = self.folder(account) / "cache.json"
+        cache = json.loads(path.read_text(encoding="utf-8"))
+        for entry in cache["AccessToken"].values():
+            entry["cached_at"] = str(int(time.time()) + left - 3600)
+            entry["expires_on"] = str(int(time.time()) + left)
+        path.write_text(json.dumps(cache), encoding="utf-8")
+
+    def secrets(self, account: str) -> list[str]:
+        """Return the tokens that *account* has in its store."""
+        cache = json.loads((self.folder(account) / "cache.json").read_text(encoding="utf-8"))
+        kinds = ("AccessToken", "RefreshToken", "IdToken")
+        found = [str(entry["secret"]) for kind in kinds for entry in cache[kind].values()]
+        assert found
+        return found
 
     def enter(self) -> None:
         """Make this process's environment that of the world; the fixture puts the old one back."""

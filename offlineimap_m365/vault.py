@@ -1,0 +1,119 @@
+"""
+An account's store as ``tokens`` uses it: what is broken in it is named, and what it refuses is not lost.
+
+A cache that a provider gave and a full disk refused is kept in memory until it can be saved or something newer is
+there: the refresh token before it may be worth nothing by now (contract §5.3).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import cache, errors, lock, notices, store
+
+if TYPE_CHECKING:
+    from offlineimap_m365.accounts import Account
+
+#: What could not be saved, by the account's folder, with the generation of the store on top of which it belongs.
+_unsaved: dict[str, tuple[tuple[int, ...] | None, bytes]] = {}
+
+
+class Vault:
+    """The store of *account*, and what of it is in memory only."""
+
+    def __init__(self, account: Account) -> None:
+        """Open the store; nothing is touched yet. Raises Misconfigured for a store that this release does not have."""
+        self.account = account
+        self._store = store.open_store(account.store, account.folder)
+
+    @property
+    def is_behind(self) -> bool:
+        """Is there something in memory that the store has not?"""
+        return is_behind(self.account.folder)
+
+    def generation(self) -> tuple[int, ...] | None:
+        """Return what changes with every write; None if there is nothing, or if that cannot be told now."""
+        try:
+            return self._store.generation()
+        except OSError:
+            return None
+
+    def reserve(self) -> contextlib.AbstractContextManager[None]:
+        """Make room for the next save(); OSError if there is none."""
+        return self._store.reserve()
+
+    def read(self, *, may_set_aside: bool = False) -> bytes | None:
+        """
+        Return the cache, or None if there is none; whoever holds the lock may set a broken one aside.
+
+        Raises Misconfigured for a broken one, Temporary or Misconfigured for one that cannot be read.
+        """
+        unsaved = _unsaved.get(self.account.folder)
+        if unsaved:
+            if unsaved[0] == self.generation():
+                return unsaved[1]
+            _unsaved.pop(self.account.folder, None)  # somebody else saved something newer, or signed out
+        try:
+            data = self._store.read()
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if data is None:
+            return None
+        try:
+            cache.parse(data)
+        except ValueError as error:
+            raise self._damaged(self._set_aside() if may_set_aside else "") from error
+        return data
+
+    def read_carefully(self) -> bytes | None:
+        """Read without the lock; if what is found is broken, look again with it, since only then it may be moved."""
+        try:
+            return self.read()
+        except errors.Misconfigured:
+            with contextlib.suppress(OSError), lock.held(self.account.folder, self.account.name):
+                return self.read(may_set_aside=True)
+            raise
+
+    def save(self, data: bytes) -> None:
+        """Save what the provider gave, while holding the lock; if that fails, say so and keep it in memory."""
+        try:
+            self._store.write(data)
+        except OSError as error:
+            _unsaved[self.account.folder] = (self.generation(), data)
+            notices.say(unwritable(self.account, error).one_line() + "; the new token is kept in memory for now")
+        else:
+            _unsaved.pop(self.account.folder, None)
+
+    def _set_aside(self) -> str:
+        if not isinstance(self._store, store.FileStore):
+            return ""
+        return f"; it was set aside as {self._store.set_aside()}"
+
+    def _damaged(self, where: str) -> errors.Misconfigured:
+        return errors.Misconfigured(
+            f"The stored sign-in of {self.account.name} is damaged{where}",
+            account=self.account.name,
+            remedy=f"Run: {errors.COMMAND} login {self.account.name}",
+        )
+
+    def _unreadable(self, error: OSError) -> errors.M365Error:
+        return errors.for_oserror(error)(
+            f"The stored sign-in of {self.account.name} cannot be read ({error.strerror})",
+            account=self.account.name,
+            remedy=f"Look at: ls -la {self.account.folder}",
+        )
+
+
+def is_behind(folder: str) -> bool:
+    """Is there something in memory that the store of the account in *folder* has not?"""
+    return folder in _unsaved
+
+
+def unwritable(account: Account, error: OSError) -> errors.M365Error:
+    """Make the error for a store that takes nothing: Temporary if that may pass, else Misconfigured."""
+    return errors.for_oserror(error)(
+        f"{account.name}: its sign-in cannot be saved in {account.folder} ({error.strerror})",
+        account=account.name,
+        remedy=f"Look at: df -h {account.folder}; ls -ld {account.folder}",
+    )

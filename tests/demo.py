@@ -1,0 +1,136 @@
+"""
+The whole way, shown: a Microsoft 365 made of real parts, a sign-in, a sync with OfflineIMAP, a mail sent with msmtp.
+
+Run by tests/try, in an environment that has this package, OfflineIMAP and what the test bed is made of.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trustme
+
+from tests.m365.entra import Entra
+from tests.m365.exchange import Exchange
+from tests.sign_in import PASSWORD
+from tests.whole.builds import Build
+from tests.whole.sync import NOT_MAIL, Sync
+from tests.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ALICE = "alice@example.org"
+BOB = "bob@example.org"
+_MAIL = f"From: {ALICE}\nTo: {BOB}\nSubject: Sent with a token\n\nHello from msmtp.\n"
+
+
+def main() -> int:
+    """Set it all up in a temporary directory, show it, and take it down again; 0 if all of it worked."""
+    with ExitStack() as stack:
+        top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="m365demo-")))
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(str(top / "ca.pem"))
+        (top / "entra").mkdir()
+        entra = stack.enter_context(Entra(top / "entra", ca))
+        entra.add_person(ALICE, PASSWORD)
+        exchange = stack.enter_context(
+            Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()),
+        )
+        exchange.add_mailbox(ALICE)
+        exchange.fill(ALICE, per_folder=3)
+        scripts = Path(sys.prefix) / "bin"
+        build = Build(
+            version("offlineimap"),
+            (str(scripts / "offlineimap"),),
+            (str(scripts / "offlineimap-m365"),),
+            Path(sys.prefix),
+        )
+        world = World.make(top / "world", top / "ca.pem")
+        world.command = list(build.command)
+        return 0 if show(Sync(world, entra, exchange, build), _say) else 1
+
+
+def _say(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def show(sync: Sync, say: Callable[[str], None]) -> bool:
+    """Go the whole way as *sync*'s user, telling it to *say*; return whether all of it worked."""
+    say("A Microsoft 365 made of real parts, on this machine only:")
+    say(f"  sign-in   {sync.entra.authority}")
+    say(f"  IMAP      localhost:{sync.exchange.imap_port} (Dovecot, XOAUTH2 only)")
+    say(f"  SMTP      localhost:{sync.exchange.smtp_port} (Dovecot submission, XOAUTH2 only)")
+    steps = (_sign_in, _status, _fetch, _compare, _send)
+    return all(step(sync, say) for step in steps)
+
+
+def _sign_in(sync: Sync, say: Callable[[str], None]) -> bool:
+    say(f"\n$ offlineimap-m365 login {ALICE} --paste --authority … --imap … --smtp …")
+    say("  (its page is opened, the password typed, and the address of the last page pasted, as a person would)")
+    sync.sign_in(ALICE)
+    return True
+
+
+def _status(sync: Sync, say: Callable[[str], None]) -> bool:
+    say("\n$ offlineimap-m365 status")
+    done = sync.world.run("status")
+    _quote(done.out, say)
+    return done.code == 0
+
+
+def _fetch(sync: Sync, say: Callable[[str], None]) -> bool:
+    sync.configure(ALICE)
+    say(f"\nThe shipped sample-offlineimaprc, with its <chevrons> replaced, is {sync.rc}.")
+    say("$ offlineimap")
+    done = sync.run()
+    lines = (done.out + done.err).splitlines()
+    _quote("\n".join(lines if done.code else [line for line in lines if line.startswith(("***", "Establ"))]), say)
+    return done.code == 0
+
+
+def _compare(sync: Sync, say: Callable[[str], None]) -> bool:
+    here, there = sync.here(), sync.there()
+    say(f"\n{sync.maildir()}")
+    for folder, messages in sorted(here.items()):
+        depth = folder.count("/") + 1
+        count = sum(messages.values())
+        say(f"{'    ' * depth}{folder.rpartition('/')[2]:24} {count} message{'' if count == 1 else 's'}")
+    say(f"Left out, as no mail: {', '.join(NOT_MAIL)}, with all below them.")
+    total = sum(sum(messages.values()) for messages in here.values())
+    is_same = here == there
+    say(f"Compared with what the server holds: {total} messages, {'all the same' if is_same else 'NOT the same'}.")
+    return is_same
+
+
+def _send(sync: Sync, say: Callable[[str], None]) -> bool:
+    printed = sync.world.run("config", ALICE, "msmtp")
+    rc = Path(sync.world.environ["HOME"]) / ".msmtprc"
+    rc.write_text(printed.out, encoding="utf-8")
+    rc.chmod(0o600)
+    command = ["msmtp", "--account=alice", BOB]
+    say(f"\n$ offlineimap-m365 config {ALICE} msmtp >~/.msmtprc")
+    say(f"$ {shlex.join(command)}")
+    trust = f"--tls-trust-file={sync.entra.ca_file}"  # the test bed's own; a user's system has Microsoft's
+    done = sync.world.execute(["/usr/bin/msmtp", f"--file={rc}", trust, *command[1:]], stdin=_MAIL)
+    _quote(done.out + done.err, say)
+    arrived = [mail for mail in sync.exchange.outbox if b"Hello from msmtp." in mail.data]
+    say(f"Arrived at the server: {len(arrived)} mail, sent by {arrived[0].user if arrived else 'nobody'}.")
+    say("\nAll of it worked." if done.code == 0 and arrived else "\nIt did not work.")
+    return done.code == 0 and bool(arrived)
+
+
+def _quote(text: str, say: Callable[[str], None]) -> None:
+    for line in text.splitlines():
+        say(f"  {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

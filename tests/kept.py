@@ -1,0 +1,116 @@
+"""
+An account whose sign-in is kept, made without the command: for the rooms below ``login``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from offlineimap_m365 import accounts, home, store
+from offlineimap_m365 import entra as door
+from tests.m365.entra import THUNDERBIRD
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+
+ALICE = "alice@example.org"
+SCOPES = ("https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.office.com/SMTP.Send")
+#: What a test of the token endpoint counts.
+TOKEN = "oauth2/v2.0/token"
+
+
+def provider(entra: Entra) -> door.Provider:
+    """Return the test bed's Entra as ``login --authority`` would know it."""
+    return door.Provider(THUNDERBIRD, entra.authority, SCOPES, door.discover(entra.authority))
+
+
+def attempt(entra: Entra, name: str = ALICE) -> door.SignIn:
+    """Sign *name* in by the authorisation code flow; return who that was, and their cache."""
+    tried = door.Attempt(provider(entra), name)
+    with Browser(entra.ca_file) as browser:
+        landing = browser.sign_in(tried.begin("https://localhost", "a state", hint=name), name, PASSWORD)
+    return tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query)))
+
+
+def describe(entra: Entra, name: str = ALICE) -> accounts.Account:
+    """Return the profile of *name*, who signed in a moment ago."""
+    return accounts.Account(
+        name=name,
+        client_id=THUNDERBIRD,
+        authority=entra.authority,
+        scopes=SCOPES,
+        endpoints=dict(provider(entra).endpoints or {}),
+        imap="localhost:993",
+        smtp="localhost:587",
+        redirect_uri="https://localhost",
+        identity=name,
+        signed_in_at=accounts.now(),
+    )
+
+
+def keep(entra: Entra, name: str = ALICE) -> accounts.Account:
+    """Sign *name* in and keep it; then forget what Entra was asked so far."""
+    account = describe(entra, name)
+    home.make(account.folder)
+    store.FileStore(account.folder).write(attempt(entra, name).cache)
+    accounts.save(account)
+    entra.forget()
+    return account
+
+
+def invent(name: str = ALICE, life: float = 3600, **changes: Any) -> accounts.Account:
+    """Keep a made-up account with a made-up token that lives for *life* seconds; no server knows it."""
+    fields: dict[str, Any] = {
+        "name": name,
+        "client_id": "a client id",
+        "authority": "https://localhost:1/nobody",
+        "scopes": SCOPES,
+        "imap": "localhost:993",
+        "smtp": "localhost:587",
+        "redirect_uri": "https://localhost",
+        "signed_in_at": accounts.now(),
+    }
+    account = accounts.Account(**(fields | changes))
+    home.make(account.folder)
+    put(account, made_up(life))
+    accounts.save(account)
+    return account
+
+
+def made_up(life: float = 3600, issued: float | None = None) -> dict[str, Any]:
+    """Return a cache in MSAL's shape, issued now (or at *issued*), with one token that lives *life* seconds more."""
+    now = time.time()
+    owner = {"home_account_id": "uid.utid", "environment": "localhost:1"}
+    times = {"cached_at": str(int(now if issued is None else issued)), "expires_on": str(int(now + life))}
+    return {
+        "AccessToken": {"at": {**owner, **times, "secret": "a-made-up-access-token"}},
+        "RefreshToken": {"rt": {**owner, "secret": "a-made-up-refresh-token", "last_modification_time": "1"}},
+        "Account": {"a": {**owner, "realm": "utid", "username": ALICE}},
+    }
+
+
+def put(account: accounts.Account, cache: dict[str, Any]) -> None:
+    """Put *cache* into the account's store."""
+    store.FileStore(account.folder).write(json.dumps(cache).encode("ascii"))
+
+
+def cache_of(account: accounts.Account) -> dict[str, Any]:
+    """Return what the account's store holds."""
+    found: dict[str, Any] = json.loads((Path(account.folder) / "cache.json").read_bytes())
+    return found
+
+
+def age(account: accounts.Account, life: float, issued: float | None = None) -> None:
+    """Let the kept access token live for *life* seconds from now, as if it was issued an hour before its end."""
+    cache = cache_of(account)
+    end = int(time.time() + life)
+    for entry in cache["AccessToken"].values():
+        entry["expires_on"] = str(end)
+        entry["cached_at"] = str(int(issued if issued is not None else end - 3600))
+    put(account, cache)

@@ -1,0 +1,81 @@
+"""The variables that are read, and what they mean."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.world import World
+
+
+def test_a_relative_data_directory_does_not_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative XDG_DATA_HOME is ignored (XDG Base Directory Specification)."""
+    if sys.platform == "darwin":
+        monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_DATA_HOME", "data")
+
+    assert environment.user_data() == f"{world.environ['HOME']}/.local/share"
+
+
+@pytest.mark.parametrize(
+    ("browser", "found"),
+    [("", ""), ("firefox", "firefox"), ("/usr/bin/w3m", ""), ("lynx %s", ""), ("links:firefox", ""), ("true", "true")],
+)
+def test_text_browsers_never_count(world: World, monkeypatch: pytest.MonkeyPatch, browser: str, found: str) -> None:
+    """A browser that would take the terminal is none."""
+    monkeypatch.setenv("BROWSER", browser)
+
+    assert environment.browser() == found
+
+
+def test_ssh_is_not_graphical(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A display that ssh forwards is not the machine before which the person sits."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    nothing = environment.graphical()
+    monkeypatch.setenv("DISPLAY", ":0")
+    here = environment.graphical()
+    monkeypatch.setenv("SSH_CONNECTION", "1 2 3 4")
+
+    assert (nothing, here, environment.graphical()) == (False, True, False)
+
+
+def test_certificates_in_their_order(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """REQUESTS_CA_BUNDLE, then SSL_CERT_FILE, then the first directory of SSL_CERT_DIR that is there."""
+    found = []
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/a")
+    monkeypatch.setenv("SSL_CERT_FILE", "/b")
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(["/nonexistent", str(tmp_path)]))
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        found.append(environment.certificates())
+        monkeypatch.delenv(name)
+
+    assert found == ["/a", "/b", str(tmp_path)]
+    assert environment.certificates() is None
+
+
+def test_a_child_gets_nothing_of_this_interpreter(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would lead another interpreter to this one's modules is not handed on; all else is."""
+    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
+        monkeypatch.setenv(name, "/harmful")
+
+    found = environment.for_child()
+
+    assert "/harmful" not in found.values()
+    assert found["HOME"] == world.environ["HOME"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_colour_is_not_forced_on_anybody(world: World, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """NO_COLOR and a dumb terminal mean none."""
+    before = environment.colourless()
+    monkeypatch.setenv(name, value)
+
+    assert (before, environment.colourless()) == (False, True)

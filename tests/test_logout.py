@@ -1,0 +1,128 @@
+"""Forgetting a sign-in: everywhere, also beside a refresh or another login."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import accounts, errors, lock, logout, tokens
+from tests.kept import ALICE, TOKEN, age, invent, keep
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+
+def test_the_secrets_go_and_the_profile_stays(world: World) -> None:
+    """After a logout no file holds a token; the next login finds what was chosen."""
+    invent(chosen={"tenant": "example.org"})
+
+    done = logout.sign_out(ALICE, everything=False)
+
+    found = accounts.load(ALICE)
+    assert done
+    assert "made-up" not in world.text_of_all_files()
+    assert found is not None
+    assert not found.is_signed_in
+    assert found.chosen == {"tenant": "example.org"}
+    with pytest.raises(errors.SignInNeeded, match="is not signed in"):
+        tokens.access_token(ALICE)
+
+
+def test_all_means_all(world: World) -> None:
+    """With --all nothing of the account is left."""
+    account = invent()
+    (Path(account.folder) / "cache.json.broken-20260101T000000Z").write_text("a-made-up")
+
+    assert logout.sign_out(ALICE, everything=True)
+
+    assert not Path(account.folder).exists()
+    assert accounts.names() == []
+
+
+def test_nobody_to_forget(world: World) -> None:
+    """An unknown account is no error, and nothing is made for it."""
+    assert not logout.sign_out(ALICE, everything=False)
+
+    assert not world.home.exists()
+
+
+def test_secrets_without_a_profile_go_too(world: World) -> None:
+    """If the profile was moved away because it was broken, its secrets are still forgotten."""
+    account = invent()
+    (Path(account.folder) / "profile.json").unlink()
+
+    assert logout.sign_out(ALICE, everything=False)
+
+    assert "made-up" not in world.text_of_all_files()
+
+
+def test_one_account_s_logout_is_not_another_s(world: World) -> None:
+    """Another account keeps its token."""
+    invent()
+    invent("bob@example.org")
+
+    logout.sign_out(ALICE, everything=True)
+
+    assert tokens.access_token().value == "a-made-up-access-token"
+
+
+def test_a_store_that_cannot_be_written_is_78(world: World) -> None:
+    """A sign-in that could not be removed is said so."""
+    assert os.geteuid() != 0, "these tests cannot fail as root"
+    account = invent()
+    Path(account.folder).chmod(0o500)
+
+    with pytest.raises(errors.Misconfigured, match="cannot be removed"):
+        logout.sign_out(ALICE, everything=False)
+
+    Path(account.folder).chmod(0o700)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_refresh_that_waited_for_a_logout_does_nothing(world: World, entra: Entra, everything: bool) -> None:
+    """Who waited for the lock while somebody signed out gets 77; nothing is asked, nothing comes back."""
+    account = keep(entra)
+    age(account, -10)
+    outcome: list[type] = []
+
+    def ask() -> None:
+        try:
+            tokens.access_token(ALICE)
+        except errors.M365Error as error:
+            outcome.append(type(error))
+
+    with lock.held(account.folder, ALICE):
+        lock._threads.pop(account.folder)  # noqa: SLF001 - so that both wait like other processes
+        refresher = threading.Thread(target=ask)
+        refresher.start()
+        time.sleep(0.1)
+        logout._forget(ALICE, account.folder, everything=everything)  # noqa: SLF001 - what sign_out does when it has it
+    refresher.join()
+
+    assert outcome == [errors.SignInNeeded]
+    assert entra.count(TOKEN) == 0
+    assert not (Path(account.folder) / "cache.json").exists()
+
+
+def test_a_logout_waits_for_a_refresh(world: World, entra: Entra) -> None:
+    """A logout in the midst of a refresh comes after it, and leaves no token."""
+    account = keep(entra)
+    age(account, -10)
+    entra.delay = 0.4
+    refresher = threading.Thread(target=tokens.access_token, args=[ALICE])
+    refresher.start()
+    while entra.count(TOKEN) == 0:
+        time.sleep(0.01)
+
+    logout.sign_out(ALICE, everything=False)
+    refresher.join()
+
+    assert not (Path(account.folder) / "cache.json").exists()
+    with pytest.raises(errors.SignInNeeded):
+        tokens.access_token(ALICE)

@@ -1,0 +1,302 @@
+"""What a login will do: chosen now, chosen last time, our defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from offlineimap_m365 import accounts, browser, entra, errors, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.world import World
+
+ALICE = "alice@example.org"
+ENTRA_IDS = {"tid": "t", "oid": "o"}
+ENDPOINTS = {
+    "issuer": "https://id.example.org",
+    "authorization_endpoint": "https://id.example.org/authorize",
+    "token_endpoint": "https://id.example.org/token",
+}
+
+
+@pytest.fixture(autouse=True)
+def offline(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer for the network: one organisation, one custom authority; there is no browser."""
+    assert world
+    monkeypatch.setattr(entra, "tenant_of_domain", lambda _, domain: "tenant-id" if domain == "example.org" else None)
+    monkeypatch.setattr(entra, "discover", lambda _: ENDPOINTS)
+    monkeypatch.setattr(browser, "is_there", lambda: False)
+
+
+def make(
+    before: accounts.Account | None = None, *, name: str = ALICE, defaults: bool = False, **typed: Any
+) -> plan.Plan:
+    """Plan a login with options *typed*."""
+    return plan.make(name, typed, before, defaults=defaults)
+
+
+def kept(made: plan.Plan, person: dict[str, str] | None = None, identity: str = ALICE) -> accounts.Account:
+    """Return the account that a login by that plan would leave."""
+    return accounts.Account(
+        name=made.name,
+        client_id=made.provider.client_id,
+        authority=made.provider.authority,
+        scopes=made.provider.scopes,
+        imap=made.imap,
+        smtp=made.smtp,
+        redirect_uri=made.redirect_uri,
+        identity=identity,
+        person=ENTRA_IDS if person is None else person,
+        chosen=made.chosen,
+    )
+
+
+def test_the_defaults() -> None:
+    """Thunderbird's id, the worldwide cloud, the domain's organisation, IMAP and SMTP, paste without a browser."""
+    made = make()
+
+    assert made.provider.client_id.startswith("9e5f94bc-")
+    assert made.provider.authority == "https://login.microsoftonline.com/tenant-id"
+    assert [scope.rpartition("/")[2] for scope in made.provider.scopes] == ["IMAP.AccessAsUser.All", "SMTP.Send"]
+    assert (made.flow, made.redirect_uri, made.hint) == ("paste", "https://localhost", ALICE)
+    assert (made.chosen, made.person, made.store) == ({}, {}, "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "tenant"),
+    [
+        ("a@EXAMPLE.org", "tenant-id"),
+        ("a@elsewhere.example", "common"),
+        ("a@outlook.de", "common"),
+        ("a@b\u00fccher.example", "common"),
+        ("a@example.org/x", "common"),
+        (f"a@{'x' * 70}.org", "common"),
+        ("app", "common"),
+    ],
+)
+def test_the_organisation_is_that_of_the_domain(name: str, tenant: str) -> None:
+    """What discovery tells of the domain, else common; nothing odd gets into the address."""
+    assert make(name=name).provider.authority == f"https://login.microsoftonline.com/{tenant}"
+
+
+def test_short_scopes_belong_to_the_cloud() -> None:
+    """imap, smtp and pop are that cloud's; a full one is taken as it is, once."""
+    full = "https://outlook.office365.us/POP.AccessAsUser.All"
+    made = make(cloud="usgov", scope=["pop", full, "offline_access"])
+
+    assert made.provider.scopes == (full,)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"scope": ["mail"]},
+        {"authority": "http://id.example.org/t"},
+        {"authority": "https://id.example.org"},
+        {"authority": "https://u@id.example.org/t"},
+        {"authority": "https://id.example.org:x/t"},
+        {"tenant": "a b"},
+        {"tenant": "../x"},
+        {"imap": "localhost"},
+        {"smtp": "localhost:99999"},
+        {"redirect_uri": "localhost"},
+        {"redirect_uri": "http://localhost:x"},
+        {"redirect_uri": "http://localhost:8400", "port": 8401},
+    ],
+)
+def test_what_cannot_work_is_wrong_usage(typed: dict[str, Any]) -> None:
+    """Each is refused before anybody is asked, with what to give instead."""
+    with pytest.raises(errors.WrongUsage) as caught:
+        make(**typed)
+
+    assert caught.value.remedy
+
+
+REMEMBERED: dict[str, Any] = {
+    "client_id": "mine",
+    "redirect_uri": "http://localhost/mine",
+    "scope": ["imap"],
+    "identity": "a.smith@example.org",
+    "flow": "device",
+}
+
+
+def test_what_was_chosen_is_remembered_and_typed_options_win() -> None:
+    """Nothing typed: as last time; something typed: that, and the rest as last time."""
+    before = kept(make(**REMEMBERED))
+
+    assert make(before).chosen == REMEMBERED
+    assert make(before, flow="paste").chosen == {**REMEMBERED, "flow": "paste"}
+    assert make(before, defaults=True).chosen == {}
+
+
+def test_another_client_id_forgets_the_redirect_uri() -> None:
+    """It was registered for the other one; the same one typed again keeps it."""
+    before = kept(make(**REMEMBERED))
+
+    assert "redirect_uri" not in make(before, client_id="other").chosen
+    assert make(before, client_id="mine").chosen == REMEMBERED
+
+
+CUSTOM: dict[str, Any] = {
+    "authority": "https://id.example.org/t",
+    "imap": "mail.example.org:993",
+    "smtp": "mail.example.org:587",
+}
+
+
+@pytest.mark.parametrize("typed", [{"tenant": "t"}, {"cloud": "usgov"}, {"authority": "https://id.example.com/t"}])
+def test_mail_hosts_do_not_outlive_their_provider(typed: dict[str, Any]) -> None:
+    """A token is never sent to the mail hosts that were named for another provider."""
+    before = kept(make(**CUSTOM))
+
+    made = make(before, **typed)
+
+    assert "mail.example.org" not in made.imap + made.smtp
+    assert ("authority" in made.chosen) == ("authority" in typed)
+
+
+def test_mail_hosts_stay_with_their_provider() -> None:
+    """The same authority again, or none, keeps them; so does a tenant where they were not another provider's."""
+    before = kept(make(**CUSTOM))
+    own = kept(make(imap="relay.example.org:993"))
+
+    assert make(before).imap == make(before, authority=CUSTOM["authority"]).imap == "mail.example.org:993"
+    assert make(own, tenant="t").imap == "relay.example.org:993"
+
+
+def test_a_custom_authority_keeps_its_endpoints() -> None:
+    """Its OpenID configuration is part of the plan; the clouds' follow a template and are not."""
+    custom, cloud = make(**CUSTOM), make()
+
+    assert (custom.provider.endpoints, custom.cloud) == (ENDPOINTS, None)
+    assert (cloud.provider.endpoints, cloud.cloud) == (None, "global")
+
+
+def test_the_same_person_is_known_by_their_ids() -> None:
+    """Entra's ids count for every client; another provider's only for the same client and issuer."""
+    others = {"iss": "https://id.example.org", "sub": "s"}
+    entra_account, other_account = kept(make(**CUSTOM)), kept(make(**CUSTOM), person=others)
+
+    assert make(entra_account, client_id="other").person == ENTRA_IDS
+    assert make(other_account).person == others
+    assert make(other_account, client_id="other").person == {}
+
+
+def test_another_identity_or_defaults_is_a_first_login() -> None:
+    """Who named somebody else, or starts anew, is compared by names again."""
+    before = kept(make(), identity="bob@example.org")
+
+    assert (make(before).person, make(before).hint) == (ENTRA_IDS, "bob@example.org")
+    assert make(before, identity="carol@example.org").person == {}
+    assert (make(before, defaults=True).person, make(before, defaults=True).hint) == ({}, ALICE)
+
+
+@pytest.mark.parametrize(
+    ("there", "typed", "remembered", "flow"),
+    [
+        (True, {}, {}, "browser"),
+        (False, {}, {}, "paste"),
+        (True, {"flow": "paste"}, {}, "paste"),
+        (True, {}, {"flow": "device"}, "device"),
+        (False, {}, {"flow": "browser"}, "paste"),
+        (False, {}, {"flow": "browser", "port": 8400}, "browser"),
+        (False, {"port": 8400}, {}, "browser"),
+        (False, {"flow": "browser", "port": 8400}, {}, "browser"),
+        (True, {}, {"flow": "paste"}, "paste"),
+    ],
+)
+def test_the_flow_that_works_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, *, there: bool, typed: dict[str, Any], remembered: dict[str, Any], flow: str
+) -> None:
+    """Typed, else remembered if it works here, else a browser, else paste; a port stands in for a browser."""
+    before = dataclasses.replace(kept(make()), chosen=remembered)
+    monkeypatch.setattr(browser, "is_there", lambda: there)
+
+    made = make(before, **typed)
+
+    assert (made.flow, made.opens) == (flow, flow == "browser" and there)
+
+
+def test_a_browser_that_is_not_there_is_misconfigured() -> None:
+    """Asked for by name it is 78, with the ways that work."""
+    with pytest.raises(errors.Misconfigured) as caught:
+        make(flow="browser")
+
+    assert "--paste" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("uri", "listens", "redirect"),
+    [
+        (None, True, "http://localhost:5000"),
+        ("http://localhost", True, "http://localhost:5000"),
+        ("http://127.0.0.1", True, "http://127.0.0.1:5000"),
+        ("http://[::1]", True, "http://[::1]:5000"),
+        ("http://localhost:8400/", True, "http://localhost:8400/"),
+        ("https://localhost", False, None),
+        ("http://localhost/path", False, None),
+        ("http://example.org", False, None),
+    ],
+)
+def test_a_listener_is_there_only_where_a_browser_can_come_back(
+    monkeypatch: pytest.MonkeyPatch, uri: str | None, redirect: str | None, *, listens: bool
+) -> None:
+    """A plain loopback address without a path; its port is the registered one or any."""
+    monkeypatch.setattr(browser, "is_there", lambda: True)
+    made = make(client_id="mine", redirect_uri=uri)
+
+    assert made.listens == listens
+    assert redirect is None or made.redirect_to(made.port or 5000) == redirect
+
+
+def _change(make_: Callable[..., plan.Plan], before: accounts.Account, typed: dict[str, Any]) -> plan.Plan | None:
+    try:
+        return make_(before, **typed)
+    except errors.M365Error:
+        return None
+
+
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "client_id": st.sampled_from(["a", "b"]),
+        "tenant": st.sampled_from(["t", "u"]),
+        "cloud": st.sampled_from(["global", "china"]),
+        "imap": st.just("mail.example.org:993"),
+        "scope": st.lists(st.sampled_from(["imap", "pop"]), max_size=2),
+        "flow": st.sampled_from(["paste", "device"]),
+        "identity": st.just("carol@example.org"),
+    },
+)
+
+
+@settings(deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=OPTIONS, second=OPTIONS)
+def test_a_login_without_options_repeats_the_last_one(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Whatever two logins chose, a third without options plans what the second did."""
+    then = _change(make, kept(make(**first)), second)
+    if then is None:
+        return
+
+    again = make(kept(then))
+
+    assert (again.provider, again.flow, again.imap, again.chosen) == (then.provider, then.flow, then.imap, then.chosen)
+
+
+@pytest.mark.parametrize("typed", [{"scope": ["mail"]}, {"imap": "x"}, {"flow": "browser"}, {"tenant": "a b"}])
+def test_nobody_is_asked_for_what_cannot_work(monkeypatch: pytest.MonkeyPatch, typed: dict[str, Any]) -> None:
+    """The network is asked last, when all that was typed makes sense."""
+    asked: list[str] = []
+    monkeypatch.setattr(entra, "tenant_of_domain", lambda *_: asked.append("tenant"))
+
+    with pytest.raises(errors.M365Error):
+        make(**typed)
+
+    assert asked == []

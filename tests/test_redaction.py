@@ -1,0 +1,87 @@
+"""Tests of redaction: what OfflineIMAP would log is clean before it is written."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+
+import pytest
+
+from offlineimap_m365 import redaction
+
+TOKEN = "EwBoA8l6BAAU7p9QDpi/opaque+token=="  # of a personal account: no JWT, found by being handed out
+JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJ1cG4iOiJhbGljZSJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+
+
+def _logged(message: object, *arguments: object, exc_info: bool = False) -> str:
+    """Return what a logger with the filter writes."""
+    logger = logging.getLogger("a logger of ours")
+    stream = io.StringIO()
+    logger.handlers = [logging.StreamHandler(stream)]
+    logger.filters = [redaction._Filter()]  # noqa: SLF001 - what install() puts on OfflineIMAP's logger
+    logger.error(message, *arguments, exc_info=exc_info)
+    return stream.getvalue()
+
+
+def test_a_handed_out_token_is_hidden_wherever_it_stands() -> None:
+    """An opaque token has no shape to go by; it is known because it was handed out."""
+    redaction.hide(TOKEN)
+
+    found = redaction.clean(f"access_token is {TOKEN}, expires None")
+
+    assert TOKEN not in found
+    assert found == "access_token is <hidden>, expires None"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"returning user=alice@example.org\x01auth=Bearer {JWT}\x01\x01",
+        f"xoauth2handler: access_token '{JWT} expires None'",
+        "> " + base64.b64encode(f"user=alice@example.org\x01auth=Bearer {JWT}\x01\x01".encode()).decode(),
+        f"(configuration is: {{'client_secret': 'gX7~{JWT}', 'refresh_token': '0.AX{JWT}', 'access_token': None}})",
+        f"grant_type=refresh_token&refresh_token=0.AX{JWT}&client_secret=gX7~{JWT}",
+    ],
+)
+def test_a_token_is_known_by_its_surroundings(line: str) -> None:
+    """Bearer strings, XOAUTH2 in base64, JWTs and named secrets are hidden also if somebody else made them."""
+    found = redaction.clean(line)
+
+    assert JWT not in found
+    assert JWT.split(".")[1] not in found
+    assert base64.b64encode(JWT.encode()).decode()[8:40] not in found
+    assert "<hidden>" in found
+
+
+def test_what_is_no_secret_stays() -> None:
+    """A log that hides too much helps nobody."""
+    line = "Copy message UID 5 (2/3) work-remote:INBOX -> work-local:INBOX; self.oauth2_access_token = None"
+
+    assert redaction.clean(line) == line
+
+
+def test_arguments_and_tracebacks_are_cleaned() -> None:
+    """The token may come as an argument of a log call, or in the words of an exception."""
+    redaction.hide(TOKEN)
+
+    with_argument = _logged("the token is %s", TOKEN)
+    try:
+        int(TOKEN)
+    except ValueError:
+        with_exception = _logged("it failed", exc_info=True)
+
+    assert with_argument == "the token is <hidden>\n"
+    assert "base 10: '<hidden>'" in with_exception
+
+
+def test_a_record_that_cannot_be_formatted_is_no_error() -> None:
+    """A log call with the wrong arguments must not end a sync."""
+    assert "%d of %s" in _logged("%d of %s", "one")
+
+
+def test_nothing_is_installed_outside_offlineimap() -> None:
+    """A program that uses the package without OfflineIMAP keeps its loggers as they are."""
+    redaction.install()
+
+    assert logging.getLogger("OfflineImap").filters == []

@@ -1,0 +1,138 @@
+"""What ``status`` reports of an account without asking anybody."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import errors, history, status
+from tests.kept import ALICE, invent, made_up, put
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+_FIELDS = [
+    "account",
+    "identity",
+    "tenant",
+    "kind",
+    "client_id",
+    "store",
+    "state",
+    "expires_in",
+    "last_refresh",
+    "signed_in_at",
+    "unused_days",
+    "reason",
+    "code",
+    "correlation_id",
+]
+
+
+def only(name: str = ALICE) -> status.Report:
+    """Return the report of one account."""
+    return status.report([name])[0]
+
+
+def test_the_fields_are_those_of_the_contract(world: World) -> None:
+    """``status --json`` has these fields and no secret."""
+    invent(identity="alice@corp.example", tenant="a tenant")
+
+    found = only().as_dict()
+
+    assert list(found) == _FIELDS
+    assert found["identity"] == "alice@corp.example"
+    assert "made-up" not in json.dumps(found)
+
+
+def test_a_fresh_token_is_ok(world: World) -> None:
+    """An account with a fresh token is ok, and says for how long, in seconds."""
+    put(invent(), made_up(1000, issued=time.time() - 2600))
+
+    found = only()
+
+    assert found.state == "ok"
+    assert found.expires_in in (999, 1000)
+    assert found.unused_days == 0
+    assert not found.needs_somebody
+
+
+def test_an_old_token_is_stale(world: World) -> None:
+    """An account whose next use refreshes is stale; that needs nobody."""
+    put(invent(), made_up(-86_400 * 3, issued=time.time() - 86_400 * 3 - 3600))
+
+    found = only()
+
+    assert (found.state, found.expires_in, found.unused_days) == ("stale", 0, 3)
+    assert not found.needs_somebody
+
+
+def test_ninety_days_are_the_end(world: World) -> None:
+    """What was not used for 90 days needs a sign-in."""
+    put(invent(), made_up(-86_400 * 91, issued=time.time() - 86_400 * 91))
+
+    found = only()
+
+    assert found.state == "needs-login"
+    assert "91 days" in str(found.reason)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "needs"),
+    [
+        (errors.Temporary, "waiting", False),
+        (errors.SignInNeeded, "needs-login", True),
+        (errors.Misconfigured, "broken", True),
+    ],
+)
+def test_the_last_failure_counts(world: World, kind: type[errors.M365Error], state: str, needs: bool) -> None:
+    """A stale account is what its last failure was, with code and correlation id."""
+    account = invent()
+    put(account, made_up(100, issued=time.time() - 3500))
+    history.remember(account.folder, kind("It failed", code="AADSTS1", correlation_id="0-0"), "x")
+
+    found = only()
+
+    assert (found.state, found.code, found.correlation_id) == (state, "AADSTS1", "0-0")
+    assert found.needs_somebody is needs
+
+
+def test_who_never_signed_in_needs_to(world: World) -> None:
+    """An unknown account is reported, not an error."""
+    found = only("nobody@example.org")
+
+    assert found.state == "needs-login"
+    assert "is not signed in" in str(found.reason)
+
+
+def test_who_signed_out_is_shown(world: World) -> None:
+    """A profile without a sign-in stays visible."""
+    invent(signed_in_at=None)
+
+    assert only().reason == f"{ALICE} signed out"
+
+
+@pytest.mark.parametrize("name", ["profile.json", "cache.json"])
+def test_a_broken_account_stands_beside_a_good_one(world: World, name: str) -> None:
+    """A broken file makes its account broken, and no other; nothing is moved."""
+    invent("bob@example.org")
+    path = Path(invent().folder) / name
+    path.write_bytes(b"{")
+
+    found = status.report([])
+
+    assert [(report.account, report.state) for report in found] == [(ALICE, "broken"), ("bob@example.org", "ok")]
+    assert path.read_bytes() == b"{"
+
+
+def test_what_a_file_says_is_made_fit_to_show(world: World) -> None:
+    """Control and bidirectional characters of a file reach no terminal."""
+    invent(identity="eve\u202e\x1b[2J", tenant="\x07", client_id="\x9b")
+
+    found = only()
+
+    assert (found.identity, found.tenant, found.client_id) == ("eve\ufffd\ufffd[2J", "\ufffd", "\ufffd")

@@ -1,0 +1,176 @@
+"""Many at once: threads, processes, logins beside refreshes, and other machines; one request, one answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import errors, lock, tokens
+from tests.kept import ALICE, TOKEN, age, cache_of, keep, put
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+pytestmark = pytest.mark.matrix
+
+#: Asks for a token when told to, and says whether MSAL was needed for it.
+ASKER = """
+import sys
+from offlineimap_m365 import tokens
+print("ready", flush=True)
+sys.stdin.readline()
+print(tokens.access_token(sys.argv[1]).value, "yes" if "msal" in sys.modules else "no")
+"""
+
+
+def test_threads_share_one_refresh(world: World, entra: Entra) -> None:
+    """Sixteen threads with a dead token and a strict provider: one request, one answer."""
+    entra.strict, entra.delay = True, 0.3
+    age(keep(entra), -10)
+    found: list[str] = []
+
+    threads = [threading.Thread(target=lambda: found.append(tokens.access_token(ALICE).value)) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(found) == 16
+    assert len(set(found)) == 1
+    assert entra.count(TOKEN) == 1
+
+
+def test_processes_share_one_refresh(world: World, entra: Entra) -> None:
+    """Eight processes with a dead token and a strict provider: one request, one answer, and one of them needs MSAL."""
+    entra.strict, entra.delay = True, 0.5
+    age(keep(entra), -10)
+    command = [sys.executable, "-c", ASKER, ALICE]
+    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+
+    processes = [
+        subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    found = [process.communicate(timeout=60)[0].split() for process in processes]
+
+    assert [process.returncode for process in processes] == [0] * 8
+    assert {token for token, _ in found} <= set(world.secrets(ALICE))
+    assert sorted(loaded for _, loaded in found) == ["no"] * 7 + ["yes"]
+    assert entra.count(TOKEN) == 1
+
+
+def test_who_waited_takes_what_came(world: World, entra: Entra) -> None:
+    """A token that was obtained while the lock was waited for is good enough, whatever its life."""
+    entra.access_token_seconds = 100
+    account = keep(entra)
+    age(account, -10)
+    found: list[str] = []
+    waiting = threading.Thread(target=lambda: found.append(tokens.access_token(ALICE, tokens.Wanted(1800)).value))
+    with lock.held(account.folder, ALICE):
+        waiting.start()
+        time.sleep(0.2)
+        age(account, 50, issued=time.time())
+
+    waiting.join()
+
+    assert len(found) == 1
+    assert entra.count(TOKEN) == 0
+
+
+def test_a_login_while_waiting_counts(world: World, entra: Entra) -> None:
+    """Who waited for the lock refreshes with the client id of the login that came first, not with the old one."""
+    account = keep(entra)
+    age(account, -10)
+    entra.add_client("another", ["https://localhost"])
+    outcome: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            tokens.access_token(ALICE)
+        except errors.SignInNeeded as error:  # its refresh token is in truth Thunderbird's
+            outcome.append(error.code)
+
+    waiting = threading.Thread(target=ask)
+    with lock.held(account.folder, ALICE):
+        waiting.start()
+        time.sleep(0.2)
+        for path in Path(account.folder).glob("*.json"):
+            path.write_text(path.read_text().replace(account.client_id, "another"))
+    waiting.join()
+
+    assert outcome == ["AADSTS70000"]
+    assert [request.client_id for request in entra.requests] == ["another"]
+
+
+def test_another_machine_was_faster(world: World, entra: Entra) -> None:
+    """A refusal does not count if another machine saved a newer sign-in meanwhile: what it got is taken."""
+    account = keep(entra)
+    age(account, -10)
+    entra.delay = 0.5
+    entra.fail_next(TOKEN, code=70000)
+    found: list[str] = []
+    asking = threading.Thread(target=lambda: found.append(tokens.access_token(ALICE).value))
+    asking.start()
+    while entra.count(TOKEN) == 0:
+        time.sleep(0.01)
+    other = cache_of(account)
+    for entry in other["RefreshToken"].values():
+        entry["secret"] = "newer"
+    for entry in other["AccessToken"].values():
+        entry |= {"secret": "its-access-token", "cached_at": str(int(time.time())), "expires_on": str(2**33)}
+    put(account, other)
+    asking.join()
+
+    assert found == ["its-access-token"]
+    assert entra.count(TOKEN) == 1
+
+
+def test_a_sign_in_at_another_machine_is_tried_once(world: World, entra: Entra) -> None:
+    """If what the other machine saved has no living token, its refresh token is tried, once."""
+    account = keep(entra)
+    good = cache_of(account)
+    age(account, -10)
+    spoilt = cache_of(account)
+    for entry in spoilt["RefreshToken"].values():
+        entry["secret"] = "an-old-one"
+    put(account, spoilt)
+    entra.delay = 0.5
+    found: list[str] = []
+    asking = threading.Thread(target=lambda: found.append(tokens.access_token(ALICE).value))
+    asking.start()
+    while entra.count(TOKEN) == 0:
+        time.sleep(0.01)
+    for entry in good["AccessToken"].values():
+        entry |= {"cached_at": "1", "expires_on": "2"}
+    put(account, good)
+    asking.join()
+
+    assert len(found) == 1
+    assert entra.count(TOKEN) == 2
+
+
+def test_secrets_of_another_client_id_are_no_use(world: World, entra: Entra) -> None:
+    """A login that was killed before it wrote its profile leaves 77 and the command, without a request."""
+    account = keep(entra)
+    age(account, -10)
+    profile = Path(account.folder) / "profile.json"
+    profile.write_text(profile.read_text().replace(account.client_id, "another"))
+
+    with pytest.raises(errors.SignInNeeded, match="was not made with the client id another"):
+        tokens.access_token(ALICE)
+
+    assert entra.requests == []
