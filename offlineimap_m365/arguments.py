@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from offlineimap_m365 import errors
 from offlineimap_m365.version import __version__
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 - typeshed knows it, the docs do not
 
 _CLOUDS = ("global", "usgov", "usgov-dod", "china")
 #: Seconds for which login waits for a person.
@@ -21,7 +24,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is, and leave with 2."""
-        sys.stderr.write(f"{errors.COMMAND}: {message}\nRun: {self.prog} --help\n")
+        sys.stderr.write(f"{errors.COMMAND}: {errors.printable(message)}\n  Run: {self.prog} --help\n")
         raise SystemExit(errors.WrongUsage.exit_code)
 
 
@@ -35,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="show where an error came from")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (_login, _token, _refresh, _status, _explain, _config, _logout):
         found = add(commands)
         found.add_argument(
@@ -48,17 +51,13 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-def _command(commands: Commands, name: str, summary: str) -> argparse.ArgumentParser:  # type: ignore[valid-type]
-    made: argparse.ArgumentParser = commands.add_parser(  # type: ignore[attr-defined]
-        name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
+def _command(commands: _Commands, name: str, summary: str, usage: str | None = None) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False, usage=usage
     )
-    return made
 
 
-def _login(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+def _login(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "login", "sign in; what is chosen here is remembered for the next time")
     made.add_argument("account", nargs="?", metavar="ACCOUNT", help="the mail address")
     flow = made.add_mutually_exclusive_group()
@@ -95,47 +94,64 @@ def _login(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid
     return made
 
 
-def _token(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+def _token(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "token", "print an access token")
     made.add_argument("account", nargs="?", metavar="ACCOUNT")
     made.add_argument("--min-validity", type=_seconds, metavar="S", help="fail unless the token lives for S seconds")
     made.add_argument("--format", choices=("token", "xoauth2"), default="token", help="as it is, or for AUTHENTICATE")
     made.add_argument("--mailbox", metavar="ADDRESS", help="whose mail is opened, for xoauth2 (default: the account's)")
-    # Asked by the plugin in a foreign interpreter: a wish instead of a demand, and the other values of an offlineimaprc.
+    # For the plugin in a foreign interpreter: a wish instead of a demand, and the other values of an offlineimaprc.
     made.add_argument("--prefer-validity", type=_seconds, help=argparse.SUPPRESS)
     made.add_argument("--what", choices=("refresh-token", "client-id", "client-secret"), help=argparse.SUPPRESS)
     return made
 
 
-def _refresh(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+def _refresh(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "refresh", "make sure that each account has a fresh token; for cron and timers")
     made.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="default: all")
     return made
 
 
-def _status(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+def _status(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "status", "show what is signed in, without asking anybody")
     made.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="default: all")
     made.add_argument("--json", action="store_true", help="for programs")
     return made
 
 
-def _explain(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
-    made = _command(commands, "explain", "say what a code or an error page means, and what to do")
-    made.add_argument("words", nargs="*", metavar="[ACCOUNT] [CODE|TEXT|-]", help="- reads standard input")
+def _explain(commands: _Commands) -> argparse.ArgumentParser:
+    made = _command(
+        commands,
+        "explain",
+        "say what a code or an error page means, and what to do",
+        # argparse of Python 3.12 and older cannot break a line at brackets in a metavar (python/cpython#55083)
+        f"{errors.COMMAND} explain [-h] [-v] [ACCOUNT] [CODE|TEXT|-]",
+    )
+    made.add_argument(
+        "words", nargs="*", metavar="WORD", help="ACCOUNT, then a code or the text of a page; - reads standard input"
+    )
     return made
 
 
-def _config(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
-    made = _command(commands, "config", "print what belongs into a mail program's configuration; changes nothing")
-    made.add_argument("words", nargs="*", metavar="[ACCOUNT] [PROGRAM]", help="PROGRAM: offlineimap (default) or msmtp")
-    made.add_argument("--mailbox", action="append", metavar="ADDRESS", help="a shared mailbox; @FILE for many")
+def _config(commands: _Commands) -> argparse.ArgumentParser:
+    made = _command(
+        commands,
+        "config",
+        "print what belongs into a mail program's configuration; changes nothing",
+        f"{errors.COMMAND} config [-h] [-v] [ACCOUNT] [PROGRAM] [--mailbox ADDRESS|@FILE]... | --list | --pythonfile",
+    )
+    made.add_argument(
+        "words", nargs="*", metavar="WORD", help="ACCOUNT, then PROGRAM (default: offlineimap); --list shows them"
+    )
+    made.add_argument(
+        "--mailbox", action="append", metavar="ADDRESS", help="a shared mailbox; repeatable, @FILE for many"
+    )
     made.add_argument("--list", action="store_true", help="list the programs")
     made.add_argument("--pythonfile", action="store_true", help="print the path for OfflineIMAP's pythonfile")
     return made
 
 
-def _logout(commands: Commands) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+def _logout(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "logout", "forget a sign-in")
     made.add_argument("account", metavar="ACCOUNT")
     made.add_argument("--all", action="store_true", help="what was chosen at login, too")

@@ -5,23 +5,24 @@ The commands: one function each, exit codes, and the only room that prints.
 from __future__ import annotations
 
 import base64
-import contextlib
-import dataclasses
 import json
 import os
-import signal
+import shlex
 import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import accounts, arguments, errors, home, notices, tokens, warm
+from offlineimap_m365 import accounts, arguments, errors, home, notices, person, tokens, warm
+from offlineimap_m365.person import say
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 _INTERRUPTED = 130
+#: More than this of what ``explain -`` is given is not read, in characters: the longest page has a tenth of it.
+_MOST_TEXT = 1 << 20
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,9 +31,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         options = arguments.parser().parse_args(argv)
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0
+        return _left(leaving.code)
     try:
-        return _COMMANDS[options.command](options)
+        code = _COMMANDS[options.command](options)
+        _renew_stub()
     except errors.M365Error as error:
         return _failed(error, verbose=options.verbose)
     except KeyboardInterrupt:
@@ -46,12 +48,25 @@ def main(argv: Sequence[str]) -> int:
         )
         bug.__traceback__ = error.__traceback__
         return _failed(bug, verbose=options.verbose)
+    return code
 
 
-def say(text: str = "") -> None:
-    """Say one line to the person, on stderr; somebody who does not listen is no error."""
-    with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+def _renew_stub() -> None:
+    """Let OfflineIMAP find this version, if an older one wrote the stub (contract §2)."""
+    from offlineimap_m365 import installation  # noqa: PLC0415 - after the answer was given
+
+    installation.renew_stub()
+
+
+def _left(code: object) -> int:
+    """Return the exit code of what argparse did itself: help, version, or an error of usage."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter tries again at its end, and complains
+        return 0 if isinstance(error, BrokenPipeError) else errors.Temporary.exit_code
+    return code if isinstance(code, int) else 0
 
 
 def _failed(error: errors.M365Error, *, verbose: bool) -> int:
@@ -64,23 +79,21 @@ def _failed(error: errors.M365Error, *, verbose: bool) -> int:
     return error.exit_code
 
 
-def _typed_on_terminal() -> bool:
-    """Does a person wait who typed this command? Then a remembered failure does not count (contract §5.6)."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
-
-
 def _token(options: argparse.Namespace) -> int:
     name = None if options.account is None else accounts.clean_name(options.account)
     if options.what:
         return warm.hand_out(_other_value(name, options.what))
+    is_demand = options.min_validity is not None
+    wish = warm.MARGIN if options.prefer_validity is None else options.prefer_validity
     wanted = tokens.Wanted(
-        seconds=options.min_validity or options.prefer_validity or warm.MARGIN,
-        demand=options.min_validity is not None,
-        impatient=_typed_on_terminal(),
+        seconds=options.min_validity if is_demand else wish,
+        demand=is_demand,
+        impatient=person.waits_for_answer(),
     )
+    mailbox = None if options.mailbox is None else accounts.clean_name(options.mailbox)
     found = tokens.access_token(name, wanted).value
     if options.format == "xoauth2":
-        user = options.mailbox or accounts.get(name).name
+        user = mailbox or accounts.get(name).name
         found = base64.b64encode(f"user={user}\x01auth=Bearer {found}\x01\x01".encode()).decode("ascii")
     return warm.hand_out(found)
 
@@ -92,15 +105,28 @@ def _other_value(name: str | None, what: str) -> str:
 
 
 def _refresh(options: argparse.Namespace) -> int:
-    names = [accounts.clean_name(name) for name in options.accounts] or accounts.names()
+    names = [accounts.clean_name(name) for name in options.accounts] or _all_signed_in()
     if not names:
         raise accounts.not_signed_in("you@example.org", "Nobody is signed in")
     return max(_refresh_one(name, verbose=options.verbose) for name in names)
 
 
+def _all_signed_in() -> list[str]:
+    """Return the accounts that a cron job is about: who signed out did so on purpose, who is broken shall be told."""
+    return [name for name in accounts.names() if not _is_signed_out(name)]
+
+
+def _is_signed_out(name: str) -> bool:
+    try:
+        account = accounts.load(name)
+    except errors.M365Error:
+        return False
+    return account is not None and not account.is_signed_in
+
+
 def _refresh_one(name: str, *, verbose: bool) -> int:
     try:
-        tokens.access_token(name, tokens.Wanted(impatient=_typed_on_terminal()))
+        tokens.access_token(name, tokens.Wanted(impatient=person.waits_for_answer()))
     except errors.M365Error as error:
         return _failed(error, verbose=verbose)
     return 0
@@ -112,12 +138,13 @@ def _status(options: argparse.Namespace) -> int:
     found = status.report([accounts.clean_name(name) for name in options.accounts])
     if options.json:
         document = {"schema": 1, "accounts": [report.as_dict() for report in found]}
-        code = warm.hand_out(json.dumps(document, indent=2, ensure_ascii=False))
+        code = warm.hand_out(json.dumps(document, indent=2))
     elif found:
-        code = warm.hand_out("\n".join(table.of_accounts(found)))
+        code = warm.hand_out("\n".join(errors.printable(line) for line in table.of_accounts(found)))
         for report in found:
             if report.reason:
-                say(f"{report.account}: {report.reason}")
+                about = "" if report.account in report.reason else f"{report.account}: "
+                say(errors.printable(f"{errors.COMMAND}: {about}{report.reason}"))
     else:
         code = 0
         say(f"Nobody is signed in (searched in {home.directory()}). Run: {errors.COMMAND} login you@example.org")
@@ -125,107 +152,44 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from offlineimap_m365 import explain, history  # noqa: PLC0415 - not for the commands that give tokens
+    from offlineimap_m365 import question  # noqa: PLC0415 - not for the commands that give tokens
 
-    words = list(options.words)
-    account = None
-    if words and "@" in words[0] and " " not in words[0]:
-        account = accounts.load(words[0])
-        name = words.pop(0)
-    else:
-        name = None
-    text = _text_to_explain(words)
-    if not text and account is not None:
-        failure = history.last_failure(account.folder)
-        text = (failure.code or "") if failure else ""
-        if not text:
-            say(f"{account.name}: no failure since the last success")
-            return 0
-    found = text and explain.explain(
-        text,
-        account=account.name if account else name,
-        client_id=account.client_id if account else None,
-        tenant=account.tenant if account else None,
-        redirect_uri=account.redirect_uri if account else None,
-        home=Path(home.directory()),
-    )
-    if not found:
-        raise errors.WrongUsage(
-            "Nothing in it is known: no code such as AADSTS50076, and no sentence of a page",
-            remedy=f"Paste the whole page: {errors.COMMAND} explain -",
-        )
-    lines = [found.code, found.meaning, found.remedy]
-    return warm.hand_out("\n".join(line for line in lines if line))
+    asked = question.read(options.words, _standard_input)
+    return warm.hand_out("\n".join(question.answer(asked)))
 
 
-def _text_to_explain(words: list[str]) -> str:
-    if words == ["-"] or (not words and not sys.stdin.isatty()):
-        return sys.stdin.read(1 << 20)
-    return " ".join(words)
+def _standard_input() -> str:
+    """Return all of standard input, whatever its encoding."""
+    if sys.stdin is None:
+        return ""
+    if person.is_there():
+        say("Paste the page's text, then press Enter and Ctrl-D:")
+    return sys.stdin.buffer.read(_MOST_TEXT).decode(errors="replace")
 
 
 def _config(options: argparse.Namespace) -> int:
     from offlineimap_m365 import installation, recipes  # noqa: PLC0415 - not for the commands that give tokens
+    from offlineimap_m365.recipes import order  # noqa: PLC0415
 
     if options.pythonfile:
-        return warm.hand_out(str(installation.write_stub()))
+        stub = installation.stub_path()
+        if not stub.exists():
+            say(f"It is not there yet: login writes it. Run: {errors.COMMAND} login you@example.org")
+        return warm.hand_out(str(stub))
     if options.list:
-        return warm.hand_out("\n".join(f"{name:12}  {what}" for name, what in recipes.PROGRAMS.items()))
-    name, program = _account_and_program(options.words, recipes.PROGRAMS)
-    account = accounts.load(name) if name else _only_or_none()
+        rows = (f"{name:12}  {what}: {where}" for name, (what, where) in recipes.PROGRAMS.items())
+        return warm.hand_out("\n".join(rows))
+    name, program = order.account_and_program(options.words)
+    mailboxes = order.mailboxes(options.mailbox or [])
+    account = accounts.load(name) if name else accounts.only() if accounts.names() else None
     if account is None:
-        account = _defaults(name or "you@example.org")
-        say(f"{account.name} is not signed in: these are the defaults. Run: {errors.COMMAND} login {account.name}")
-    say(f"Nothing is changed: put this into {recipes.PROGRAMS[program].rpartition(': ')[2]}")
-    return warm.hand_out(recipes.render(program, account, _mailboxes(options.mailbox or [])).rstrip("\n"))
-
-
-def _account_and_program(words: list[str], programs: dict[str, str]) -> tuple[str | None, str]:
-    rest = list(words)
-    program = "offlineimap"
-    if rest and rest[-1] in programs:
-        program = rest.pop()
-    name = accounts.clean_name(rest.pop(0)) if rest and "@" in rest[0] else None
-    if rest:
-        raise errors.WrongUsage(
-            f"No recipe for {rest[0]!r}",
-            remedy=f"There are: {', '.join(programs)}; see: {errors.COMMAND} config --list",
-        )
-    return name, program
-
-
-def _only_or_none() -> accounts.Account | None:
-    found = accounts.names()
-    return accounts.only() if found else None
-
-
-def _defaults(name: str) -> accounts.Account:
-    from offlineimap_m365 import data  # noqa: PLC0415 - not for the commands that give tokens
-
-    cloud = data.load("clouds", Path(home.directory()))["clouds"]["global"]
-    return accounts.Account(
-        name=name,
-        client_id="",
-        authority="",
-        scopes=(),
-        imap=cloud["imap"],
-        smtp=cloud["smtp"],
-        redirect_uri="",
-    )
-
-
-def _mailboxes(given: list[str]) -> list[str]:
-    found = []
-    for text in given:
-        if not text.startswith("@"):
-            found.append(text)
-            continue
-        try:
-            lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise errors.WrongUsage(f"The list of mailboxes cannot be read: {text[1:]}") from error
-        found += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return [accounts.clean_name(name) for name in found]
+        account = order.defaults(name or "you@example.org")
+        run = f"{errors.COMMAND} login {shlex.quote(account.name)}"
+        say(f"{account.name} is not signed in: these are the defaults. Run: {run}")
+    text = recipes.render(program, account, mailboxes)
+    where = recipes.PROGRAMS[program][1]
+    say(f"Nothing was changed. Put this into {where}, which nobody else should read (chmod 600 {where}):")
+    return warm.hand_out(text.rstrip("\n"))
 
 
 def _login(options: argparse.Namespace) -> int:
@@ -236,80 +200,17 @@ def _login(options: argparse.Namespace) -> int:
             "--authority names the organisation (tenant) itself: it does not go with --tenant or --cloud",
             remedy="Leave one of them out",
         )
-    name = _whom(options.account)
+    name = person.ask_account(options.account)
     typed = {choice: getattr(options, choice) for choice in plan.CHOICES}
-    with _answerless(), _ended_by_signals():
+    with person.without_answer(), person.ended_by_signals(), login.trouble_told(name):
         before = accounts.load(name)
         found = plan.make(before.name if before else name, typed, before, defaults=options.defaults)
-        account = login.sign_in(found, before, _Person(), float(options.timeout))
-    who = f" as {account.identity}" if account.identity and account.identity != account.name else ""
-    say(f"{account.name} is signed in{who}.")
-    say(f"Kept in {account.folder} (store: {account.store}, readable by you only).")
-    say(f"Next: {errors.COMMAND} config {account.name}")
+        account = login.sign_in(found, person, float(options.timeout))
+    who = f" as {account.identity}" if account.identity and account.identity.lower() != account.name.lower() else ""
+    say(errors.printable(f"{account.name} is signed in{who}."))
+    say(f"Kept in {account.folder} (store: {account.store}), which only you can read.")
+    say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")
     return 0
-
-
-def _whom(given: str | None) -> str:
-    if given is not None:
-        return accounts.clean_name(given)
-    if sys.stdin is not None and sys.stdin.isatty():
-        sys.stderr.write("Mail address: ")
-        sys.stderr.flush()
-        return accounts.clean_name(sys.stdin.readline())
-    found = accounts.names()
-    if len(found) == 1:
-        return found[0]
-    raise errors.WrongUsage("Which account?", remedy=f"Run: {errors.COMMAND} login you@example.org")
-
-
-@contextlib.contextmanager
-def _answerless() -> Iterator[None]:
-    """Login has no answer for stdout; what a browser prints there must not look like one."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a login as an exception, so that the terminal is put back as it was."""
-
-    def leave(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@dataclasses.dataclass
-class _Person:
-    """The person at the terminal."""
-
-    def say(self, text: str = "") -> None:
-        say(text)
-
-    def choose(self, question: str, choices: dict[str, str], default: str) -> str:
-        if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return default
-        offered = ", ".join(f"[{key}] {what}" for key, what in choices.items())
-        while True:
-            sys.stderr.write(f"{question} {offered} (default: {choices[default]}): ")
-            sys.stderr.flush()
-            line = sys.stdin.readline()
-            typed = line.strip().lower()[:1]
-            if not line or not typed:
-                return default
-            if typed in choices:
-                return typed
 
 
 def _logout(options: argparse.Namespace) -> int:
@@ -319,10 +220,10 @@ def _logout(options: argparse.Namespace) -> int:
     if not logout.sign_out(name, everything=options.all):
         say(f"{name} is not signed in; nothing to forget in {home.directory()}")
         return 0
-    say(f"{name}: its tokens are gone from this machine.")
-    say("Microsoft was not told: an access token stays good for about an hour, and copies elsewhere for longer.")
-    say("To revoke them all: https://mysignins.microsoft.com, Sign out everywhere (personal accounts:")
-    say("https://account.live.com/consent/Manage), or ask your administrator.")
+    say(f"The tokens of {name} are gone from this machine.")
+    say("Microsoft was not told: copies elsewhere stay good, an access token for about an hour, others for longer.")
+    say("To revoke them all: https://mysignins.microsoft.com (Sign out everywhere), for a personal account")
+    say("https://account.live.com/consent/Manage, or ask your administrator.")
     return 0
 
 

@@ -4,6 +4,7 @@ Where this program is installed, and the stub in the home through which OfflineI
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import re
@@ -35,19 +36,22 @@ def write_stub() -> Path:
     path = stub_path()
     home.make(str(path.parent))
     text = _stub()
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_bytes() != text.encode("utf-8"):
         store.write_whole(path, text.encode("utf-8"))
     return path
 
 
 def renew_stub() -> None:
-    """Write the stub anew if it is of an older version or its command is gone; never an error."""
-    with contextlib.suppress(OSError, ValueError):
-        text = stub_path().read_text(encoding="utf-8")
+    """Write the stub anew if it is of an older version or its command is gone; never an error, never another's."""
+    with contextlib.suppress(OSError, ValueError, SyntaxError):
+        path = stub_path()
+        if path.stat().st_uid != os.geteuid():
+            return
+        text = path.read_text(encoding="utf-8")
         written = re.search(r"Written by offlineimap-m365 ([0-9.]+)", text)
-        recorded = re.search(r"^STUB_COMMAND = \['([^']+)'", text, re.MULTILINE)
+        recorded = re.search(r"^STUB_COMMAND = (\[.*\])$", text, re.MULTILINE)
         is_older = written is not None and _number(written[1]) < _number(__version__)
-        is_gone = recorded is not None and not os.access(recorded[1], os.X_OK)
+        is_gone = recorded is not None and not os.access(ast.literal_eval(recorded[1])[0], os.X_OK)
         if is_older or is_gone:
             write_stub()
 

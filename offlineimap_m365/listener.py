@@ -16,7 +16,7 @@ import threading
 import urllib.parse
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.errors import COMMAND, Misconfigured, Temporary, WrongUsage
+from offlineimap_m365.errors import Misconfigured, Temporary, WrongUsage
 from offlineimap_m365.landing import Page
 from offlineimap_m365.visit import Visit
 
@@ -237,13 +237,13 @@ def _taken(port: int) -> Temporary:
     name = f"Port {port}" if port else "Every port that was tried"
     return Temporary(
         f"{name} of this computer is taken by another program",
-        remedy=f"Choose another: {COMMAND} login --browser --port N, or none: {COMMAND} login --paste",
+        remedy="Choose another with --port N, or --paste, which needs none",
     )
 
 
 def _refused(port: int, error: OSError) -> Misconfigured | Temporary:
     """Return the error about a *port* that the system does not give."""
-    remedy = f"Choose one from 1024 on: {COMMAND} login --browser --port N, or none: {COMMAND} login --paste"
+    remedy = "Choose one from 1024 on with --port N, or --paste, which needs none"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return Misconfigured(f"Port {port} of this computer may not be used by this user", remedy=remedy)
     return Temporary(f"Port {port} of this computer cannot be had: {error.strerror}", remedy=remedy)

@@ -7,12 +7,13 @@ It follows from what the person chose now, chose last time, and our defaults, in
 from __future__ import annotations
 
 import dataclasses
-import webbrowser
+import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import data, entra, environment, errors, home
+from offlineimap_m365 import browser, data, entra, environment, errors, home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,9 @@ CHOICES = (
 )  # fmt: skip
 #: Mail domains of personal accounts: their owner is Microsoft, and no organisation is to be looked for.
 _CONSUMERS = ("outlook.", "hotmail.", "live.", "msn.com")
+#: What an organisation is called in an address: an id, a domain, or one of Microsoft's words such as common.
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +41,18 @@ class Plan:
     """
     How somebody will sign in to the account *name*.
 
-    *flow* is ``browser``, ``paste`` or ``device``; *port* that of the listener, 0 for any; *client_name* what
-    Microsoft's page will show for a client id that is known, else None.
+    *hint* is whom Microsoft's page offers to sign in; *person* the ids of whoever signed in last time, empty for a
+    first login; *flow* ``browser``, ``paste`` or ``device``; *port* that of the listener, 0 for any; *opens* whether
+    the page is opened for the person; *client_name* what Microsoft's page will show for a client id that is known.
     """
 
     name: str
+    hint: str
+    person: dict[str, str]
     provider: entra.Provider
     flow: str
     port: int
+    opens: bool
     redirect_uri: str
     imap: str
     smtp: str
@@ -54,16 +62,21 @@ class Plan:
     chosen: dict[str, Any]
 
     @property
-    def hint(self) -> str:
-        """Whom Microsoft's page offers to sign in."""
-        return str(self.chosen.get("identity") or self.name)
-
-    @property
     def listens(self) -> bool:
         """Does the browser come back to a listener of ours?"""
         where = urlsplit(self.redirect_uri)
-        is_loopback = where.hostname in ("localhost", "127.0.0.1") and where.path in ("", "/")
+        is_loopback = where.hostname in _LOOPBACK and where.path in ("", "/")
         return self.flow == "browser" and where.scheme == "http" and is_loopback
+
+    @property
+    def again(self) -> str:
+        """The command that tries again."""
+        return f"{errors.COMMAND} login {shlex.quote(self.name)}"
+
+    def redirect_to(self, port: int) -> str:
+        """Return the redirect URI for a listener on *port*: as registered, with the port if it names none."""
+        where = urlsplit(self.redirect_uri)
+        return self.redirect_uri if where.port else where._replace(netloc=f"{where.netloc}:{port}").geturl()
 
 
 def make(name: str, typed: Mapping[str, Any], before: Account | None, *, defaults: bool) -> Plan:
@@ -73,21 +86,31 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     Asks the network for the OpenID configuration of a custom authority, and as a hint for the organisation (tenant)
     of the mail domain. Raises WrongUsage, Temporary, Misconfigured.
     """
-    chosen = _merge(typed, {} if before is None or defaults else before.chosen)
+    known = None if defaults else before
+    chosen = _merge(typed, known.chosen if known else {})
+    _refuse_contradictions(chosen)
     tables = Path(home.directory())
     clients = data.load("clients", tables)
     client_id = str(chosen.get("client_id") or clients["default"])
     client = clients["clients"].get(client_id)
-    authority, endpoints, cloud = _authority(name, chosen)
-    mail = _mail_hosts(chosen, cloud)
-    flow = _flow(typed.get("flow"), chosen.get("flow"), typed.get("port"))
-    port = int(chosen.get("port") or 0)
+    cloud = str(chosen.get("cloud") or "global")
+    mail, scopes = _mail_hosts(chosen, cloud), _scopes(chosen, cloud)
+    flow = _flow(typed, chosen)
+    redirect_uri = str(chosen.get("redirect_uri") or (client or clients["other"])[_page(flow)])
+    port = _port(chosen, redirect_uri)
+    authority, endpoints = _authority(name, chosen, cloud)  # asks the network, so after all that may be wrong usage
+    provider = entra.Provider(client_id, authority, scopes, endpoints)
+    is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")
+    kept = known if known is not None and is_same_person else None
     return Plan(
         name=name,
-        provider=entra.Provider(client_id, authority, _scopes(chosen, cloud), endpoints),
+        hint=str(chosen.get("identity") or (kept.identity if kept else None) or name),
+        person=_comparable(kept, provider) if kept else {},
+        provider=provider,
         flow=flow,
         port=port,
-        redirect_uri=str(chosen.get("redirect_uri") or (client or clients["other"])[_page(flow)]),
+        opens=flow == "browser" and browser.is_there(),
+        redirect_uri=redirect_uri,
         imap=mail["imap"],
         smtp=mail["smtp"],
         cloud=None if endpoints else cloud,
@@ -101,30 +124,78 @@ def _merge(typed: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any
     """Return what counts as chosen: what was typed, over what was remembered and does not contradict it."""
     now = {key: value for key, value in typed.items() if key in CHOICES and value not in (None, [])}
     kept = {key: value for key, value in before.items() if key in CHOICES}
+    elsewhere = "authority" in now and now["authority"] != kept.get("authority")
     if "authority" in now:
         kept.pop("tenant", None)
         kept.pop("cloud", None)
     if "tenant" in now or "cloud" in now:
-        for key in ("authority", "imap", "smtp"):
-            kept.pop(key, None)
-    if "client_id" in now:
+        elsewhere = kept.pop("authority", None) is not None
+    if elsewhere:  # a token is never sent to the mail hosts of another provider
+        kept.pop("imap", None)
+        kept.pop("smtp", None)
+    if now.get("client_id", kept.get("client_id")) != kept.get("client_id"):
         kept.pop("redirect_uri", None)
     return {**kept, **now}
+
+
+def _refuse_contradictions(chosen: Mapping[str, Any]) -> None:
+    """Raise WrongUsage for a choice that cannot work, before anybody is asked."""
+    tenant = chosen.get("tenant")
+    if tenant and not _TENANT.fullmatch(str(tenant)):
+        raise errors.WrongUsage(
+            f"--tenant {tenant} is neither an id nor a domain",
+            remedy="Give the organisation's id or its domain, such as example.org",
+        )
+    uri = chosen.get("redirect_uri")
+    if uri and not _is_address(str(uri)):
+        raise errors.WrongUsage(
+            f"--redirect-uri {uri} is not an address",
+            remedy="Give it as it is registered, such as http://localhost",
+        )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        where = urlsplit(text)
+        return bool(where.scheme and (where.netloc or where.path) and (where.port is None or where.port))
+    except ValueError:
+        return False
+
+
+def _comparable(before: Account, provider: entra.Provider) -> dict[str, str]:
+    """
+    Return the ids by which the person of the last login is known again, none if they may differ by rights.
+
+    Entra's *tid* and *oid* are the same for every client; a *sub* belongs to one issuer and one client
+    (OpenID Connect Core §8.1).
+    """
+    is_same = (before.client_id, before.authority) == (provider.client_id, provider.authority)
+    return dict(before.person) if is_same or "oid" in before.person else {}
+
+
+def _port(chosen: Mapping[str, Any], redirect_uri: str) -> int:
+    """Return the listener's port: chosen, or that of the redirect URI; 0 for any."""
+    port, registered = int(chosen.get("port") or 0), urlsplit(redirect_uri).port
+    if port and registered and port != registered and chosen.get("redirect_uri"):
+        raise errors.WrongUsage(
+            f"--port {port} is not the port of the redirect URI {redirect_uri}", remedy="Leave --port out"
+        )
+    return port or registered or 0
 
 
 def _page(flow: str) -> str:
     return "browser" if flow == "browser" else "paste"
 
 
-def _authority(name: str, chosen: Mapping[str, Any]) -> tuple[str, dict[str, str] | None, str]:
+def _authority(name: str, chosen: Mapping[str, Any], cloud: str) -> tuple[str, dict[str, str] | None]:
+    """Return the authority, and its OpenID configuration if it is none of Microsoft's."""
     clouds = data.load("clouds", Path(home.directory()))["clouds"]
-    cloud = str(chosen.get("cloud") or "global")
     if chosen.get("authority"):
         authority = _checked_authority(str(chosen["authority"]))
-        return authority, entra.discover(authority), cloud
+        return authority, entra.discover(authority)
     login_host = clouds[cloud]["login"]
     tenant = chosen.get("tenant") or _tenant(login_host, name)
-    return f"https://{login_host}/{tenant}", None, cloud
+    return f"https://{login_host}/{tenant}", None
 
 
 def _checked_authority(text: str) -> str:
@@ -142,8 +213,12 @@ def _checked_authority(text: str) -> str:
 
 
 def _tenant(login_host: str, name: str) -> str:
-    domain = name.rpartition("@")[2].lower()
-    if "." not in domain or domain.startswith(_CONSUMERS):
+    """Return the organisation that the mail domain of *name* belongs to, ``common`` if that is not known."""
+    try:
+        domain = name.rpartition("@")[2].encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return "common"
+    if "." not in domain or not _TENANT.fullmatch(domain) or domain.startswith(_CONSUMERS):
         return "common"
     return entra.tenant_of_domain(login_host, domain) or "common"
 
@@ -176,26 +251,28 @@ def _mail_hosts(chosen: Mapping[str, Any], cloud: str) -> dict[str, str]:
     return found
 
 
-def _flow(typed: str | None, remembered: str | None, port: int | None) -> str:
-    """Choose the flow: what was typed, what was remembered if it works here, a browser where there is one, paste."""
-    if typed == "browser" and not has_browser() and port is None:
-        raise errors.Misconfigured(
-            "There is no browser here: $BROWSER is not set, and this is no graphical session",
-            remedy="Run it with --paste, or with --browser --port N behind ssh -L",
-        )
-    if typed:
-        return typed
-    if remembered in ("paste", "device") or (remembered == "browser" and has_browser()):
+def _flow(typed: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+    """
+    Choose the flow: what was typed, what was remembered if it works here, a browser where there is one, paste.
+
+    With a port somebody else's browser will do: one behind ``ssh -L``.
+    """
+    asked = typed.get("flow") or ("browser" if typed.get("port") else None)
+    works = browser.is_there() or chosen.get("port") is not None
+    if asked == "browser" and not works:
+        raise _no_browser()
+    if asked:
+        return str(asked)
+    remembered = chosen.get("flow")
+    if remembered in ("paste", "device") or (remembered == "browser" and works):
         return str(remembered)
-    return "browser" if has_browser() else "paste"
+    return "browser" if browser.is_there() else "paste"
 
 
-def has_browser() -> bool:
-    """Can a page be opened where the person sees it? Browsers for the terminal do not count."""
-    if not (environment.browser() or environment.graphical()):
-        return False
-    try:
-        found = webbrowser.get()
-    except webbrowser.Error:
-        return False
-    return Path(str(getattr(found, "name", ""))).name not in environment.TEXT_BROWSERS
+def _no_browser() -> errors.Misconfigured:
+    named = environment.browser()
+    why = f"$BROWSER names {named}, which is not there" if named else "$BROWSER names none, and there is no screen"
+    return errors.Misconfigured(
+        f"There is no browser here that could be opened: {why}",
+        remedy="Use --paste, which works everywhere; or --browser --port N, with ssh -L N:localhost:N on your machine",
+    )

@@ -21,20 +21,24 @@ _STATES = {
 
 
 def of_accounts(reports: Sequence[Report]) -> list[str]:
-    """Return the lines of ``status``: account, state, when the token expires, since when unused, store."""
-    rows = [("ACCOUNT", "STATE", "TOKEN", "UNUSED", "STORE")]
-    rows += [
-        (
-            report.account,
-            _STATES[report.state],
-            _expiry(report.expires_in),
-            "-" if report.unused_days is None else f"{report.unused_days} of 90 days",
-            report.store or "-",
-        )
-        for report in reports
-    ]
+    """Return the lines of ``status``: account, who signed in, state, token, last refresh, time unused, store."""
+    rows: list[tuple[str, ...]] = [("ACCOUNT", "SIGNED IN AS", "STATE", "TOKEN", "LAST REFRESH", "UNUSED", "STORE")]
+    rows += [_row(report) for report in reports]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _row(report: Report) -> tuple[str, ...]:
+    identity = report.identity or "-"
+    return (
+        report.account,
+        "the same" if identity.lower() == report.account.lower() else identity,
+        _STATES[report.state],
+        _expiry(report.expires_in),
+        report.last_refresh or "-",
+        "-" if report.unused_days is None else f"{report.unused_days} of 90 days",
+        report.store or "-",
+    )
 
 
 def _expiry(seconds: int | None) -> str:

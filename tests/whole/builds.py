@@ -50,7 +50,7 @@ def inventory() -> dict[str, Any]:
 
 def products() -> list[dict[str, Any]]:
     """Return the virtual environments with this package that are of the Python that runs the tests."""
-    version = "%d.%d" % sys.version_info[:2]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return [row for row in inventory()["products"] if row["version"] == version]
 
 

@@ -6,20 +6,23 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.sign_in import options, sign_in
-from tests.world import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from typing_extensions import Self
 
     from tests.m365.entra import Entra
     from tests.m365.exchange import Exchange
     from tests.whole.builds import Build
-    from tests.world import World
+    from tests.world import Outcome, World
 
 SAMPLE = Path(__file__).parents[2] / "sample-offlineimaprc"
 #: Seconds for one run of OfflineIMAP; most take one.
@@ -89,6 +92,10 @@ class Sync:
                 found += ["-k", f"{remote}:{key}={value}"]
         return found
 
+    def start(self, sections: Sequence[str] = ("work",)) -> Running:
+        """Start OfflineIMAP as a process that stays."""
+        return Running(self.command(sections, once=False), self.world)
+
     def here(self, section: str = "work") -> dict[str, Counter[bytes]]:
         """Return what lies in the Maildir: folder to its messages."""
         top = self.maildir(section)
@@ -108,6 +115,40 @@ class Sync:
         }
 
 
+class Running:
+    """An OfflineIMAP that stays; used in a ``with`` statement."""
+
+    def __init__(self, command: Sequence[str], world: World) -> None:
+        """Start it; what it says goes to a file."""
+        self._log = world.root / "staying.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, env=world.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def __enter__(self) -> Self:
+        """Use it in a ``with`` statement."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until *condition* holds."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            said = self._log.read_text(encoding="utf-8", errors="replace")
+            assert self._process.poll() is None, f"it ended by itself:\n{said}"
+            assert time.monotonic() < end, f"that never came to be:\n{said[-4000:]}"
+            time.sleep(0.2)
+
+
 def plain(message: bytes) -> bytes:
     """Return a message with one kind of line end: a Maildir's are the system's, IMAP's are CRLF."""
     return message.replace(b"\r\n", b"\n")
@@ -117,9 +158,10 @@ def fill_in(sample: str, values: dict[str, str]) -> str:
     """Return the sample with its chevrons replaced; those in comments stay."""
     lines = []
     for line in sample.splitlines():
+        filled = line
         if not line.startswith("#"):
             for key, value in values.items():
-                line = line.replace(f"<{key}>", value)
-            assert not re.search(r"<[^>]*>", line), f"a chevron that nobody replaced: {line}"
-        lines.append(line)
+                filled = filled.replace(f"<{key}>", value)
+            assert not re.search(r"<[^>]*>", filled), f"a chevron that nobody replaced: {line}"
+        lines.append(filled)
     return "\n".join(lines) + "\n"

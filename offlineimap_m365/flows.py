@@ -1,0 +1,219 @@
+"""
+The three ways of signing in (a browser that comes back, a pasted address, a device code), and the wait for an answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import queue
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from offlineimap_m365 import answer, browser, entra, errors, explain, listener, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offlineimap_m365.plan import Plan
+
+#: Seconds of silence after which the person is told once what may be wrong.
+_SILENCE = 30.0
+_PAUSE = 0.2
+#: What a provider says of a device code that nobody has typed in yet, by any of its names.
+_PENDING = frozenset({"AADSTS70016", "authorization_pending", "slow_down"})
+
+_DEAD_ENDS = (
+    'The usual dead ends: a page that says "Need admin approval" (paste its text here); a browser that is signed in'
+    " as somebody else (use a private window); a policy that forbids this way of signing in"
+)
+
+
+class Person(Protocol):
+    """The person at the other end, as ``person`` knows them."""
+
+    def say(self, text: str = "") -> None:
+        """Say one line."""
+
+    def choose(self, question: str, choices: dict[str, str], default: str) -> str:
+        """Ask a question with one-letter *choices*; without a terminal the *default*."""
+
+
+@dataclasses.dataclass
+class Source:
+    """Where an answer may come from while a flow waits; *redirect_uri* is where a browser ends."""
+
+    redirect_uri: str
+    state: str = ""
+    listener: listener.Listener | None = None
+    device: queue.Queue[entra.SignIn | errors.M365Error] | None = None
+
+
+@contextlib.contextmanager
+def begin(plan: Plan, attempt: entra.Attempt, person: Person, prompt: str | None) -> Iterator[Source]:
+    """Begin the flow of *plan* and tell the *person* what to do; *prompt* is OpenID Connect's."""
+    flow = _device(plan, attempt, person) if plan.flow == "device" else _page(plan, attempt, person, prompt)
+    with flow as source:
+        yield source
+
+
+@contextlib.contextmanager
+def _page(plan: Plan, attempt: entra.Attempt, person: Person, prompt: str | None) -> Iterator[Source]:
+    """Show the address of the sign-in page; open it in a browser if that is the flow."""
+    state = secrets.token_urlsafe(24)
+    with contextlib.ExitStack() as stack:
+        landing = stack.enter_context(listener.Listener(state, plan.port)) if plan.listens else None
+        redirect_uri = plan.redirect_to(landing.port) if landing else plan.redirect_uri
+        address = attempt.begin(redirect_uri, state, hint=plan.hint, prompt=prompt)
+        if plan.client_name:
+            person.say(f'Microsoft\'s page will name "{plan.client_name}", whose public client id is used here.')
+            person.say("To use another: --client-id ID.")
+        if landing and not plan.opens:
+            person.say("On the machine before which you sit, with this machine's name for HOST:")
+            person.say(f"ssh -L {landing.port}:localhost:{landing.port} HOST")
+            person.say("Then open this address in a browser there:")
+        elif plan.opens:
+            person.say("A browser opens this address; if none appears, open it yourself:")
+        else:
+            person.say("Open this address in a browser, on any machine:")
+        person.say()
+        person.say(errors.printable(address))
+        person.say()
+        _tell_end(person, redirect_uri if landing else None)
+        if plan.opens:
+            browser.show(address)
+        yield Source(redirect_uri, state, landing)
+
+
+def _tell_end(person: Person, redirect_uri: str | None) -> None:
+    """Say how the way through the browser ends: at a listener at *redirect_uri*, or with a paste."""
+    if redirect_uri:
+        person.say(f"Waiting until the browser comes back to {redirect_uri}.")
+        person.say(
+            "If it ends on a page that cannot be loaded, paste that page's address here; if on an error, its text."
+        )
+        return
+    person.say("The last page cannot be loaded, and that is right: copy its whole address from the address bar and")
+    person.say("paste it here. It will not be shown. For some minutes it is a key to the mailbox: give it to nobody.")
+    person.say("If the browser ends on an error, paste the text of that page.")
+
+
+@contextlib.contextmanager
+def _device(plan: Plan, attempt: entra.Attempt, person: Person) -> Iterator[Source]:
+    """Show a code and where to type it; ask the provider in the background whether it was."""
+    if not plan.provider.configuration().get("device_authorization_endpoint"):
+        raise errors.Misconfigured(
+            f"{plan.provider.authority} offers no sign-in with a device code",
+            account=plan.name,
+            remedy=f"Run: {plan.again} --paste",
+        )
+    code = attempt.begin_device()
+    outcome: queue.Queue[entra.SignIn | errors.M365Error] = queue.Queue()
+    person.say("Open this address in a browser, on any machine:")
+    person.say()
+    person.say(errors.printable(code.address))
+    person.say()
+    person.say(f"and type this code there: {errors.printable(code.user_code)}")
+    if plan.client_name:
+        person.say(f'Microsoft\'s page will name "{plan.client_name}", whose public client id is used here.')
+    person.say("Type it only if you asked for it yourself, just now: whoever sends you such a code wants your mailbox.")
+    person.say(
+        f"It is good for {_duration(code.seconds)}. If the browser ends on an error, paste the text of that page."
+    )
+    threading.Thread(target=_poll, args=(plan, attempt, code, outcome), daemon=True).start()
+    try:
+        yield Source(plan.redirect_uri, device=outcome)
+    finally:
+        attempt.stop(code)
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"  # noqa: PLR2004 - a minute
+
+
+def _poll(
+    plan: Plan,
+    attempt: entra.Attempt,
+    code: entra.DeviceCode,
+    outcome: queue.Queue[entra.SignIn | errors.M365Error],
+) -> None:
+    """Put into *outcome* who signed in, or why nobody did."""
+    try:
+        outcome.put(attempt.poll_device(code))
+    except errors.M365Error as error:
+        outcome.put(_expired(plan, error) if error.code in _PENDING else error)
+
+
+def _expired(plan: Plan, error: errors.M365Error) -> errors.SignInNeeded:
+    """Return the error for a code that nobody typed in: MSAL hands over the provider's last "not yet"."""
+    return errors.SignInNeeded(
+        f"The code for {plan.name} has expired before anybody typed it in",
+        account=plan.name,
+        meaning=_DEAD_ENDS,
+        correlation_id=error.correlation_id,
+        time=error.time,
+        remedy=f"Run again: {plan.again} --device",
+    )
+
+
+def wait(plan: Plan, attempt: entra.Attempt, source: Source, person: Person, deadline: float) -> entra.SignIn:
+    """
+    Wait until *deadline* for the first answer: from the browser, from the provider, or from the person.
+
+    Raises SignInNeeded if it is a refusal or none came; Temporary; Misconfigured. The terminal is as it was then.
+    """
+    reminder = time.monotonic() + _SILENCE
+    with terminal.Pasted() as pasted:
+        while time.monotonic() < deadline:
+            text = pasted.poll(_PAUSE)
+            if text:
+                return attempt.redeem(_read(plan, source, text))
+            if source.listener and not source.listener.answers.empty():
+                return attempt.redeem(_accept(plan, source, source.listener.answers.get()))
+            if source.device and not source.device.empty():
+                return _outcome(source.device.get())
+            if pasted.closed:
+                _refuse_closed(plan, source)
+                time.sleep(_PAUSE)
+            if reminder and time.monotonic() > reminder:
+                reminder = 0.0
+                person.say(f"Still waiting. {_DEAD_ENDS}.")
+    raise errors.SignInNeeded(
+        f"Nobody signed in to {plan.name} in time",
+        account=plan.name,
+        meaning=_DEAD_ENDS,
+        remedy=f"Run again: {plan.again}",
+    )
+
+
+def _outcome(found: entra.SignIn | errors.M365Error) -> entra.SignIn:
+    if isinstance(found, errors.M365Error):
+        raise found
+    return found
+
+
+def _read(plan: Plan, source: Source, text: str) -> dict[str, str]:
+    """Return the parameters of the address that was pasted."""
+    client_id = plan.provider.client_id
+    return answer.read_answer(text, source.state, source.redirect_uri, account=plan.name, client_id=client_id)
+
+
+def _accept(plan: Plan, source: Source, parameters: dict[str, str]) -> dict[str, str]:
+    """Return what the browser brought to the listener, unless it is a refusal."""
+    if "error" in parameters:
+        situation = explain.Situation(plan.name, plan.provider.client_id, None, source.redirect_uri)
+        raise answer.refusal(parameters, situation)
+    return parameters
+
+
+def _refuse_closed(plan: Plan, source: Source) -> None:
+    """Raise SignInNeeded if an answer can only be pasted and nobody can paste."""
+    if source.listener or source.device:
+        return
+    raise errors.SignInNeeded(
+        f"Nobody can sign in to {plan.name} here: standard input is closed, so no address can be pasted",
+        account=plan.name,
+        remedy=f"Run it on a terminal: {plan.again} --paste",
+    )

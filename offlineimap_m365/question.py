@@ -1,0 +1,80 @@
+"""
+What ``explain`` is asked: about which account, and which code, page or remembered failure; and the answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import accounts, errors, explain, history, home
+from offlineimap_m365.recipes.order import is_account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """A *text* to explain, the last failure if it is empty; for *account*, called *name*, if one is meant."""
+
+    text: str
+    name: str | None
+    account: accounts.Account | None
+
+
+def read(words: Sequence[str], standard_input: Callable[[], str]) -> Question:
+    """
+    Read ``[ACCOUNT] [CODE|TEXT|-]``; without ACCOUNT the only one there is, if there is exactly one.
+
+    Raises WrongUsage if there is nothing to explain.
+    """
+    rest = list(words)
+    name = accounts.clean_name(rest.pop(0)) if rest and is_account(rest[0]) else None
+    known = accounts.names()
+    if name is None and len(known) == 1:
+        name = known[0]
+    text = standard_input() if rest == ["-"] else " ".join(rest)
+    account = accounts.load(name) if name else None
+    if not rest and account is None:
+        raise errors.WrongUsage(
+            "There is nothing to explain",
+            remedy=f"Give a code ({errors.COMMAND} explain AADSTS50076) or paste a page ({errors.COMMAND} explain -)",
+        )
+    return Question(text if rest else "", name, account)
+
+
+def answer(question: Question) -> list[str]:
+    """Return the lines that explain; raises WrongUsage if nothing in the text is known."""
+    account = question.account
+    if account is not None and not question.text.strip():
+        failure = history.last_failure(account.folder)
+        return failure.lines() if failure else [f"{account.name}: nothing has failed since it worked last"]
+    found = explain.explain(
+        question.text,
+        account=question.name,
+        client_id=account.client_id if account else None,
+        tenant=account.tenant if account else None,
+        redirect_uri=account.redirect_uri if account else None,
+        home=Path(home.directory()),
+    )
+    if found is None:
+        raise _unknown(question.text)
+    reference = [found.code, f"correlation id {found.correlation_id}" if found.correlation_id else "", found.time or ""]
+    first = ", ".join(part for part in reference if part)
+    return [line for line in (first, found.meaning, found.remedy) if line]
+
+
+def _unknown(text: str) -> errors.WrongUsage:
+    """Return the error about a *text* in which nothing is known; nothing of it is repeated but a code."""
+    codes = explain.find_codes(text)
+    if codes:
+        return errors.WrongUsage(
+            f"AADSTS{codes[0]} is not known to this release",
+            remedy=f"Microsoft explains it: https://login.microsoftonline.com/error?code={codes[0]}",
+        )
+    return errors.WrongUsage(
+        "Nothing in it is known: no code such as AADSTS50076, and no sentence of a page",
+        remedy=f"Paste the whole page: {errors.COMMAND} explain -",
+    )

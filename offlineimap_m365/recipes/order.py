@@ -1,0 +1,66 @@
+"""
+What ``config`` was asked for: whose account, which program, which mailboxes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from offlineimap_m365 import accounts, data, errors, home
+from offlineimap_m365.recipes import PROGRAMS
+
+
+def account_and_program(words: list[str]) -> tuple[str | None, str]:
+    """
+    Return the account's name (None: it was left out) and the program in ``[ACCOUNT] [PROGRAM]``.
+
+    Raises WrongUsage for a program without a recipe, naming the closest ones.
+    """
+    rest = list(words)
+    program = rest.pop() if rest and rest[-1] in PROGRAMS else "offlineimap"
+    name = accounts.clean_name(rest.pop(0)) if rest and is_account(rest[0]) else None
+    if rest:
+        close = difflib.get_close_matches(rest[0].lower(), PROGRAMS, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(close)}? " if close else ""
+        raise errors.WrongUsage(
+            f"There is no recipe for {rest[0]}", remedy=f"{hint}See the list: {errors.COMMAND} config --list"
+        )
+    return name, program
+
+
+def is_account(word: str) -> bool:
+    """Does *word* name an account: an address, or any name that is signed in?"""
+    return ("@" in word and " " not in word) or word.strip().lower() in (name.lower() for name in accounts.names())
+
+
+def defaults(name: str) -> accounts.Account:
+    """Return what a recipe is filled in with for somebody who never signed in: the worldwide cloud's hosts."""
+    cloud = data.load("clouds", Path(home.directory()))["clouds"]["global"]
+    return accounts.Account(
+        name, client_id="", authority="", scopes=(), imap=cloud["imap"], smtp=cloud["smtp"], redirect_uri=""
+    )
+
+
+def mailboxes(given: list[str]) -> list[str]:
+    """
+    Return the addresses in *given*, those in a file for ``@FILE``: one a line, ``#`` begins a comment.
+
+    Raises WrongUsage for a file that cannot be read or has none, and for what is no address.
+    """
+    found = []
+    for text in given:
+        found += _in_file(text[1:]) if text.startswith("@") else [accounts.clean_name(text)]
+    return found
+
+
+def _in_file(path: str) -> list[str]:
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise errors.WrongUsage(f"The list of mailboxes {path} cannot be read: {why}") from error
+    found = [accounts.clean_name(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not found:
+        raise errors.WrongUsage(f"The list of mailboxes {path} names none", remedy="Put one address on each line")
+    return found

@@ -1,0 +1,140 @@
+"""
+A person at a terminal: types into a command of ours through a pty, and sees what it says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import termios
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.world import PATIENCE, Outcome
+
+if TYPE_CHECKING:
+    import signal
+
+    from typing_extensions import Self
+
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+#: Read at import: the worlds of tests forget it.
+_INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
+
+
+def product(world: World) -> World:
+    """Return *world* with the command as it is installed where tests/run made an environment for it."""
+    if not _INVENTORY:
+        return world
+    rows = json.loads(Path(_INVENTORY).read_text(encoding="utf-8"))["products"]
+    main = next(row for row in rows if row["main"])
+    return dataclasses.replace(world, command=[f"{main['venv']}/bin/offlineimap-m365"])
+
+
+def files_of(world: World) -> list[str]:
+    """Return what our home holds, as paths in it."""
+    return sorted(str(path.relative_to(world.home)) for path in world.home.rglob("*") if path.is_file())
+
+
+def secrets_of(entra: Entra) -> list[str]:
+    """Return every secret that was handed out so far and that somebody could use."""
+    return [*entra.codes, *entra.refresh_tokens, *entra.device_codes]
+
+
+class Terminal:
+    """A command of ours on a terminal; standard output goes to a pipe, as if somebody kept the answer."""
+
+    def __init__(self, world: World, *arguments: str, environ: dict[str, str] | None = None) -> None:
+        """Start the command with *arguments* as the foreground job of a new terminal."""
+        self._master, self._slave = os.openpty()
+        self._before = termios.tcgetattr(self._slave)
+        self._chunks: list[bytes] = []
+        self._process = subprocess.Popen(
+            # util-linux's setsid makes the terminal the controlling one, which Ctrl-C and job control need
+            ["/usr/bin/setsid", "--ctty", *world.command, *arguments],
+            env={**world.environ, "TERM": "xterm", **(environ or {})},
+            stdin=self._slave,
+            stdout=subprocess.PIPE,
+            stderr=self._slave,
+            cwd=world.root,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                chunk = os.read(self._master, 65536)
+            except OSError:
+                return
+            self._chunks.append(chunk)
+
+    def __enter__(self) -> Self:
+        """Use it in a ``with`` statement."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the command, and take the terminal away."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+        os.close(self._slave)
+        self._reader.join(PATIENCE)
+        os.close(self._master)
+
+    @property
+    def screen(self) -> str:
+        """What the terminal has shown so far."""
+        return b"".join(self._chunks).decode(errors="replace").replace("\r\n", "\n")
+
+    @property
+    def is_as_before(self) -> bool:
+        """Are all attributes of the terminal what they were before the command started?"""
+        now: list[Any] = termios.tcgetattr(self._slave)
+        return now == self._before
+
+    def wait_for(self, text: str, times: int = 1) -> None:
+        """Wait until the screen shows *text*, or shows it so many *times*."""
+        end = time.monotonic() + PATIENCE
+        while self.screen.count(text) < times:
+            assert time.monotonic() < end, f"{text!r} never came:\n{self.screen}"
+            time.sleep(0.02)
+
+    def wait_until_taken_over(self) -> None:
+        """Wait until the command reads what is typed in its own way."""
+        end = time.monotonic() + PATIENCE
+        while self.is_as_before:
+            assert time.monotonic() < end, self.screen
+            time.sleep(0.02)
+
+    @property
+    def address(self) -> str:
+        """The address of the sign-in page, alone on its line."""
+        self.wait_until_taken_over()
+        self.wait_for("\nhttps://")
+        self.wait_for("paste")  # what follows the address, so that its line is complete
+        return next(line for line in self.screen.splitlines() if line.startswith("https://"))
+
+    def type(self, text: str) -> None:
+        """Type or paste *text*."""
+        data = text.encode()
+        while data:
+            data = data[os.write(self._master, data[:1024]) :]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command alone."""
+        self._process.send_signal(number)
+
+    def end(self) -> Outcome:
+        """Wait for its end; return what it did."""
+        assert self._process.stdout is not None
+        out = self._process.stdout.read().decode()
+        code = self._process.wait(PATIENCE)
+        time.sleep(0.1)  # what was written last is still on its way through the terminal
+        return Outcome(code, out, self.screen)

@@ -1,0 +1,260 @@
+"""Signing in with a browser that comes back to this machine by itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD, Login, options
+from tests.whole.keyboard import Terminal, files_of, product, secrets_of
+from tests.world import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+ALICE = "alice@example.org"
+
+
+@pytest.fixture
+def user(world: World) -> World:
+    """Return somebody with this package, whose $BROWSER writes down what it was asked to open."""
+    made = product(world)
+    script = made.root / "browser"
+    script.write_text(f'#!/bin/sh\necho opened\nprintf "%s\\n" "$1" >>{made.root}/opened\n', encoding="utf-8")
+    script.chmod(0o755)
+    made.environ["BROWSER"] = str(script)
+    return made
+
+
+@pytest.fixture
+def browser(entra: Entra) -> Iterator[Browser]:
+    """Open a browser on this machine."""
+    with Browser(entra.ca_file) as opened:
+        yield opened
+
+
+def opened(user: World) -> str:
+    """Return the address that the browser was asked to open, once it was."""
+    return wait_for_line(user.root / "opened")
+
+
+def wait_for_line(path: Path) -> str:
+    """Return the first line of a file as soon as it is there."""
+    end = time.monotonic() + PATIENCE
+    while not (path.exists() and path.read_text(encoding="utf-8").endswith("\n")):
+        assert time.monotonic() < end, f"{path} never came"
+        time.sleep(0.02)
+    return path.read_text(encoding="utf-8").splitlines()[0]
+
+
+def visit(address: str, host: str = "localhost") -> requests.Response:
+    """Go to the listener on this machine as a browser does, without following where it leads."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(address.replace("localhost", host, 1), allow_redirects=False, timeout=30)
+
+
+@pytest.mark.matrix
+def test_the_browser_comes_back(user: World, entra: Entra, browser: Browser) -> None:
+    """With $BROWSER set it is opened; a 303 takes the code out of the address bar; the page says how it ended."""
+    with Login(user, ALICE, *options(entra)) as login:
+        asked = opened(user)
+        landing = browser.sign_in(asked, ALICE, PASSWORD).address or ""
+        answer = visit(landing)
+        base = landing.partition("?")[0].rstrip("/")
+        status, address, page = browser.follow(base + answer.headers["Location"])
+        done = login.end()
+
+    assert (done.code, done.out) == (0, ""), done.err
+    assert (asked, answer.status_code) == (login.address, 303)
+    assert (status, urlsplit(address).path, urlsplit(address).query) == (200, "/done", "")
+    assert "Signed in" in page
+    assert user.run("token", ALICE).code == 0
+    assert not [secret for secret in secrets_of(entra) if secret in done.err + done.out + page]
+
+
+def test_the_address_asks_for_a_query_and_any_port(user: World, entra: Entra) -> None:
+    """The redirect is http://localhost:PORT without a slash, as Thunderbird's is registered; response_mode is query."""
+    with Login(user, ALICE, "--browser", *options(entra)) as login:
+        asked = parse_qs(urlsplit(login.address).query)
+
+    assert asked["response_mode"] == ["query"]
+    assert asked["redirect_uri"][0].startswith("http://localhost:")
+    assert asked["redirect_uri"][0].rpartition(":")[2].isdecimal()
+
+
+def test_a_strangers_answer_does_not_end_the_wait(user: World, entra: Entra, browser: Browser) -> None:
+    """A wrong or missing state gets 400, on both loopback addresses, and the right answer still signs in."""
+    with Login(user, ALICE, *options(entra)) as login:
+        landing = browser.sign_in(opened(user), ALICE, PASSWORD).address or ""
+        base = landing.partition("?")[0]
+        strange = [
+            visit(f"{base}?code=1&state=2", host).status_code for host in ("127.0.0.1", "[::1]", "localhost")
+        ] + [visit(f"{base}?code=1").status_code, visit(base).status_code]
+        right = visit(landing).status_code
+        done = login.end()
+
+    assert strange == [400] * 5
+    assert (right, done.code) == (303, 0), done.err
+
+
+def test_an_address_can_be_pasted_while_a_browser_is_waited_for(user: World, entra: Entra, browser: Browser) -> None:
+    """Whose browser cannot reach the listener pastes the address all the same."""
+    with Terminal(user, "login", ALICE, "--browser", *options(entra)) as terminal:
+        landing = browser.sign_in(terminal.address, ALICE, PASSWORD)
+        terminal.type(f"{landing.address}\r")
+        done = terminal.end()
+
+        assert done.code == 0, done.err
+        assert terminal.is_as_before
+
+
+def test_an_error_page_can_be_pasted_while_a_browser_is_waited_for(user: World, entra: Entra) -> None:
+    """A page that never comes back is explained from its text, 77."""
+    with Login(user, ALICE, "--browser", *options(entra)) as login:
+        done = login.paste("Need admin approval") if login.address else None
+
+    assert done is not None
+    assert (done.code, files_of(user)) == (77, [])
+    assert "AADSTS90094" in done.err
+
+
+def test_cancelling_ends_it(user: World, entra: Entra, browser: Browser) -> None:
+    """Cancel in the browser comes back as access_denied: 77, nothing kept, and the last page says so."""
+    entra.add_person("carol@example.org", PASSWORD, consent="ask")
+    with Login(user, "carol@example.org", *options(entra)) as login:
+        landing = browser.sign_in(opened(user), "carol@example.org", PASSWORD, consent=False).address or ""
+        answer = visit(landing)
+        page = browser.follow(landing.partition("?")[0].rstrip("/") + answer.headers["Location"])[2]
+        done = login.end()
+
+    assert (done.code, files_of(user)) == (77, [])
+    assert "Not signed in" in page
+    assert "AADSTS65004" in done.err
+
+
+def test_a_taken_port_is_temporary(user: World, entra: Entra) -> None:
+    """A port that another program has is 75, named, with an address of no page shown before."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = user.run("login", ALICE, "--browser", "--port", port, *options(entra))
+
+    assert (done.code, done.out, files_of(user)) == (75, "", [])
+    assert f"Port {port} of this computer is taken by another program" in done.err
+    assert f"offlineimap-m365 login {ALICE}" in done.err
+    assert "https://" not in done.err
+
+
+@pytest.mark.parametrize("environ", [{}, {"DISPLAY": ":0", "SSH_CONNECTION": "a 1 b 2"}, {"BROWSER": "lynx"}])
+def test_without_a_browser_it_says_so(user: World, entra: Entra, environ: dict[str, str]) -> None:
+    """``--browser`` without one is 78; over ssh and for browsers of the terminal, too."""
+    bare = {name: value for name, value in user.environ.items() if name != "BROWSER"}
+    done = user.run("login", ALICE, "--browser", *options(entra), environ=bare | environ)
+
+    assert (done.code, done.out, files_of(user)) == (78, "", [])
+    assert "--paste" in done.err
+
+
+def test_a_port_needs_no_browser_here(user: World, entra: Entra, browser: Browser) -> None:
+    """Over ssh ``--browser --port N`` opens nothing, prints the ssh -L line, and is remembered."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    del user.environ["BROWSER"]
+    user.environ["SSH_CONNECTION"] = "192.0.2.1 1 192.0.2.2 22"
+    runs = []
+    for typed in (["--browser", "--port", port, *options(entra)], []):
+        with Login(user, ALICE, *typed) as login:
+            visit(browser.sign_in(login.address, ALICE, PASSWORD).address or "")
+            runs.append(login.end())
+
+    assert [run.code for run in runs] == [0, 0], runs
+    assert all(f"ssh -L {port}:localhost:{port} HOST" in run.err for run in runs)
+
+
+def test_a_browser_of_the_terminal_is_never_opened(user: World, entra: Entra) -> None:
+    """If the graphical browser fails, none that takes the terminal over is tried in its place."""
+    bin_directory = user.root / "bin"
+    bin_directory.mkdir()
+    for name in ("www-browser", "links", "lynx", "w3m", "elinks"):
+        script = bin_directory / name
+        script.write_text(f"#!/bin/sh\n: >{user.root}/taken-over\n", encoding="utf-8")
+        script.chmod(0o755)
+    (bin_directory / "firefox").write_text(f"#!/bin/sh\necho asked >{user.root}/asked\nexit 3\n", encoding="utf-8")
+    (bin_directory / "firefox").chmod(0o755)
+    user.environ |= {"BROWSER": f"{bin_directory}/firefox", "TERM": "xterm", "PATH": str(bin_directory)}
+
+    with Login(user, ALICE, "--timeout", "2", *options(entra)) as login:
+        done = login.end()
+
+    assert done.code == 77
+    assert wait_for_line(user.root / "asked") == "asked"
+    assert not (user.root / "taken-over").exists()
+
+
+def test_what_the_browser_prints_is_no_answer(user: World, entra: Entra) -> None:
+    """Standard output stays empty although the browser writes to its own."""
+    with Login(user, ALICE, "--timeout", "2", *options(entra)) as login:
+        opened(user)
+        done = login.end()
+
+    assert (done.code, done.out) == (77, "")
+
+
+@pytest.mark.parametrize(
+    ("environ", "redirect"),
+    [
+        ({"BROWSER": "true"}, "http://localhost:"),
+        ({"BROWSER": "true", "SSH_CONNECTION": "a 1 b 2"}, "http://localhost:"),
+        ({"BROWSER": "w3m"}, "https://localhost"),
+        ({}, "https://localhost"),
+        ({"DISPLAY": ":0", "SSH_TTY": "/dev/pts/1"}, "https://localhost"),
+    ],
+)
+def test_the_flow_that_works_here_is_chosen(user: World, entra: Entra, environ: dict[str, str], redirect: str) -> None:
+    """Without a flow: the browser if $BROWSER names one or this is a screen without ssh, else paste."""
+    del user.environ["BROWSER"]
+    user.environ |= environ
+    with Login(user, ALICE, *options(entra)) as login:
+        asked = parse_qs(urlsplit(login.address).query)["redirect_uri"][0]
+
+    assert asked.startswith(redirect)
+
+
+def test_a_registered_redirect_is_used_as_it_is(user: World, entra: Entra, browser: Browser) -> None:
+    """The port of --redirect-uri is the one that is listened on, and the URI goes out unchanged."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}/"
+    entra.add_client("my-client", [uri])
+    with Login(user, ALICE, "--client-id", "my-client", "--redirect-uri", uri, *options(entra)) as login:
+        landing = browser.sign_in(login.address, ALICE, PASSWORD).address or ""
+        visit(landing)
+        done = login.end()
+
+    assert landing.startswith(uri)
+    assert done.code == 0, done.err
+
+
+def test_no_secret_is_in_the_process_list(user: World, entra: Entra, browser: Browser) -> None:
+    """While it runs, the arguments of no process hold a code or a token."""
+    with Login(user, ALICE, *options(entra)) as login:
+        landing = browser.sign_in(opened(user), ALICE, PASSWORD).address or ""
+        lists = [user.execute(["ps", "-eww", "-o", "args"], environ=os.environ).out]
+        visit(landing)
+        lists.append(user.execute(["ps", "-eww", "-o", "args"], environ=os.environ).out)
+        done = login.end()
+
+    assert done.code == 0, done.err
+    assert "login" in lists[0]
+    assert not [secret for secret in secrets_of(entra) if secret in "".join(lists)]

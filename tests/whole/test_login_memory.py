@@ -1,0 +1,215 @@
+"""What a login remembers of the last one, what it replaces, and what a failed one leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.sign_in import Login, options, sign_in
+from tests.whole.keyboard import files_of, product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.m365.entra import Entra
+    from tests.world import Outcome, World
+
+ALICE, BOB = "alice@example.org", "bob@example.org"
+IMAP = "https://outlook.office.com/IMAP.AccessAsUser.All"
+
+
+@pytest.fixture
+def user(world: World) -> World:
+    """Return somebody with this package."""
+    return product(world)
+
+
+def asked(user: World, *arguments: str) -> dict[str, str]:
+    """Return what the address of a login asks for; the login is not finished."""
+    with Login(user, *arguments) as login:
+        query = parse_qs(urlsplit(login.address).query)
+    return {name: values[0] for name, values in query.items()}
+
+
+def tokens(user: World, kind: str) -> list[str]:
+    """Return the tokens of a kind that are kept for Alice."""
+    cache = json.loads((user.folder(ALICE) / "cache.json").read_text(encoding="utf-8"))
+    return [entry["secret"] for entry in cache[kind].values()]
+
+
+def test_a_login_without_options_does_what_the_last_one_did(user: World, entra: Entra) -> None:
+    """Client id, redirect, identity, scopes, authority and mail hosts are remembered."""
+    entra.add_client("my-client", ["http://localhost/mine"])
+    chosen = ["--client-id", "my-client", "--redirect-uri", "http://localhost/mine", "--scope", "imap"]
+    first = sign_in(user, entra, ALICE, *chosen, *options(entra, 1993, 1587))
+    second = sign_in(user, entra, ALICE)
+    again = asked(user, ALICE)
+    profile = json.loads((user.folder(ALICE) / "profile.json").read_text(encoding="utf-8"))
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert (again["client_id"], again["redirect_uri"]) == ("my-client", "http://localhost/mine")
+    assert IMAP in again["scope"]
+    assert "SMTP" not in again["scope"]
+    assert (profile["authority"], profile["imap"]) == (entra.authority, "localhost:1993")
+    assert set(profile["chosen"]) == {"flow", "client_id", "redirect_uri", "scope", "authority", "imap", "smtp"}
+
+
+def test_another_client_id_forgets_the_redirect_of_the_last(user: World, entra: Entra) -> None:
+    """A redirect is registered for one client id; another's is the default again, the rest stays."""
+    entra.add_client("my-client", ["http://localhost/mine"])
+    sign_in(user, entra, ALICE, "--client-id", "my-client", "--redirect-uri", "http://localhost/mine", *options(entra))
+    again = asked(user, ALICE, "--client-id", "other-client")
+
+    assert (again["client_id"], again["redirect_uri"]) == ("other-client", "http://localhost")
+
+
+def test_the_device_flow_is_remembered(user: World, entra: Entra) -> None:
+    """Who chose a code gets one next time, too."""
+    sign_in(user, entra, ALICE, *options(entra))
+    profile = user.folder(ALICE) / "profile.json"
+    document = json.loads(profile.read_text(encoding="utf-8"))
+    document["chosen"]["flow"] = "device"
+    profile.write_text(json.dumps(document), encoding="utf-8")
+
+    with Login(user, ALICE) as login:
+        login.line("and type this code there: ")
+
+
+def test_defaults_starts_anew(user: World, entra: Entra) -> None:
+    """With --defaults nothing of the last login counts, who signed in included."""
+    entra.add_client("my-client", ["http://localhost"])
+    sign_in(user, entra, ALICE, "--client-id", "my-client", "--identity", BOB, *options(entra), upn=BOB)
+    plain = asked(user, ALICE, "--defaults", "--paste", *options(entra))
+    done = sign_in(user, entra, ALICE, "--defaults", *options(entra))
+
+    assert plain["client_id"].startswith("9e5f94bc-")
+    assert plain["login_hint"] == ALICE
+    assert done.code == 0, done.err
+
+
+def test_what_is_found_out_is_not_remembered_as_chosen(user: World, entra: Entra) -> None:
+    """Neither defaults nor what discovery said are kept as if the person had chosen them."""
+    sign_in(user, entra, ALICE, *options(entra))
+    profile = json.loads((user.folder(ALICE) / "profile.json").read_text(encoding="utf-8"))
+
+    assert set(profile["chosen"]) == {"flow", "authority", "imap", "smtp"}
+
+
+@pytest.mark.parametrize("also", [["--tenant", "t"], ["--cloud", "usgov"]])
+def test_an_authority_names_the_tenant_itself(user: World, entra: Entra, also: list[str]) -> None:
+    """--authority with --tenant or --cloud is wrong usage: 2, before anybody is asked."""
+    done = user.run("login", ALICE, *also, *options(entra))
+
+    assert (done.code, done.out, entra.requests, files_of(user)) == (2, "", [], [])
+
+
+WRONG = {
+    "an authority without TLS": ["--authority", "http://localhost/t"],
+    "an authority without a tenant": ["--authority", "https://localhost"],
+    "an authority with a query": ["--authority", "https://localhost/t?x=1"],
+    "a tenant with a path": ["--tenant", "a/../b"],
+    "a scope that nobody knows": ["--scope", "mail"],
+    "mail hosts without a port": ["--imap", "localhost"],
+    "two ways at once": ["--paste", "--device"],
+    "a port that is none": ["--port", "0"],
+    "a time that is none": ["--timeout", "-1"],
+    "a redirect that is none": ["--redirect-uri", "localhost"],
+}
+
+
+@pytest.mark.parametrize("options_", WRONG.values(), ids=WRONG)
+def test_what_can_never_work_is_wrong_usage(user: World, options_: list[str]) -> None:
+    """Options that contradict each other or themselves are 2, with the command that helps."""
+    done = user.run("login", ALICE, *options_)
+
+    assert (done.code, done.out, files_of(user)) == (2, "", [])
+    assert len(done.err.splitlines()) <= 6
+
+
+def test_a_new_login_drops_the_old_tokens(user: World, entra: Entra) -> None:
+    """After a new login only its own access token and refresh token are there."""
+    sign_in(user, entra, ALICE, *options(entra))
+    before = {kind: tokens(user, kind) for kind in ("AccessToken", "RefreshToken")}
+    sign_in(user, entra, ALICE)
+    after = {kind: tokens(user, kind) for kind in ("AccessToken", "RefreshToken")}
+
+    assert {kind: len(found) for kind, found in after.items()} == {"AccessToken": 1, "RefreshToken": 1}
+    assert not [token for kind in before for token in before[kind] if token in user.text_of_all_files()]
+
+
+def failures(user: World, entra: Entra) -> Iterator[Outcome]:
+    """Let Alice's login fail in several ways."""
+    yield sign_in(user, entra, ALICE, upn=BOB)
+    yield user.run("login", ALICE, "--paste")
+    yield user.run("login", ALICE, "--authority", entra.authority_for("nobody.example.org"))
+    entra.fail_next("authorization_code", status=503)
+    yield sign_in(user, entra, ALICE)
+
+
+def test_a_login_that_fails_leaves_the_earlier_one(user: World, entra: Entra) -> None:
+    """Whatever ends a later login, the sign-in before it stays as it was and works."""
+    sign_in(user, entra, ALICE, *options(entra))
+    names = ("cache.json", "profile.json")
+    before = {name: (user.folder(ALICE) / name).read_bytes() for name in names}
+    codes = [failed.code for failed in failures(user, entra)]
+    after = {name: (user.folder(ALICE) / name).read_bytes() for name in names}
+
+    assert codes == [77, 77, 78, 75]
+    assert before == after
+    assert user.run("token", ALICE).code == 0
+
+
+def test_a_passing_trouble_names_login_as_what_to_try(user: World, entra: Entra) -> None:
+    """Nobody is signed in yet, so trying again means login, not refresh; the account is named: 75."""
+    entra.fail_next("authorization_code", code=90033)
+    refused = sign_in(user, entra, ALICE, *options(entra))
+    away = user.run("login", ALICE, "--authority", "https://localhost:9/t")
+
+    assert (refused.code, away.code) == (75, 75), refused.err
+    for done in (refused, away):
+        assert f"offlineimap-m365 login {ALICE}" in done.err
+        assert " refresh " not in done.err
+        assert ALICE in next(line for line in done.err.splitlines() if line.startswith("offlineimap-m365: "))
+
+
+def unwritable(path: Path) -> None:
+    """Let nobody write into a directory."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o500)
+
+
+@pytest.mark.parametrize("where", ["", "accounts", f"accounts/{ALICE}"])
+def test_a_store_that_cannot_be_written_troubles_nobody(user: World, entra: Entra, where: str) -> None:
+    """Before an address is shown it is known that nothing could be kept: 78, with the command that looks."""
+    assert os.geteuid() != 0, "modes do not hold for root"
+    unwritable(user.home / where)
+    done = user.run("login", ALICE, *options(entra))
+    (user.home / where).chmod(0o700)
+
+    assert (done.code, done.out) == (78, "")
+    assert "Permission denied" in done.err
+    assert "ls -ld" in done.err
+    assert "oauth2/v2.0/authorize" not in done.err
+
+
+def test_a_store_that_is_not_known_troubles_nobody(user: World, entra: Entra) -> None:
+    """A store that this release does not have is 78 before an address is shown."""
+    done = user.run("login", ALICE, "--store", "shelf", *options(entra))
+
+    assert (done.code, files_of(user)) == (78, [])
+    assert "oauth2/v2.0/authorize" not in done.err
+
+
+def test_the_stub_is_written_and_only_for_its_owner(user: World, entra: Entra) -> None:
+    """After a login the pythonfile is there; directories are 0700 and files 0600, whatever the umask."""
+    sign_in(user, entra, ALICE, *options(entra))
+    modes = {path.stat().st_mode & 0o777 for path in user.home.rglob("*") if path.is_dir()}
+    files = {path.stat().st_mode & 0o777 for path in user.home.rglob("*") if path.is_file()}
+
+    assert (user.home / "pythonfile.py").read_text(encoding="utf-8").startswith("# OfflineIMAP's")
+    assert (modes, files) == ({0o700}, {0o600})

@@ -1,0 +1,228 @@
+"""Signing in by paste: the address of the last page, and everything else that a person may paste instead."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD, Login, options, sign_in
+from tests.whole.keyboard import Terminal, files_of, product, secrets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+ALICE = "alice@example.org"
+
+
+@pytest.fixture
+def user(world: World) -> World:
+    """Return somebody with this package."""
+    return product(world)
+
+
+@pytest.fixture
+def browser(entra: Entra) -> Iterator[Browser]:
+    """Open a browser on another machine."""
+    with Browser(entra.ca_file) as opened:
+        yield opened
+
+
+def query(address: str) -> dict[str, str]:
+    """Return the parameters of an address."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+
+
+SHAPES: dict[str, Callable[[str], str]] = {
+    "as it is": lambda address: address,
+    "with line breaks": lambda address: "\n".join(address[i : i + 76] for i in range(0, len(address), 76)),
+    "in quotes": lambda address: f'"{address}"',
+    "in angle brackets and white space": lambda address: f"  <{address}> \n",
+    "with a Windows line end": lambda address: f"{address}\r",
+}
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_the_pasted_address_signs_in(user: World, entra: Entra, browser: Browser, shape: Callable[[str], str]) -> None:
+    """However the last address was copied, it signs in, and the token that is kept works at once."""
+    with Login(user, ALICE, "--paste", *options(entra)) as login:
+        landing = browser.sign_in(login.address, ALICE, PASSWORD)
+        done = login.paste(shape(landing.address or ""))
+
+    assert (done.code, done.out) == (0, ""), done.err
+    assert files_of(user) == [
+        f"accounts/{ALICE}/cache.json",
+        f"accounts/{ALICE}/lock",
+        f"accounts/{ALICE}/profile.json",
+        f"accounts/{ALICE}/state.json",
+        "pythonfile.py",
+    ]
+    assert user.run("token", ALICE).out.count(".") == 2
+    assert not [secret for secret in secrets_of(entra) if secret in done.err]
+
+
+def test_the_address_stands_alone_and_asks_for_a_query(user: World, entra: Entra) -> None:
+    """The address is one unwrapped line, and names Thunderbird's redirect, PKCE and response_mode=query."""
+    with Login(user, ALICE, "--paste", *options(entra)) as login:
+        address = login.address
+        lines = login.said.splitlines()
+
+    asked = query(address)
+    at = lines.index(address)
+    assert (lines[at - 1], lines[at + 1] if len(lines) > at + 1 else "") == ("", "")
+    assert (asked["redirect_uri"], asked["response_mode"]) == ("https://localhost", "query")
+    assert (asked["code_challenge_method"], asked["login_hint"]) == ("S256", ALICE)
+
+
+def test_the_prompt_says_what_is_right_and_what_is_dangerous(user: World, entra: Entra) -> None:
+    """It names whom Microsoft's page names, that the last page cannot be loaded, and what its address is."""
+    with Login(user, ALICE, "--paste", *options(entra)) as login:
+        said = login.paste("").err
+
+    for words in ("Mozilla Thunderbird", "cannot be loaded, and that is right", "it is a key to the mailbox"):
+        assert words in said
+
+
+REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
+    "only the code": (lambda a: query(a)["code"], "This is only the code"),
+    "an address from yesterday": (
+        lambda a: a.replace(query(a)["state"], "yesterday"),
+        "This is an address from an earlier sign-in",
+    ),
+    "an address cut off": (lambda a: a.partition("&state")[0], "The address is not complete"),
+    "a password": (lambda _: "correct horse battery staple", "This is not the address of the last page"),
+    "the text of an error page": (
+        lambda _: "Sorry, but we're having trouble signing you in.\nAADSTS50011: The redirect URI does not match.",
+        "AADSTS50011",
+    ),
+    "the page that wants an administrator": (
+        lambda _: "Need admin approval\nMozilla Thunderbird\nneeds permission to access resources",
+        "AADSTS90094",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_not_the_last_address_is_refused(
+    user: World, entra: Entra, browser: Browser, change: Callable[[str], str], words: str
+) -> None:
+    """Anything else is named in at most six lines, 77, and nothing is kept or repeated."""
+    with Login(user, ALICE, "--paste", *options(entra)) as login:
+        landing = browser.sign_in(login.address, ALICE, PASSWORD)
+        before = login.said
+        pasted = change(landing.address or "")
+        done = login.paste(pasted)
+
+    said = done.err.removeprefix(before)
+    assert (done.code, done.out, files_of(user)) == (77, "", [])
+    assert words in said
+    assert f"login {ALICE}" in said
+    assert len(said.splitlines()) <= 9  # three of them are the prompt's, if it was still on its way
+    assert not [secret for secret in [*secrets_of(entra), PASSWORD] if secret in done.err + user.text_of_all_files()]
+
+
+def test_cancelling_in_the_browser_is_named(user: World, entra: Entra, browser: Browser) -> None:
+    """Who presses Cancel comes back with access_denied: 77, nothing is kept."""
+    entra.add_person("carol@example.org", PASSWORD, consent="ask")
+    with Login(user, "carol@example.org", "--paste", *options(entra)) as login:
+        landing = browser.sign_in(login.address, "carol@example.org", PASSWORD, consent=False)
+        done = login.paste(landing.address or "")
+
+    assert (done.code, files_of(user)) == (77, [])
+    assert "Microsoft refused to sign in carol@example.org" in done.err
+
+
+def test_the_error_page_of_the_look_alike_is_explained(user: World, entra: Entra, browser: Browser) -> None:
+    """The text of a real error page, copied whole, gives code, correlation id, meaning and remedy."""
+    entra.add_person("dave@example.org", PASSWORD, blocked=53003)
+    with Login(user, "dave@example.org", "--paste", *options(entra)) as login:
+        landing = browser.sign_in(login.address, "dave@example.org", PASSWORD)
+        done = login.paste(landing.text or "")
+
+    assert done.code == 77
+    assert "AADSTS53003, correlation id " in done.err
+
+
+def test_a_code_that_expired_is_named(user: World, entra: Entra, browser: Browser) -> None:
+    """A code that waited too long in the clipboard is refused by Microsoft: 77, nothing kept, and what to do."""
+    entra.code_seconds = -1
+    done = sign_in(user, entra, ALICE, *options(entra))
+
+    assert (done.code, files_of(user)) == (77, [])
+    assert f"login {ALICE}" in done.err
+
+
+def test_a_closed_standard_input_is_named(user: World, entra: Entra) -> None:
+    """Without a terminal or an address on standard input nobody can paste: 77 at once."""
+    done = user.run("login", ALICE, "--paste", *options(entra))
+
+    assert (done.code, done.out, files_of(user)) == (77, "", [])
+    assert "standard input is closed" in done.err
+
+
+def test_silence_ends_in_time(user: World, entra: Entra) -> None:
+    """After --timeout seconds it gives up with 77 and names the usual dead ends."""
+    with Login(user, ALICE, "--paste", "--timeout", "1", *options(entra)) as login:
+        done = login.end()
+
+    assert (done.code, files_of(user)) == (77, [])
+    assert "in time" in done.err
+    assert "Need admin approval" in done.err
+
+
+def test_eight_thousand_characters_come_through_a_terminal(user: World, entra: Entra, browser: Browser) -> None:
+    """A terminal's usual limit of 4,095 characters does not hold; nothing is shown; the terminal is put back."""
+    with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
+        landing = browser.sign_in(terminal.address, ALICE, PASSWORD)
+        pasted = f"{landing.address}&padding={'x' * 8000}"
+        terminal.type(f"{pasted}\r")
+        done = terminal.end()
+
+        assert (done.code, done.out) == (0, ""), done.err
+        assert terminal.is_as_before
+    assert not [secret for secret in [*secrets_of(entra), "x" * 40] if secret in done.err]
+
+
+def test_a_bracketed_paste_with_line_breaks_signs_in(user: World, entra: Entra, browser: Browser) -> None:
+    """A modern terminal puts brackets round a paste; lines inside belong together."""
+    with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
+        landing = browser.sign_in(terminal.address, ALICE, PASSWORD)
+        address = landing.address or ""
+        terminal.type(f"\x1b[200~{address[:200]}\r\n{address[200:]}\x1b[201~\r")
+        done = terminal.end()
+
+        assert done.code == 0, done.err
+        assert terminal.is_as_before
+
+
+ENDS: dict[str, tuple[Callable[[Terminal], None], int]] = {
+    "Ctrl-C": (lambda terminal: terminal.type("\x03"), 130),
+    "Ctrl-D": (lambda terminal: terminal.type("\x04"), 77),
+    "SIGTERM": (lambda terminal: terminal.signal(signal.SIGTERM), 128 + signal.SIGTERM),
+    "SIGHUP": (lambda terminal: terminal.signal(signal.SIGHUP), 128 + signal.SIGHUP),
+    "nonsense": (lambda terminal: terminal.type("nonsense\r"), 77),
+}
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(("act", "code"), ENDS.values(), ids=ENDS)
+def test_the_terminal_is_put_back_however_it_ends(
+    user: World, entra: Entra, act: Callable[[Terminal], None], code: int
+) -> None:
+    """Interrupted or refused: the exit code says so, the terminal's attributes are as before, nothing is kept."""
+    with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
+        terminal.wait_until_taken_over()
+        act(terminal)
+        done = terminal.end()
+
+        assert done.code == code, done.err
+        assert terminal.is_as_before
+    assert (done.out, files_of(user)) == ("", [])
+    assert "Traceback" not in done.err

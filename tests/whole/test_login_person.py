@@ -1,0 +1,178 @@
+"""Who signed in: somebody else than asked for, and ID tokens that are not what they should be."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD, options, sign_in
+from tests.whole.keyboard import Terminal, files_of, product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+ALICE, BOB = "alice@example.org", "bob@example.org"
+
+
+@pytest.fixture
+def user(world: World) -> World:
+    """Return somebody with this package."""
+    return product(world)
+
+
+@pytest.fixture
+def browser(entra: Entra) -> Iterator[Browser]:
+    """Open a browser on another machine."""
+    with Browser(entra.ca_file) as opened:
+        yield opened
+
+
+def test_somebody_else_is_refused_without_a_terminal(user: World, entra: Entra) -> None:
+    """Who signed in is named, with the option that would keep them; 77, nothing kept."""
+    done = sign_in(user, entra, ALICE, *options(entra), upn=BOB)
+
+    assert (done.code, done.out, files_of(user)) == (77, "", [])
+    assert f"{BOB} signed in, and {ALICE} was meant\n" in done.err
+    assert f"offlineimap-m365 login {ALICE} --identity {BOB}" in done.err
+
+
+@pytest.mark.parametrize("answer", ["\r", "a\r", "\x04"])
+def test_abort_is_the_default(user: World, entra: Entra, browser: Browser, answer: str) -> None:
+    """On a terminal it asks; Enter, "a" and the end of input abort: 77, nothing kept."""
+    with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
+        terminal.type(f"{browser.sign_in(terminal.address, BOB, PASSWORD).address}\r")
+        terminal.wait_for("(Enter: abort): ")
+        terminal.type(answer)
+        done = terminal.end()
+
+        assert (done.code, done.out, files_of(user)) == (77, "", [])
+        assert terminal.is_as_before
+
+
+def test_somebody_else_can_be_kept(user: World, entra: Entra, browser: Browser) -> None:
+    """Kept by choice, that person is the one who is meant from now on, also for the hint on Microsoft's page."""
+    with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
+        terminal.type(f"{browser.sign_in(terminal.address, BOB, PASSWORD).address}\r")
+        terminal.wait_for("Keep bob@example.org for alice@example.org?")
+        terminal.type("k\r")
+        first = terminal.end()
+    entra.forget()
+    second = sign_in(user, entra, ALICE, upn=BOB)
+    third = sign_in(user, entra, ALICE, upn=ALICE)
+
+    assert [run.code for run in (first, second, third)] == [0, 0, 77], (first, second, third)
+    assert f"{ALICE} is signed in as {BOB}." in first.err
+    assert {request.login_hint for request in entra.requests if request.login_hint} == {BOB}
+
+
+def test_trying_again_shows_the_account_chooser(user: World, entra: Entra, browser: Browser) -> None:
+    """Who tries again gets a new address with prompt=select_account, and may sign in as who was meant."""
+    with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
+        first = terminal.address
+        terminal.type(f"{browser.sign_in(first, BOB, PASSWORD).address}\r")
+        terminal.wait_for("(Enter: abort): ")
+        terminal.type("t\r")
+        terminal.wait_for("paste the text of that page.", times=2)
+        terminal.wait_until_taken_over()
+        second = [line for line in terminal.screen.splitlines() if line.startswith("https://")][-1]
+        terminal.type(f"{browser.sign_in(second, ALICE, PASSWORD).address}\r")
+        done = terminal.end()
+
+    assert done.code == 0, done.err
+    assert "prompt=select_account" in second
+    assert "prompt=" not in first
+    assert user.run("status", "--json").out.count(f'"identity": "{ALICE}"') == 1
+
+
+@pytest.mark.parametrize("claim", ["upn", "email"])
+def test_any_of_the_three_names_will_do(user: World, entra: Entra, claim: str) -> None:
+    """ACCOUNT is compared with preferred_username, upn and email, without case."""
+    entra.id_token_claims_override = {"preferred_username": "a.smith@uni.example.org", claim: ALICE.upper()}
+    done = sign_in(user, entra, ALICE, *options(entra))
+
+    assert done.code == 0, done.err
+    assert f"{ALICE} is signed in as a.smith@uni.example.org." in done.err
+
+
+def test_the_identity_is_kept_for_the_account(user: World, entra: Entra) -> None:
+    """With --identity the UPN may be another name than the mail address; the next login needs no option."""
+    entra.add_person("carol@example.org", PASSWORD, upn="c999@uni.example.org")
+    first = sign_in(
+        user,
+        entra,
+        "carol@example.org",
+        "--identity",
+        "c999@uni.example.org",
+        *options(entra),
+        upn="c999@uni.example.org",
+    )
+    second = sign_in(user, entra, "carol@example.org", upn="c999@uni.example.org")
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+
+
+def test_later_logins_go_by_the_persons_ids(user: World, entra: Entra) -> None:
+    """Somebody who was renamed is the same person; somebody else who got the old name is not."""
+    sign_in(user, entra, ALICE, *options(entra))
+    alice = entra.find_person(ALICE)
+    assert alice is not None
+    alice.upn = "alice.married@example.org"
+    renamed = sign_in(user, entra, ALICE, upn="alice.married@example.org")
+    entra.add_person("alice2@example.org", PASSWORD, upn=ALICE)
+    usurper = sign_in(user, entra, ALICE)
+
+    assert (renamed.code, usurper.code) == (0, 77), renamed.err + usurper.err
+    assert "alice.married@example.org was meant" in usurper.err
+
+
+WRONG = {
+    "another issuer": ({"iss": "https://login.example.org/v2.0"}, "issued by"),
+    "another client": ({"aud": "another-client"}, "another client id"),
+    "expired": ({"exp": int(time.time()) - 4000}, "expired"),
+    "no expiry": ({"exp": None}, "expired"),
+    "another nonce": ({"nonce": "another"}, "not accepted"),
+    "no nonce": ({"nonce": None}, "not accepted"),
+}
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(("claims", "words"), WRONG.values(), ids=WRONG)
+def test_a_wrong_id_token_is_refused(user: World, entra: Entra, claims: dict[str, object], words: str) -> None:
+    """Issuer, audience, expiry and nonce are checked before anything is kept: 77."""
+    entra.id_token_claims_override = claims
+    done = sign_in(user, entra, ALICE, *options(entra))
+
+    assert (done.code, files_of(user)) == (77, []), done.err
+    assert words in done.err
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_generic_provider_is_enough(user: World, entra: Entra, *, strict: bool) -> None:
+    """Without client_info, error_codes, scope and Entra's claims everything works, refreshes included."""
+    entra.extras, entra.strict = False, strict
+    entra.id_token_claims_override = {"tid": None, "oid": None}
+    first = sign_in(user, entra, ALICE, *options(entra))
+    entra.access_token_seconds = 3600
+    user.age(ALICE)
+    refreshed = user.run("refresh", ALICE)
+    second = sign_in(user, entra, ALICE)
+
+    assert [run.code for run in (first, refreshed, second)] == [0, 0, 0], (first, refreshed, second)
+
+
+def test_what_a_name_holds_does_not_reach_the_terminal(user: World, entra: Entra) -> None:
+    """Controls and bidirectional characters in a claim are replaced wherever it is shown."""
+    entra.id_token_claims_override = {"preferred_username": "x\x1b[2J\u202e@evil", "email": ALICE}
+    done = sign_in(user, entra, ALICE, *options(entra))
+    shown = done.err + user.run("status").out + user.run("status", "--json").out
+
+    assert done.code == 0, done.err
+    assert "x\ufffd[2J\ufffd@evil" in done.err
+    assert not {"\x1b", "\u202e"} & set(shown)

@@ -1,0 +1,153 @@
+"""msmtp sends mail with the very text that ``config msmtp`` prints."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from offlineimap_m365 import errors, installation, recipes
+from offlineimap_m365.accounts import clean_name
+from offlineimap_m365.recipes.order import defaults
+from tests.sign_in import options, sign_in
+from tests.whole.keyboard import product
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.m365.exchange import Exchange
+    from tests.world import Outcome, World
+
+ALICE, INFO = "alice@example.org", "info@example.org"
+MAIL = "From: {}\r\nTo: bob@example.org\r\nSubject: Lunch\r\n\r\nToday?\r\n"
+#: What an address may hold before its @ (RFC 5322 §3.2.3, and quoted ones), and shells and parsers stumble over.
+LOCAL_PARTS = st.text("ab'\"$%`\\#;!*?[]{}()<>|&~^=+-._/UHCM", min_size=1, max_size=12)
+
+
+@pytest.fixture
+def msmtp() -> str:
+    """Return the program, which tests/run installs."""
+    found = shutil.which("msmtp", path="/usr/bin:/usr/local/bin")
+    assert found, "there is no msmtp; run: tests/run"
+    return found
+
+
+@pytest.fixture
+def alice(world: World, entra: Entra, exchange: Exchange) -> World:
+    """Return Alice, signed in, with a mailbox."""
+    user = product(world)
+    exchange.add_mailbox(ALICE, ["INBOX"])
+    done = sign_in(user, entra, ALICE, *options(entra, exchange.imap_port, exchange.smtp_port))
+    assert done.code == 0, done.err
+    return user
+
+
+def configure(user: World, *arguments: str) -> None:
+    """Write what ``config msmtp`` prints into ~/.msmtprc."""
+    path = Path(user.environ["HOME"]) / ".msmtprc"
+    path.write_text(user.run("config", ALICE, "msmtp", *arguments).out, encoding="utf-8")
+    path.chmod(0o600)
+
+
+def send(user: World, msmtp: str, section: str, sender: str) -> Outcome:
+    """Send a mail to Bob as *sender*."""
+    return user.execute([msmtp, "-a", section, "bob@example.org"], stdin=MAIL.format(sender))
+
+
+def test_msmtp_sends_with_what_config_prints(alice: World, exchange: Exchange, msmtp: str) -> None:
+    """The snippet as it is printed: host, certificates and token command work, with a token of 1,400 characters."""
+    configure(alice)
+
+    done = send(alice, msmtp, "alice", ALICE)
+
+    assert done.code == 0, done.err
+    assert [(sent.user, sent.sender, sent.recipients) for sent in exchange.outbox] == [
+        (ALICE, ALICE, ("bob@example.org",))
+    ]
+    assert b"Today?" in exchange.outbox[0].data
+    assert len(alice.run("token").out) >= 1400
+
+
+def test_a_dead_token_is_renewed_on_the_way(alice: World, exchange: Exchange, entra: Entra, msmtp: str) -> None:
+    """What msmtp asks for is good at that moment: one refresh."""
+    configure(alice)
+    alice.age(ALICE, left=-5)
+    entra.forget()
+
+    done = send(alice, msmtp, "alice", ALICE)
+
+    assert done.code == 0, done.err
+    assert (len(exchange.outbox), entra.count("refresh_token")) == (1, 1)
+
+
+def test_a_shared_mailbox_is_the_sender_and_alice_signs_in(alice: World, exchange: Exchange, msmtp: str) -> None:
+    """For a shared mailbox the delegate authenticates, and only from is the mailbox (Microsoft: XOAUTH2 and SMTP)."""
+    configure(alice, "--mailbox", INFO)
+
+    done = send(alice, msmtp, "info", INFO)
+
+    assert done.code == 0, done.err
+    assert [(sent.user, sent.sender) for sent in exchange.outbox] == [(ALICE, INFO)]
+
+
+def test_cron_has_enough_environment(alice: World, exchange: Exchange, msmtp: str) -> None:
+    """With HOME and PATH only the token command still finds the store."""
+    configure(alice)
+    alice.environ = {name: alice.environ[name] for name in ("HOME", "PATH")}
+
+    done = send(alice, msmtp, "alice", ALICE)
+
+    assert done.code == 0, done.err
+    assert len(exchange.outbox) == 1
+
+
+def test_a_sign_in_that_is_gone_reaches_the_person(alice: World, exchange: Exchange, msmtp: str) -> None:
+    """Without a token nothing is sent, and what msmtp shows has our line with the command that helps."""
+    configure(alice)
+    alice.run("logout", ALICE)
+
+    done = send(alice, msmtp, "alice", ALICE)
+
+    assert done.code != 0
+    assert exchange.outbox == []
+    assert f"offlineimap-m365 login {ALICE}" in done.err
+
+
+@pytest.fixture
+def note(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a script in the place of our command; return the file in which it notes what it was called with."""
+    script, found = world.root / "it's a command", world.root / "called"
+    script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{found}\necho token\n', encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setattr(installation, "command", lambda: [str(script)])
+    return found
+
+
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(local=LOCAL_PARTS)
+def test_msmtp_reads_back_what_was_meant(world: World, msmtp: str, note: Path, local: str) -> None:
+    """However odd an address is, msmtp and its shell see that address; one that it cannot be told is refused."""
+    try:
+        name = clean_name(f"{local}@example.org")
+        text = recipes.render("msmtp", defaults(name))
+    except errors.WrongUsage:
+        assert local.startswith("-") or "%" in local
+        return
+    rc = world.root / "msmtprc"
+    rc.write_text(text, encoding="utf-8")
+    rc.chmod(0o600)
+
+    done = world.execute([msmtp, "-C", str(rc), "-a", section_of(text), "-P"])
+
+    shown = dict(line.split(" = ", 1) for line in done.out.splitlines() if " = " in line)
+    assert done.code == 0, done.err
+    assert (shown["user"], shown["from"]) == (name, name)
+    assert note.read_text(encoding="utf-8").splitlines() == ["token", name]
+
+
+def section_of(text: str) -> str:
+    """Return the name of the first account in an msmtprc."""
+    return next(line.split()[1] for line in text.splitlines() if line.startswith("account "))

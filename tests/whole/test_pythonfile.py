@@ -1,0 +1,219 @@
+"""The pythonfile works under whatever interpreter runs OfflineIMAP, and after its environment was rebuilt or lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whole import builds
+
+if TYPE_CHECKING:
+    from tests.whole.sync import Sync
+
+ALICE = "alice@example.org"
+
+
+@pytest.fixture
+def ready(sync: Sync) -> Sync:
+    """Return a user with mail, signed in, with the sample filled in."""
+    sync.exchange.add_mailbox(ALICE)
+    sync.exchange.fill(ALICE, per_folder=1)
+    sync.sign_in()
+    sync.configure()
+    return sync
+
+
+@pytest.mark.matrix
+def test_a_harmful_pythonpath_does_no_harm(ready: Sync) -> None:
+    """Neither an MSAL nor a copy of this package that PYTHONPATH offers is imported where it is not ours to use."""
+    trap = ready.world.root / "trap"
+    marker = ready.world.root / "sprung"
+    for name in ("msal", "requests", "offlineimap_m365", "platformdirs"):
+        if ready.build.is_foreign or name == "offlineimap_m365":
+            (trap / name).mkdir(parents=True)
+            (trap / name / "__init__.py").write_text(f"open({str(marker)!r}, 'a').write(__name__)\n", encoding="utf-8")
+    ready.world.environ["PYTHONPATH"] = str(trap)
+    ready.world.age(ALICE)
+
+    done = ready.run()
+
+    assert done.code == 0, done.out + done.err
+    assert ready.here() == ready.there()
+    assert not marker.exists(), marker.read_text(encoding="utf-8")
+
+
+@pytest.mark.matrix
+def test_the_environment_of_another_python_on_pythonpath_does_no_harm(ready: Sync) -> None:
+    """PYTHONPATH with this package's own environment in it does not make a foreign interpreter import MSAL."""
+    libraries = next((ready.build.venv / "lib").glob("python3*")) / "site-packages"
+    ready.world.environ["PYTHONPATH"] = str(libraries)
+    ready.world.age(ALICE)
+
+    done = ready.run()
+
+    assert done.code == 0, done.out + done.err
+    assert ready.here() == ready.there()
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("way", ["by its own path", "by the user's own file"])
+def test_other_ways_to_load_it(ready: Sync, way: str) -> None:
+    """The file in the package works by its path, and so does ``from offlineimap_m365 import *`` in the user's own."""
+    package = _package(ready)
+    own = ready.world.root / "own.py"
+    own.write_text("from offlineimap_m365 import *\nmine = 1\n", encoding="utf-8")
+    if way == "by the user's own file" and ready.build.is_foreign:
+        own.write_text(f"exec(open({str(ready.world.home / 'pythonfile.py')!r}).read())\nmine = 1\n", encoding="utf-8")
+    chosen = own if way == "by the user's own file" else package / "pythonfile.py"
+    ready.world.age(ALICE)
+
+    done = ready.run("-k", f"general:pythonfile={chosen}")
+
+    assert done.code == 0, done.out + done.err
+    assert ready.here() == ready.there()
+
+
+@pytest.mark.matrix
+def test_it_works_in_an_empty_environment(ready: Sync) -> None:
+    """OfflineIMAP from cron: HOME, PATH, and the home's place if it is not the usual one."""
+    bare = {name: ready.world.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
+    usual = Path(bare["HOME"]) / ".local/share/offlineimap-m365"
+    usual.parent.mkdir(parents=True)
+    ready.world.home.rename(usual)
+    text = ready.rc.read_text(encoding="utf-8").replace(str(ready.world.home), str(usual))
+    ready.rc.write_text(text, encoding="utf-8")
+    ready.world.environ.clear()
+    ready.world.environ.update(bare)
+
+    done = ready.run()
+
+    assert done.code == 0, done.out + done.err
+    assert ready.here() == ready.there()
+
+
+_RAISED = """
+import json, os, runpy, sys
+for name in {modules!r}:
+    __import__(name)
+names = runpy.run_path({stub!r})
+answer = dict()
+for name, call in (
+    ("access", lambda: names["get_access_token"]("nobody@example.org")),
+    ("refresh", lambda: names["get_refresh_token"]("nobody@example.org")),
+    ("id", lambda: names["get_client_id"]("nobody@example.org")),
+    ("secret", lambda: names["get_client_secret"]("nobody@example.org")),
+    ("filter", lambda: names["make_folderfilter"](keep=3)),
+    ("nametrans", lambda: names["make_nametrans"]({{"a": "c", "b": "c"}})),
+):
+    try:
+        call()
+    except Exception as error:
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        severity = getattr(error, "severity", None)
+        answer[name] = ["M365Error" in kinds, "OfflineImapError" in kinds, severity, error.exit_code, len(error.args)]
+answer["keeps"] = names["folderfilter"](None)
+token = names["get_access_token"]({account!r})
+answer["token"] = [type(token) is str, isinstance(token, str), len("%s" % token) > 100, token.strip() is token]
+answer["loaded"] = sorted({{"msal", "requests", "offlineimap_m365.tokens"}} & set(sys.modules))
+print(json.dumps(answer))
+"""
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("inside", [True, False])
+def test_what_is_raised_is_what_this_build_handles_best(ready: Sync, inside: bool) -> None:
+    """The table of contract §2: which class from which function in which build, and plain ones outside OfflineIMAP."""
+    interpreter = "/usr/bin/python3" if ready.build.is_foreign else str(ready.build.venv / "bin" / "python")
+    modules = ["offlineimap", "offlineimap.repository.IMAP"] if inside else []
+    code = _RAISED.format(modules=modules, stub=str(ready.world.home / "pythonfile.py"), account=ALICE)
+    if ready.build.is_foreign and inside:
+        ready.world.environ["PYTHONPATH"] = "/usr/share/offlineimap3"
+
+    done = ready.world.execute([interpreter, "-c", code])
+
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    severity = 20 if inside else None  # OfflineImapError.ERROR.REPO
+    assert found["refresh"] == [True, inside, severity, 77, 1]
+    for name in ("id", "secret"):
+        assert found[name] == found["refresh"]
+    for name in ("filter", "nametrans"):
+        assert found[name] == [True, inside, severity, 78, 1]
+    once = inside and not ready.build.asks_always
+    assert found["access"] == [True, once, severity if once else None, 77, 1]
+    assert found["keeps"] is True
+    if ready.build.is_foreign:  # where Debian's python3-msal is installed, too old to be used
+        assert builds.inventory()["distribution"]["msal"].startswith("1.")
+        assert found["loaded"] == []
+    assert found["token"] == [not once, True, True, once or found["token"][3]]
+
+
+def test_a_rebuilt_environment_is_found_again(ready: Sync, tmp_path: Path) -> None:
+    """The virtual environment deleted and made anew under another Python: the .offlineimaprc stays as it is."""
+    if not ready.build.is_foreign:
+        return
+    first, second = _interpreters()
+    venv = tmp_path / "venv"
+    _install(venv, first)
+    ready.world.command = [str(venv / "bin" / "offlineimap-m365")]
+    ready.sign_in()
+    before = ready.rc.read_bytes()
+
+    shutil.rmtree(venv)
+    _install(venv, second)
+    ready.world.age(ALICE)
+    done = ready.run()
+
+    assert done.code == 0, done.out + done.err
+    assert ready.here() == ready.there()
+    assert ready.rc.read_bytes() == before
+
+
+def test_a_lost_environment_is_named_with_its_repair(ready: Sync, tmp_path: Path) -> None:
+    """The virtual environment deleted and not made anew: one line that says so, and how to repair it; nothing hangs."""
+    if not ready.build.is_foreign:
+        return
+    venv = tmp_path / "venv"
+    _install(venv, _interpreters()[0])
+    ready.world.command = [str(venv / "bin" / "offlineimap-m365")]
+    ready.sign_in()
+    shutil.rmtree(venv)
+
+    done = ready.run()
+
+    lines = [line for line in (done.out + done.err).splitlines() if "no longer installed" in line]
+    assert done.code != 0
+    assert lines
+    assert str(venv) in lines[0]
+    assert "pip install offlineimap-m365" in lines[0]
+
+
+def _package(ready: Sync) -> Path:
+    """Return the directory of the installed package."""
+    code = "import offlineimap_m365; print(offlineimap_m365.__file__)"
+    return Path(ready.world.execute([str(ready.build.venv / "bin/python"), "-I", "-c", code]).out.strip()).parent
+
+
+def _interpreters() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the Python that runs the tests and another one."""
+    rows = [row for row in builds.inventory()["pythons"] if row["wheels"]]
+    mine = f"{sys.version_info.major}.{sys.version_info.minor}"
+    first = next(row for row in rows if row["version"] == mine)
+    return first, next(row for row in rows if row["version"] != mine)
+
+
+def _install(venv: Path, python: dict[str, str]) -> None:
+    """Make a virtual environment of *python* with this package, from wheels that are here."""
+    wheel = builds.inventory()["wheel"]
+    for command in (
+        [python["python"], "-m", "venv", str(venv)],
+        [str(venv / "bin/pip"), "install", "-q", "--no-index", "--find-links", python["wheels"], wheel],
+    ):
+        environ = {"PATH": "/usr/bin:/bin", "HOME": str(venv.parent)}
+        subprocess.run(command, check=True, capture_output=True, env=environ)
