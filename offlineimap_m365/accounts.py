@@ -142,7 +142,7 @@ def not_signed_in(name: str, fact: str | None = None) -> errors.SignInNeeded:
         fact or f"{name} is not signed in",
         account=name,
         meaning=f"Searched in {home.directory()}" + _similar(name),
-        remedy=f"Run: {errors.COMMAND} login {name}",
+        remedy=f"Run: {errors.login_command(name)}",
     )
 
 

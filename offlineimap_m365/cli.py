@@ -101,7 +101,8 @@ def _token(options: argparse.Namespace) -> int:
 def _other_value(name: str | None, what: str) -> str:
     if what == "refresh-token":
         return tokens.refresh_token(name)
-    return accounts.get(name).client_id if what == "client-id" else ""
+    account = accounts.get(name)
+    return account.client_id if what == "client-id" else ""
 
 
 def _refresh(options: argparse.Namespace) -> int:

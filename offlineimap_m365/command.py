@@ -61,8 +61,8 @@ def gone(command: list[str], account: str | None) -> errors.Misconfigured:
     return errors.Misconfigured(
         f"{command[0]} is gone or cannot be started",
         account=account,
-        remedy=f"Install offlineimap-m365 again (pipx install offlineimap-m365), then run: "
-        f"{errors.COMMAND} login {account or ''}".rstrip(),
+        remedy="Install offlineimap-m365 again (pipx install offlineimap-m365), then run: "
+        + errors.login_command(account or "you@example.org"),
     )
 
 

@@ -151,7 +151,7 @@ def refresh(account: Account, cache: bytes) -> bytes:
         raise errors.Misconfigured(
             f"The stored sign-in of {account.name} is damaged: it names nobody",
             account=account.name,
-            remedy=f"Run: {errors.COMMAND} login {account.name}",
+            remedy=f"Run: {errors.login_command(account.name)}",
         ) from error
     try:
         answer = app.acquire_token_silent_with_error(list(account.scopes), known, force_refresh=True)
@@ -163,7 +163,7 @@ def refresh(account: Account, cache: bytes) -> bytes:
         raise errors.SignInNeeded(
             f"The stored sign-in of {account.name} was not made with the client id {account.client_id}",
             account=account.name,
-            remedy=f"Run: {errors.COMMAND} login {account.name}",
+            remedy=f"Run: {errors.login_command(account.name)}",
         )
     raise _refusal(answer, account)
 
@@ -289,11 +289,11 @@ def _strange(name: str, error: Exception) -> errors.M365Error:
         return errors.SignInNeeded(
             f"{name}: that address belongs to an earlier attempt to sign in",
             account=name,
-            remedy=f"Run again: {errors.COMMAND} login {name}",
+            remedy=f"Run again: {errors.login_command(name)}",
         )
     return errors.SignInNeeded(
         f"{name}: the answer of the provider was not accepted ({type(error).__name__})",
         account=name,
         meaning="It does not belong to this attempt, or is not what OAuth describes; nothing was kept",
-        remedy=f"Run again: {errors.COMMAND} login {name}",
+        remedy=f"Run again: {errors.login_command(name)}",
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 
+#: What a POSIX shell takes as it is.
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./-_")
 #: What the command is called in every message that names a remedy.
 COMMAND = "offlineimap-m365"
 
@@ -135,3 +137,9 @@ def printable(text: str) -> str:
 def _is_control(c: str) -> bool:
     """Is *c* a C0 or C1 control (ECMA-48 §5.2, 5.3), a bidirectional one or half a character (a surrogate)?"""
     return c < " " or "\x7f" <= c < "\xa0" or "\ud800" <= c < "\ue000" or c in _BIDIRECTIONAL
+
+
+def login_command(account: str) -> str:
+    """Return the command that signs *account* in, fit to be copied into a shell."""
+    is_plain = bool(account) and all(c in _PLAIN for c in account)
+    return f"{COMMAND} login " + (account if is_plain else "'" + account.replace("'", "'\"'\"'") + "'")

@@ -131,9 +131,7 @@ def _plain() -> Filter:
 def _is_row(row: Mapping[str, Any]) -> bool:
     """Return whether *row* can be one of a table's names."""
     return (
-        isinstance(row["name"], str)
-        and isinstance(row["kind"], str)
-        and isinstance(row["language"], (str, type(None)))
+        isinstance(row["name"], str) and isinstance(row["kind"], str) and isinstance(row["language"], (str, type(None)))
     )
 
 

@@ -30,7 +30,7 @@ def check_claims(claims: Mapping[str, Any], issuer: str, client_id: str, name: s
             f"The ID token for {name} is not accepted: {wrong}",
             account=name,
             meaning="Nothing was kept",
-            remedy=f"Run again: {errors.COMMAND} login {name}",
+            remedy=f"Run again: {errors.login_command(name)}",
         )
 
 

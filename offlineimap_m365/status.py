@@ -75,7 +75,7 @@ def _report(name: str) -> Report:
         signed_in_at=account.signed_in_at and errors.printable(account.signed_in_at),
     )
     if not account.is_signed_in:
-        return dataclasses.replace(base, reason=f"{account.name} signed out")
+        return dataclasses.replace(base, reason=f"{account.name} signed out. Run: {errors.login_command(account.name)}")
     try:
         token = tokens.peek(account)
     except errors.M365Error as error:

@@ -94,7 +94,7 @@ class Vault:
         return errors.Misconfigured(
             f"The stored sign-in of {self.account.name} is damaged{where}",
             account=self.account.name,
-            remedy=f"Run: {errors.COMMAND} login {self.account.name}",
+            remedy=f"Run: {errors.login_command(self.account.name)}",
         )
 
     def _unreadable(self, error: OSError) -> errors.M365Error:

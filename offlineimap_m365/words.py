@@ -77,9 +77,7 @@ class Entries:
                 self.patterns.append(entry)
                 continue
             if not isinstance(entry, str) or not entry.strip("/"):
-                raise ValueError(
-                    f"{argument}: a name, a glob or a compiled pattern of text is wanted, not {entry!r}"
-                )
+                raise ValueError(f"{argument}: a name, a glob or a compiled pattern of text is wanted, not {entry!r}")
             path = ancestors(entry.strip("/"))[0]
             self.names.add(path)
             if any(sign in path for sign in "*?["):

@@ -62,21 +62,34 @@ class Loopback:
         for server in servers:
             server.close()
         self._outbox.hang_up()
+        await self._end_conversations()
+        # What was cut off is closed in the loop's next turns, in which a TLS handshake may still end in a conversation.
+        await asyncio.sleep(0.01)
+        await self._end_conversations()
+        await asyncio.sleep(0.01)
+
+    @staticmethod
+    async def _end_conversations() -> None:
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             # Once to end the conversations, again to end the farewells.
             for task in others:
                 task.cancel()
             await asyncio.wait(others, timeout=0.2)
-        # What was cut off is closed in the loop's next turns.
-        await asyncio.sleep(0.01)
 
     async def _take_imap(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._ended.is_set():
+            writer.transport.abort()
+            return
+
         async def talk(client: Wire, server: Wire) -> None:
             await Connection(self._rules, client, server).serve()
 
         await _join(Wire(reader, writer), self._dovecot_imap, talk)
 
     async def _take_smtp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._ended.is_set():
+            writer.transport.abort()
+            return
         await _join(Wire(reader, writer), self._dovecot_smtp, _pass_both_ways)
 
 

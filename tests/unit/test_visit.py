@@ -11,7 +11,7 @@ import pytest
 
 from offlineimap_m365 import visit
 from offlineimap_m365.listener import Listener
-from tests.visitor import RIGHT, STATE, ask, is_waiting, raw, read_all, text_of
+from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, raw, read_all, text_of
 
 
 def test_every_answer_has_the_strict_headers() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from offlineimap_m365 import accounts, errors, tokens, warm
 from tests.kept import ALICE, invent, made_up
-from tests.test_history import JSON
+from tests.unit.test_history import JSON
 
 if TYPE_CHECKING:
     from tests.world import World

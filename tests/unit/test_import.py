@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.matrix
 
-SOURCE = Path(__file__).parents[1]
+SOURCE = Path(__file__).parents[2]
 PACKAGE = SOURCE / "offlineimap_m365"
 #: Loaded by whatever Python runs a distribution's OfflineIMAP, 3.9 included.
 FOREIGN = (

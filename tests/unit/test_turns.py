@@ -52,7 +52,7 @@ def test_processes_share_one_refresh(world: World, entra: Entra) -> None:
     entra.strict, entra.delay = True, 0.5
     age(keep(entra), -10)
     command = [sys.executable, "-c", ASKER, ALICE]
-    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
     processes = [
         subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -139,9 +139,7 @@ def test_an_ambiguous_word_counts_in_its_language_only(dutch: str) -> None:
 
 def test_what_was_learnt_of_a_mailbox_decides() -> None:
     """Folders found to be no mail go, those found to be mail stay, and the nearest finding counts."""
-    wanted = build_filter(
-        learnt={"not_mail": ["&ZeVnLIqe-", "Work/Team", ""], "mail": ["Notes"], "seen_at": 0}
-    )
+    wanted = build_filter(learnt={"not_mail": ["&ZeVnLIqe-", "Work/Team", ""], "mail": ["Notes"], "seen_at": 0})
 
     assert not wanted("日本語/x")
     assert not wanted("Work/Team/x")
@@ -202,9 +200,7 @@ def test_drop_never_reaches_inbox_by_chance(drop: Any) -> None:
     assert wanted("Inbox/x")
 
 
-@pytest.mark.parametrize(
-    "drop", ["INBOX/Lists", "inbox/L*", re.compile("INBOX/Lists(/.*)?"), re.compile("^INBOX/L.*")]
-)
+@pytest.mark.parametrize("drop", ["INBOX/Lists", "inbox/L*", re.compile("INBOX/Lists(/.*)?"), re.compile("^INBOX/L.*")])
 def test_drop_reaches_below_inbox_when_spelled_out(drop: Any) -> None:
     """What begins with INBOX/ itself leaves out what lies there, never INBOX."""
     wanted = build_filter(drop=drop)

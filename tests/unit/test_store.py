@@ -152,7 +152,7 @@ def test_litter_of_killed_writers_goes(kept: store.FileStore, tmp_path: Path) ->
 
 def test_a_killed_writer_leaves_a_whole_file(world: World, tmp_path: Path) -> None:
     """However often a writer is killed, what is there is one of the states it wrote."""
-    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     folder = tmp_path / "folder"
     folder.mkdir()
     kept = store.FileStore(str(folder))

@@ -16,7 +16,7 @@ import pytest
 from offlineimap_m365 import listener as room
 from offlineimap_m365.errors import Temporary, WrongUsage
 from offlineimap_m365.listener import Listener
-from tests.visitor import RIGHT, STATE, ask, is_waiting, text_of
+from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, text_of
 
 if TYPE_CHECKING:
     import http.client

@@ -21,7 +21,7 @@ from offlineimap_m365.recipes import order
 if TYPE_CHECKING:
     from tests.world import World
 
-SAMPLE = Path(__file__).parents[1] / "sample-offlineimaprc"
+SAMPLE = Path(__file__).parents[2] / "sample-offlineimaprc"
 ALICE = "alice@example.org"
 #: Addresses with what shells and parsers stumble over; white space and controls are no part of a name.
 NAMES = st.text(

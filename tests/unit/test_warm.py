@@ -17,7 +17,7 @@ from tests.kept import ALICE, invent, made_up, put
 if TYPE_CHECKING:
     from tests.world import World
 
-SOURCE = str(Path(__file__).parents[1])
+SOURCE = str(Path(__file__).parents[2])
 
 
 def test_a_fresh_token_is_found(world: World) -> None:

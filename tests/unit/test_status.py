@@ -113,7 +113,7 @@ def test_who_signed_out_is_shown(world: World) -> None:
     """A profile without a sign-in stays visible."""
     invent(signed_in_at=None)
 
-    assert only().reason == f"{ALICE} signed out"
+    assert only().reason == f"{ALICE} signed out. Run: offlineimap-m365 login {ALICE}"
 
 
 @pytest.mark.parametrize("name", ["profile.json", "cache.json"])

@@ -62,7 +62,7 @@ def start(world: World, program: str, *arguments: object) -> subprocess.Popen[st
     """Start a program in another process."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.Popen(
-        command, env=world.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}, stdout=subprocess.PIPE, text=True
+        command, env=world.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}, stdout=subprocess.PIPE, text=True
     )
 
 

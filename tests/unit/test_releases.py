@@ -20,8 +20,8 @@ from tests.kept import ALICE
 if TYPE_CHECKING:
     from tests.world import World
 
-SOURCE = Path(__file__).parents[1]
-RELEASES = sorted((Path(__file__).parent / "data").glob("release-*"))
+SOURCE = Path(__file__).parents[2]
+RELEASES = sorted((Path(__file__).parents[1] / "data").glob("release-*"))
 TOKEN = "a-made-up-access-token"
 
 

@@ -1,0 +1,1 @@
+"""Tests of one room each: offline, without root, Dovecot, a browser or D-Bus."""
