@@ -149,7 +149,8 @@ def test_a_wrong_id_token_is_refused(user: World, entra: Entra, claims: dict[str
     done = sign_in(user, entra, ALICE, *options(entra))
 
     assert (done.code, files_of(user)) == (77, []), done.err
-    assert words in done.err
+    # MSAL before 1.38 refuses some of them itself; its words may hold claims, so ours are general then.
+    assert words in done.err or "the answer of the provider was not accepted" in done.err
 
 
 @pytest.mark.matrix
