@@ -56,7 +56,7 @@ def entra(tmp_path: Path, ca: trustme.CA) -> Iterator[Entra]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts servers and programs, by the folder that it lies in."""
+    """Mark what starts servers and programs, and the test bed's own tests, by the folder that they lie in."""
     for item in items:
-        if "/whole/" in str(item.path):
+        if {"whole", "m365"} & set(item.path.parts):
             item.add_marker("whole")

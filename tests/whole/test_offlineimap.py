@@ -10,8 +10,6 @@ import pytest
 if TYPE_CHECKING:
     from tests.whole.sync import Sync
 
-pytestmark = pytest.mark.matrix
-
 ALICE = "alice@example.org"
 _COUNTED = "oauth2/v2.0/token"
 
@@ -34,6 +32,7 @@ def _mail(subject: str) -> bytes:
     return message.as_bytes()
 
 
+@pytest.mark.matrix
 def test_a_first_sync_brings_all_mail_and_nothing_else(ready: Sync) -> None:
     """What lies in the Maildir is what the server holds, message by message, without calendars and the like."""
     asked = ready.entra.count(_COUNTED)
@@ -90,6 +89,7 @@ def test_the_nametrans_lines_of_the_sample_hold_both_ways(ready: Sync) -> None:
     assert ready.here()["Sent"] == ready.there()["Sent Items"]
 
 
+@pytest.mark.matrix
 def test_an_account_that_is_not_signed_in_is_skipped_and_the_others_go_on(ready: Sync) -> None:
     """The first line about it is ours, with the command that helps; the good account is synced; the exit code tells."""
     ready.configure(also=_second_account())
@@ -105,6 +105,7 @@ def test_an_account_that_is_not_signed_in_is_skipped_and_the_others_go_on(ready:
     assert ready.entra.count(_COUNTED) <= asked + 1
 
 
+@pytest.mark.matrix
 def test_a_refusal_costs_one_request_whatever_offlineimap_tries(ready: Sync) -> None:
     """An account that Microsoft refuses is skipped with one request, the reason, and an exit code that tells."""
     ready.world.age(ALICE, left=-10)
@@ -120,6 +121,7 @@ def test_a_refusal_costs_one_request_whatever_offlineimap_tries(ready: Sync) -> 
     assert ready.entra.count(_COUNTED) == asked + 1
 
 
+@pytest.mark.matrix
 def test_no_secret_is_logged(ready: Sync) -> None:
     """Neither -d imap nor anything else in OfflineIMAP's log shows a token, in clear or in base64."""
     done = ready.run("-d", "ALL", "-l", str(ready.world.root / "log"))

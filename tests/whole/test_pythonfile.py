@@ -61,7 +61,6 @@ def test_the_environment_of_another_python_on_pythonpath_does_no_harm(ready: Syn
     assert ready.here() == ready.there()
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize("way", ["by its own path", "by the user's own file"])
 def test_other_ways_to_load_it(ready: Sync, way: str) -> None:
     """The file in the package works by its path, and so does ``from offlineimap_m365 import *`` in the user's own."""
@@ -79,7 +78,6 @@ def test_other_ways_to_load_it(ready: Sync, way: str) -> None:
     assert ready.here() == ready.there()
 
 
-@pytest.mark.matrix
 def test_it_works_in_an_empty_environment(ready: Sync) -> None:
     """OfflineIMAP from cron: HOME, PATH, and the home's place if it is not the usual one."""
     bare = {name: ready.world.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
