@@ -26,9 +26,16 @@ def _find(account: str | None) -> str | None:
 
     notices.listen(warm.say)
     try:
-        return warm.find(account)
+        return warm.find(account) or _find_after_waiting(account)
     except errors.M365Error:
         return None  # cli meets the same error, and explains it
+
+
+def _find_after_waiting(account: str | None) -> str | None:
+    """Let another process finish a refresh that is under way, and take what it got."""
+    from offlineimap_m365 import turns, warm  # noqa: PLC0415 - not for a fresh token
+
+    return warm.find(account) if turns.wait(account) else None
 
 
 if __name__ == "__main__":

@@ -53,6 +53,13 @@ def refresh_token(data: bytes | None) -> str | None:
     return _newest_refresh_token(parse(data)) if data is not None else None
 
 
+def grant(data: bytes | None) -> set[tuple[str, ...]]:
+    """Return whose refresh tokens a cache holds, for which client id and host; raises ValueError as parse() does."""
+    names = ("home_account_id", "client_id", "environment")
+    entries = parse(data).get("RefreshToken", {}).values() if data is not None else ()
+    return {tuple(str(entry.get(name)) for name in names) for entry in entries}
+
+
 def only(content: dict[str, Any], access_token: str) -> bytes:
     """
     Return a cache that MSAL filled with this access token only, and the newest refresh token.

@@ -3,8 +3,11 @@ Where an account's secrets rest. A store has four verbs: read, write, generation
 
 The store ``file`` keeps them as MSAL's own JSON in the account's ``cache.json``. A file is replaced whole: a temporary
 file beside it, fsync, rename, fsync of the directory, so that a crash leaves the last good state or the new one.
-Writers hold the account's lock.
+Writers hold the account's lock. Every step is a call of ``os``, so that tests can stop a write after each of them.
 """
+
+# For that, and since pathlib calls other functions of os on each Python:
+# ruff: noqa: PTH104, PTH105, PTH108, PTH116, PTH118, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ import contextlib
 import errno
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from offlineimap_m365 import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 #: What a provider may add to the cache in one answer, in bytes: a longer access token and refresh token.
 _MARGIN = 16_384
@@ -46,6 +49,9 @@ class Store(Protocol):
     def reserve(self) -> contextlib.AbstractContextManager[None]:
         """Make room for the next write before an answer exists that could be lost; OSError if there is none."""
 
+    def left_over(self) -> list[bytes]:
+        """Return what writers that did not come to their end may have left of something newer, oldest first."""
+
 
 class FileStore:
     """The store ``file``: one closed file in the account's folder."""
@@ -54,8 +60,8 @@ class FileStore:
 
     def __init__(self, folder: str) -> None:
         """Open the store of the account in *folder*; nothing is touched yet."""
-        self._path = Path(folder) / "cache.json"
-        self._reserved: Path | None = None
+        self._path = os.path.join(folder, "cache.json")
+        self._reserved: str | None = None
 
     def read(self) -> bytes | None:
         """Return the file's bytes, or None if there is no file."""
@@ -67,45 +73,76 @@ class FileStore:
             return file.read()
 
     def write(self, data: bytes) -> None:
-        """Replace the file by *data*."""
-        temporary, self._reserved = self._reserved, None
-        write_whole(self._path, data, temporary)
+        """
+        Replace the file by *data*.
+
+        What got as far as lying beside the file, and could not take its place, stays there for left_over().
+        """
+        temporary, self._reserved = self._reserved or _temporary(self._path), None
+        _fill(temporary, data)
+        os.replace(temporary, self._path)
+        _sync(os.path.dirname(self._path))
+        for path in _litter(self._path):  # older than what is there now
+            _remove(path)
+
+    def left_over(self) -> list[bytes]:
+        """Return the temporary files that are no older than the file, as bytes, oldest first."""
+        found = []
+        with contextlib.suppress(FileNotFoundError):
+            since = os.stat(self._path).st_mtime_ns
+            for path in _litter(self._path):
+                with open(path, "rb") as file:
+                    found.append((os.fstat(file.fileno()).st_mtime_ns, file.read()))
+            found = [item for item in found if item[0] >= since]
+        return [data for _, data in sorted(found)]
 
     def generation(self) -> tuple[int, ...] | None:
         """Return the file's inode, time and size: one ``stat``."""
         try:
-            found = os.stat(self._path)  # noqa: PTH116 - one os.stat, as promised; 3.10's pathlib hides it
+            found = os.stat(self._path)
         except FileNotFoundError:
             return None
         return (found.st_ino, found.st_mtime_ns, found.st_size)
 
     def delete(self) -> None:
         """Remove the file and whatever killed writers or broken states left of it."""
-        for path in [self._path, *self._path.parent.glob("cache.json.broken-*"), *_litter(self._path)]:
-            path.unlink(missing_ok=True)
-        _sync(self._path.parent)
+        folder = os.path.dirname(self._path)
+        broken = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith("cache.json.broken-")]
+        for path in [self._path, *broken, *_litter(self._path)]:
+            _remove(path)
+        _sync(folder)
 
     @contextlib.contextmanager
     def reserve(self) -> Iterator[None]:
-        """Keep a temporary file of the final size, synced, until the next write or the end."""
+        """
+        Keep a temporary file of the final size, synced, until the next write or the end.
+
+        An OSError from within, that of a failed write, takes with it what that write left.
+        """
         for path in _litter(self._path):
-            path.unlink(missing_ok=True)
+            _remove(path)
         size = _MARGIN
         with contextlib.suppress(FileNotFoundError):
-            size += self._path.stat().st_size
+            size += os.stat(self._path).st_size
         self._reserved = _temporary(self._path)
         try:
             _fill(self._reserved, b"\0" * size)
             yield
+        except OSError:
+            with contextlib.suppress(OSError):  # what went wrong first is what counts
+                for path in _litter(self._path):
+                    _remove(path)
+            raise
         finally:
             if self._reserved is not None:
-                self._reserved.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # the next one clears it away
+                    _remove(self._reserved)
                 self._reserved = None
 
-    def set_aside(self) -> Path:
+    def set_aside(self) -> str:
         """Move a broken file out of the way without losing it; return where it is now."""
-        aside = self._path.with_name(f"cache.json.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-        self._path.rename(aside)
+        aside = f"{self._path}.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+        os.rename(self._path, aside)
         return aside
 
 
@@ -123,39 +160,51 @@ def open_store(name: str, folder: str) -> Store:
     return FileStore(folder)
 
 
-def write_whole(path: Path, data: bytes, temporary: Path | None = None) -> None:
-    """Replace *path* by *data* with mode 0600, durably; use the file *temporary* if one was reserved."""
-    temporary = temporary or _temporary(path)
+def write_whole(path: Path | str, data: bytes) -> None:
+    """Replace *path* by *data* with mode 0600, durably; OSError leaves the last state and no litter."""
+    path = os.fspath(path)
+    temporary = _temporary(path)
     try:
         _fill(temporary, data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        os.replace(temporary, path)
+    except BaseException:  # Ctrl-C, too
+        with contextlib.suppress(OSError):  # what went wrong first is what counts
+            _remove(temporary)
         raise
-    _sync(path.parent)
+    _sync(os.path.dirname(path))
 
 
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+def _temporary(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
 
-def _litter(path: Path) -> list[Path]:
+def _litter(path: str) -> list[str]:
     """Temporary files of writers that were killed; whoever holds the lock may remove them."""
-    return list(path.parent.glob(f".{path.name}.*.tmp"))
+    folder, name = os.path.split(path)
+    found = [entry for entry in os.listdir(folder) if entry.startswith(f".{name}.") and entry.endswith(".tmp")]
+    return [os.path.join(folder, entry) for entry in found]
 
 
-def _fill(path: Path, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(data)
-        file.truncate()
-        file.flush()
-        os.fsync(file.fileno())
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
-def _sync(directory: Path) -> None:
+def _fill(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.ftruncate(descriptor, len(data))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync(directory: str) -> None:
     """Make a rename durable: the directory's own fsync."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from offlineimap_m365 import accounts, cache, errors, history, home, lock, notices, store, warm
 from offlineimap_m365.vault import Vault, is_behind, unwritable
 
-#: Tokens that are never fresh, even when issued, cause at most one refresh in this many seconds (contract §5.2).
+#: Tokens that never live as long as they should cause at most one refresh in this many seconds (contract §5.2).
 _SHORT_LIVED_PAUSE = 60
 
 
@@ -136,23 +136,32 @@ def _refresh(account: accounts.Account, known: cache.AccessToken | None, wanted:
 def _refresh_alone(vault: Vault, wanted: Wanted, asked_at: float) -> cache.AccessToken:
     """Refresh while holding the lock, unless somebody else just did."""
     name = vault.account.name
+    vault.take_up()
     data = vault.read(may_set_aside=True)
     if vault.is_behind and data is not None:
         vault.save(data)
     token = cache.access_token(data)
     if token and _is_enough(token, wanted, asked_at):
         return token
+    if token and wanted.demand and 0 <= time.time() - token.cached_at < _SHORT_LIVED_PAUSE:
+        _check_demand(name, token, wanted)
     token = cache.access_token(_obtain(vault, data, impatient=wanted.impatient))
     history.succeeded(vault.account.folder, "refresh")
     if token is None:
         raise errors.M365Error(f"{name}: a refresh left no access token", account=name)
-    if wanted.demand and token.life < wanted.seconds:
+    if wanted.demand:
+        _check_demand(name, token, wanted)
+    return token
+
+
+def _check_demand(name: str, token: cache.AccessToken, wanted: Wanted) -> None:
+    """Refuse a demand that *token*, issued a moment ago, could not meet when it was new."""
+    if token.life < wanted.seconds:
         raise errors.WrongUsage(
             f"{name}: its tokens never live for {wanted.seconds} s, but for {token.life} s",
             account=name,
             remedy=f"Ask for less than --min-validity {token.life}",
         )
-    return token
 
 
 def _is_enough(token: cache.AccessToken, wanted: Wanted, asked_at: float) -> bool:

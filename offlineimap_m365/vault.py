@@ -75,6 +75,17 @@ class Vault:
                 return self.read(may_set_aside=True)
             raise
 
+    def take_up(self) -> None:
+        """
+        Save what a writer of this very sign-in left behind, killed or refused before its last step; the lock is held.
+
+        What lies in the store then may be worth nothing: a strict provider takes a refresh token once (RFC 9700
+        §4.14.2).
+        """
+        found = [data for data in self._store.left_over() if _is_newer(data, self._store.read())]
+        if found:
+            self.save(found[-1])
+
     def save(self, data: bytes) -> None:
         """Save what the provider gave, while holding the lock; if that fails, say so and keep it in memory."""
         try:
@@ -103,6 +114,16 @@ class Vault:
             account=self.account.name,
             remedy=f"Look at: ls -la {self.account.folder}",
         )
+
+
+def _is_newer(data: bytes, stored: bytes | None) -> bool:
+    """Is *data* a whole cache with another refresh token for the same person and client id as the *stored* one?"""
+    try:
+        theirs, ours = cache.refresh_token(data), cache.refresh_token(stored)
+        is_same_grant = cache.grant(data) == cache.grant(stored)
+    except ValueError:
+        return False
+    return theirs is not None and theirs != ours and is_same_grant
 
 
 def is_behind(folder: str) -> bool:

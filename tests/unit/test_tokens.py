@@ -147,6 +147,20 @@ def test_a_demand_that_no_token_meets_is_wrong_usage(world: World, entra: Entra)
     assert caught.value.exit_code == 2
 
 
+def test_a_demand_that_no_token_meets_is_not_asked_for_again(
+    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token of the last minute shows how long tokens live: a demand beyond that costs one request a minute."""
+    keep(entra)
+    plain = time.time
+    for later in (0, 1, 2, 59, 63):
+        monkeypatch.setattr(time, "time", lambda later=later: plain() + later)
+        with pytest.raises(errors.WrongUsage):
+            tokens.access_token(ALICE, tokens.Wanted(7200, demand=True))
+
+    assert entra.count(TOKEN) <= 1
+
+
 def test_a_demand_that_cannot_be_met_now_is_temporary(world: World, entra: Entra) -> None:
     """``--min-validity`` of more than is left is 75 during an outage, although the token lives."""
     age(keep(entra), 200)

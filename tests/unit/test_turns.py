@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, lock, tokens
-from tests.kept import ALICE, TOKEN, age, cache_of, keep, put
+from offlineimap_m365 import errors, lock, tokens, turns
+from tests.kept import ALICE, TOKEN, age, cache_of, invent, keep, made_up, put
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -27,6 +27,17 @@ from offlineimap_m365 import tokens
 print("ready", flush=True)
 sys.stdin.readline()
 print(tokens.access_token(sys.argv[1]).value, "yes" if "msal" in sys.modules else "no")
+"""
+
+
+#: Hands out a token as the command does, and says what it had to load for that.
+COMMAND = """
+import sys
+from offlineimap_m365 import __main__
+code = __main__.main()
+found = [name for name in ("cli", "tokens") if f"offlineimap_m365.{name}" in sys.modules]
+print(*found, "and no more", file=sys.stderr)
+sys.exit(code)
 """
 
 
@@ -89,6 +100,42 @@ def test_who_waited_takes_what_came(world: World, entra: Entra) -> None:
 
     assert len(found) == 1
     assert entra.count(TOKEN) == 0
+
+
+@pytest.mark.parametrize("arguments", [["token"], ["token", ALICE]])
+def test_the_command_waits_with_next_to_nothing_loaded(world: World, arguments: list[str]) -> None:
+    """A `token` that finds a refresh under way waits and reads what it got, without all that refreshing needs."""
+    account = invent()
+    age(account, -10)
+    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with lock.held(account.folder, ALICE):
+        waiting = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *arguments],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(1)
+        put(account, made_up())
+
+    out, err = waiting.communicate(timeout=60)
+
+    assert (waiting.returncode, out, err) == (0, "a-made-up-access-token\n", "and no more\n")
+
+
+@pytest.mark.parametrize("patience", [0.0, 0.2])
+def test_who_waits_does_not_wait_for_ever(world: World, patience: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is never given back is left to who can explain that; one that is free or not there is no wait."""
+    monkeypatch.setattr(turns, "PATIENCE", patience)
+    account = invent()
+    never_made = turns.wait(ALICE)
+    with lock.held(account.folder, ALICE):
+        held = turns.wait(ALICE)
+    free = turns.wait(ALICE)
+
+    assert (never_made, held, free) == (False, False, False)
 
 
 def test_a_login_while_waiting_counts(world: World, entra: Entra) -> None:

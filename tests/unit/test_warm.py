@@ -20,6 +20,37 @@ if TYPE_CHECKING:
 SOURCE = str(Path(__file__).parents[2])
 
 
+#: Counts what a `token` asks of the system, from its start on: all calls of Python's ``posix`` and ``io``.
+COUNTER = """
+import collections, sys
+calls = collections.Counter()
+def see(frame, event, function):
+    if event == "c_call" and getattr(function, "__module__", "") in ("posix", "_io"):
+        calls[function.__name__] += 1
+sys.setprofile(see)
+from offlineimap_m365 import __main__
+__main__.main()
+sys.setprofile(None)
+print(sum(calls.values()), sorted(calls.items()), file=sys.stderr)
+"""
+
+
+def test_a_thousand_accounts_cost_what_one_does(world: World) -> None:
+    """`token ACCOUNT` asks the same of the system, call by call, however many accounts there are."""
+    environ = world.environ | {"PYTHONPATH": SOURCE, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", COUNTER, "token", ALICE]
+    invent()
+    one = world.execute(command, environ=environ)
+    for number in range(1000):
+        (world.home / "accounts" / f"user{number}@example.org").mkdir(mode=0o700)
+
+    thousand = world.execute(command, environ=environ)
+
+    assert one.out == thousand.out == "a-made-up-access-token\n"
+    assert one.err == thousand.err
+    assert int(one.err.split()[0]) > 10
+
+
 def test_a_fresh_token_is_found(world: World) -> None:
     """A token that lives for more than five minutes is found, by name and as the only one."""
     invent()

@@ -1,0 +1,169 @@
+"""
+A recorder around the store's system calls, and the disks that a crash after any of them may leave.
+
+What a power loss keeps is the worst that POSIX allows (fsync(2), rename(2)): of a file what was synced last, what was
+written since, nothing, or half; of a folder any of the changes since its last sync, each whole or not at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+    Files = dict[str, bytes]
+
+_BY_DESCRIPTOR = ("write", "ftruncate", "fsync", "fchmod")
+_BY_PATH = ("open", "replace", "rename", "unlink")
+
+
+@dataclasses.dataclass
+class Recorder:
+    """
+    Notes what is done to files in *folder*, while it is entered; *calls* are (name, arguments) in their order.
+
+    With *number* the call at *fails* does not succeed, nor any after it if *stays*: a write is half done, all else not
+    at all.
+    """
+
+    folder: Path
+    fails: int | None = None
+    number: int = 0
+    stays: bool = False
+    calls: list[tuple[str, Any, Any]] = dataclasses.field(default_factory=list)
+    _plain: dict[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
+    _open: dict[int, str] = dataclasses.field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Stand between ``os`` and who calls it."""
+        for name in (*_BY_DESCRIPTOR, *_BY_PATH, "close"):
+            self._plain[name] = getattr(os, name)
+            setattr(os, name, self._replacement(name))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Step aside."""
+        for name, plain in self._plain.items():
+            setattr(os, name, plain)
+
+    def _replacement(self, name: str) -> Callable[..., Any]:
+        act = self._close if name == "close" else self._by_path if name in _BY_PATH else self._by_descriptor
+
+        def call(first: Any, *others: Any, **options: Any) -> Any:
+            return act(name, first, *others, **options)
+
+        return call
+
+    def _close(self, _: str, descriptor: int) -> None:
+        self._open.pop(descriptor, None)
+        self._plain["close"](descriptor)
+
+    def _by_descriptor(self, name: str, descriptor: int, *others: Any) -> Any:
+        if descriptor not in self._open:
+            return self._plain[name](descriptor, *others)
+        if name == "write" and self._is_refused():
+            half = bytes(others[0])[: len(others[0]) // 2]
+            self._plain["write"](descriptor, half)
+            others = (half,)
+        self.calls.append((name, self._open[descriptor], bytes(others[0]) if name == "write" else others))
+        self._refuse()
+        return self._plain[name](descriptor, *others)
+
+    def _by_path(self, name: str, path: Any, *others: Any, **options: Any) -> Any:
+        folder, _, file = str(path).rpartition("/")
+        if str(path) == str(self.folder):
+            file = ""
+        elif folder != str(self.folder) or (name == "open" and file in ("lock", "profile.json")):
+            return self._plain[name](path, *others, **options)
+        what = "create" if name == "open" and not os.path.lexists(path) else name
+        target = str(others[0]).rpartition("/")[2] if name in ("replace", "rename") else None
+        self.calls.append((what, file, target))
+        self._refuse()
+        found = self._plain[name](path, *others, **options)
+        if name == "open":
+            self._open[found] = file
+        return found
+
+    def _is_refused(self) -> bool:
+        at = len(self.calls)
+        return self.fails is not None and (at == self.fails or (self.stays and at > self.fails))
+
+    def _refuse(self) -> None:
+        """Refuse the call that was noted last, if it is one of those."""
+        at = len(self.calls) - 1
+        if self.fails is not None and (at == self.fails or (self.stays and at > self.fails)):
+            raise OSError(self.number, os.strerror(self.number))
+
+
+class Disk:
+    """What a sequence of calls does to a folder that held the files *before*, all of them synced."""
+
+    def __init__(self, before: Files) -> None:
+        """Start with files that are safe."""
+        self._names = {name: index for index, name in enumerate(before)}
+        self._data = dict(enumerate(before.values()))
+        self._safe_names, self._safe_data = dict(self._names), dict(self._data)
+        self._changes: list[tuple[str, Any, Any]] = []
+        self._offsets: dict[int, int] = {}
+
+    def apply(self, name: str, first: Any, second: Any) -> None:
+        """Do what one recorded call does."""
+        inode = self._names.get(first, -1)
+        if name in ("create", "replace", "rename", "unlink"):
+            self._changes.append((name, first, len(self._data) if name == "create" else second))
+            _change(self._names, *self._changes[-1])
+        if name == "create":
+            self._data[self._names[first]] = self._safe_data[self._names[first]] = b""
+        if name in ("create", "open"):
+            self._offsets[self._names.get(first, -1)] = 0
+        elif name == "write":
+            at = self._offsets[inode]
+            self._data[inode] = self._data[inode][:at] + second + self._data[inode][at + len(second) :]
+            self._offsets[inode] = at + len(second)
+        elif name == "ftruncate":
+            self._data[inode] = self._data[inode][: second[0]]
+        elif name == "fsync" and first:
+            self._safe_data[inode] = self._data[inode]
+        elif name == "fsync":
+            self._safe_names, self._changes = dict(self._names), []
+
+    def after_kill(self) -> Files:
+        """Return the files if the process is killed now: nothing that it did is lost."""
+        return {name: self._data[inode] for name, inode in self._names.items()}
+
+    def after_power_loss(self) -> Iterator[Files]:
+        """Yield the files that may be there if the machine loses its power now."""
+        for chosen in itertools.product((True, False), repeat=len(self._changes)):
+            names = dict(self._safe_names)
+            for is_kept, change in zip(chosen, self._changes, strict=True):
+                if is_kept:
+                    _change(names, *change)
+            for contents in itertools.product(*(self._possible(inode) for inode in names.values())):
+                yield dict(zip(names, contents, strict=True))
+
+    def _possible(self, inode: int) -> set[bytes]:
+        safe, now = self._safe_data[inode], self._data[inode]
+        return {safe} if safe == now else {safe, now, b"", now[: len(now) // 2]}
+
+
+def _change(names: dict[str, int], what: str, first: str, second: Any) -> None:
+    if what == "create":
+        names[first] = second
+    elif first in names:
+        inode = names.pop(first)
+        if what != "unlink":
+            names[second] = inode
+
+
+def lay_out(folder: Path, files: Files) -> None:
+    """Make *folder* with these *files* in it."""
+    folder.mkdir(mode=0o700)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
