@@ -30,9 +30,9 @@ def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
     _make_sure_of_room(plan)
     prompt = None
     while True:
-        found = _attempt(plan, person, time.monotonic() + timeout, prompt)
-        if found is not None:
-            return _keep(plan, found)
+        account = _attempt(plan, person, time.monotonic() + timeout, prompt)
+        if account is not None:
+            return account
         prompt = "select_account"
 
 
@@ -69,29 +69,30 @@ def _make_sure_of_room(plan: Plan) -> None:
         raise _unwritable(folder, plan.name, error) from error
 
 
-def _attempt(plan: Plan, person: Person, deadline: float, prompt: str | None) -> entra.SignIn | None:
-    """Return who signed in, or None to try again with the account chooser."""
+def _attempt(plan: Plan, person: Person, deadline: float, prompt: str | None) -> Account | None:
+    """Return the account as it is kept, or None to try again with the account chooser."""
     attempt = entra.Attempt(plan.provider, plan.name)
     with flows.begin(plan, attempt, person, prompt) as source:
         landing = source.listener
         try:
             found = flows.wait(plan, attempt, source, person, deadline)
-            is_meant = _judge(plan, found, person)
+            # Kept before the browser is told: a disk may be full, and then nobody is signed in.
+            account = _keep(plan, found) if _judge(plan, found, person) else None
         except errors.M365Error as error:
             if landing:
-                landing.finish(ok=False, title="Not signed in", text=error.one_line())
+                landing.finish(ok=False, title="Not signed in", text="\n".join(error.lines()))
             raise
         if landing:
-            title, text = _landing(is_meant, found)
-            landing.finish(ok=is_meant, title=title, text=text)
-        return found if is_meant else None
+            title, text = _landing(account)
+            landing.finish(ok=account is not None, title=title, text=text)
+        return account
 
 
-def _landing(is_meant: bool, found: entra.SignIn) -> tuple[str, str]:
-    """Return title and text of the last page."""
-    if is_meant:
-        return "Signed in", f"{found.names[0] if found.names else 'You'}: this window can be closed."
-    return "Somebody else signed in", "Go back to the terminal to try again."
+def _landing(account: Account | None) -> tuple[str, str]:
+    """Return title and text of the last page; without an *account* somebody else signed in."""
+    if account is None:
+        return "Somebody else signed in", "Go back to the terminal to try again."
+    return "Signed in", f"{account.name} is signed in.\nThis window can be closed; the terminal says what comes next."
 
 
 def _judge(plan: Plan, found: entra.SignIn, person: Person) -> bool:

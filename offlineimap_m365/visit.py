@@ -102,8 +102,6 @@ class Visit(BaseHTTPRequestHandler):
         """Send *page*."""
         body = page.render()
         self.send_response(status)
-        if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "GET")
         self._send_headers(len(body))
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -127,9 +125,9 @@ class Visit(BaseHTTPRequestHandler):
         self.close_connection = True
         self.command = self.command or ""
         self.request_version = "HTTP/1.0"
-        status = HTTPStatus(code)
-        unsupported = status == HTTPStatus.NOT_IMPLEMENTED
-        self._show(HTTPStatus.METHOD_NOT_ALLOWED if unsupported else status, _STRANGER)
+        # Another method is answered as a wrong state is: a stranger learns nothing by trying (issue 3).
+        unsupported = code == HTTPStatus.NOT_IMPLEMENTED
+        self._show(HTTPStatus.BAD_REQUEST if unsupported else HTTPStatus(code), _STRANGER)
 
     def version_string(self) -> str:
         """Return the name of this server without the versions of anything."""

@@ -23,8 +23,18 @@ FOR_TRYING = (
     "msmtp",
     "python3-venv",
 )
-#: The tests want the distribution's OfflineIMAP, and an old MSAL that a foreign interpreter must not use.
-FOR_TESTING = (*FOR_TRYING, "offlineimap3", "python3-msal")
+#: The tests want the distribution's OfflineIMAP too, and an old MSAL that a foreign interpreter must not use.
+FOR_TESTING = (
+    *FOR_TRYING,
+    "offlineimap3",
+    "python3-msal",
+    # A real browser with what gives it a certificate authority to trust, and a font to draw the pages with.
+    "chromium",
+    "fonts-dejavu-core",
+    "libnss3-tools",
+    # What the README installs with.
+    "pipx",
+)
 
 _ROOT = Path(__file__).resolve().parents[2]
 

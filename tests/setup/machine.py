@@ -74,7 +74,7 @@ class Machine:
     def make_main(self) -> str:
         """Make the environment that checks the code and runs the whole suite."""
         python = self.pythons[0]
-        self.tests[python.version] = self.builder.tests(python, (venvs.TESTS, venvs.CHECKS))
+        self.tests[python.version] = self.builder.tests(python, (venvs.TESTS, venvs.CHECKS, venvs.BROWSER))
         return python.version
 
     def make_wheel(self) -> Path:
@@ -104,7 +104,8 @@ class Machine:
         self.tests[python.version] = pip
         self.builder.add(pip, pip, wheel)
         mine = [product for product in chosen if product.version == python.version]
-        wheels = self.builder.wheels(python, pip, [product.requirements() for product in mine])
+        wanted = [product.requirements() for product in mine]
+        wheels = self.builder.wheels(python, pip, [*wanted, venvs.BUILDING] if is_main else wanted)
         rows = []
         for product in mine:
             venv = self.builder.product(python, pip, wheels, product.name(), product.requirements())

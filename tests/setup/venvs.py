@@ -25,6 +25,10 @@ HERE = Path(__file__).resolve().parent
 #: What tests import, and what checks the code besides.
 TESTS = HERE / "requirements.txt"
 CHECKS = HERE / "checks.txt"
+#: What drives a browser.
+BROWSER = HERE / "browser.txt"
+#: What an installation from source needs besides (pyproject.toml, build-system), and pipx for its own environment.
+BUILDING = ("hatchling", "pip", "setuptools", "offlineimap", "msal<2")
 
 
 @dataclass(frozen=True)
