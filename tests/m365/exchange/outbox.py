@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from aiosmtpd.smtp import Session as Dialogue
 
     from .rules import Rules
+
+# aiosmtpd 1.4.6 warns of its own use of Session.login_data, once a mail.
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
