@@ -199,11 +199,11 @@ def _package(ready: Sync) -> Path:
 
 
 def _interpreters() -> tuple[dict[str, str], dict[str, str]]:
-    """Return the Python that runs the tests and another one."""
+    """Return the Python that runs the tests and another one; where there is no other, the same again."""
     rows = [row for row in builds.inventory()["pythons"] if row["wheels"]]
     mine = f"{sys.version_info.major}.{sys.version_info.minor}"
     first = next(row for row in rows if row["version"] == mine)
-    return first, next(row for row in rows if row["version"] != mine)
+    return first, next((row for row in rows if row["version"] != mine), first)
 
 
 def _install(venv: Path, python: dict[str, str]) -> None:
