@@ -1,0 +1,115 @@
+"""
+A new machine on which somebody installs: nothing but a Python and pipx, and an index with no network behind it.
+
+The commands are those of the README, word for word; pip learns from its environment that its index is a directory.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.whole.builds import inventory
+
+if TYPE_CHECKING:
+    from tests.world import Outcome, World
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+#: Seconds for one installation on a slow machine; pipx makes two environments.
+PATIENCE = 200.0
+#: What a release is made of (pyproject.toml, sdist).
+_PARTS = ("offlineimap_m365", "tests", "docs")
+_FILES = ("pyproject.toml", "sample-offlineimaprc", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md")
+
+
+def commands(heading: str = "") -> list[str]:
+    """Return the commands in the README's ``sh`` blocks, in their order, of all or of one *heading*."""
+    text = README.read_text(encoding="utf-8")
+    if heading:
+        text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    blocks: list[str] = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+class Shop:
+    """The machine of *world*, with the *wheels* that its pip finds besides those of others."""
+
+    def __init__(self, world: World) -> None:
+        """Put Python on its PATH, and an empty shelf for our own releases."""
+        python = self._python()
+        self.world = world
+        self.home = Path(world.environ["HOME"])
+        self.shelf = world.root / "shelf"
+        self.bin = self.home / ".local/bin"
+        tools = world.root / "tools"
+        for folder in (self.shelf, tools):
+            folder.mkdir()
+        (tools / "python3").symlink_to(python["python"])
+        world.environ = {name: value for name, value in world.environ.items() if not name.startswith("XDG_")} | {
+            "PATH": f"{self.bin}:{tools}:/usr/bin:/bin",
+            "PIPX_DEFAULT_PYTHON": python["python"],
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": f"{python['wheels']} {self.shelf}",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        }
+
+    @staticmethod
+    def _python() -> dict[str, Any]:
+        """Return the row of the Python that runs the tests; its wheels hold what a build needs."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        row: dict[str, Any] = next(row for row in inventory()["pythons"] if row["version"] == version)
+        return row
+
+    def offer(self) -> Path:
+        """Put the wheel of this checkout on the shelf."""
+        wheel = Path(inventory()["wheel"])
+        return Path(shutil.copy2(wheel, self.shelf / wheel.name))
+
+    def clone(self, version: str = "") -> Path:
+        """Return a clone of this checkout, made to say that it is another *version*."""
+        place = self.world.root / f"clone{version}"
+        place.mkdir()
+        for name in _PARTS:
+            shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in _FILES:
+            shutil.copy2(ROOT / name, place / name)
+        if version:
+            path = place / "offlineimap_m365" / "version.py"
+            text = path.read_text(encoding="utf-8")
+            path.write_text(re.sub(r'(__version__ = ")[^"]*', rf"\g<1>{version}", text), encoding="utf-8")
+        return place
+
+    def offer_older(self, version: str) -> None:
+        """Put the wheel of an older release on the shelf."""
+        self._build(self.clone(version), "wheel")
+
+    def source(self) -> Path:
+        """Return the source distribution of this checkout."""
+        self._build(self.clone("9.9.9"), "sdist")
+        return next(self.shelf.glob("*.tar.gz"))
+
+    def _build(self, clone: Path, what: str) -> None:
+        """Build with the very backend that pyproject.toml names, which lies beside the tests."""
+        command = [sys.executable, "-m", "hatchling", "build", "-t", what, "-d", str(self.shelf)]
+        done = subprocess.run(command, cwd=clone, env=self.world.environ, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def run(self, command: str, *, where: Path | None = None, stdin: str | None = None) -> Outcome:
+        """Run a *command* in a shell as somebody types it, in the home unless *where* says another place."""
+        line = f"cd '{where or self.home}' && {command}"
+        return self.world.execute(["/bin/sh", "-c", line], stdin=stdin, timeout=PATIENCE)
+
+    def do(self, command: str, *, where: Path | None = None) -> str:
+        """Run a *command* that must succeed, and return what it printed."""
+        done = self.run(command, where=where)
+        assert done.code == 0, f"{command}\n{done.out}{done.err}"
+        return done.out
+
+    def on_path(self) -> set[str]:
+        """Return the commands that were put where the person's shell finds them."""
+        return {path.name for path in self.bin.iterdir()} if self.bin.is_dir() else set()
