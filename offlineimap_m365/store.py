@@ -108,7 +108,7 @@ class FileStore:
         """Remove the file and whatever killed writers or broken states left of it."""
         folder = os.path.dirname(self._path)
         broken = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith("cache.json.broken-")]
-        for path in [self._path, *broken, *_litter(self._path)]:
+        for path in [self._path, *broken, *_all_litter(folder)]:
             _remove(path)
         _sync(folder)
 
@@ -119,7 +119,7 @@ class FileStore:
 
         An OSError from within, that of a failed write, takes with it what that write left.
         """
-        for path in _litter(self._path):
+        for path in _all_litter(os.path.dirname(self._path)):
             _remove(path)
         size = _MARGIN
         with contextlib.suppress(FileNotFoundError):
@@ -184,6 +184,12 @@ def _litter(path: str) -> list[str]:
     folder, name = os.path.split(path)
     found = [entry for entry in os.listdir(folder) if entry.startswith(f".{name}.") and entry.endswith(".tmp")]
     return [os.path.join(folder, entry) for entry in found]
+
+
+def _all_litter(folder: str) -> list[str]:
+    """Temporary files of all that is written under an account's lock."""
+    names = ("cache.json", "profile.json", "state.json")
+    return [path for name in names for path in _litter(os.path.join(folder, name))]
 
 
 def _remove(path: str) -> None:

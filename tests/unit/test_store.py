@@ -119,10 +119,11 @@ def test_an_unused_reservation_leaves_nothing(kept: store.FileStore, tmp_path: P
 
 
 def test_litter_of_killed_writers_goes(kept: store.FileStore, tmp_path: Path) -> None:
-    """What a killed writer left is removed by the next one, and by a logout."""
-    (tmp_path / ".cache.json.1.abcd.tmp").write_bytes(b"secret")
+    """What a killed writer of any of the account's files left is removed by the next one, and by a logout."""
+    for name in ("cache", "profile", "state"):
+        (tmp_path / f".{name}.json.1.abcd.tmp").write_bytes(b"secret")
     with kept.reserve():
-        after_reserve = len(list(tmp_path.glob(".cache.json.*")))
+        after_reserve = len(list(tmp_path.glob(".*")))
     (tmp_path / ".cache.json.2.abcd.tmp").write_bytes(b"secret")
     (tmp_path / "cache.json.broken-20260101T000000Z").write_bytes(b"secret")
 

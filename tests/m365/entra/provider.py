@@ -28,9 +28,10 @@ class Provider:
 
     *strict* revokes a grant when a refresh token is used twice, as RFC 9700 §4.14.2 recommends; otherwise old
     ones stay good, as Entra's (Microsoft: "Refresh tokens"). *extras* are what only Entra sends; without them
-    it is a provider that keeps to the RFCs. *delay* holds every answer of the token endpoint back; it,
-    *interval* (of polling for a device code) and all lives are seconds. *id_token_claims_override* makes ID
-    tokens wrong; None removes a claim.
+    it is a provider that keeps to the RFCs. *latency* is how far away it is: each connection and each answer
+    takes as long. *delay* holds every answer of the token endpoint back; both, *interval* (of polling for a
+    device code) and all lives are seconds. *id_token_claims_override* makes ID tokens wrong; None removes a
+    claim.
     """
 
     def __init__(self, *, strict: bool, access_token_seconds: float, extras: bool, access_token_bytes: int) -> None:
@@ -43,6 +44,7 @@ class Provider:
         self.device_code_seconds = 900.0
         self.interval = 1
         self.delay = 0.0
+        self.latency = 0.0
         self.id_token_claims_override: Claims = {}
         self.key = Key()
         self.tenant = str(uuid.uuid4())

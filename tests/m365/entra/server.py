@@ -20,6 +20,7 @@ from .refusals import Refusal
 from .signin import SignIn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -32,7 +33,16 @@ LOGIN_HOSTS = ("login.microsoftonline.com", "login.microsoftonline.us", "login.p
 
 
 class Quiet(WSGIRequestHandler):
-    """Requests are in the ledger, not on stderr."""
+    """Requests are in the ledger, not on stderr. Connections stay open for the next request, as Entra's do."""
+
+    protocol_version = "HTTP/1.1"
+    #: Holds each new connection back, as a distance does.
+    held_back: Callable[[], object]
+
+    def setup(self) -> None:
+        """Take a connection, after the way to here."""
+        type(self).held_back()
+        super().setup()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
@@ -70,7 +80,8 @@ class Entra(Provider):
         self.ca_file = directory / "ca.pem"
         ca.cert_pem.write_to_path(str(self.ca_file))
         self._stopping = threading.Event()
-        self._server = make_server("127.0.0.1", 0, self._application(), threaded=True, request_handler=Quiet)
+        handler = type("Handler", (Quiet,), {"held_back": staticmethod(lambda: self._stopping.wait(self.latency))})
+        self._server = make_server("127.0.0.1", 0, self._application(), threaded=True, request_handler=handler)
         self._server.socket, self._server.ssl_context = wrap(self._server.socket, ca)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="entra", daemon=True)
@@ -132,7 +143,7 @@ class Entra(Provider):
         if request.host not in {*LOGIN_HOSTS, f"localhost:{self.port}", f"127.0.0.1:{self.port}"}:
             return Response("Bad Request - Invalid Hostname", status=400)
         g.answer = answer = self.script.take(noted)
-        held_back = answer.delay if answer else 0
+        held_back = self.latency + (answer.delay if answer else 0)
         if noted.path.endswith("/oauth2/v2.0/token"):
             held_back += self.delay
         if held_back:

@@ -1,0 +1,72 @@
+"""
+Many processes of our command at once, and what became of them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kept import ALICE
+from tests.world import PATIENCE, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.world import World
+
+#: A whole storm may take as long, in seconds: on a small machine two hundred processes take ten.
+STORM = 4 * PATIENCE
+
+
+def sizes(short: int, long: int) -> pytest.MarkDecorator:
+    """Let a test run with a *number* that is *short*, and with --long one that is *long*."""
+    limit = pytest.mark.timeout(3600)
+    return pytest.mark.parametrize("number", [short, pytest.param(long, marks=[pytest.mark.long, limit])])
+
+
+def start(world: World, command: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Start *command*, else one that wants a token."""
+    return subprocess.Popen(
+        [*(command or (*world.command, "token", ALICE))],
+        env=world.environ,
+        cwd=world.root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> Outcome:
+    """Wait until *process* has ended."""
+    out, err = process.communicate(timeout=STORM)
+    return Outcome(process.returncode, out, err)
+
+
+def with_threads(number: int) -> list[str]:
+    """Return a program that asks in so many threads at once and prints what they got, one line each."""
+    program = (
+        "import sys, threading\n"
+        "from offlineimap_m365 import get_access_token\n"
+        f"start = threading.Barrier({number})\n"
+        "found = []\n"
+        "def work():\n"
+        "    start.wait()\n"
+        f"    found.append(get_access_token({ALICE!r}))\n"
+        f"threads = [threading.Thread(target=work) for _ in range({number})]\n"
+        "[thread.start() for thread in threads]\n"
+        "[thread.join() for thread in threads]\n"
+        "print(*found, sep=chr(10))\n"
+    )
+    return [sys.executable, "-c", program]
+
+
+def litter(folder: str) -> list[str]:
+    """Return what lies in an account's folder and does not belong there."""
+    belongs = {"cache.json", "profile.json", "state.json", "lock"}
+    return sorted(set(os.listdir(folder)) - belongs)  # noqa: PTH208 - names are what is compared
