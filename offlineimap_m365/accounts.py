@@ -195,7 +195,7 @@ def _load(folder: str) -> Account | None:
         return None
     except OSError as error:
         raise errors.for_oserror(error)(
-            f"{path} cannot be read ({error.strerror})", remedy=f"Look at: ls -l {path}"
+            f"{path} cannot be read ({error.strerror})", remedy=f"Look at: ls -l {errors.quoted(str(path))}"
         ) from error
     except UnicodeDecodeError as error:
         raise _broken(path) from error
@@ -278,5 +278,5 @@ _SHAPES: dict[str, Callable[[object], bool]] = {
 def _broken(path: Path) -> errors.Misconfigured:
     return errors.Misconfigured(
         f"{path} is not a profile of this program",
-        remedy=f"Move it away and sign in again: mv {path} {path}.broken",
+        remedy=f"Move it away and sign in again: mv {errors.quoted(str(path))} {errors.quoted(f'{path}.broken')}",
     )

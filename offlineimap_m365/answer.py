@@ -169,6 +169,6 @@ def _not_it(fact: str, situation: Situation) -> SignInNeeded:
     return SignInNeeded(
         fact,
         account=situation.account,
-        meaning=f"That address begins with {situation.redirect_uri}; that its page cannot be loaded is right",
+        meaning=f"The last page's address begins with {situation.redirect_uri}; that it cannot be loaded is right",
         remedy=situation.fill("Start over and copy the whole of it: {command} login {account}"),
     )

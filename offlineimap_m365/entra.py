@@ -118,7 +118,11 @@ def discover(authority: str) -> dict[str, str]:
         if "token_endpoint" in kept and "authorization_endpoint" in kept:
             insecure = [kept[name] for name in wanted[1:] if not kept.get(name, "https://").startswith("https://")]
             if insecure:
-                raise errors.Misconfigured(f"{authority} names an address that is not https: {insecure[0]}")
+                raise errors.Misconfigured(
+                    f"{authority} names an address that is not https: {insecure[0]}",
+                    meaning="A token would go to anybody who listens",
+                    remedy="Correct what --authority names, or ask whoever runs it to repair its OpenID configuration",
+                )
             return kept
     raise errors.Misconfigured(
         f"{authority} has no OpenID configuration",
@@ -262,6 +266,7 @@ class Attempt:
             raise errors.Misconfigured(
                 f"{self._name}: the provider sent no ID token, so who signed in cannot be checked",
                 account=self._name,
+                remedy="Ask whoever runs it to allow openid for this client id",
             )
         check_claims(claims, self._provider.configuration().get("issuer", ""), self._provider.client_id, self._name)
         if not answer.get("refresh_token"):

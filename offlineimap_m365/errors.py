@@ -141,5 +141,10 @@ def _is_control(c: str) -> bool:
 
 def login_command(account: str) -> str:
     """Return the command that signs *account* in, fit to be copied into a shell."""
-    is_plain = bool(account) and all(c in _PLAIN for c in account)
-    return f"{COMMAND} login " + (account if is_plain else "'" + account.replace("'", "'\"'\"'") + "'")
+    return f"{COMMAND} login {quoted(account)}"
+
+
+def quoted(text: str) -> str:
+    """Return *text*, such as a path below macOS's ``Application Support``, as one word of a shell (as shlex does)."""
+    is_plain = bool(text) and all(c in _PLAIN for c in text)
+    return text if is_plain else "'" + text.replace("'", "'\"'\"'") + "'"

@@ -83,7 +83,7 @@ def folders() -> list[str]:
     except OSError as error:
         raise errors.Temporary(
             f"The directory of the sign-ins cannot be read now: {top} ({error.strerror})",
-            remedy=f"Try: ls -ld {top}",
+            remedy=f"Try: ls -ld {errors.quoted(top)}",
         ) from error
     return sorted(os.path.join(top, name) for name in names if not name.startswith("."))
 
@@ -127,23 +127,25 @@ def _check_ours(path: str, *, follow: bool) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise errors.Temporary(f"{path} cannot be read now ({error.strerror})", remedy=f"Try: ls -ld {path}") from error
+        raise errors.Temporary(
+            f"{path} cannot be read now ({error.strerror})", remedy=f"Try: ls -ld {errors.quoted(path)}"
+        ) from error
     if stat.S_ISLNK(found.st_mode):
         raise errors.Misconfigured(
             f"{path} is a symbolic link, which could lead anywhere",
-            remedy=f"Put the real thing there: ls -l {path}",
+            remedy=f"Put the real thing there: ls -l {errors.quoted(path)}",
         )
     if found.st_uid != os.geteuid():
         raise errors.Misconfigured(
             f"{path} belongs to user id {found.st_uid}, and this runs as user id {os.geteuid()}",
             remedy="Run it as the user who signed in (no sudo)"
             if os.geteuid() == 0
-            else f"Give it back to its user: sudo chown -R $(id -un) {path}",
+            else f"Give it back to its user: sudo chown -R $(id -un) {errors.quoted(path)}",
         )
     if found.st_mode & 0o022:
         raise errors.Misconfigured(
             f"Others may write to {path} (mode {stat.S_IMODE(found.st_mode):04o})",
-            remedy=f"Run: chmod go-w {path}",
+            remedy=f"Run: chmod go-w {errors.quoted(path)}",
         )
     if found.st_mode & 0o077:
         _close(path, stat.S_IMODE(found.st_mode))
@@ -177,7 +179,7 @@ def _check_above(path: str) -> None:
         if writers and not found.st_mode & stat.S_ISVTX:
             raise errors.Misconfigured(
                 f"Others may write to {path}, above the store (mode {stat.S_IMODE(found.st_mode):04o})",
-                remedy=f"Run: chmod go-w {path}",
+                remedy=f"Run: chmod go-w {errors.quoted(path)}",
             )
 
 

@@ -31,7 +31,7 @@ def sign_out(name: str, *, everything: bool) -> bool:
         raise errors.for_oserror(error)(
             f"The sign-in of {name} cannot be removed from {folder} ({error.strerror})",
             account=name,
-            remedy=f"Look at: ls -ld {folder}",
+            remedy=f"Look at: ls -ld {errors.quoted(folder)}",
         ) from error
 
 

@@ -148,7 +148,11 @@ def _refresh_alone(vault: Vault, wanted: Wanted, asked_at: float) -> cache.Acces
     token = cache.access_token(_obtain(vault, data, impatient=wanted.impatient))
     history.succeeded(vault.account.folder, "refresh")
     if token is None:
-        raise errors.M365Error(f"{name}: a refresh left no access token", account=name)
+        raise errors.M365Error(
+            f"{name}: a refresh left no access token",
+            account=name,
+            remedy=f"That is a bug. Report it; until then: {errors.login_command(name)}",
+        )
     if wanted.demand:
         _check_demand(name, token, wanted)
     return token

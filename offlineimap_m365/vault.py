@@ -112,7 +112,7 @@ class Vault:
         return errors.for_oserror(error)(
             f"The stored sign-in of {self.account.name} cannot be read ({error.strerror})",
             account=self.account.name,
-            remedy=f"Look at: ls -la {self.account.folder}",
+            remedy=f"Look at: ls -la {errors.quoted(self.account.folder)}",
         )
 
 
@@ -136,5 +136,5 @@ def unwritable(account: Account, error: OSError) -> errors.M365Error:
     return errors.for_oserror(error)(
         f"{account.name}: its sign-in cannot be saved in {account.folder} ({error.strerror})",
         account=account.name,
-        remedy=f"Look at: df -h {account.folder}; ls -ld {account.folder}",
+        remedy=f"Look at: df -h {errors.quoted(account.folder)}; ls -ld {errors.quoted(account.folder)}",
     )

@@ -59,7 +59,10 @@ def _in_file(path: str) -> list[str]:
         lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise errors.WrongUsage(f"The list of mailboxes {path} cannot be read: {why}") from error
+        raise errors.WrongUsage(
+            f"The list of mailboxes {path} cannot be read: {why}",
+            remedy="Give a file with one address on each line: --mailbox @FILE",
+        ) from error
     found = [accounts.clean_name(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not found:
         raise errors.WrongUsage(f"The list of mailboxes {path} names none", remedy="Put one address on each line")
