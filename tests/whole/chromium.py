@@ -68,7 +68,8 @@ def person(world: World, entra: Entra, address: str, password: str, *arguments: 
     script = world.root / "chromium"
     run = [sys.executable, "-m", "tests.whole.chromium", "--as", address, "--password", password, *arguments]
     script.write_text(
-        f'#!/bin/sh\ncd {shlex.quote(str(ROOT))}\n{shlex.join(run)} --seen "$0.json" "$1" >"$0.log" 2>&1 ||\n'
+        f'#!/bin/sh\nrm -f "$0.json"\ncd {shlex.quote(str(ROOT))}\n'
+        f'{shlex.join(run)} --seen "$0.json" "$1" >"$0.log" 2>&1 ||\n'
         'echo null >"$0.json"\n',
         encoding="utf-8",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,7 +84,9 @@ def test_a_newcomer_who_does_what_it_says_has_their_mail(you: Shop, entra: Entra
         done = you.run(command, stdin="Need admin approval\n" if command.endswith("explain -") else None)
         assert done.code == 0, f"{command}\n{done.out}{done.err}"
         printed[command] = done.out
+    last = chromium.seen(Path(you.world.environ["BROWSER"]))
 
+    assert last["title"] == "Signed in"
     here = {path.name for path in (you.home / "Mail/you").rglob("*") if (path / "cur").is_dir()}
     assert {"INBOX", "Sent Items"} <= here
     assert "Calendar" not in here
@@ -119,6 +122,7 @@ def test_every_file_that_it_names_is_there() -> None:
     """Links lead to files of this repository or to Microsoft, and what is run from a clone can be run."""
     text = README.read_text(encoding="utf-8")
     linked = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("https://")]
+    linked += re.findall(r'src(?:set)?="([^"]+)"', text)
     run = re.findall(r"^    (tests/\w+) ", text, re.MULTILINE)
 
     assert [name for name in linked if not (ROOT / name).exists()] == []
