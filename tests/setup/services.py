@@ -77,9 +77,28 @@ def _address(field: str) -> str:
 
 
 def started_since(before: dict[str, str]) -> list[str]:
-    """Return the sockets that listen now and did not *before*, with the program if we can see it."""
-    fresh = {address: inode for address, inode in listeners().items() if address not in before}
+    """
+    Return the sockets that listen now and did not *before*, with the program if we can see it.
+
+    What listens on a port that the kernel gave away for the asking is some program's own affair: a service that a
+    package installs has a port of its own.
+    """
+    free = _ports_for_the_asking()
+    fresh = {
+        address: inode
+        for address, inode in listeners().items()
+        if address not in before and int(address.rpartition(":")[2]) not in free
+    }
     return [f"{address} ({_owner(inode)})" for address, inode in sorted(fresh.items())]
+
+
+def _ports_for_the_asking(table: Path = Path("/proc/sys/net/ipv4/ip_local_port_range")) -> range:
+    """Return the ports that the kernel gives to who wants any (ip(7)); none if it does not say."""
+    try:
+        first, last = map(int, table.read_text("ascii").split())
+    except (OSError, ValueError):
+        return range(0)
+    return range(first, last + 1)
 
 
 def _owner(inode: str) -> str:

@@ -49,11 +49,21 @@ def test_policy_of_a_killed_run(tmp_path: Path) -> None:
     assert not policy.exists()
 
 
+def _listen(family: socket.AddressFamily, host: str) -> socket.socket:
+    """Listen on a port of one's own, as services do: below those that the kernel gives to who wants any."""
+    for port in range(20_000, 32_000):
+        try:
+            return socket.create_server((host, port), family=family)
+        except OSError:
+            continue
+    raise AssertionError("no port is free")
+
+
 def test_a_new_listener_is_seen() -> None:
     """A socket that listens since is named with its address and the program, on IPv4 and IPv6."""
     before = services.listeners()
-    four = socket.create_server(("127.0.0.1", 0))
-    six = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    four = _listen(socket.AF_INET, "127.0.0.1")
+    six = _listen(socket.AF_INET6, "::1")
     addresses = [f"127.0.0.1:{four.getsockname()[1]}", f"::1:{six.getsockname()[1]}"]
 
     with four, six:
@@ -61,3 +71,14 @@ def test_a_new_listener_is_seen() -> None:
 
     assert {line.split()[0] for line in started} >= set(addresses)
     assert all("unknown" not in line for line in started if line.split()[0] in addresses)
+
+
+def test_what_took_any_port_is_no_service() -> None:
+    """Another program's socket on a port that the kernel gave it does not stop an installation."""
+    before = services.listeners()
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        started = services.started_since(before)
+
+    assert address not in {line.split()[0] for line in started}
