@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors
+from offlineimap_m365 import errors, turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,9 @@ def _process_lock(folder: str, account: str, deadline: float, patience: float) -
 def _take(folder: Path, stack: contextlib.ExitStack) -> bool:
     """Take the lock if it is free; *stack* gives it back."""
     path = folder / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = turns.taken.pop(str(folder), None)  # held already, since before all this was loaded
+    if descriptor is None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with contextlib.ExitStack() as mine:
         mine.callback(os.close, descriptor)
         if os.fstat(descriptor).st_size == 0 and os.fstat(descriptor).st_mode & 0o777 != 0o600:  # noqa: PLR2004

@@ -1,8 +1,8 @@
 """
-Wait while another process refreshes, with nothing imported that waiting does not need.
+Take turns with other processes, with nothing imported that this does not need.
 
-Of two hundred processes that find a stale token one refreshes; the others sleep here, and read what it got. It is the
-cheap half of ``lock``: whoever may have to refresh takes that one.
+Of two hundred processes that find a stale token one refreshes; the others sleep here, and read what it got. The one
+takes the lock before it loads what refreshing needs, lest all of them load it; ``lock`` goes on with what it took.
 """
 
 from __future__ import annotations
@@ -17,20 +17,27 @@ PATIENCE = 25.0
 _PAUSE = 0.02
 
 
+#: Locks that this process took here, by the account's folder: descriptors that whoever goes on with one must close.
+taken: dict[str, int] = {}
+
+
 def wait(account: str | None) -> bool:
     """
     Wait until whoever holds the lock of *account* (None: the only one) gives it back; was there somebody?
 
-    False at once where the lock is free, was never made, or cannot be asked (no ``flock`` here).
+    If not, the lock is ours now. False, too, where there is none yet or it cannot be asked (no ``flock`` here).
     """
     folders = [home.folder(account)] if account is not None else home.folders()
     if len(folders) != 1:
         return False
     try:
-        descriptor = os.open(f"{folders[0]}/lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(f"{folders[0]}/lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
+        if _get(descriptor, "LOCK_EX"):
+            taken[folders[0]] = os.dup(descriptor)
+            return False
         return _wait(descriptor)
     except OSError:
         return False
@@ -40,20 +47,18 @@ def wait(account: str | None) -> bool:
 
 def _wait(descriptor: int) -> bool:
     deadline = time.monotonic() + PATIENCE
-    has_waited = False
-    while not _is_free(descriptor):
+    while not _get(descriptor, "LOCK_SH"):  # shared: all who wait go on together
         if time.monotonic() > deadline:
             return False
-        has_waited = True
         time.sleep(_PAUSE)
-    return has_waited
+    return True
 
 
-def _is_free(descriptor: int) -> bool:
-    import fcntl  # noqa: PLC0415 - a library of its own, for who waits only
+def _get(descriptor: int, manner: str) -> bool:
+    import fcntl  # noqa: PLC0415 - a library of its own, not for a fresh token
 
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: all who wait go on together
+        fcntl.flock(descriptor, getattr(fcntl, manner) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import threading
@@ -125,17 +126,33 @@ def test_the_command_waits_with_next_to_nothing_loaded(world: World, arguments: 
     assert (waiting.returncode, out, err) == (0, "a-made-up-access-token\n", "and no more\n")
 
 
-@pytest.mark.parametrize("patience", [0.0, 0.2])
-def test_who_waits_does_not_wait_for_ever(world: World, patience: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock that is never given back is left to who can explain that; one that is free or not there is no wait."""
-    monkeypatch.setattr(turns, "PATIENCE", patience)
+def test_who_waits_does_not_wait_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is never given back is left to who can explain that, one that is not there to who makes it."""
+    monkeypatch.setattr(turns, "PATIENCE", 0.2)
     account = invent()
     never_made = turns.wait(ALICE)
+
     with lock.held(account.folder, ALICE):
         held = turns.wait(ALICE)
-    free = turns.wait(ALICE)
 
-    assert (never_made, held, free) == (False, False, False)
+    assert (never_made, held, turns.taken) == (False, False, {})
+
+
+def test_who_comes_first_keeps_the_lock(world: World) -> None:
+    """Who finds the lock free has it from then on: others wait, and refreshing goes on with the very same lock."""
+    account = invent()
+    with lock.held(account.folder, ALICE):
+        pass
+
+    waited = turns.wait(ALICE)
+    with pytest.raises(BlockingIOError), (Path(account.folder) / "lock").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    with lock.held(account.folder, ALICE, 1):
+        left = dict(turns.taken)
+
+    assert (waited, left) == (False, {})
+    with (Path(account.folder) / "lock").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_login_while_waiting_counts(world: World, entra: Entra) -> None:
