@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 from typing import TYPE_CHECKING
@@ -52,10 +53,8 @@ def test_policy_of_a_killed_run(tmp_path: Path) -> None:
 def _listen(family: socket.AddressFamily, host: str) -> socket.socket:
     """Listen on a port of one's own, as services do: below those that the kernel gives to who wants any."""
     for port in range(20_000, 32_000):
-        try:
+        with contextlib.suppress(OSError):  # taken
             return socket.create_server((host, port), family=family)
-        except OSError:
-            continue
     raise AssertionError("no port is free")
 
 
