@@ -3,11 +3,9 @@ Where an account's secrets rest. A store has four verbs: read, write, generation
 
 The store ``file`` keeps them as MSAL's own JSON in the account's ``cache.json``. A file is replaced whole: a temporary
 file beside it, fsync, rename, fsync of the directory, so that a crash leaves the last good state or the new one.
-Writers hold the account's lock. Every step is a call of ``os``, so that tests can stop a write after each of them.
+Writers hold the account's lock. Every step is a call of ``os`` (pathlib calls other functions on each
+Python), so that tests can stop a write after each of them.
 """
-
-# For that, and since pathlib calls other functions of os on each Python:
-# ruff: noqa: PTH104, PTH105, PTH108, PTH116, PTH118, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 

@@ -71,4 +71,5 @@ class Wire:
         except (OSError, asyncio.TimeoutError):
             pass
         finally:
-            self.writer.transport.abort()
+            with contextlib.suppress(AttributeError):  # Python 3.11's, of a TLS transport that is closed already
+                self.writer.transport.abort()
