@@ -43,10 +43,12 @@ def held(folder: str, account: str, patience: float = PATIENCE) -> Iterator[None
 
     Raises Temporary (75) if it cannot be had in time, OSError if the store cannot be written.
     """
-    deadline = time.monotonic() + patience
     with _register:
         mine = _threads.setdefault(folder, threading.Lock())
-    if not mine.acquire(timeout=patience):
+        left = 0.0 if folder in turns.waited_out else patience
+        turns.waited_out.discard(folder)
+    deadline = time.monotonic() + left
+    if not mine.acquire(timeout=left):
         raise _busy(account, patience)
     try:
         with _process_lock(folder, account, deadline, patience):
@@ -124,9 +126,10 @@ def _take_directory(folder: Path, stack: contextlib.ExitStack) -> bool:
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-        for path in (folder / "lock.d").glob("*.json"):
-            if _is_abandoned(path, now):
-                path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # given back in between, directory and all
+            for path in list((folder / "lock.d").iterdir()):
+                if _is_abandoned(path, now):
+                    path.unlink(missing_ok=True)
         return False
     finally:
         shutil.rmtree(mine, ignore_errors=True)

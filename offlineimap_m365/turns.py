@@ -19,6 +19,8 @@ _PAUSE = 0.02
 
 #: Locks that this process took here, by the account's folder: descriptors that whoever goes on with one must close.
 taken: dict[str, int] = {}
+#: Accounts' folders for whose lock this process has waited as long as it may: it is asked for once more, at once.
+waited_out: set[str] = set()
 
 
 def wait(account: str | None) -> bool:
@@ -38,11 +40,14 @@ def wait(account: str | None) -> bool:
         if _get(descriptor, "LOCK_EX"):
             taken[folders[0]] = os.dup(descriptor)
             return False
-        return _wait(descriptor)
+        has_ended = _wait(descriptor)
     except OSError:
         return False
     finally:
         os.close(descriptor)
+    if not has_ended:
+        waited_out.add(folders[0])
+    return has_ended
 
 
 def _wait(descriptor: int) -> bool:

@@ -238,3 +238,21 @@ def test_secrets_of_another_client_id_are_no_use(world: World, entra: Entra) -> 
         tokens.access_token(ALICE)
 
     assert entra.requests == []
+
+
+def test_who_waited_long_enough_does_not_wait_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait for the lock is bounded once, not once before and once after the rest is loaded: then it is 75."""
+    invent()
+    monkeypatch.setattr(turns, "PATIENCE", 0.2)
+    slept: list[float] = []
+    with (world.folder(ALICE) / "lock").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waited = turns.wait(ALICE)
+        monkeypatch.setattr(time, "sleep", slept.append)
+
+        with pytest.raises(errors.Temporary, match="held the lock"), lock.held(str(world.folder(ALICE)), ALICE, 60.0):
+            pass
+
+    assert not waited
+    assert len(slept) <= 1
+    assert str(world.folder(ALICE)) not in turns.waited_out
