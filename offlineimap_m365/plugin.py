@@ -160,10 +160,11 @@ def _ours(account: str | None, call: Callable[[], str]) -> str:
     except errors.M365Error:
         raise
     except Exception as error:
+        whose = account or "The account"
         raise errors.M365Error(
-            f"{account or 'The account'}: a bug in offlineimap-m365, {type(error).__name__}",
+            f"{whose}: a bug in offlineimap-m365, {type(error).__name__}",
             account=account,
-            remedy=f"Report it, with what this says: {errors.COMMAND} -v token {account or ''}".rstrip(),
+            remedy=f"Report it, with what this says: {errors.COMMAND} -v status",
         ) from error
 
 

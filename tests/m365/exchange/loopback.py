@@ -71,6 +71,7 @@ class Loopback:
     @staticmethod
     async def _end_conversations() -> None:
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.sleep(0)  # one that has not begun yet could not hang up
             # Once to end the conversations, again to end the farewells.
             for task in others:
                 task.cancel()
