@@ -104,7 +104,11 @@ async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wi
     except (OSError, asyncio.IncompleteReadError):
         pass
     finally:
-        await asyncio.gather(*(wire.close() for wire in wires))
+        try:
+            await asyncio.gather(*(wire.close() for wire in wires))
+        finally:  # also if this was interrupted before a farewell could begin
+            for wire in wires:
+                wire.cut()
 
 
 async def _pass_both_ways(client: Wire, server: Wire) -> None:

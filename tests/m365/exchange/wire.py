@@ -71,5 +71,9 @@ class Wire:
         except (OSError, asyncio.TimeoutError):
             pass
         finally:
-            with contextlib.suppress(AttributeError):  # Python 3.11's, of a TLS transport that is closed already
-                self.writer.transport.abort()
+            self.cut()
+
+    def cut(self) -> None:
+        """Hang up at once, whatever was not sent."""
+        with contextlib.suppress(AttributeError):  # Python 3.11's, of a TLS transport that is closed already
+            self.writer.transport.abort()
