@@ -103,6 +103,7 @@ def test_from_the_source_distribution(shop: Shop) -> None:
 
 def test_an_upgrade_keeps_the_sign_in(shop: Shop, entra: Entra) -> None:
     """Over an older release: the sign-in stays, and the stub that OfflineIMAP loads is of the newer one."""
+    entra.access_token_seconds = 3600  # longer than an installation takes
     shop.offer_older("0.0.9")
     shop.do("pipx install offlineimap-m365==0.0.9")
     shop.world.command = [f"{shop.bin}/offlineimap-m365"]
