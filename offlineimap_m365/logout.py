@@ -4,11 +4,15 @@ Forgets a sign-in: its secrets everywhere; the profile stays for the next login 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 from pathlib import Path
 
 from offlineimap_m365 import accounts, errors, history, home, lock, store
+
+#: How often a folder is emptied that others put a lock into meanwhile; each of them does so once.
+_ATTEMPTS = 100
 
 
 def sign_out(name: str, *, everything: bool) -> bool:
@@ -45,5 +49,14 @@ def _forget(name: str, folder: str, *, everything: bool) -> bool:
         accounts.save(dataclasses.replace(account, signed_in_at=None))
         history.succeeded(folder, "logout")
     if everything:
-        shutil.rmtree(folder)
+        _remove(folder)
     return is_there
+
+
+def _remove(folder: str) -> None:
+    """Remove the account's folder; who waits for its lock may make that file anew while the folder is emptied."""
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
+            return
+    shutil.rmtree(folder)
