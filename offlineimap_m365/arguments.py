@@ -12,6 +12,8 @@ from offlineimap_m365 import errors
 from offlineimap_m365.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     _Commands = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 - typeshed knows it, the docs do not
 
 _CLOUDS = ("global", "usgov", "usgov-dod", "china")
@@ -39,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="show where an error came from")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_login, _token, _refresh, _status, _explain, _config, _logout):
+    for add in _ALL:
         found = add(commands)
         found.add_argument(
             "-v",
@@ -49,6 +51,16 @@ def parser() -> argparse.ArgumentParser:
             help="show where an error came from",
         )
     return top
+
+
+def names() -> list[str]:
+    """Return the names of all commands, in the order of the help."""
+    return [add.__name__.strip("_") for add in _ALL]
+
+
+def room(command: str) -> str:
+    """Return the name of the room in ``commands`` that runs *command*."""
+    return {"import": "takeover"}.get(command, command)  # the one word that is no name in Python
 
 
 def _command(commands: _Commands, name: str, summary: str, usage: str | None = None) -> argparse.ArgumentParser:
@@ -168,3 +180,15 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 65536:  # noqa: PLR2004 - 16 bits
         raise argparse.ArgumentTypeError(f"not a port: {text!r}")
     return int(text)
+
+
+#: In the order in which somebody meets them.
+_ALL: tuple[Callable[[_Commands], argparse.ArgumentParser], ...] = (
+    _login,
+    _token,
+    _refresh,
+    _status,
+    _explain,
+    _config,
+    _logout,
+)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import accounts, errors
@@ -24,6 +25,17 @@ def say(text: str = "") -> None:
         with contextlib.suppress(OSError):
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+
+def tell(error: errors.M365Error, *, verbose: bool) -> int:
+    """Say what an *error* says, if *verbose* also where it came from, and return its exit code."""
+    first, *others = error.lines()
+    say(f"{errors.COMMAND}: {first}")
+    for line in others:
+        say(f"  {line}")
+    if verbose:
+        say("".join(traceback.format_tb(error.__traceback__)))
+    return error.exit_code
 
 
 def is_there() -> bool:

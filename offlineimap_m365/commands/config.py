@@ -1,0 +1,37 @@
+"""
+``config``: what belongs into a mail program's configuration; changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import accounts, errors, installation, recipes, warm
+from offlineimap_m365.person import say
+from offlineimap_m365.recipes import order
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a snippet, the list of programs, or the path for ``pythonfile``."""
+    if options.pythonfile:
+        stub = installation.stub_path()
+        if not stub.exists():
+            say(f"It is not there yet: login writes it. Run: {errors.COMMAND} login you@example.org")
+        return warm.hand_out(str(stub))
+    if options.list:
+        rows = (f"{name:12}  {what}: {where}" for name, (what, where) in recipes.PROGRAMS.items())
+        return warm.hand_out("\n".join(rows))
+    name, program = order.account_and_program(options.words)
+    mailboxes = order.mailboxes(options.mailbox or [])
+    account = accounts.load(name) if name else accounts.only() if accounts.names() else None
+    if account is None:
+        account = order.defaults(name or "you@example.org")
+        command = errors.login_command(account.name)
+        say(f"{account.name} is not signed in: these are the defaults. Run: {command}")
+    text = recipes.render(program, account, mailboxes)
+    where = recipes.PROGRAMS[program][1]
+    say(f"Nothing was changed. Put this into {where}, which nobody else should read (chmod 600 {where}):")
+    return warm.hand_out(text.rstrip("\n"))

@@ -1,0 +1,34 @@
+"""
+``login``: a person signs in, and what they should do next is said.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import accounts, errors, login, person, plan
+from offlineimap_m365.person import say
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sign in and keep it; raises M365Error, and then nothing was kept."""
+    if options.authority and (options.tenant or options.cloud):
+        raise errors.WrongUsage(
+            "--authority names the organisation (tenant) itself: it does not go with --tenant or --cloud",
+            remedy="Leave one of them out",
+        )
+    name = person.ask_account(options.account)
+    typed = {choice: getattr(options, choice) for choice in plan.CHOICES}
+    with person.without_answer(), person.ended_by_signals(), login.trouble_told(name):
+        before = accounts.load(name)
+        found = plan.make(before.name if before else name, typed, before, defaults=options.defaults)
+        account = login.sign_in(found, person, float(options.timeout))
+    who = f" as {account.identity}" if account.identity and account.identity.lower() != account.name.lower() else ""
+    say(errors.printable(f"{account.name} is signed in{who}."))
+    say(f"Kept in {account.folder} (store: {account.store}), which only you can read.")
+    say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")
+    return 0
