@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import errno
 
+TYPE_CHECKING = False  # importing typing would cost more than reading a token
+if TYPE_CHECKING:
+    from typing import Any
+
 #: What a POSIX shell takes as it is.
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./-_")
 #: What the command is called in every message that names a remedy.
@@ -21,9 +25,17 @@ class M365Error(Exception):
     *args[0]* is one line: the fact with its name, then the command that helps. The parts stand beside it:
     *account*, *code* (Microsoft's, such as ``AADSTS50173``, or an OAuth error name), *correlation_id*,
     *time* (RFC 3339, UTC, Microsoft's), *meaning* and *remedy*. None of them ever holds a secret.
+
+    What the next sign-in must do about a refusal: *claims* (OpenID Connect Core §5.5, a JSON object as text) is what
+    it must prove, *prompt* (§3.1.2.1) how it must ask. *place*: the refusal depends on where one is, so it may pass.
+    *named*: which of our own words (``smtp``, ``usgov``) Microsoft's text names by names of its own.
     """
 
     exit_code = 70
+    claims: str | None = None
+    prompt: str | None = None
+    place: bool = False
+    named: frozenset[str] = frozenset()
 
     def __init__(  # noqa: PLR0913 - each part stands on its own in a message
         self,
@@ -45,6 +57,16 @@ class M365Error(Exception):
         self.correlation_id = printable(correlation_id) if correlation_id else None
         self.time = printable(time) if time else None
         super().__init__(self.one_line())
+
+    def replaced(self, kind: type[M365Error] | None = None, **changes: str | None) -> M365Error:
+        """Return the same error with other parts, or as another *kind*: all that is not named stays."""
+        names = ("meaning", "remedy", "account", "code", "correlation_id", "time")
+        parts: dict[str, Any] = {"fact": self.fact} | {name: getattr(self, name) for name in names} | changes
+        made = (kind or type(self))(parts.pop("fact"), **parts)
+        for name in ("claims", "prompt", "place", "named", "retry_after"):
+            if hasattr(self, name):
+                setattr(made, name, getattr(self, name))
+        return made
 
     def one_line(self) -> str:
         """Return the error as OfflineIMAP shows it: a single line."""

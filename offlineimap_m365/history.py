@@ -8,6 +8,7 @@ nothing but memory, so failing to write it is no error.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import time
@@ -21,6 +22,10 @@ REFUSED = 900.0
 #: No failure is remembered for longer than this many seconds, whatever a server or a wrong clock says.
 _LONGEST = 3600.0
 _EVENTS = 20
+#: For so many seconds a way of signing in that was refused is not suggested again: policies and registrations change.
+_TRIED = 86_400.0
+#: What a claims challenge may be long, in characters; real ones have some hundred.
+_CLAIMS = 8192
 #: The end of the year 9999 in seconds since 1970: no number in the file is larger.
 _LAST = 253_402_300_799
 
@@ -47,7 +52,83 @@ def last_failure(folder: str, refresh_token: str | None = None) -> errors.M365Er
     kind = errors.for_exit_code(int(_number(failure.get("exit_code"))))
     names = ("account", "meaning", "remedy", "code", "correlation_id", "time")
     parts = {name: failure[name] for name in names if failure.get(name) and isinstance(failure[name], str)}
-    return kind(str(failure.get("fact", "A failure")), **parts)
+    found = kind(str(failure.get("fact", "A failure")), **parts)
+    found.place = failure.get("place") is True
+    return found
+
+
+def failing_since(folder: str) -> float | None:
+    """
+    Return since when each refresh of the account was refused, in seconds since 1970; None if the last one was not.
+
+    What passes by itself (no network, an outage) neither begins nor ends it.
+    """
+    state = _read(folder)
+    since = _number(state.get("failing_since"))
+    return since if since > 0 and isinstance(state.get("failure"), dict) else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Demand:
+    """
+    What the next sign-in must do, since Microsoft refused something for want of it.
+
+    *claims* is what it must prove (OpenID Connect Core §5.5: a JSON object, as text), *prompt* how it must ask
+    (§3.1.2.1); None for nothing of the kind.
+    """
+
+    claims: str | None = None
+    prompt: str | None = None
+
+
+def demand(folder: str) -> Demand:
+    """Return what the next sign-in to the account must do; a success of any kind has met it."""
+    kept = _read(folder).get("demand")
+    kept = kept if isinstance(kept, dict) else {}
+    prompt = kept.get("prompt")
+    return Demand(usable_claims(kept.get("claims")), prompt if prompt in ("login", "consent") else None)
+
+
+def usable_claims(text: object) -> str | None:
+    """Return the claims challenge in *text* if it can be sent: a JSON object that is no larger than real ones are."""
+    if not isinstance(text, str) or len(text) > _CLAIMS or not text.isascii():
+        return None
+    try:
+        return text if isinstance(json.loads(text), dict) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def tried(folder: str, client_id: str) -> frozenset[str]:
+    """Return the ways of signing in (``browser``, ...) with *client_id* that were refused within the last day."""
+    now = time.time()
+    rows = [row for row in _rows(_read(folder), "tried") if row.get("client_id") == client_id]
+    return frozenset(str(row.get("flow")) for row in rows if 0 <= now - _number(row.get("at")) < _TRIED)
+
+
+def refused_login(folder: str, error: errors.M365Error, *, flow: str, client_id: str) -> None:
+    """
+    Note that a sign-in by *flow* with *client_id* was refused, and what *error* demands of the next one.
+
+    A demand to ask for consent counts once: where an administrator has to give it, it would be asked for in vain.
+    """
+    state = _read(folder)
+    row = {"flow": flow, "client_id": client_id, "code": error.code, "at": time.time()}
+    state["tried"] = [*_rows(state, "tried"), row][-_EVENTS:]
+    kept = state.get("demand")
+    if isinstance(kept, dict) and kept.get("prompt") == "consent":
+        kept["prompt"] = None
+    _demand(state, error)
+    _note(state, "failed", error.code, error.correlation_id)
+    _write(folder, state)
+
+
+def _demand(state: dict[str, Any], error: errors.M365Error) -> None:
+    """Add to what the next sign-in must do; what an earlier refusal demanded stays until a success."""
+    new = {name: value for name, value in (("claims", usable_claims(error.claims)), ("prompt", error.prompt)) if value}
+    if new:
+        kept = state.get("demand")
+        state["demand"] = {**(kept if isinstance(kept, dict) else {}), **new}
 
 
 def _number(value: object) -> float:
@@ -79,15 +160,19 @@ def remember(folder: str, error: errors.M365Error, refresh_token: str) -> None:
         "time": error.time,
         "until": until,
         "refresh_token": fingerprint(refresh_token),
+        "place": error.place,
     }
+    if not isinstance(error, errors.Temporary):
+        state["failing_since"] = _number(state.get("failing_since")) or time.time()
+    _demand(state, error)
     _note(state, "failed", error.code, error.correlation_id)
     _write(folder, state)
 
 
 def succeeded(folder: str, what: str) -> None:
-    """Forget the last failure and note the event *what*: ``login``, ``refresh`` or ``logout``."""
+    """Forget the last failure and what it demanded; note the event *what*: ``login``, ``refresh`` or ``logout``."""
     state = _read(folder)
-    state["failure"] = None
+    state |= dict.fromkeys(("failure", "failing_since", "demand", "tried"))
     _note(state, what, None, None)
     _write(folder, state)
 
@@ -98,8 +183,12 @@ def events(folder: str) -> list[dict[str, Any]]:
 
 
 def _events(state: dict[str, Any]) -> list[dict[str, Any]]:
-    found = state.get("events")
-    return [event for event in found if isinstance(event, dict)] if isinstance(found, list) else []
+    return _rows(state, "events")
+
+
+def _rows(state: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    found = state.get(name)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
 def _note(state: dict[str, Any], what: str, code: str | None, correlation_id: str | None) -> None:

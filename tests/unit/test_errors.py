@@ -93,3 +93,22 @@ def test_errors_travel_between_processes() -> None:
 
     assert type(found) is errors.SignInNeeded
     assert found.lines() == made().lines()
+
+
+def test_a_replaced_error_keeps_what_is_not_named() -> None:
+    """Other parts or another kind: the rest, and what the next sign-in must do, stay."""
+    error = errors.Temporary("Fact", account="a", meaning="m", remedy="r", code="AADSTS1", correlation_id="c", time="t")
+    error.claims, error.prompt, error.place, error.named, error.retry_after = (
+        "{}",
+        "login",
+        True,
+        frozenset({"smtp"}),
+        7,
+    )
+
+    same, other = error.replaced(remedy="s"), error.replaced(errors.SignInNeeded, fact="Another")
+
+    assert isinstance(same, errors.Temporary)
+    assert (same.remedy, same.lines()[:-1], same.retry_after) == ("s", error.lines()[:-1], 7)
+    assert (type(other), other.fact, other.code, other.remedy) == (errors.SignInNeeded, "Another", "AADSTS1", "r")
+    assert (other.claims, other.prompt, other.place, other.named) == ("{}", "login", True, frozenset({"smtp"}))

@@ -22,6 +22,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
 )
+_LISTS = ("events", "demand", "tried", "failing_since")
 _FIELDS = ["exit_code", "fact", "account", "meaning", "remedy", "code", "correlation_id", "time", "until"]
 
 
@@ -126,7 +127,12 @@ def test_half_a_character_is_no_error(tmp_path: Path) -> None:
 
 
 @settings(database=None, deadline=None, max_examples=60)
-@given(JSON | st.fixed_dictionaries({"failure": st.fixed_dictionaries(dict.fromkeys(_FIELDS, JSON)), "events": JSON}))
+@given(
+    JSON
+    | st.fixed_dictionaries(
+        {"failure": st.fixed_dictionaries(dict.fromkeys(_FIELDS, JSON)), **dict.fromkeys(_LISTS, JSON)}
+    )
+)
 def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, content: object) -> None:
     """A file to which anything happened gives an error of ours or nothing, and can be written again."""
     folder = tmp_path_factory.getbasetemp() / "fuzz-history"
@@ -136,9 +142,18 @@ def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, conte
     (folder / "state.json").write_text(json.dumps(content))
 
     found = [history.last_failure(str(folder)), history.last_failure(str(folder), "x")]
+    since, demand, flows = (
+        history.failing_since(str(folder)),
+        history.demand(str(folder)),
+        history.tried(str(folder), "x"),
+    )
+    history.refused_login(str(folder), refusal(), flow="paste", client_id="x")
     history.succeeded(str(folder), "refresh")
 
     assert all(error is None or isinstance(error, errors.M365Error) for error in found)
+    assert isinstance(since, float | None)
+    assert demand.claims is None or isinstance(json.loads(demand.claims), dict)
+    assert all(isinstance(flow, str) for flow in flows)
     assert history.events(str(folder))[-1]["what"] == "refresh"
 
 
@@ -148,3 +163,93 @@ def test_nonsense_in_the_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state.json").write_bytes(content)
 
     assert history.last_failure(str(tmp_path), "x") is None
+
+
+def asking(**demands: str) -> errors.SignInNeeded:
+    """Return a refusal that demands something of the next sign-in."""
+    error = refusal()
+    for name, value in demands.items():
+        setattr(error, name, value)
+    return error
+
+
+CLAIMS = '{"access_token": {"acrs": {"essential": true, "value": "c1"}}}'
+
+
+def test_what_a_refusal_demands_is_kept_until_a_success(tmp_path: Path) -> None:
+    """Claims and prompt of several refusals add up, outlive one that demands nothing, and end with a success."""
+    folder = str(tmp_path)
+    for error in (asking(claims=CLAIMS), asking(prompt="login"), refusal()):
+        history.remember(folder, error, "x")
+
+    before = history.demand(folder)
+    history.succeeded(folder, "login")
+
+    assert before == history.Demand(CLAIMS, "login")
+    assert history.demand(folder) == history.Demand()
+
+
+@pytest.mark.parametrize(
+    "claims", ["no JSON", "[]", '"text"', "[" * 9000, '{"x": "' + "y" * 9000 + '"}', "{\u202e}", ""]
+)
+def test_claims_that_cannot_be_sent_are_not_kept(tmp_path: Path, claims: str) -> None:
+    """Only a JSON object of a sane size is passed on."""
+    history.remember(str(tmp_path), asking(claims=claims), "x")
+
+    assert history.demand(str(tmp_path)) == history.Demand()
+    assert claims == "" or claims not in (tmp_path / "state.json").read_text(encoding="utf-8")
+
+
+def test_consent_is_asked_for_once(tmp_path: Path) -> None:
+    """If the sign-in that asked for consent was refused, the next one does not ask; a demand to sign in anew stays."""
+    folder = str(tmp_path)
+    history.remember(folder, asking(prompt="consent", claims=CLAIMS), "x")
+    history.refused_login(folder, refusal(), flow="browser", client_id="mine")
+    after = history.demand(folder)
+    history.remember(folder, asking(prompt="login"), "x")
+    history.refused_login(folder, refusal(), flow="browser", client_id="mine")
+
+    assert after == history.Demand(CLAIMS, None)
+    assert history.demand(folder) == history.Demand(CLAIMS, "login")
+
+
+def test_ways_that_were_refused_are_known_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They count for the client id that they were tried with, until something succeeds or a day is over."""
+    folder, plain = str(tmp_path), time.time
+    for flow, client in (("browser", "mine"), ("paste", "mine"), ("device", "other")):
+        history.refused_login(folder, refusal(), flow=flow, client_id=client)
+    today = history.tried(folder, "mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: plain() + 86_401)
+        tomorrow = history.tried(folder, "mine")
+    history.succeeded(folder, "login")
+
+    assert (today, tomorrow, history.tried(folder, "mine")) == ({"browser", "paste"}, set(), set())
+
+
+def test_since_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first refusal in a row counts; what passes by itself neither begins nor ends it; a success ends it."""
+    folder, plain, found = str(tmp_path), time.time, []
+    steps = [errors.Temporary("No network"), refusal(), errors.Temporary("No network"), refusal()]
+    for hours, error in enumerate(steps):
+        monkeypatch.setattr(time, "time", lambda hours=hours: plain() + 3600 * hours)
+        history.remember(folder, error, "x")
+        found.append(history.failing_since(folder))
+    history.succeeded(folder, "refresh")
+
+    assert found[0] is None
+    assert found[1] is not None
+    assert found[1] == found[2] == found[3] == pytest.approx(plain() + 3600, abs=60)
+    assert history.failing_since(folder) is None
+
+
+def test_a_place_is_remembered(tmp_path: Path) -> None:
+    """That a refusal depends on the place is known later, too."""
+    error = refusal()
+    error.place = True
+    history.remember(str(tmp_path), error, "x")
+
+    found = history.last_failure(str(tmp_path))
+
+    assert found is not None
+    assert found.place
