@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.errors import M365Error, SignInNeeded
 from offlineimap_m365.explain import Situation, error_for, explain
-from offlineimap_m365.reference import find_codes, find_reference
+from offlineimap_m365.reference import find_codes, find_named, find_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,7 @@ def read_answer(  # noqa: PLR0913 - each keyword is a thing that an explanation 
     client_id: str | None = None,
     tenant: str | None = None,
     home: Path | None = None,
+    is_personal: bool = False,
 ) -> dict[str, str]:
     """
     Return the parameters of the final address in *text*, ``code`` among them.
@@ -58,7 +59,7 @@ def read_answer(  # noqa: PLR0913 - each keyword is a thing that an explanation 
         SignInNeeded: it is something else, or the text of an error page; the message says what.
 
     """
-    situation = Situation(account, client_id, tenant, redirect_uri, home)
+    situation = Situation(account, client_id, tenant, redirect_uri, home, is_personal)
     joined = _BREAKS.sub("", text).strip(_WRAPPING)
     if not joined:
         raise _not_it("Nothing was pasted", situation)
@@ -81,10 +82,13 @@ def refusal(parameters: Mapping[str, str], situation: Situation) -> M365Error:
         "error": name if _ERROR_NAME.fullmatch(name) else "error",
         "error_codes": find_codes(description),
         "suberror": parameters.get("error_subcode", ""),
+        "claims": parameters.get("claims", ""),
         "correlation_id": reference.correlation_id,
         "timestamp": reference.time,
     }
-    return error_for(answer, **asdict(situation))
+    error = error_for(answer, **asdict(situation))
+    error.named = find_named(description)
+    return error
 
 
 def _query_of(joined: str, situation: Situation) -> str:
@@ -126,7 +130,7 @@ def _page(text: str, situation: Situation) -> SignInNeeded | None:
     if known is None and not codes:
         return None
     reference = find_reference(text)
-    return SignInNeeded(
+    error = SignInNeeded(
         f"Microsoft's page refused to sign in {situation.account or 'this account'}",
         account=situation.account,
         code=known.code if known else f"AADSTS{codes[0]}",
@@ -135,19 +139,15 @@ def _page(text: str, situation: Situation) -> SignInNeeded | None:
         correlation_id=reference.correlation_id,
         time=reference.time,
     )
+    error.named = find_named(text)
+    if known:
+        error.place, error.prompt = known.place, known.prompt
+    return error
 
 
-def _for_person(error: M365Error, situation: Situation) -> SignInNeeded:
+def _for_person(error: M365Error, situation: Situation) -> M365Error:
     """Return *error* as the end of a sign-in by hand, whose exit code is always 77 (contract §3)."""
-    return SignInNeeded(
-        f"Microsoft refused to sign in {situation.account or 'this account'}",
-        account=situation.account,
-        code=error.code,
-        meaning=error.meaning,
-        remedy=error.remedy,
-        correlation_id=error.correlation_id,
-        time=error.time,
-    )
+    return error.replaced(SignInNeeded, fact=f"Microsoft refused to sign in {situation.account or 'this account'}")
 
 
 def _other(text: str, joined: str, situation: Situation) -> SignInNeeded:

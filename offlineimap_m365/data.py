@@ -134,13 +134,24 @@ def _find_stray(name: str, table: dict[str, Any]) -> str:
         return ""
     for section in ("codes", "errors", "suberrors"):
         for key, row in table[section].items():
-            if row["class"] not in EXIT_CODES:
-                return f'"{section}", "{key}": no such class'
-            if not (_is_template(row["meaning"]) and _is_template(row["remedy"])):
-                return f'"{section}", "{key}": braces hold one of {", ".join(sorted(FILL_INS))}'
+            wrong = _find_wrong_words(row)
+            if wrong:
+                return f'"{section}", "{key}": {wrong}'
     for phrase, row in table["pages"].items():
         if row["code"] not in table["codes"]:
             return f'"pages", "{phrase}": its code is not in "codes"'
+    return ""
+
+
+def _find_wrong_words(row: dict[str, Any]) -> str:
+    """Return what is wrong with the words of one explanation, an empty text if nothing is."""
+    if row["class"] not in EXIT_CODES:
+        return "no such class"
+    personal = row.get("personal", row)
+    if not _has(personal, {"meaning": str, "remedy": str}):
+        return '"personal" lacks meaning or remedy'
+    if not all(_is_template(words[part]) for words in (row, personal) for part in ("meaning", "remedy")):
+        return f"braces hold one of {', '.join(sorted(FILL_INS))}"
     return ""
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.data import EXIT_CODES, load
 from offlineimap_m365.errors import COMMAND, M365Error, for_exit_code, printable
-from offlineimap_m365.reference import find_codes, find_reference, own_words
+from offlineimap_m365.reference import find_codes, find_named, find_reference, own_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,11 @@ _FACTS = {
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a code or a page means: *klass* is one of ``data.EXIT_CODES``; *time* is RFC 3339, UTC."""
+    """
+    What a code or a page means: *klass* is one of ``data.EXIT_CODES``; *time* is RFC 3339, UTC.
+
+    *place* and *prompt* are those of ``errors.M365Error``.
+    """
 
     code: str
     klass: str
@@ -49,17 +53,29 @@ class Explanation:
     exit_code: int
     correlation_id: str | None = None
     time: str | None = None
+    place: bool = False
+    prompt: str | None = None
 
 
 @dataclass(frozen=True)
 class Situation:
-    """Who asked, with what; every part may be unknown. *home* is where the user's own tables lie."""
+    """
+    Who asked, with what; every part may be unknown. *home* is where the user's own tables lie.
+
+    *is_personal*: nobody who has a personal account was ever told of organisations, and of tenants.
+    """
 
     account: str | None = None
     client_id: str | None = None
     tenant: str | None = None
     redirect_uri: str | None = None
     home: Path | None = None
+    is_personal: bool = False
+
+    def suit(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return *row* with the words for a personal account if this is one and the row has such."""
+        personal = row.get("personal") if self.is_personal else None
+        return {**row, **personal} if isinstance(personal, dict) else dict(row)
 
     def fill(self, text: str) -> str:
         """Return *text* with its braces filled in."""
@@ -76,6 +92,7 @@ def explain(  # noqa: PLR0913 - each keyword is a thing that a remedy may name
     tenant: str | None = None,
     redirect_uri: str | None = None,
     home: Path | None = None,
+    is_personal: bool = False,
 ) -> Explanation | None:
     """
     Explain a code, the name of an OAuth error or the pasted *text* of a page; None if nothing in it is known.
@@ -86,7 +103,7 @@ def explain(  # noqa: PLR0913 - each keyword is a thing that a remedy may name
         Misconfigured: the user's own table of codes is broken.
 
     """
-    situation = Situation(account, client_id, tenant, redirect_uri, home)
+    situation = Situation(account, client_id, tenant, redirect_uri, home, is_personal)
     table = load("aadsts", home)
     found = _find_code(text, table) or _find_phrase(text, table)
     if found:
@@ -103,6 +120,7 @@ def error_for(  # noqa: PLR0913 - the same
     tenant: str | None = None,
     redirect_uri: str | None = None,
     home: Path | None = None,
+    is_personal: bool = False,
 ) -> M365Error:
     """
     Turn an OAuth error *response* into ``Temporary``, ``SignInNeeded`` or ``Misconfigured``.
@@ -111,13 +129,14 @@ def error_for(  # noqa: PLR0913 - the same
     (RFC 6749 §5.2). What is not known at all is a refusal, with Microsoft's own words; without ``error`` it
     is no OAuth answer, and trying again may help.
     """
-    situation = Situation(account, client_id, tenant, redirect_uri, home)
+    situation = Situation(account, client_id, tenant, redirect_uri, home, is_personal)
     table = load("aadsts", home)
     words = _text(response, "error_description")
     code, row = _choose(response, table)
+    row = situation.suit(row)
     reference = find_reference(words)
     exit_code = EXIT_CODES[row["class"]]
-    return for_exit_code(exit_code)(
+    error = for_exit_code(exit_code)(
         _FACTS[exit_code].format(account or "this account"),
         account=account,
         code=code,
@@ -126,9 +145,24 @@ def error_for(  # noqa: PLR0913 - the same
         correlation_id=_text(response, "correlation_id") or reference.correlation_id,
         time=find_reference(_text(response, "timestamp")).time or reference.time,
     )
+    error.claims = _text(response, "claims") or None
+    error.place, error.prompt = _place(row), _prompt(row)
+    error.named = find_named(words)
+    return error
 
 
-def _choose(response: Mapping[str, Any], table: dict[str, Any]) -> tuple[str | None, dict[str, str]]:
+def _place(row: Mapping[str, Any]) -> bool:
+    """Tell whether what *row* explains depends on where one is."""
+    return row.get("place") is True
+
+
+def _prompt(row: Mapping[str, Any]) -> str | None:
+    """Return how the next sign-in must ask because of what *row* explains."""
+    prompt = row.get("prompt")
+    return prompt if prompt in ("login", "consent") else None
+
+
+def _choose(response: Mapping[str, Any], table: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
     """Return the code to show and the row that explains it; its meaning is empty if Microsoft's words do."""
     error, suberror = _text(response, "error"), _text(response, "suberror")
     by_error = table["errors"].get(error)
@@ -150,7 +184,7 @@ def _choose(response: Mapping[str, Any], table: dict[str, Any]) -> tuple[str | N
     return shown, _unknown(error, response)
 
 
-def _unknown(error: str, response: Mapping[str, Any]) -> dict[str, str]:
+def _unknown(error: str, response: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row for an answer that no table knows."""
     if not error:
         return {
@@ -166,7 +200,7 @@ def _unknown(error: str, response: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _with_claims(row: dict[str, str], response: Mapping[str, Any]) -> dict[str, str]:
+def _with_claims(row: dict[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
     """Return *row* as of class CLAIMS if Microsoft named what the next sign-in must prove."""
     return {**row, "class": "CLAIMS"} if row["class"] == "LOGIN" and response.get("claims") else row
 
@@ -208,9 +242,10 @@ def _text(response: Mapping[str, Any], field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _explanation(code: str, row: dict[str, str], situation: Situation, text: str) -> Explanation:
+def _explanation(code: str, row: dict[str, Any], situation: Situation, text: str) -> Explanation:
     """Return what *row* says of *code*, filled in, with what *text* gives a help desk to look for."""
     reference = find_reference(text)
+    row = situation.suit(row)
     return Explanation(
         code=code,
         klass=row["class"],
@@ -219,4 +254,6 @@ def _explanation(code: str, row: dict[str, str], situation: Situation, text: str
         exit_code=EXIT_CODES[row["class"]],
         correlation_id=reference.correlation_id,
         time=reference.time,
+        place=_place(row),
+        prompt=_prompt(row),
     )

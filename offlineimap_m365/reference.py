@@ -22,6 +22,14 @@ _CODES = (
 _CORRELATION = re.compile(rf"[ck]orr[^\n]{{0,40}}?({_GUID})", re.IGNORECASE)
 _TIME = re.compile(r"\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?\s?(?:Z|\+00:00)")
 _TAIL = re.compile(r"\s*\b(?:Trace ID|Correlation ID|Timestamp|Request Id)\s*:", re.IGNORECASE)
+#: Our words for what Microsoft's text may name: permissions, on pages by what they allow; and clouds, by their hosts.
+_NAMED = {
+    "imap": re.compile(r"\bIMAP\.AccessAsUser|mailboxes via IMAP", re.IGNORECASE),
+    "smtp": re.compile(r"\bSMTP\.Send\b|using SMTP AUTH", re.IGNORECASE),
+    "pop": re.compile(r"\bPOP\.AccessAsUser|mailboxes via POP", re.IGNORECASE),
+    "usgov": re.compile(r"\bmicrosoftonline\.us\b", re.IGNORECASE),
+    "china": re.compile(r"\b(?:microsoftonline|chinacloudapi)\.cn\b", re.IGNORECASE),
+}
 #: A word this long is not prose; it could be a token that the service echoes.
 _LONG_WORD = re.compile(r"\S{80,}")
 
@@ -47,6 +55,11 @@ def find_reference(text: str) -> Reference:
         correlation.group(1).lower() if correlation else None,
         f"{time.group(1)}T{time.group(2)}Z" if time else None,
     )
+
+
+def find_named(text: str) -> frozenset[str]:
+    """Return which of our own words stand for what is named in *text*: ``imap``, ``smtp``, ``pop``; a ``--cloud``."""
+    return frozenset(word for word, pattern in _NAMED.items() if pattern.search(text))
 
 
 def own_words(description: str) -> str:

@@ -93,6 +93,9 @@ def _of_room(path: Path) -> Iterator[Message]:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for call in sorted(calls, key=lambda node: node.lineno):
         maker = _MAKERS.get(_name(call.func))
+        fact = {word.arg: word.value for word in call.keywords}.get("fact")
+        if _name(call.func) == "replaced" and fact is not None:
+            yield Message(room, "77", _text(fact), "{error.meaning}", "{error.remedy}")
         if maker is None or not call.args or _is_passed_on(call):
             continue
         parts = _shared(tree, _name(call.func)) | {word.arg: _text(word.value) for word in call.keywords}

@@ -25,6 +25,12 @@ BROKEN = {
     "unknown fill-in": ("aadsts", '{"codes": {"50173": {"remedy": "{secret}"}}}'),
     "attribute of a fill-in": ("aadsts", '{"codes": {"50173": {"remedy": "{account.__class__}"}}}'),
     "open brace": ("aadsts", '{"codes": {"50173": {"remedy": "{"}}}'),
+    "personal words of another type": ("aadsts", '{"codes": {"50173": {"personal": "no"}}}'),
+    "personal words without a remedy": ("aadsts", '{"codes": {"50173": {"personal": {"meaning": "x"}}}}'),
+    "personal words with an unknown fill-in": (
+        "aadsts",
+        '{"codes": {"50173": {"personal": {"meaning": "x", "remedy": "{secret}"}}}}',
+    ),
     "page without a code": ("aadsts", '{"pages": {"oops": {"code": "1", "source": "x"}}}'),
     "default that is no client": ("clients", '{"default": "nobody"}'),
     "cloud without a mail host": ("clouds", '{"clouds": {"mars": {"login": "login.example"}}}'),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from offlineimap_m365.data import load
 from offlineimap_m365.errors import M365Error, Misconfigured, SignInNeeded, Temporary
 from offlineimap_m365.explain import error_for, explain, find_codes
-from offlineimap_m365.reference import LONGEST, find_reference, own_words
+from offlineimap_m365.reference import LONGEST, find_named, find_reference, own_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -285,3 +286,52 @@ def test_every_explanation_fits_into_six_lines() -> None:
 
     assert len(error.lines()) <= 6
     assert "\n" not in error.one_line()
+
+
+ROWS = [(section, key) for section in ("codes", "errors", "suberrors") for key in load("aadsts")[section]]
+
+
+@pytest.mark.parametrize(("section", "key"), ROWS)
+def test_nobody_with_a_personal_account_hears_of_a_tenant(section: str, key: str) -> None:
+    """Whatever Microsoft answers about a personal account, the word does not appear, in a command neither."""
+    answer = {"codes": {"error": "invalid_grant", "error_codes": [key]}, "errors": {"error": key}}.get(
+        section, {"error": "invalid_grant", "suberror": key}
+    )
+
+    error = error_for(answer, ALICE, client_id="an-id", tenant="9188040d", is_personal=True)
+    found = explain(f"AADSTS{key}" if section == "codes" else key, account=ALICE, is_personal=True)
+
+    assert "tenant" not in error.one_line().lower()
+    assert found is None or "tenant" not in f"{found.meaning} {found.remedy}".lower()
+
+
+def test_what_the_next_sign_in_must_do_stands_on_the_error() -> None:
+    """Claims as they came, the prompt and the place of the code, and what of ours the text names."""
+    words = "AADSTS70043: ... the permission https://outlook.office.com/SMTP.Send"
+    answer = {"error": "invalid_grant", "error_codes": [70043], "claims": '{"a": 1}', "error_description": words}
+
+    error, elsewhere = error_for(answer, ALICE), error_for({"error": "x", "error_codes": [53003]}, ALICE)
+
+    assert (error.claims, error.prompt, error.place, error.named) == ('{"a": 1}', "login", False, {"smtp"})
+    assert (elsewhere.claims, elsewhere.prompt, elsewhere.place) == (None, None, True)
+
+
+@pytest.mark.parametrize("claims", [5, ["x"], {"a": 1}, None])
+def test_claims_that_are_no_text_are_none(claims: object) -> None:
+    """Any field of an answer may be of another type."""
+    assert error_for({"error": "interaction_required", "claims": claims}, ALICE).claims is None
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Send emails from mailboxes using SMTP AUTH.", {"smtp"}),
+        ("Read and write access to mailboxes via IMAP.\nRead and write access to mailboxes via POP.", {"imap", "pop"}),
+        ("belongs to the National Cloud 'MicrosoftOnline.US'", {"usgov"}),
+        ("login.partner.microsoftonline.cn", {"china"}),
+        ("SMTPXSend microsoftonline.com", set()),
+    ],
+)
+def test_what_of_ours_a_text_names(text: str, named: set[str]) -> None:
+    """Permissions by their names or by what the consent page says of them; clouds by their hosts."""
+    assert find_named(text) == named
