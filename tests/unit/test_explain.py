@@ -294,11 +294,13 @@ ROWS = [(section, key) for section in ("codes", "errors", "suberrors") for key i
 @pytest.mark.parametrize(("section", "key"), ROWS)
 def test_nobody_with_a_personal_account_hears_of_a_tenant(section: str, key: str) -> None:
     """Whatever Microsoft answers about a personal account, the word does not appear, in a command neither."""
-    answer = {"codes": {"error": "invalid_grant", "error_codes": [key]}, "errors": {"error": key}}.get(
-        section, {"error": "invalid_grant", "suberror": key}
-    )
+    answers: dict[str, dict[str, Any]] = {
+        "codes": {"error": "invalid_grant", "error_codes": [key]},
+        "errors": {"error": key},
+        "suberrors": {"error": "invalid_grant", "suberror": key},
+    }
 
-    error = error_for(answer, ALICE, client_id="an-id", tenant="9188040d", is_personal=True)
+    error = error_for(answers[section], ALICE, client_id="an-id", tenant="9188040d", is_personal=True)
     found = explain(f"AADSTS{key}" if section == "codes" else key, account=ALICE, is_personal=True)
 
     assert "tenant" not in error.one_line().lower()
@@ -312,7 +314,7 @@ def test_what_the_next_sign_in_must_do_stands_on_the_error() -> None:
 
     error, elsewhere = error_for(answer, ALICE), error_for({"error": "x", "error_codes": [53003]}, ALICE)
 
-    assert (error.claims, error.prompt, error.place, error.named) == ('{"a": 1}', "login", False, {"smtp"})
+    assert (error.claims, error.prompt, error.place, error.named) == ('{"a": 1}', "login", False, frozenset({"smtp"}))
     assert (elsewhere.claims, elsewhere.prompt, elsewhere.place) == (None, None, True)
 
 
