@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from offlineimap_m365 import errors, home, store, warm
+from offlineimap_m365 import errors, home, learnt, store, warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,8 @@ class Account:
     *identity* is who really signed in, *person* their tenant's and object id, *authority* an https address without a
     trailing slash, *endpoints* the kept OpenID configuration of a custom authority (None for Microsoft's own hosts),
     *imap* and *smtp* ``host:port``, *chosen* what the person told ``login``, *signed_in_at* RFC 3339 in UTC or None
-    after ``logout``. *others* are fields of a later release, kept as they are.
+    after ``logout``. *mailboxes* is what ``folders --learn`` found out (see learnt.find()) by address in small letters.
+    *others* are fields of a later release, kept as they are.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Account:
     store: str = "file"
     signed_in_at: str | None = None
     chosen: dict[str, Any] = dataclasses.field(default_factory=dict)
+    mailboxes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     others: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -257,6 +259,10 @@ def _is_object_of_texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
 
 
+def _are_findings(value: object) -> bool:
+    return isinstance(value, dict) and all(learnt.is_finding(item) for item in value.values())
+
+
 def _are_endpoints(value: object) -> bool:
     if value is None:
         return True
@@ -272,6 +278,7 @@ _SHAPES: dict[str, Callable[[object], bool]] = {
     "endpoints": _are_endpoints,
     "person": _is_object_of_texts,
     "chosen": _is_object,
+    "mailboxes": _are_findings,
 }
 
 

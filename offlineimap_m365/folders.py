@@ -7,7 +7,8 @@ whole, in modified UTF-7 or Unicode alike (OfflineIMAP hands over either), compo
 regard to case and to the shape of an apostrophe. White space counts, since Exchange's own names have none
 around them.
 
-Losing mail is worse than syncing a calendar: what is not known is kept, INBOX and all below it always.
+Losing mail is worse than syncing a calendar: what is not known is kept, INBOX and all below it always, and a word
+that is an ordinary folder name in another language counts only if the mailbox's language is known.
 
 Standard library and Python 3.9 only: this is also loaded inside a foreign interpreter.
 """
@@ -43,7 +44,7 @@ def build_filter(  # noqa: PLR0913 - the arguments of make_folderfilter
     learnt: Mapping[str, object] | None = None,
     also: Filter | None = None,
     *,
-    data: str | None = None,
+    table: Mapping[str, Any] | None = None,
 ) -> Filter:
     """
     Return a filter as *folderfilter*, with the user's own words; it never raises.
@@ -58,11 +59,11 @@ def build_filter(  # noqa: PLR0913 - the arguments of make_folderfilter
     but never reaches INBOX; below it, only an entry does that begins with ``INBOX/`` itself.
 
     *languages*: codes such as ``nl`` whose ambiguous words are to count. *learnt*: what was found out about
-    this mailbox, ``{"not_mail": [path, …], "mail": [path, …], "languages": [code, …]}``, each part optional,
-    others ignored. *also*: another filter that must agree to keep; if it raises, it agrees. *data*: the path
-    of a file that replaces data/folders.json.
+    this mailbox, ``{"not_mail": [path, …], "mail": [path, …]}``, each part optional, others ignored. *also*:
+    another filter that must agree to keep; if it raises, it agrees. *table*: what load_table() gives, the one in
+    use without it.
 
-    Raises: ValueError, in one line that names the argument. OSError if *data* cannot be read.
+    Raises: ValueError, in one line that names the argument.
     """
     unwanted = listed("drop", drop)
     kept, dropped = Entries("keep", keep), Entries("drop", unwanted)
@@ -72,7 +73,7 @@ def build_filter(  # noqa: PLR0913 - the arguments of make_folderfilter
     if also is not None and not callable(also):
         raise ValueError(f"also: a function of a folder's name, not {type(also).__name__}")
     found = Learnt({} if learnt is None else learnt)
-    names = _not_mail(load_table(data), [*texts("languages", languages), *found.languages])
+    names = _not_mail(current_table() if table is None else table, texts("languages", languages))
 
     def is_wanted(name: str) -> bool:
         """Return whether the folder *name* is to be synced. Never raises."""
@@ -91,23 +92,64 @@ def build_filter(  # noqa: PLR0913 - the arguments of make_folderfilter
     return is_wanted
 
 
-def load_table(data: str | None = None) -> dict[str, Any]:
+def load_table(own: str | None = None) -> dict[str, Any]:
     """
-    Return the table in the file *data*, in data/folders.json without one; its shape is told there.
+    Return the table in data/folders.json, whose shape is told there, with the user's in the file *own* over it.
 
-    Raises: OSError if it cannot be read, ValueError in one line if it does not hold such a table.
+    A row of *own* takes the place of the shipped ones with the same name and language, one without a language that of
+    all with the same name; ``not_mail`` takes the place of the shipped one as a whole.
+
+    Raises: OSError if *own* cannot be read, ValueError in one line if it holds no table.
     """
-    import json  # noqa: PLC0415 - only when a filter is made
-    from pathlib import Path  # noqa: PLC0415
+    import os  # noqa: PLC0415 - only when a filter is made
 
-    path = Path(data) if data else Path(__file__).with_name("data") / "folders.json"
+    table = _read(os.path.join(os.path.dirname(__file__), "data", "folders.json"))
+    if own is None:
+        return table
+    over = _read(own)
+    rows = over.get("names", [])
+    replaced = {(key(row["name"]), row["language"]) for row in rows}
+    kept = [
+        row for row in table["names"] if not replaced & {(key(row["name"]), row["language"]), (key(row["name"]), None)}
+    ]
+    return {**table, **over, "names": kept + rows}
+
+
+def own_table() -> str | None:
+    """Return the path of the user's own table, ``data/folders.json`` in the home; None if there is none."""
+    import os  # noqa: PLC0415 - only when a filter is made
+
+    from offlineimap_m365 import errors, home  # noqa: PLC0415
+
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        if all(_is_row(row) for row in table["names"]) and isinstance(table["not_mail"], list):
-            return dict(table)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is no table of folder names") from error
-    raise ValueError(f"{path} is no table of folder names")
+        path = os.path.join(home.directory(), "data", "folders.json")
+    except errors.Misconfigured:  # a home that cannot be told: whoever wants a token hears of it
+        return None
+    return path if os.path.lexists(path) else None
+
+
+_tables: list[dict[str, Any]] = []
+
+
+def current_table() -> dict[str, Any]:
+    """
+    Return the table in use, the user's own over the shipped one; read once per process, and it never raises.
+
+    One that cannot be used is left out, which is said in one line: within OfflineIMAP an error would end the account.
+    """
+    if not _tables:
+        _tables.append(_try(own_table()) or _try(None) or {"names": [], "not_mail": []})
+    return _tables[0]
+
+
+def _try(own: str | None) -> dict[str, Any] | None:
+    try:
+        return load_table(own)
+    except (OSError, ValueError) as error:
+        from offlineimap_m365 import notices  # noqa: PLC0415 - only in a broken installation or home
+
+        notices.say(f"{error}; it is left out")
+        return None
 
 
 def known_languages(table: Mapping[str, Any]) -> list[str]:
@@ -119,13 +161,25 @@ _made: list[Filter] = []
 
 
 def _plain() -> Filter:
-    """Return the filter of this package's own table, made at its first use; without a table all is kept."""
+    """Return the filter of the table in use, made when it is first needed."""
     if not _made:
-        try:
-            _made.append(build_filter())
-        except (OSError, ValueError):
-            _made.append(lambda _: True)
+        _made.append(build_filter())
     return _made[0]
+
+
+def _read(path: str) -> dict[str, Any]:
+    """Return the table in the file *path*, with every row's language; see load_table() for what it raises."""
+    import json  # noqa: PLC0415 - only when a filter is made
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            table = json.load(file)
+        names = [{"language": None, **row} for row in table.get("names", [])]
+        if all(_is_row(row) for row in names) and _are_kinds(table.get("not_mail", [])):
+            return {**table, "names": names}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is no table of folder names") from error
+    raise ValueError(f"{path} is no table of folder names")
 
 
 def _is_row(row: Mapping[str, Any]) -> bool:
@@ -133,6 +187,10 @@ def _is_row(row: Mapping[str, Any]) -> bool:
     return (
         isinstance(row["name"], str) and isinstance(row["kind"], str) and isinstance(row["language"], (str, type(None)))
     )
+
+
+def _are_kinds(kinds: object) -> bool:
+    return isinstance(kinds, list) and all(isinstance(kind, str) for kind in kinds)
 
 
 def _not_mail(table: Mapping[str, Any], languages: Sequence[str]) -> frozenset[str]:

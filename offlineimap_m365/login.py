@@ -172,6 +172,7 @@ def _account(plan: Plan, found: entra.SignIn) -> Account:
         store=plan.store,
         signed_in_at=accounts.now(),
         chosen=plan.chosen,
+        mailboxes=dict(before.mailboxes) if before else {},
         others=dict(before.others) if before else {},
     )
 

@@ -89,6 +89,27 @@ def build_nametrans(
     return remote, local
 
 
+def merge(names: Mapping[str, str] | None, learnt: Mapping[str, str]) -> Mapping[str, str]:
+    """
+    Return the user's own *names* with those of *learnt* that do not speak against them, *learnt* alone without any.
+
+    A finding is left out if it gives or takes a name that the user's own give or take, or if it cannot be used at
+    all: it was made once, and a configuration that works must not begin to fail. Never raises.
+    """
+    from collections.abc import Mapping  # noqa: PLC0415 - only where something was learnt
+
+    if names is not None and not isinstance(names, Mapping):
+        return names  # refused later, by build_nametrans
+    whole = dict(names or {})
+    for server, local in learnt.items():
+        try:
+            _checked({**whole, server: local})
+        except ValueError:
+            continue
+        whole[server] = local
+    return whole
+
+
 def _permutation(names: Mapping[str, str]) -> dict[str, str]:
     """Return the one-to-one *names* with the end of every chain sent to its beginning."""
     whole = dict(names)

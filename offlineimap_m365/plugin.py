@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from offlineimap_m365 import command, errors, folders, redaction, warm
+from offlineimap_m365 import command, errors, folders, learnt, notices, redaction, warm
 from offlineimap_m365 import names as renaming
 
 TYPE_CHECKING = False
@@ -91,9 +91,9 @@ def make_folderfilter(  # noqa: PLR0913, PLR0917 - the contract names them
     *languages* (codes such as ``"nl"``) adds words that are ordinary names elsewhere, *account* and *mailbox* what was
     learnt of that mailbox, and *also* another filter that must agree. Raises Misconfigured for what cannot be used.
     """
-    _note_not_learnt(account, mailbox)
+    found = _learnt(account, mailbox)
     try:
-        return folders.build_filter(keep, drop, languages, None, also)
+        return folders.build_filter(keep, drop, languages, found, also)
     except (TypeError, ValueError) as error:
         raise _misconfigured("make_folderfilter", error) from error
 
@@ -104,12 +104,12 @@ def make_nametrans(
     """
     Return a pair (remote, local) of name translations for the user's own ``{server name: local name}``.
 
-    They are exact inverses. *utf8* belongs to ``utf8foldernames = yes``. Raises Misconfigured for names that cannot be
-    made into a permutation.
+    With *account* also for what was learnt of its *mailbox*; the user's own names come first. They are exact inverses.
+    *utf8* belongs to ``utf8foldernames = yes``. Raises Misconfigured for names that cannot be made into a permutation.
     """
-    _note_not_learnt(account, mailbox)
+    found = _learnt(account, mailbox)
     try:
-        return renaming.build_nametrans(names, utf8)
+        return renaming.build_nametrans(renaming.merge(names, found["names"]) if found else names, utf8)
     except (TypeError, ValueError) as error:
         raise _misconfigured("make_nametrans", error) from error
 
@@ -119,14 +119,21 @@ def _misconfigured(function: str, error: Exception) -> errors.M365Error:
     return _for_repository(found) if _offlineimap() else found
 
 
-def _note_not_learnt(account: str | None, mailbox: str | None) -> None:
+def _learnt(account: str | None, mailbox: str | None) -> dict[str, Any] | None:
+    """Return what was learnt of a mailbox; one line in the log, and nothing, if that is nothing (contract §2)."""
     if account is None:
-        return
+        return None
+    found = learnt.find(account, mailbox)
+    if found is None:
+        whose = errors.printable(str(mailbox or account))
+        _log(f"{whose}: its folders were never learnt; the plain folder names are used")
+    return found
+
+
+def _log(text: str) -> None:
     import logging  # noqa: PLC0415 - OfflineIMAP has it already
 
-    logging.getLogger("OfflineImap").info(
-        "%s: its folders were never learnt; the plain folder names are used", mailbox or account
-    )
+    logging.getLogger("OfflineImap").info(text)
 
 
 def _wished(min_validity: float | None) -> int:
@@ -274,3 +281,5 @@ def _for_repository(error: errors.M365Error) -> errors.M365Error:
 
 
 redaction.install()
+if "offlineimap" in sys.modules:
+    notices.listen(_log)

@@ -106,7 +106,6 @@ class Learnt:
             raise ValueError(  # noqa: TRY004
                 f"learnt: a mapping is wanted, not {type(found).__name__}"
             )
-        self.languages = texts("learnt", found.get("languages", ()))
         self.paths: dict[str, bool] = {}
         for part, is_mail in (("mail", True), ("not_mail", False)):
             for path in texts("learnt", found.get(part, ())):

@@ -16,6 +16,7 @@ FOREIGN = (
     "errors",
     "folders",
     "home",
+    "learnt",
     "names",
     "notices",
     "plugin",
@@ -29,8 +30,9 @@ FOREIGN = (
 ALONE = {
     "environment": frozenset[str](),
     "errors": frozenset[str](),
-    "folders": frozenset({"utf7", "words"}),
+    "folders": frozenset({"errors", "home", "notices", "utf7", "words"}),
     "home": frozenset({"environment", "errors", "notices"}),
+    "learnt": frozenset({"errors", "home"}),
     "names": frozenset({"utf7"}),
     "utf7": frozenset[str](),
     "warm": frozenset({"home"}),

@@ -8,14 +8,18 @@ import re
 import sys
 import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offlineimap_m365 import folders, names, utf7, words
-from offlineimap_m365.folders import build_filter, folderfilter, known_languages, load_table
+import offlineimap_m365
+from offlineimap_m365 import folders, names, notices, utf7, words
+from offlineimap_m365.folders import build_filter, current_table, folderfilter, known_languages, load_table
+
+if TYPE_CHECKING:
+    from tests.world import World
 
 NOT_MAIL = """
     Calendar, Contacts, Tasks, Notes, Journal, Outbox, Sync Issues, Suggested Contacts, Quick Contacts,
@@ -41,31 +45,22 @@ def listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
+def row(kind: str, language: str | None, name: str, **more: Any) -> dict[str, Any]:
+    """Return a row of a table."""
+    return {"kind": kind, "language": language, "name": name, "sources": [], **more}
+
+
 @pytest.fixture
-def dutch(tmp_path: Path) -> str:
+def dutch() -> dict[str, Any]:
     """Return a table with an ambiguous word, accents, an apostrophe, and a kind that is mail."""
     rows = [
-        {"kind": "calendar", "language": "nl", "name": "Agenda", "ambiguous": True, "sources": []},
-        {"kind": "calendar", "language": "nl", "name": "Kalender", "ambiguous": False, "sources": []},
-        {
-            "kind": "sync_issues",
-            "language": "fr",
-            "name": "Problèmes d'été",
-            "ambiguous": False,
-            "sources": [],
-        },
-        {"kind": "contacts", "language": "ja", "name": "ｶﾞ連絡先", "ambiguous": False, "sources": []},
-        {
-            "kind": "sent_items",
-            "language": "nl",
-            "name": "Verzonden items",
-            "ambiguous": False,
-            "sources": [],
-        },
+        row("calendar", "nl", "Agenda", ambiguous="English: a list"),
+        row("calendar", "nl", "Kalender"),
+        row("sync_issues", "fr", "Problèmes d'été"),
+        row("contacts", "ja", "ｶﾞ連絡先"),
+        row("sent_items", "nl", "Verzonden items"),
     ]
-    path = tmp_path / "folders.json"
-    path.write_text(json.dumps({"not_mail": ["calendar", "sync_issues", "contacts"], "names": rows}))
-    return str(path)
+    return {"not_mail": ["calendar", "sync_issues", "contacts"], "names": rows}
 
 
 @pytest.mark.parametrize("name", listed(NOT_MAIL))
@@ -114,27 +109,34 @@ def test_nothing_below_inbox_is_ever_left_out(leaf: str) -> None:
 
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
 @pytest.mark.parametrize("name", ["Problèmes d'été", "Problèmes d\u2019été", "PROBLÈMES D'ÉTÉ", "ｶﾞ連絡先"])
-def test_unicode_forms_and_apostrophes_do_not_matter(dutch: str, form: Any, name: str) -> None:
+def test_unicode_forms_and_apostrophes_do_not_matter(dutch: dict[str, Any], form: Any, name: str) -> None:
     """A known name is recognised in every form of Unicode, in modified UTF-7 as well."""
     spelled = unicodedata.normalize(form, name)
 
-    wanted = build_filter(data=dutch)
+    wanted = build_filter(table=dutch)
 
     assert not wanted(spelled)
     assert not wanted(utf7.encode(spelled))
 
 
-def test_an_ambiguous_word_counts_in_its_language_only(dutch: str) -> None:
-    """Agenda is kept until the language is known, given by the user or learnt."""
-    unknown = build_filter(data=dutch)
-    given_by_user = build_filter(languages="NL", data=dutch)
-    learnt = build_filter(learnt={"languages": ["nl"]}, data=dutch)
+def test_an_ambiguous_word_counts_in_its_language_only(dutch: dict[str, Any]) -> None:
+    """Agenda is kept until somebody says the language, or it was found to be no mail."""
+    unknown = build_filter(table=dutch)
+    given_by_user = build_filter(languages="NL", table=dutch)
+    learnt = build_filter(learnt={"not_mail": ["Agenda"]}, table=dutch)
 
     assert unknown("Agenda")
     assert not unknown("Kalender")
     assert unknown("Verzonden items")
     assert not given_by_user("Agenda/2024")
     assert not learnt("Agenda")
+
+
+def test_a_folder_that_came_later_is_kept_though_the_language_is_known(dutch: dict[str, Any]) -> None:
+    """What was learnt names folders; an ambiguous word that was not there then is somebody's own folder."""
+    learnt = build_filter(learnt={"languages": ["nl"], "not_mail": ["Kalender"]}, table=dutch)
+
+    assert learnt("Agenda")
 
 
 def test_what_was_learnt_of_a_mailbox_decides() -> None:
@@ -231,7 +233,7 @@ def test_also_must_agree() -> None:
         ({"drop": [re.compile(b"x")]}, "drop: a name, a glob or a compiled pattern of text is wanted"),
         ({"drop": ["/"]}, "drop: a name, a glob"),
         ({"drop": "Inbox"}, "drop: INBOX is always kept"),
-        ({"languages": ["xx"]}, "languages: 'xx' is not known; known: en"),
+        ({"languages": ["xx"]}, "languages: 'xx' is not known; known: af, am, ar"),
         ({"languages": 7}, "languages: names are wanted, not int"),
         ({"languages": [7]}, "languages: text is wanted, not int"),
         ({"learnt": ["x"]}, "learnt: a mapping is wanted, not list"),
@@ -247,28 +249,134 @@ def test_a_wrong_argument_is_named_in_one_line(arguments: dict[str, Any], messag
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"names": [{}], "not_mail": []}', '{"names": [], "not_mail": 1}', "[" * 99_999]
-)
+BROKEN = [
+    "", "[]", '{"names": [{}]}', '{"names": [], "not_mail": 1}', '{"names": {"a": 1}}', '{"names": [7]}', "[" * 99_999,
+    '{"names": [{"name": "x", "kind": "y", "language": 7}]}', '{"not_mail": [{}]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BROKEN)
 def test_a_broken_table_is_named(tmp_path: Path, text: str) -> None:
     """A file that is no table is an error that says which file."""
     path = tmp_path / "folders.json"
     path.write_text(text)
 
     with pytest.raises(ValueError, match=r"folders\.json is no table of folder names"):
-        build_filter(data=str(path))
+        load_table(str(path))
+
+
+def put(world: World, text: str) -> None:
+    """Make *text* the user's own table, in a process that has read none."""
+    path = world.home / "data" / "folders.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the table and the filter that this process has made."""
+    monkeypatch.setattr(folders, "_tables", [])
+    monkeypatch.setattr(folders, "_made", [])
+
+
+def test_a_user_s_own_rows_go_over_the_shipped_ones(world: World, unread: None) -> None:
+    """A row of the home's table adds a name, or says of a shipped one what it is; all else stays."""
+    rows = [row("calendar", None, "Kalendarium"), row("mail", None, "notes"), row("calendar", "nl", "agenda")]
+    put(world, json.dumps({"names": rows}))
+
+    found = [name for name in ("Kalendarium/x", "Notes", "Agenda", "Calendar", "Kalender") if not folderfilter(name)]
+
+    assert found == ["Kalendarium/x", "Agenda", "Calendar", "Kalender"]
+
+
+def test_a_table_of_one_s_own_counts_in_made_filters(world: World, unread: None) -> None:
+    """make_folderfilter knows the same names as folderfilter."""
+    put(world, json.dumps({"names": [row("calendar", "tlh", "jajmey", ambiguous="days")]}))
+
+    plain, known = offlineimap_m365.make_folderfilter(), offlineimap_m365.make_folderfilter(languages="tlh")
+
+    assert plain("jajmey")
+    assert not known("jajmey")
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_table_of_one_s_own_ends_no_sync(
+    world: World, unread: None, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped one is used, and one line says which file was left out."""
+    said: list[str] = []
+    monkeypatch.setattr(notices, "_voices", [said.append])
+    put(world, text)
+
+    found = [folderfilter("Kalender"), folderfilter("INBOX"), offlineimap_m365.make_folderfilter()("Calendar")]
+
+    assert found == [False, True, False]
+    assert said == [f"{world.home / 'data' / 'folders.json'} is no table of folder names; it is left out"]
 
 
 def test_every_row_of_the_table_says_where_it_was_seen() -> None:
-    """Each name has a kind, a language or none, a flag, and sources that the file explains."""
+    """Each name has a kind, a language or none, how sure it is, sources that the file explains, and their licence."""
     table = load_table()
 
-    for row in table["names"]:
-        assert set(row) == {"kind", "language", "name", "ambiguous", "sources"}
-        assert row["sources"]
-        assert set(row["sources"]) <= set(table["sources"])
-        assert row["kind"] in table["not_mail"]
-    assert known_languages(table) == ["en"]
+    for found in table["names"]:
+        assert set(found) - {"ambiguous", "licence"} == {"kind", "language", "name", "confidence", "sources"}
+        assert found["confidence"] in {"high", "medium", "low"}
+        assert found["sources"]
+        assert set(found["sources"]) <= set(table["sources"])
+        is_gromox_s_only = set(found["sources"]) <= {"gromox", "corrected"}
+        assert found.get("licence") == ("AGPL-3.0-or-later" if is_gromox_s_only else None)
+    assert all(source["what"] and (source.get("licence") or name == "corrected") for name, source in sources(table))
+
+
+def sources(table: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    """Return the sources that a *table* explains."""
+    return list(table["sources"].items())
+
+
+def test_the_table_has_every_language_whole() -> None:
+    """91 languages have a name for each default folder; none is there twice, and only what is no mail is ambiguous."""
+    table = load_table()
+    core = {"calendar", "contacts", "tasks", "notes", "journal", "outbox", "sent_items", "deleted_items", "junk_email"}
+
+    kinds: dict[str, set[str]] = {}
+    for found in table["names"]:
+        kinds.setdefault(found["language"], set()).add(found["kind"])
+    keys = [(found["language"], found["kind"], found["name"]) for found in table["names"]]
+
+    assert len(known_languages(table)) == 91
+    assert [language for language in known_languages(table) if not core | {"drafts", "inbox"} <= kinds[language]] == []
+    assert len(keys) == len(set(keys))
+    assert {found["kind"] for found in table["names"] if found.get("ambiguous")} <= set(table["not_mail"])
+
+
+def test_no_name_is_mail_in_one_language_and_none_in_another() -> None:
+    """What is called so where it holds mail is never left out while the language is unknown."""
+    table = load_table()
+    holds_mail = {
+        words.key(found["name"])
+        for found in table["names"]
+        if found["kind"] in {"inbox", "sent_items", "deleted_items", "drafts", "junk_email", "archive"}
+    }
+
+    lost = [name for name in holds_mail if not folderfilter(name)]
+
+    assert lost == []
+
+
+def test_what_is_ambiguous_is_kept_until_the_language_is_known() -> None:
+    """Every ambiguous word says what else it means, and counts with its language only."""
+    table = load_table()
+    ambiguous = [found for found in table["names"] if found.get("ambiguous")]
+
+    kept = [found["name"] for found in ambiguous if folderfilter(found["name"])]
+    left = [found["name"] for found in ambiguous if build_filter(languages=found["language"])(found["name"])]
+
+    assert kept == [found["name"] for found in ambiguous]
+    assert left == []
+    assert {"Agenda", "Taken", "Take", "Note", "Nota", "Notas", "Verk", "Loki", "Kazi", "工作", "งาน", "작업"} <= set(
+        kept
+    )
+    assert current_table() is current_table()
 
 
 @pytest.mark.parametrize("room", [folders, names, utf7, words])
@@ -280,4 +388,4 @@ def test_a_foreign_interpreter_can_load_these_rooms(room: Any) -> None:
     wanted |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
 
     ours = {name for name in wanted if name.partition(".")[0] not in sys.stdlib_module_names}
-    assert ours <= {"offlineimap_m365.utf7", "offlineimap_m365.words"}
+    assert ours <= {"offlineimap_m365", "offlineimap_m365.utf7", "offlineimap_m365.words"}

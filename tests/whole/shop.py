@@ -24,7 +24,7 @@ README = ROOT / "README.md"
 PATIENCE = 200.0
 #: What a release is made of (pyproject.toml, sdist).
 _PARTS = ("offlineimap_m365", "tests", "docs")
-_FILES = ("pyproject.toml", "sample-offlineimaprc", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md")
+_FILES = ("pyproject.toml", "sample-offlineimaprc", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "NOTICE", "README.md")
 
 
 def commands(heading: str = "") -> list[str]:
