@@ -87,6 +87,12 @@ def _login(commands: _Commands) -> argparse.ArgumentParser:
         metavar="S",
         help="how long to wait (default: %(default)s s)",
     )
+    _choices(made)
+    return made
+
+
+def _choices(made: argparse.ArgumentParser) -> None:
+    """Add who asks, where, for what, and where it is kept: what ``import`` and ``consent`` take as ``login`` does."""
     made.add_argument("--client-id", metavar="ID", help="the application's id (default: Mozilla Thunderbird's)")
     made.add_argument("--redirect-uri", metavar="URI", help="the last page's address as registered for the client id")
     made.add_argument("--tenant", metavar="T", help="the organisation's id or domain")
@@ -103,7 +109,6 @@ def _login(commands: _Commands) -> argparse.ArgumentParser:
     made.add_argument("--smtp", metavar="HOST:PORT", help="the SMTP server, needed with --authority only")
     made.add_argument("--identity", metavar="UPN", help="who signs in, if that is not the mail address")
     made.add_argument("--defaults", action="store_true", help="forget what was chosen at the last login")
-    return made
 
 
 def _token(commands: _Commands) -> argparse.ArgumentParser:

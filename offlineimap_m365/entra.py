@@ -21,7 +21,7 @@ import msal
 from offlineimap_m365 import errors, explain, home
 from offlineimap_m365.cache import only
 from offlineimap_m365.identity import check_claims
-from offlineimap_m365.wire import BUSY, Wire, get_json
+from offlineimap_m365.wire import BUSY, Keeping, Wire, get_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -220,6 +220,18 @@ class Attempt:
         except _UNEXPECTED as error:
             raise _strange(self._name, error) from None
 
+    def adopt(self, refresh_token: str) -> SignIn:
+        """
+        Redeem a refresh token that another program was given, with one request; the answer says whose it is.
+
+        Raises SignInNeeded, Temporary or Misconfigured.
+        """
+        app = _application(self._provider, self._cache, Keeping(self._provider.configuration(), refresh_token))
+        try:
+            return self._signed_in(app.acquire_token_by_refresh_token(refresh_token, list(self._provider.scopes)))
+        except _UNEXPECTED as error:
+            raise _strange(self._name, error) from None
+
     def begin_device(self) -> DeviceCode:
         """Ask for a device code; raises SignInNeeded, Temporary or Misconfigured."""
         try:
@@ -278,13 +290,15 @@ class Attempt:
         return SignIn(claims, only(json.loads(self._cache.serialize()), str(answer["access_token"])))
 
 
-def _application(provider: Provider, cache: msal.SerializableTokenCache) -> msal.PublicClientApplication:
+def _application(
+    provider: Provider, cache: msal.SerializableTokenCache, wire: Wire | None = None
+) -> msal.PublicClientApplication:
     return msal.PublicClientApplication(
         provider.client_id,
         authority=provider.authority,
         instance_discovery=False,
         token_cache=cache,
-        http_client=Wire(provider.configuration()),
+        http_client=wire or Wire(provider.configuration()),
     )
 
 

@@ -36,6 +36,20 @@ def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
         prompt = "select_account"
 
 
+def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
+    """
+    Keep a sign-in that another program made, proved by one refresh; return the account.
+
+    *again* is the command that would try it once more. Raises SignInNeeded if it is refused or somebody else's,
+    Temporary, Misconfigured; then nothing is kept.
+    """
+    _make_sure_of_room(plan)
+    found = entra.Attempt(plan.provider, plan.name).adopt(refresh_token)
+    if not _was_meant(plan, found):
+        raise _somebody_else(plan, found, again)
+    return _keep(plan, found)
+
+
 @contextlib.contextmanager
 def trouble_told(name: str) -> Iterator[None]:
     """Let what can be tried again name the account, and ``login`` as what to try: there may be nothing to refresh."""
@@ -101,22 +115,36 @@ def _judge(plan: Plan, found: entra.SignIn, person: Person) -> bool:
 
     The first login goes by names, later ones by the person's ids. Raises SignInNeeded to abort.
     """
-    names = [name.casefold() for name in found.names]
-    is_known = bool(plan.person) and plan.person.keys() == found.person.keys()
-    if found.person == plan.person if is_known else plan.hint.casefold() in names:
+    if _was_meant(plan, found):
         return True
-    who = errors.printable(found.names[0] if found.names else "Somebody without a name")
+    who = _who(found)
     question = f"{who} signed in, and {plan.hint} was meant. Keep {who} for {plan.name}?"
     choice = person.choose(question, {"k": "keep", "t": "try again as another", "a": "abort"}, "a")
     if choice == "k":
         return True
     if choice == "t":
         return False
-    raise errors.SignInNeeded(
+    raise _somebody_else(plan, found, plan.again)
+
+
+def _was_meant(plan: Plan, found: entra.SignIn) -> bool:
+    """Is it by the ids of the last login, or by the names at a first one, who was meant?"""
+    names = [name.casefold() for name in found.names]
+    is_known = bool(plan.person) and plan.person.keys() == found.person.keys()
+    return found.person == plan.person if is_known else plan.hint.casefold() in names
+
+
+def _who(found: entra.SignIn) -> str:
+    return errors.printable(found.names[0] if found.names else "Somebody without a name")
+
+
+def _somebody_else(plan: Plan, found: entra.SignIn, again: str) -> errors.SignInNeeded:
+    who = _who(found)
+    return errors.SignInNeeded(
         f"{who} signed in, and {plan.hint} was meant" + (f" for {plan.name}" if plan.hint != plan.name else ""),
         account=plan.name,
         meaning="Nothing was kept",
-        remedy=f"If {who} opens this mailbox, run: {plan.again} --identity {shlex.quote(who)}",
+        remedy=f"If {who} opens this mailbox, run: {again} --identity {shlex.quote(who)}",
     )
 
 

@@ -79,12 +79,13 @@ class Plan:
         return self.redirect_uri if where.port else where._replace(netloc=f"{where.netloc}:{port}").geturl()
 
 
-def make(name: str, typed: Mapping[str, Any], before: Account | None, *, defaults: bool) -> Plan:
+def make(name: str, typed: Mapping[str, Any], before: Account | None, *, defaults: bool, may_ask: bool = True) -> Plan:
     """
     Plan the login of *name* with the options *typed* now; *before* is the account as it is kept, if it is.
 
     Asks the network for the OpenID configuration of a custom authority, and as a hint for the organisation (tenant)
-    of the mail domain. Raises WrongUsage, Temporary, Misconfigured.
+    of the mail domain; unless it *may_ask*: then it makes do with what is kept, or with an organisation of ``common``.
+    Raises WrongUsage, Temporary, Misconfigured.
     """
     known = None if defaults else before
     chosen = _merge(typed, known.chosen if known else {})
@@ -98,7 +99,8 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     flow = _flow(typed, chosen)
     redirect_uri = str(chosen.get("redirect_uri") or (client or clients["other"])[_page(flow)])
     port = _port(chosen, redirect_uri)
-    authority, endpoints = _authority(name, chosen, cloud)  # asks the network, so after all that may be wrong usage
+    # asks the network, so after all that may be wrong usage
+    authority, endpoints = _authority(name, chosen, cloud) if may_ask else _known_authority(chosen, cloud, known)
     provider = entra.Provider(client_id, authority, scopes, endpoints)
     is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")
     kept = known if known is not None and is_same_person else None
@@ -196,6 +198,18 @@ def _authority(name: str, chosen: Mapping[str, Any], cloud: str) -> tuple[str, d
     login_host = clouds[cloud]["login"]
     tenant = chosen.get("tenant") or _tenant(login_host, name)
     return f"https://{login_host}/{tenant}", None
+
+
+def _known_authority(chosen: Mapping[str, Any], cloud: str, known: Account | None) -> tuple[str, dict[str, str] | None]:
+    """Return the authority as far as it is known without asking anybody, and its OpenID configuration if it is kept."""
+    login_host = data.load("clouds", Path(home.directory()))["clouds"][cloud]["login"]
+    if chosen.get("authority"):
+        authority = _checked_authority(str(chosen["authority"]))
+    elif chosen.get("tenant"):
+        authority = f"https://{login_host}/{chosen['tenant']}"
+    else:
+        authority = f"https://{login_host}/{(known.tenant if known else None) or 'common'}"
+    return authority, known.endpoints if known and known.authority == authority else None
 
 
 def _checked_authority(text: str) -> str:

@@ -78,6 +78,30 @@ class Wire:
         """Nothing is kept open between two requests."""
 
 
+class Keeping(Wire):
+    """A Wire for one refresh token: if an answer brings no other one, it stays what it is (RFC 6749 §6)."""
+
+    def __init__(self, known: Mapping[str, str], refresh_token: str) -> None:
+        """Open nothing yet; see Wire."""
+        super().__init__(known)
+        self._refresh_token = refresh_token
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> Answer:
+        """Send one request, see Wire; return its answer, with a refresh token in it if it was granted."""
+        found = super().post(url, params, data, headers)
+        body = json.loads(found.text)
+        if "access_token" in body and not body.get("refresh_token"):
+            return dataclasses.replace(found, text=json.dumps({**body, "refresh_token": self._refresh_token}))
+        return found
+
+
 def get_json(url: str) -> dict[str, Any]:
     """
     Return the JSON object at *url*; an empty one if there is none, that is, whatever was answered with a status of 4xx.

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from offlineimap_m365 import cache, errors, wire
 from offlineimap_m365 import entra as door
-from offlineimap_m365 import errors
 from tests.kept import ALICE, SCOPES, TOKEN, attempt, describe, provider
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
@@ -30,11 +30,11 @@ def test_signing_in_tells_who_it_was(world: World, entra: Entra) -> None:
     """A code is redeemed with one request; what comes is the person and a cache with one sign-in in it."""
     found = attempt(entra)
 
-    cache = json.loads(found.cache)
+    kept = json.loads(found.cache)
     assert found.names == [ALICE]
     assert found.person == {"tid": entra.tenant, "oid": entra.people[0].oid}
     assert entra.count(TOKEN) == 1
-    assert [len(cache[kind]) for kind in ("AccessToken", "RefreshToken", "Account")] == [1, 1, 1]
+    assert [len(kept[kind]) for kind in ("AccessToken", "RefreshToken", "Account")] == [1, 1, 1]
 
 
 def test_a_sign_in_shows_no_secret(world: World, entra: Entra) -> None:
@@ -180,6 +180,56 @@ def test_a_device_code_can_be_given_up(world: World, entra: Entra) -> None:
         tried.poll_device(code)
 
     assert time.monotonic() - started < 5
+
+
+def refresh_token_of(found: door.SignIn) -> str:
+    """Return the refresh token in the cache of a sign-in."""
+    kept = cache.refresh_token(found.cache)
+    assert kept
+    return kept
+
+
+def test_a_refresh_token_of_another_program_is_adopted(world: World, entra: Entra) -> None:
+    """One request redeems it; the answer tells whose it is, and the cache holds what may be kept."""
+    entra.strict = True
+    given = refresh_token_of(attempt(entra))
+    entra.forget()
+
+    found = door.Attempt(provider(entra), ALICE).adopt(given)
+
+    assert [request.grant_type for request in entra.requests if request.method == "POST"] == ["refresh_token"]
+    assert found.names == [ALICE]
+    assert refresh_token_of(found) != given
+
+
+def test_a_refresh_token_stays_where_no_other_is_issued(world: World, entra: Entra) -> None:
+    """A provider may answer without another refresh token (RFC 6749 §6): then the one that was redeemed is kept."""
+    given = refresh_token_of(attempt(entra))
+    tried = door.Attempt(provider(entra), ALICE)
+    fresh = json.loads(wire.Wire().post(provider(entra).configuration()["token_endpoint"], data=_refresh(given)).text)
+    entra.fail_next("refresh_token", status=200, body={k: v for k, v in fresh.items() if k != "refresh_token"})
+
+    found = tried.adopt(given)
+
+    assert refresh_token_of(found) == given
+
+
+def _refresh(refresh_token: str) -> dict[str, str]:
+    """Return the form of a refresh, as another program would send it."""
+    scope = " ".join(["openid", "profile", "offline_access", *SCOPES])
+    return {
+        "grant_type": "refresh_token", "client_id": THUNDERBIRD, "refresh_token": refresh_token, "scope": scope,
+        "client_info": "1",
+    }  # fmt: skip
+
+
+def test_a_refresh_token_that_tells_nobody_is_not_adopted(world: World, entra: Entra) -> None:
+    """Without an ID token nobody knows whose it is: 78."""
+    given = refresh_token_of(attempt(entra))
+    entra.fail_next("refresh_token", status=200, body={"access_token": "a", "expires_in": 3600, "token_type": "Bearer"})
+
+    with pytest.raises(errors.Misconfigured, match="no ID token"):
+        door.Attempt(provider(entra), ALICE).adopt(given)
 
 
 def test_discovery_keeps_what_is_needed(world: World, entra: Entra) -> None:

@@ -147,6 +147,22 @@ def test_ids_of_another_kind_do_not_count(world: World, monkeypatch: pytest.Monk
     assert account.person == {"tid": "t", "oid": "1"}
 
 
+def test_a_sign_in_of_another_program_is_kept_if_it_is_who_was_meant(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that a refresh proved is kept as any other; somebody else's is refused without a question."""
+    waiting = [sign_in_of(ALICE, "new"), sign_in_of(BOB, "another")]
+    monkeypatch.setattr(entra.Attempt, "adopt", lambda *_: waiting.pop(0))
+
+    account = login.take_over(make_plan(), "a refresh token", "import it")
+    with pytest.raises(errors.SignInNeeded, match=f"{BOB} signed in, and {ALICE} was meant") as caught:
+        login.take_over(make_plan(), "a refresh token", "import it")
+
+    assert account.is_signed_in
+    assert '"new"' in kept(world)["cache.json"]
+    assert f"run: import it --identity {BOB}" in caught.value.remedy
+
+
 def full_disk(*_: object) -> None:
     """Be full."""
     raise OSError(errno.ENOSPC, "No space left on device")

@@ -68,6 +68,22 @@ def test_the_defaults() -> None:
     assert (made.chosen, made.person, made.store) == ({}, {}, "file")
 
 
+def test_nobody_is_asked_where_nobody_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the network a plan makes do with what was chosen or kept; what is missing is ``common``."""
+    before = dataclasses.replace(kept(make(authority="https://id.example.org/x")), endpoints=ENDPOINTS)
+    monkeypatch.delattr(entra, "tenant_of_domain")
+    monkeypatch.delattr(entra, "discover")
+
+    def offline(known: accounts.Account | None = None, **typed: Any) -> entra.Provider:
+        return plan.make(ALICE, typed, known, defaults=False, may_ask=False).provider
+
+    assert offline().authority == "https://login.microsoftonline.com/common"
+    assert offline(tenant="t", cloud="usgov").authority == "https://login.microsoftonline.us/t"
+    assert offline(dataclasses.replace(before, chosen={}, tenant="kept")).authority.endswith(".com/kept")
+    assert (offline(before).authority, offline(before).endpoints) == ("https://id.example.org/x", ENDPOINTS)
+    assert offline(authority="https://id.example.org/y").endpoints is None
+
+
 @pytest.mark.parametrize(
     ("name", "tenant"),
     [
