@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from offlineimap_m365 import errors, home, learnt, store, warm
+from offlineimap_m365 import data, errors, home, learnt, store, warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,7 @@ class Account:
     identity: str | None = None
     person: dict[str, str] = dataclasses.field(default_factory=dict)
     tenant: str | None = None
+    home_tenant: str | None = None
     flow: str | None = None
     store: str = "file"
     signed_in_at: str | None = None
@@ -59,6 +60,11 @@ class Account:
     def is_signed_in(self) -> bool:
         """Has somebody signed in, and nobody signed out since?"""
         return self.signed_in_at is not None
+
+    @property
+    def is_personal(self) -> bool:
+        """Is it a personal account (outlook.com and any other address), which all are in one tenant of Microsoft's?"""
+        return self.tenant is not None and self.tenant == data.load("clouds")["consumers"]["tenant"]
 
 
 def clean_name(text: str) -> str:
@@ -272,7 +278,7 @@ def _are_endpoints(value: object) -> bool:
 #: What each field of a profile must be, so that a file to which anything may have happened is noticed here.
 _SHAPES: dict[str, Callable[[object], bool]] = {
     **dict.fromkeys(("name", "client_id", "imap", "smtp", "redirect_uri", "kind", "store"), _is_text),
-    **dict.fromkeys(("cloud", "identity", "tenant", "flow", "signed_in_at"), _is_text_or_none),
+    **dict.fromkeys(("cloud", "identity", "tenant", "home_tenant", "flow", "signed_in_at"), _is_text_or_none),
     "authority": _is_address,
     "scopes": _are_texts,
     "endpoints": _are_endpoints,

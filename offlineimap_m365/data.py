@@ -35,7 +35,10 @@ _SHIPPED = Path(__file__).with_name("data")
 _Shape = Mapping[str, type[str | list[Any]]]
 
 _EXPLANATION: _Shape = {"class": str, "meaning": str, "remedy": str, "source": str}
-_CLOUD: _Shape = {"login": str, "issuer": str, "imap": str, "smtp": str, "scope_prefix": str, "also": list}
+_CLOUD: _Shape = {
+    **dict.fromkeys(("title", "login", "issuer", "instance", "sub_scope", "imap", "smtp", "scope_prefix"), str),
+    **dict.fromkeys(("domains", "also"), list),
+}
 _CLIENT: _Shape = {"browser": str, "paste": str}
 
 #: Per table: its sections, and what every row of each must have.
@@ -53,7 +56,7 @@ _SHAPES: dict[str, dict[str, _Shape]] = {
 #: Sections that are one row.
 _SINGLE: dict[str, dict[str, _Shape]] = {
     "aadsts": {},
-    "clouds": {"consumers": {"tenant": str, "imap": str, "smtp": str}},
+    "clouds": {"consumers": {"tenant": str, "imap": str, "smtp": str, "imap_switch": str}},
     "clients": {"other": _CLIENT},
 }
 

@@ -14,7 +14,7 @@ import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msal
 
@@ -128,16 +128,6 @@ def discover(authority: str) -> dict[str, str]:
         f"{authority} has no OpenID configuration",
         remedy="Correct what --authority names, without anything after it",
     )
-
-
-def tenant_of_domain(login_host: str, domain: str) -> str | None:
-    """Return the id of the organisation (tenant) that owns *domain*, or None; a hint, never an error."""
-    try:
-        found = get_json(f"https://{login_host}/{quote(domain, safe='')}/v2.0/.well-known/openid-configuration")
-    except errors.M365Error:
-        return None
-    parts = urlsplit(str(found.get("issuer", ""))).path.split("/")
-    return parts[1] if len(parts) > 1 and parts[1].count("-") == 4 else None  # noqa: PLR2004 - a GUID has four
 
 
 def refresh(account: Account, cache: bytes) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import browser, data, entra, environment, errors, home
+from offlineimap_m365 import browser, data, domains, entra, environment, errors, home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,6 @@ CHOICES = (
     "flow", "port", "client_id", "redirect_uri", "tenant", "cloud", "authority", "scope", "store", "imap", "smtp",
     "identity",
 )  # fmt: skip
-#: Mail domains of personal accounts: their owner is Microsoft, and no organisation is to be looked for.
-_CONSUMERS = ("outlook.", "hotmail.", "live.", "msn.com")
 #: What an organisation is called in an address: an id, a domain, or one of Microsoft's words such as common.
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -43,7 +41,8 @@ class Plan:
 
     *hint* is whom Microsoft's page offers to sign in; *person* the ids of whoever signed in last time, empty for a
     first login; *flow* ``browser``, ``paste`` or ``device``; *port* that of the listener, 0 for any; *opens* whether
-    the page is opened for the person; *client_name* what Microsoft's page will show for a client id that is known.
+    the page is opened for the person; *client_name* what Microsoft's page will show for a client id that is known;
+    *remarks* what to tell beforehand; *is_personal* whether it is a personal account as far as is known by now.
     """
 
     name: str
@@ -60,6 +59,8 @@ class Plan:
     store: str
     client_name: str | None
     chosen: dict[str, Any]
+    remarks: tuple[str, ...] = ()
+    is_personal: bool = False
 
     @property
     def listens(self) -> bool:
@@ -72,6 +73,11 @@ class Plan:
     def again(self) -> str:
         """The command that tries again."""
         return f"{errors.COMMAND} login {shlex.quote(self.name)}"
+
+    def mail_hosts(self, *, is_personal: bool) -> tuple[str, str]:
+        """Return the IMAP and the SMTP server for who signed in: those that were chosen, else the cloud's."""
+        found = _mail_hosts(self.chosen, self.cloud or "global", is_personal=is_personal and self.cloud == "global")
+        return found["imap"], found["smtp"]
 
     def redirect_to(self, port: int) -> str:
         """Return the redirect URI for a listener on *port*: as registered, with the port if it names none."""
@@ -94,14 +100,19 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     clients = data.load("clients", tables)
     client_id = str(chosen.get("client_id") or clients["default"])
     client = clients["clients"].get(client_id)
-    cloud = str(chosen.get("cloud") or "global")
-    mail, scopes = _mail_hosts(chosen, cloud), _scopes(chosen, cloud)
+    assumed = str(chosen.get("cloud") or "global")
+    _mail_hosts(chosen, assumed), _scopes(chosen, assumed)
     flow = _flow(typed, chosen)
     redirect_uri = str(chosen.get("redirect_uri") or (client or clients["other"])[_page(flow)])
     port = _port(chosen, redirect_uri)
-    # asks the network, so after all that may be wrong usage
-    authority, endpoints = _authority(name, chosen, cloud) if may_ask else _known_authority(chosen, cloud, known)
-    provider = entra.Provider(client_id, authority, scopes, endpoints)
+    # Asks the network, so after all that may be wrong usage.
+    authority, endpoints, place = _authority(
+        name, chosen, known, is_default_client=client_id == clients["default"], may_ask=may_ask
+    )
+    cloud = place.cloud
+    is_personal = cloud == "global" and not endpoints and domains.is_personal(name, known)
+    mail = _mail_hosts(chosen, cloud, is_personal=is_personal)
+    provider = entra.Provider(client_id, authority, _scopes(chosen, cloud), endpoints)
     is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")
     kept = known if known is not None and is_same_person else None
     return Plan(
@@ -119,6 +130,8 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
         store=str(chosen.get("store") or "file"),
         client_name=client["name"] if client else None,
         chosen=chosen,
+        remarks=place.remarks,
+        is_personal=is_personal,
     )
 
 
@@ -189,27 +202,17 @@ def _page(flow: str) -> str:
     return "browser" if flow == "browser" else "paste"
 
 
-def _authority(name: str, chosen: Mapping[str, Any], cloud: str) -> tuple[str, dict[str, str] | None]:
-    """Return the authority, and its OpenID configuration if it is none of Microsoft's."""
-    clouds = data.load("clouds", Path(home.directory()))["clouds"]
+def _authority(
+    name: str, chosen: Mapping[str, Any], known: Account | None, *, is_default_client: bool, may_ask: bool
+) -> tuple[str, dict[str, str] | None, domains.Place]:
+    """Return the authority, its OpenID configuration if it is none of Microsoft's, and where that is."""
     if chosen.get("authority"):
         authority = _checked_authority(str(chosen["authority"]))
-        return authority, entra.discover(authority)
-    login_host = clouds[cloud]["login"]
-    tenant = chosen.get("tenant") or _tenant(login_host, name)
-    return f"https://{login_host}/{tenant}", None
-
-
-def _known_authority(chosen: Mapping[str, Any], cloud: str, known: Account | None) -> tuple[str, dict[str, str] | None]:
-    """Return the authority as far as it is known without asking anybody, and its OpenID configuration if it is kept."""
-    login_host = data.load("clouds", Path(home.directory()))["clouds"][cloud]["login"]
-    if chosen.get("authority"):
-        authority = _checked_authority(str(chosen["authority"]))
-    elif chosen.get("tenant"):
-        authority = f"https://{login_host}/{chosen['tenant']}"
-    else:
-        authority = f"https://{login_host}/{(known.tenant if known else None) or 'common'}"
-    return authority, known.endpoints if known and known.authority == authority else None
+        kept = known.endpoints if known and known.authority == authority else None
+        return authority, entra.discover(authority) if may_ask else kept, domains.Place("", "global")
+    place = domains.place(name, chosen, known, is_default_client=is_default_client, may_ask=may_ask)
+    login_host = data.load("clouds", Path(home.directory()))["clouds"][place.cloud]["login"]
+    return f"https://{login_host}/{place.tenant}", None, place
 
 
 def _checked_authority(text: str) -> str:
@@ -224,17 +227,6 @@ def _checked_authority(text: str) -> str:
             remedy="Correct it, and run it again",
         )
     return text.rstrip("/")
-
-
-def _tenant(login_host: str, name: str) -> str:
-    """Return the organisation that the mail domain of *name* belongs to, ``common`` if that is not known."""
-    try:
-        domain = name.rpartition("@")[2].encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        return "common"
-    if "." not in domain or not _TENANT.fullmatch(domain) or domain.startswith(_CONSUMERS):
-        return "common"
-    return entra.tenant_of_domain(login_host, domain) or "common"
 
 
 def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
@@ -253,8 +245,9 @@ def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _mail_hosts(chosen: Mapping[str, Any], cloud: str) -> dict[str, str]:
-    preset = data.load("clouds", Path(home.directory()))["clouds"][cloud]
+def _mail_hosts(chosen: Mapping[str, Any], cloud: str, *, is_personal: bool = False) -> dict[str, str]:
+    table = data.load("clouds", Path(home.directory()))
+    preset = table["consumers"] if is_personal else table["clouds"][cloud]
     found = {}
     for key in ("imap", "smtp"):
         text = str(chosen.get(key) or preset[key])

@@ -262,16 +262,6 @@ def test_nobody_serves_a_configuration(world: World, entra: Entra) -> None:
     assert len(entra.requests) == 2
 
 
-def test_the_tenant_of_a_domain_is_a_hint(world: World, entra: Entra) -> None:
-    """Who owns a domain is told by its configuration; nobody, and no network, are no errors."""
-    host = f"localhost:{entra.port}"
-
-    assert door.tenant_of_domain(host, "example.org") == entra.tenant
-    assert door.tenant_of_domain(host, "nowhere.example") is None
-    assert door.tenant_of_domain(host, "../x?y#z") is None
-    assert door.tenant_of_domain("localhost:1", "example.org") is None
-
-
 def test_the_default_authority(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
     """Microsoft's own host is asked for nothing but the token: its configuration follows a template."""
     host = "login.microsoftonline.com"

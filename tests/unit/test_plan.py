@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offlineimap_m365 import accounts, browser, entra, errors, plan
+from offlineimap_m365 import accounts, browser, domains, entra, errors, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +25,29 @@ ENDPOINTS = {
 }
 
 
+TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
+PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
+
+def answer(address: str) -> dict[str, Any]:
+    """Return the OpenID configuration of example.org and agency.example.gov; nothing else is known."""
+    domain = address.split("/")[3]
+    if domain == "agency.example.gov":
+        issuer = f"https://login.microsoftonline.us/{TENANT}/v2.0"
+        return {"issuer": issuer, "cloud_instance_name": "microsoftonline.us", "tenant_region_sub_scope": "DODCON"}
+    if domain == "example.org":
+        return {
+            "issuer": f"https://login.microsoftonline.com/{TENANT}/v2.0",
+            "cloud_instance_name": "microsoftonline.com",
+        }
+    return {}
+
+
 @pytest.fixture(autouse=True)
 def offline(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer for the network: one organisation, one custom authority; there is no browser."""
     assert world
-    monkeypatch.setattr(entra, "tenant_of_domain", lambda _, domain: "tenant-id" if domain == "example.org" else None)
+    monkeypatch.setattr(domains, "get_json", answer)
     monkeypatch.setattr(entra, "discover", lambda _: ENDPOINTS)
     monkeypatch.setattr(browser, "is_there", lambda: False)
 
@@ -51,6 +69,7 @@ def kept(made: plan.Plan, person: dict[str, str] | None = None, identity: str = 
         imap=made.imap,
         smtp=made.smtp,
         redirect_uri=made.redirect_uri,
+        cloud=made.cloud,
         identity=identity,
         person=ENTRA_IDS if person is None else person,
         chosen=made.chosen,
@@ -62,7 +81,7 @@ def test_the_defaults() -> None:
     made = make()
 
     assert made.provider.client_id.startswith("9e5f94bc-")
-    assert made.provider.authority == "https://login.microsoftonline.com/tenant-id"
+    assert made.provider.authority == f"https://login.microsoftonline.com/{TENANT}"
     assert [scope.rpartition("/")[2] for scope in made.provider.scopes] == ["IMAP.AccessAsUser.All", "SMTP.Send"]
     assert (made.flow, made.redirect_uri, made.hint) == ("paste", "https://localhost", ALICE)
     assert (made.chosen, made.person, made.store) == ({}, {}, "file")
@@ -71,7 +90,7 @@ def test_the_defaults() -> None:
 def test_nobody_is_asked_where_nobody_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the network a plan makes do with what was chosen or kept; what is missing is ``common``."""
     before = dataclasses.replace(kept(make(authority="https://id.example.org/x")), endpoints=ENDPOINTS)
-    monkeypatch.delattr(entra, "tenant_of_domain")
+    monkeypatch.delattr(domains, "get_json")
     monkeypatch.delattr(entra, "discover")
 
     def offline(known: accounts.Account | None = None, **typed: Any) -> entra.Provider:
@@ -79,7 +98,9 @@ def test_nobody_is_asked_where_nobody_may_be(monkeypatch: pytest.MonkeyPatch) ->
 
     assert offline().authority == "https://login.microsoftonline.com/common"
     assert offline(tenant="t", cloud="usgov").authority == "https://login.microsoftonline.us/t"
-    assert offline(dataclasses.replace(before, chosen={}, tenant="kept")).authority.endswith(".com/kept")
+    assert offline(dataclasses.replace(before, chosen={}, tenant="kept", cloud="global")).authority.endswith(
+        ".com/kept"
+    )
     assert (offline(before).authority, offline(before).endpoints) == ("https://id.example.org/x", ENDPOINTS)
     assert offline(authority="https://id.example.org/y").endpoints is None
 
@@ -87,7 +108,7 @@ def test_nobody_is_asked_where_nobody_may_be(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("name", "tenant"),
     [
-        ("a@EXAMPLE.org", "tenant-id"),
+        ("a@EXAMPLE.org", TENANT),
         ("a@elsewhere.example", "common"),
         ("a@outlook.de", "common"),
         ("a@b\u00fccher.example", "common"),
@@ -310,9 +331,89 @@ def test_a_login_without_options_repeats_the_last_one(first: dict[str, Any], sec
 def test_nobody_is_asked_for_what_cannot_work(monkeypatch: pytest.MonkeyPatch, typed: dict[str, Any]) -> None:
     """The network is asked last, when all that was typed makes sense."""
     asked: list[str] = []
-    monkeypatch.setattr(entra, "tenant_of_domain", lambda *_: asked.append("tenant"))
+    monkeypatch.setattr(domains, "get_json", asked.append)
 
     with pytest.raises(errors.M365Error):
         make(**typed)
 
     assert asked == []
+
+
+def test_a_domain_of_another_cloud_leads_there() -> None:
+    """Login host, permissions and mail hosts are that cloud's, it is said so, and nothing counts as chosen."""
+    made = make(name="a@agency.example.gov")
+
+    assert made.provider.authority == f"https://login.microsoftonline.us/{TENANT}"
+    assert made.provider.scopes[0] == "https://outlook.office365.us/IMAP.AccessAsUser.All"
+    assert (made.imap, made.smtp) == ("outlook.office365.us:993", "smtp.office365.us:587")
+    assert (made.cloud, made.chosen) == ("usgov", {})
+    assert "--cloud usgov" in made.remarks[0]
+    assert "Thunderbird's is not" in made.remarks[1]
+
+
+def test_a_chosen_cloud_is_kept_and_contradicted() -> None:
+    """Who named a cloud gets it, and is told that the domain belongs to another."""
+    made = make(name="a@agency.example.gov", cloud="china", client_id="mine")
+
+    assert made.provider.authority.startswith("https://login.partner.microsoftonline.cn/")
+    assert made.imap == "partner.outlook.cn:993"
+    assert "--cloud usgov" in made.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "authority"),
+    [
+        ({}, "https://login.microsoftonline.com/common"),
+        ({"client_id": "mine"}, "https://login.microsoftonline.com/consumers"),
+        ({"tenant": "consumers"}, "https://login.microsoftonline.com/consumers"),
+    ],
+)
+def test_a_personal_address_signs_in_as_thunderbird_does(typed: dict[str, Any], authority: str) -> None:
+    """At common with Thunderbird's client id, with one's own at consumers; and its mail hosts are Outlook.com's."""
+    made = make(name="eve@outlook.com", **typed)
+
+    assert made.provider.authority == authority
+    assert (made.imap, made.smtp) == ("outlook.office365.com:993", "smtp-mail.outlook.com:587")
+    assert made.is_personal
+
+
+def test_mail_hosts_follow_who_signed_in() -> None:
+    """Whatever the address, Outlook.com's for a personal account; unless they were chosen, or the cloud is another."""
+    made, own = make(name="eve@gmail.example"), make(name="eve@gmail.example", smtp="relay.example.org:587")
+
+    assert made.mail_hosts(is_personal=True)[1] == "smtp-mail.outlook.com:587"
+    assert made.mail_hosts(is_personal=False)[1] == made.smtp == "smtp.office365.com:587"
+    assert own.mail_hosts(is_personal=True)[1] == "relay.example.org:587"
+    assert make(**CUSTOM).mail_hosts(is_personal=True)[1] == CUSTOM["smtp"]
+    assert make(cloud="usgov").mail_hosts(is_personal=True)[1] == "smtp.office365.us:587"
+
+
+def test_a_known_personal_account_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who signed in last time tells more than the domain: no request, and everybody's page."""
+    before = dataclasses.replace(kept(make()), tenant=PERSONAL)
+    monkeypatch.delattr(domains, "get_json")
+
+    made = make(before)
+
+    assert made.provider.authority == "https://login.microsoftonline.com/common"
+    assert made.is_personal
+
+
+def test_an_upgrade_may_bring_another_client_id() -> None:
+    """A default that was not chosen is looked up again, whatever the last login used; a chosen one stays."""
+    old = dataclasses.replace(kept(make()), client_id="08162f7c-0fd2-4200-a84a-f25a4db0b584")
+    own = dataclasses.replace(old, chosen={"client_id": old.client_id})
+
+    assert make(old).provider.client_id == make().provider.client_id
+    assert make(own).provider.client_id == old.client_id
+
+
+def test_a_mailbox_that_moved_is_found_again() -> None:
+    """The organisation of the last login does not count if the domain belongs to another one now."""
+    before = dataclasses.replace(
+        kept(make()), authority="https://login.microsoftonline.us/old", tenant="old", cloud="usgov"
+    )
+
+    made = make(before)
+
+    assert (made.provider.authority, made.cloud) == (f"https://login.microsoftonline.com/{TENANT}", "global")
