@@ -168,6 +168,39 @@ def _config(commands: _Commands) -> argparse.ArgumentParser:
     return made
 
 
+def _consent(commands: _Commands) -> argparse.ArgumentParser:
+    made = _command(commands, "consent", "print a letter that asks an administrator to approve the client id")
+    made.add_argument("account", nargs="?", metavar="ACCOUNT")
+    _choices(made)
+    return made
+
+
+def _import(commands: _Commands) -> argparse.ArgumentParser:
+    made = _command(commands, "import", "take over the refresh token of another tool; one refresh proves it")
+    made.add_argument("account", metavar="ACCOUNT", help="the mail address")
+    made.add_argument(
+        "file",
+        metavar="FILE",
+        help="M365-IMAP's token file, mutt_oauth2.py's, an MSAL cache, or a bare refresh token; - reads standard input",
+    )
+    _choices(made)
+    return made
+
+
+def _notify(commands: _Commands) -> argparse.ArgumentParser:
+    made = _command(commands, "notify", "run a command once when an account needs a person; without options show it")
+    what = made.add_mutually_exclusive_group()
+    what.add_argument(
+        "--command",
+        dest="notification",
+        metavar="CMD",
+        help="for /bin/sh, with M365_ACCOUNT, M365_REASON and M365_DAYS in its environment",
+    )
+    what.add_argument("--off", action="store_true", help="run nothing any more")
+    what.add_argument("--test", action="store_true", help="run it now, as if a sign-in had ended")
+    return made
+
+
 def _logout(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "logout", "forget a sign-in")
     made.add_argument("account", metavar="ACCOUNT")
@@ -195,5 +228,6 @@ _ALL: tuple[Callable[[_Commands], argparse.ArgumentParser], ...] = (
     _status,
     _explain,
     _config,
+    _import,
     _logout,
 )

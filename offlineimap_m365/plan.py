@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from offlineimap_m365 import browser, data, domains, entra, environment, errors, home
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
     from offlineimap_m365.accounts import Account
@@ -83,6 +84,16 @@ class Plan:
         """Return the redirect URI for a listener on *port*: as registered, with the port if it names none."""
         where = urlsplit(self.redirect_uri)
         return self.redirect_uri if where.port else where._replace(netloc=f"{where.netloc}:{port}").geturl()
+
+
+def typed(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what was chosen now, on the command line of ``login`` or of a command that takes its options."""
+    if options.authority and (options.tenant or options.cloud):
+        raise errors.WrongUsage(
+            "--authority names the organisation (tenant) itself: it does not go with --tenant or --cloud",
+            remedy="Leave one of them out",
+        )
+    return {choice: getattr(options, choice, None) for choice in CHOICES}
 
 
 def make(name: str, typed: Mapping[str, Any], before: Account | None, *, defaults: bool, may_ask: bool = True) -> Plan:

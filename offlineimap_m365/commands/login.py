@@ -16,13 +16,8 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Sign in and keep it; raises M365Error, and then nothing was kept."""
-    if options.authority and (options.tenant or options.cloud):
-        raise errors.WrongUsage(
-            "--authority names the organisation (tenant) itself: it does not go with --tenant or --cloud",
-            remedy="Leave one of them out",
-        )
+    typed = plan.typed(options)
     name = person.ask_account(options.account)
-    typed = {choice: getattr(options, choice) for choice in plan.CHOICES}
     with person.without_answer(), person.ended_by_signals(), login.trouble_told(name):
         before = accounts.load(name)
         found = plan.make(before.name if before else name, typed, before, defaults=options.defaults)

@@ -32,6 +32,8 @@ FOR_TESTING = (
     "chromium",
     "fonts-dejavu-core",
     "libnss3-tools",
+    # What mutt_oauth2.py encrypts its token file with.
+    "gnupg",
     # What the README installs with.
     "pipx",
 )

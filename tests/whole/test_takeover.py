@@ -1,0 +1,387 @@
+"""``import``: a sign-in of another tool is taken over, proved by one refresh, or nothing is kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import cache
+from tests.kept import attempt
+from tests.m365.entra import THUNDERBIRD
+from tests.sign_in import options, sign_in
+from tests.whole.keyboard import Terminal, files_of, product, secrets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.m365.entra import Entra
+    from tests.world import Outcome, World
+
+ALICE, BOB = "alice@example.org", "bob@example.org"
+OWN = "11112222-bbbb-3333-cccc-4444dddd5555"
+DEAD = "08162f7c-0fd2-4200-a84a-f25a4db0b584"
+
+
+@pytest.fixture
+def user(world: World, entra: Entra) -> World:
+    """Return somebody who used another tool so far, whose provider ends a grant if a refresh token comes twice."""
+    entra.access_token_seconds = 3600
+    return product(world)
+
+
+def token(entra: Entra, name: str = ALICE) -> str:
+    """Return a refresh token that another tool got for *name*; forget what was asked for it."""
+    found = cache.refresh_token(attempt(entra, name).cache)
+    assert found
+    entra.forget()
+    return found
+
+
+def bare(_: Path, entra: Entra, name: str) -> str:
+    """Return the content of a file with nothing but a refresh token."""
+    return token(entra, name) + "\n"
+
+
+def predecessor(directory: Path, entra: Entra, name: str) -> str:
+    """Return the content of M365-IMAP's file; put its config.py beside it."""
+    (directory / "config.py").write_text(
+        f'raise SystemExit("nobody runs this")\nClientId = "{THUNDERBIRD}"\nClientSecret = ""\n'
+        "Scopes = ['https://outlook.office.com/IMAP.AccessAsUser.All', 'https://outlook.office.com/SMTP.Send']\n"
+        'Authority = "https://login.microsoftonline.com/common/"\nRefreshTokenFileName = "refresh_token"\n'
+    )
+    return token(entra, name)
+
+
+def mutt(_: Path, entra: Entra, name: str) -> str:
+    """Return the content of a token file of mutt_oauth2.py."""
+    return json.dumps(
+        {
+            "registration": "microsoft", "authflow": "localhostauthcode", "email": name, "access_token": "x",
+            "access_token_expiration": "2026-01-01T00:00:00", "refresh_token": token(entra, name),
+            "client_id": THUNDERBIRD, "client_secret": "",
+        }
+    )  # fmt: skip
+
+
+def msal(_: Path, entra: Entra, name: str) -> str:
+    """Return an MSAL cache with *name* and somebody else in it."""
+    merged: dict[str, dict[str, object]] = {}
+    for one in (name, "carol@example.org"):
+        if one != name:
+            entra.add_person(one, "correct horse battery staple")
+        for kind, rows in json.loads(attempt(entra, one).cache).items():
+            merged.setdefault(kind, {}).update({f"{one}{key}": row for key, row in rows.items()})
+    entra.forget()
+    return json.dumps(merged)
+
+
+FORMATS = pytest.mark.parametrize("make", [bare, predecessor, mutt, msal])
+
+
+def put(user: World, text: str, mode: int = 0o600) -> Path:
+    """Write what another tool left behind."""
+    path = user.root / "refresh_token"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def take_over(user: World, entra: Entra, file: str | Path, *more: str, stdin: str | None = None) -> Outcome:
+    """Run ``import`` for Alice, at the test bed."""
+    return user.run("import", ALICE, file, *options(entra), *more, stdin=stdin)
+
+
+@FORMATS
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.matrix
+def test_a_sign_in_is_taken_over(
+    user: World, entra: Entra, tmp_path: Path, make: Callable[..., str], strict: bool
+) -> None:
+    """One request proves it; then it is as good as a login, the next refresh included; the file is as it was."""
+    text = make(user.root, entra, ALICE)
+    entra.strict = strict
+    path = put(user, text)
+    done = take_over(user, entra, path)
+    asked = entra.count("refresh_token")
+    user.age(ALICE, left=-10)
+    handed = user.run("token", ALICE)
+
+    assert (done.code, done.out) == (0, ""), done.err
+    assert f"{ALICE} is signed in" in done.err
+    assert asked == 1
+    assert (handed.code, handed.out.strip()) == (0, user.secrets(ALICE)[0])
+    assert path.read_text() == text
+    assert f"rm {path}" in done.err
+
+
+@FORMATS
+def test_what_is_refused_is_not_kept(user: World, entra: Entra, make: Callable[..., str]) -> None:
+    """A revoked token is 77 with the code explained, and nothing is left."""
+    path = put(user, make(user.root, entra, ALICE))
+    entra.revoke(ALICE)
+
+    done = take_over(user, entra, path)
+
+    assert done.code == 77
+    assert "AADSTS50173" in done.err
+    assert f"offlineimap-m365 login {ALICE}" in done.err
+    assert files_of(user) == []
+
+
+@FORMATS
+def test_somebody_else_is_refused(user: World, entra: Entra, make: Callable[..., str]) -> None:
+    """The ID token says whose it is: 77, both are named, and nothing is kept; with --identity it is."""
+    path = put(user, make(user.root, entra, BOB).replace("carol", "carola"))
+    path.with_name("again").write_text(path.read_text())
+    if make is msal:
+        refused = take_over(user, entra, path)
+        assert (refused.code, "2 sign-ins" in refused.err) == (2, True)
+        assert files_of(user) == []
+        return
+    refused = take_over(user, entra, path)
+    left = files_of(user)
+    kept = take_over(user, entra, path.with_name("again"), "--identity", BOB)
+
+    assert refused.code == 77
+    assert f"{BOB} signed in, and {ALICE} was meant" in refused.err
+    assert "import" in refused.err
+    assert f"--identity {BOB}" in refused.err
+    assert left == []
+    assert kept.code == 0, kept.err
+
+
+def test_a_refusal_leaves_an_earlier_sign_in(user: World, entra: Entra) -> None:
+    """Who is signed in stays so if what is to be taken over is worth nothing."""
+    assert sign_in(user, entra, ALICE, *options(entra)).code == 0
+    before = user.secrets(ALICE)
+
+    done = take_over(user, entra, put(user, "0.AX" + "nothing" * 20))
+
+    assert done.code == 77
+    assert user.secrets(ALICE) == before
+    assert user.run("token", ALICE).code == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "two words", "<html></html>", "{}", "[" * 100_000, "\0\1\2", '{"refresh_token": 5}', "ClientId = 'x'\n"],
+)
+def test_none_of_the_formats(user: World, entra: Entra, content: str) -> None:
+    """It is 78, says what was looked for, and asks nobody for a token."""
+    done = take_over(user, entra, put(user, content))
+
+    assert done.code == 78, done.err
+    assert "Traceback" not in done.err
+    assert ALICE in done.err
+    assert entra.count("refresh_token") == 0
+    assert len(done.err.splitlines()) <= 6
+
+
+def test_standard_input(user: World, entra: Entra) -> None:
+    """``-`` takes it from a pipe."""
+    done = take_over(user, entra, "-", stdin=token(entra) + "\n")
+
+    assert done.code == 0, done.err
+    assert "rm " not in done.err
+
+
+def test_a_token_pasted_at_a_terminal_is_not_shown(user: World, entra: Entra) -> None:
+    """``-`` on a terminal asks for it, and what is pasted does not appear."""
+    given = token(entra)
+    with Terminal(user, "import", ALICE, "-", *options(entra)) as terminal:
+        terminal.wait_until_taken_over()
+        terminal.wait_for("will not be shown")
+        terminal.type(given + "\n")
+        done = terminal.end()
+        as_before = terminal.is_as_before
+
+    assert done.code == 0, done.err
+    assert given[:30] not in done.err
+    assert as_before
+
+
+def test_a_token_on_the_command_line_is_not_repeated(user: World, entra: Entra) -> None:
+    """It is 2 and a sentence why, and nobody is asked."""
+    given = token(entra)
+
+    done = take_over(user, entra, given)
+
+    assert done.code == 2
+    assert "looks like a token" in done.err
+    assert given not in done.err
+    assert entra.requests == []
+
+
+def test_others_who_can_read_the_file_are_named(user: World, entra: Entra) -> None:
+    """A file that is open to others is used, and the person told."""
+    path = put(user, token(entra), 0o644)
+
+    done = take_over(user, entra, path)
+
+    assert done.code == 0, done.err
+    assert f"everybody can read it: chmod 600 {path}" in done.err
+
+
+def test_a_dead_client_id_is_told_before_anybody_is_asked(user: World, entra: Entra) -> None:
+    """M365-IMAP's default of 2022 is switched off: 78, its code, and the way on."""
+    text = predecessor(user.root, entra, ALICE)
+    config = user.root / "config.py"
+    config.write_text(config.read_text().replace(THUNDERBIRD, DEAD))
+
+    done = take_over(user, entra, put(user, text))
+
+    assert done.code == 78
+    assert "AADSTS7000112" in done.err
+    assert f"offlineimap-m365 login {ALICE}" in done.err
+    assert entra.requests == []
+
+
+def test_a_secret_of_another_tool_is_not_copied(user: World, entra: Entra) -> None:
+    """With a client id of one's own and a secret: 78 names the option, and the secret is nowhere."""
+    config = f'ClientId = "{OWN}"\nClientSecret = "hush-hush"\n'
+    (user.root / "config.py").write_text(config)
+
+    done = take_over(user, entra, put(user, token(entra)))
+
+    assert done.code == 78
+    assert "--client-secret-file" in done.err
+    assert "hush" not in done.err
+    assert files_of(user) == []
+
+
+def test_no_file_leads_a_token_elsewhere(user: World, entra: Entra) -> None:
+    """An authority that only the file names is not asked: 78, and the option that would allow it."""
+    (user.root / "config.py").write_text(f'ClientId = "{THUNDERBIRD}"\nAuthority = "{entra.authority}"\n')
+
+    done = user.run("import", ALICE, put(user, token(entra)))
+
+    assert done.code == 78
+    assert "--authority" in done.err
+    assert entra.requests == []
+
+
+def test_another_client_id_is_named_as_a_way_out(user: World, entra: Entra) -> None:
+    """A bare token of a client id that nobody named is refused with the option that names it."""
+    given = token(entra)
+    entra.add_client(OWN, ["http://localhost"])
+
+    done = take_over(user, entra, put(user, given), "--client-id", OWN)
+    other = take_over(user, entra, put(user, "0.AX" + "nothing" * 20))
+
+    assert done.code in (77, 78)
+    assert "--client-id ID" not in done.err
+    assert other.code == 77
+    assert "--client-id ID" in other.err
+
+
+def test_an_outage_says_what_to_try_again(user: World, entra: Entra) -> None:
+    """No answer is 75, names ``import`` again, and keeps nothing; the same file works later."""
+    path = put(user, token(entra))
+    entra.fail_next("refresh_token", status=503)
+
+    first, second = take_over(user, entra, path), take_over(user, entra, path)
+
+    assert (first.code, second.code) == (75, 0), first.err
+    assert f"offlineimap-m365 import {ALICE} {path}" in first.err
+
+
+def test_the_client_id_of_the_file_is_remembered(user: World, entra: Entra) -> None:
+    """A later login asks with the client id that the other tool had, if it is another than ours."""
+    entra.add_client(OWN, ["http://localhost"])
+    (user.root / "config.py").write_text(f'ClientId = "{OWN}"\nClientSecret = ""\n')
+    given = token(entra)
+    for record in entra.refresh_tokens.values():
+        record.grant.client_id = OWN
+
+    done = take_over(user, entra, put(user, given))
+    profile = json.loads((user.folder(ALICE) / "profile.json").read_text())
+
+    assert done.code == 0, done.err
+    assert profile["chosen"]["client_id"] == OWN
+    assert profile["client_id"] == OWN
+
+
+def test_no_secret_is_said_or_left(user: World, entra: Entra) -> None:
+    """Apart from the store and the file itself, no refresh token is anywhere."""
+    path = put(user, mutt(user.root, entra, ALICE))
+    done = [take_over(user, entra, path, "-v"), take_over(user, entra, path, "-v", "--identity", BOB)]
+    path.unlink()
+    (user.folder(ALICE) / "cache.json").unlink()
+
+    said = "".join(outcome.out + outcome.err for outcome in done) + user.text_of_all_files()
+
+    assert [outcome.code for outcome in done] == [0, 77]
+    assert [secret for secret in secrets_of(entra) if secret in said] == []
+
+
+@pytest.fixture
+def gpg(user: World) -> Iterator[World]:
+    """Return the user with a key pair of GnuPG's; its home is short, since sockets have short names."""
+    directory = tempfile.mkdtemp(prefix="g", dir="/tmp")
+    user.environ["GNUPGHOME"] = directory
+    yield user
+    subprocess.run(["gpgconf", "--kill", "all"], env=user.environ, check=False)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def encrypt(user: World, text: str, passphrase: str, *how: str) -> Path:
+    """Encrypt *text* as mutt_oauth2.py does, for a new key that has a *passphrase*."""
+    unattended = ["gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", passphrase]
+    made = user.execute([*unattended, "--quick-generate-key", "alice@example.org", "default", "default", "never"])
+    assert made.code == 0, made.err
+    clear, path = user.root / "clear", user.root / "token.gpg"
+    clear.write_text(text)
+    done = user.execute(
+        ["gpg", "--batch", "--quiet", "--default-recipient-self", *how, "--output", str(path), "--encrypt", str(clear)]
+    )
+    assert done.code == 0, done.err
+    clear.unlink()
+    return path
+
+
+@pytest.mark.parametrize("how", [[], ["--armor"]])
+def test_a_token_file_that_gpg_encrypted(gpg: World, entra: Entra, how: list[str]) -> None:
+    """What mutt_oauth2.py had encrypted is decrypted by the user's own gpg, binary or armoured."""
+    path = encrypt(gpg, mutt(gpg.root, entra, ALICE), "", *how)
+
+    done = take_over(gpg, entra, path)
+
+    assert done.code == 0, done.err
+    assert "mutt_oauth2.py" in done.err
+
+
+def test_gpg_that_would_have_to_ask_is_temporary(gpg: World, entra: Entra) -> None:
+    """A locked key without anybody to ask is 75 and no hang; once it is unlocked the same command works."""
+    path = encrypt(gpg, mutt(gpg.root, entra, ALICE), "a passphrase")
+    gpg.execute(["gpgconf", "--kill", "gpg-agent"])
+    locked = take_over(gpg, entra, path)
+    opened = gpg.execute(
+        ["gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", "a passphrase", "--decrypt", str(path)]
+    )
+    unlocked = take_over(gpg, entra, path)
+
+    assert opened.code == 0
+    assert (locked.code, unlocked.code) == (75, 0), locked.err + unlocked.err
+    assert "passphrase" in locked.err
+
+
+def test_gpg_without_the_key_or_with_a_damaged_file(gpg: World, entra: Entra) -> None:
+    """A key that is not here and a message that is broken are 78, each with its reason."""
+    path = encrypt(gpg, mutt(gpg.root, entra, ALICE), "")
+    broken = gpg.root / "broken.gpg"
+    broken.write_bytes(path.read_bytes()[:-40] + b"x" * 40)
+    damaged = take_over(gpg, entra, broken)
+    gpg.execute(["gpgconf", "--kill", "all"])
+    shutil.rmtree(gpg.environ["GNUPGHOME"])
+    Path(gpg.environ["GNUPGHOME"]).mkdir(mode=0o700)
+    keyless = take_over(gpg, entra, path)
+
+    assert (damaged.code, keyless.code) == (78, 78), damaged.err + keyless.err
+    assert "key that is not here" in keyless.err
+    assert files_of(gpg) == []
