@@ -64,7 +64,12 @@ class Account:
     @property
     def is_personal(self) -> bool:
         """Is it a personal account (outlook.com and any other address), which all are in one tenant of Microsoft's?"""
-        return self.tenant is not None and self.tenant == data.load("clouds")["consumers"]["tenant"]
+        return self.tenant is not None and self.tenant == personal_tenant()
+
+
+def personal_tenant() -> str:
+    """Return the tenant in which all personal accounts are."""
+    return str(data.load("clouds")["consumers"]["tenant"])
 
 
 def clean_name(text: str) -> str:

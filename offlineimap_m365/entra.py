@@ -74,10 +74,15 @@ class Provider:
 
 @dataclasses.dataclass(frozen=True)
 class SignIn:
-    """Somebody signed in: the claims of their ID token, and the cache that would be kept."""
+    """
+    Somebody signed in: the claims of their ID token, and the cache that would be kept.
+
+    *scopes* are those of the permissions asked for that were granted; None if the answer does not tell.
+    """
 
     claims: Mapping[str, Any] = dataclasses.field(repr=False)
     cache: bytes = dataclasses.field(repr=False)
+    scopes: tuple[str, ...] | None = dataclasses.field(default=None, repr=False)
 
     @property
     def names(self) -> list[str]:
@@ -170,6 +175,7 @@ def _refusal(answer: Mapping[str, Any], account: Account) -> errors.M365Error:
         tenant=account.tenant,
         redirect_uri=account.redirect_uri,
         home=Path(home.directory()),
+        is_personal=account.is_personal,
     )
     if isinstance(error, errors.Temporary):
         error.retry_after = _LOOP if error.code == "AADSTS50196" else BUSY
@@ -179,10 +185,16 @@ def _refusal(answer: Mapping[str, Any], account: Account) -> errors.M365Error:
 class Attempt:
     """One attempt to sign in, in a scratch cache: nothing of it is kept unless the caller keeps it."""
 
-    def __init__(self, provider: Provider, name: str) -> None:
-        """Prepare an attempt for the account *name*; nothing is asked yet."""
+    def __init__(self, provider: Provider, name: str, *, claims: str | None = None, is_personal: bool = False) -> None:
+        """
+        Prepare an attempt for the account *name*; nothing is asked yet.
+
+        *claims* is what an earlier refusal demanded that it prove (OpenID Connect Core §5.5), a JSON object as text.
+        """
         self._provider = provider
         self._name = name
+        self._claims = claims
+        self._is_personal = is_personal
         self._cache = msal.SerializableTokenCache()
         self._app = _application(provider, self._cache)
         self._flow: dict[str, Any] = {}
@@ -198,6 +210,7 @@ class Attempt:
                 login_hint=hint,
                 prompt=prompt,
                 response_mode="query",
+                claims_challenge=self._claims,
             )
         return str(self._flow["auth_uri"])
 
@@ -229,7 +242,7 @@ class Attempt:
         except _UNEXPECTED as error:
             raise _strange(self._name, error) from None
         if "user_code" not in flow:
-            raise explain.error_for(flow, account=self._name)
+            raise self._refusal(flow)
         address = str(flow.get("verification_uri") or flow.get("verification_url") or "")
         return DeviceCode(str(flow["user_code"]), address, int(flow.get("expires_in", 900)), flow)
 
@@ -247,7 +260,8 @@ class Attempt:
 
     def _poll(self, code: DeviceCode) -> SignIn | None:
         try:
-            return self._signed_in(self._app.acquire_token_by_device_flow(code.flow))
+            answer = self._app.acquire_token_by_device_flow(code.flow, claims_challenge=self._claims)
+            return self._signed_in(answer)
         except errors.Temporary:
             if time.time() + _DEVICE_PAUSE > float(code.flow.get("expires_at", 0)):
                 raise
@@ -262,7 +276,7 @@ class Attempt:
 
     def _signed_in(self, answer: Mapping[str, Any]) -> SignIn:
         if "access_token" not in answer:
-            raise explain.error_for(answer, account=self._name)
+            raise self._refusal(answer)
         claims = answer.get("id_token_claims")
         if not isinstance(claims, dict):
             raise errors.Misconfigured(
@@ -277,7 +291,29 @@ class Attempt:
                 account=self._name,
                 remedy="Ask whoever runs it to allow offline_access for this client id",
             )
-        return SignIn(claims, only(json.loads(self._cache.serialize()), str(answer["access_token"])))
+        kept = only(json.loads(self._cache.serialize()), str(answer["access_token"]))
+        return SignIn(claims, kept, _granted(self._provider.scopes, answer.get("scope")))
+
+    def _refusal(self, answer: Mapping[str, Any]) -> errors.M365Error:
+        return explain.error_for(
+            answer,
+            account=self._name,
+            client_id=self._provider.client_id,
+            home=Path(home.directory()),
+            is_personal=self._is_personal,
+        )
+
+
+def _granted(asked: tuple[str, ...], told: object) -> tuple[str, ...] | None:
+    """
+    Return which of the permissions *asked* for were granted, by what the answer *told* (RFC 6749 §5.1).
+
+    None if it tells nothing, or in words that are not ours (``.default``): then all were.
+    """
+    if not isinstance(told, str):
+        return None
+    ends = {scope.rpartition("/")[2].lower() for scope in told.split()}
+    return tuple(scope for scope in asked if scope.rpartition("/")[2].lower() in ends) or None
 
 
 def _application(

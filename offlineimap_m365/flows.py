@@ -10,9 +10,10 @@ import queue
 import secrets
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from offlineimap_m365 import answer, browser, entra, errors, explain, listener, terminal
+from offlineimap_m365 import answer, browser, entra, errors, explain, home, listener, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,15 +197,26 @@ def _outcome(found: entra.SignIn | errors.M365Error) -> entra.SignIn:
 
 def _read(plan: Plan, source: Source, text: str) -> dict[str, str]:
     """Return the parameters of the address that was pasted."""
-    client_id = plan.provider.client_id
-    return answer.read_answer(text, source.state, source.redirect_uri, account=plan.name, client_id=client_id)
+    return answer.read_answer(
+        text,
+        source.state,
+        source.redirect_uri,
+        account=plan.name,
+        client_id=plan.provider.client_id,
+        tenant=plan.tenant,
+        home=Path(home.directory()),
+        is_personal=plan.is_personal,
+    )
 
 
 def _accept(plan: Plan, source: Source, parameters: dict[str, str]) -> dict[str, str]:
     """Return what the browser brought to the listener, unless it is a refusal."""
     if "error" in parameters:
-        situation = explain.Situation(plan.name, plan.provider.client_id, None, source.redirect_uri)
-        raise answer.refusal(parameters, situation)
+        client_id, where = plan.provider.client_id, Path(home.directory())
+        raise answer.refusal(
+            parameters,
+            explain.Situation(plan.name, client_id, plan.tenant, source.redirect_uri, where, plan.is_personal),
+        )
     return parameters
 
 

@@ -106,15 +106,16 @@ def tried(folder: str, client_id: str) -> frozenset[str]:
     return frozenset(str(row.get("flow")) for row in rows if 0 <= now - _number(row.get("at")) < _TRIED)
 
 
-def refused_login(folder: str, error: errors.M365Error, *, flow: str, client_id: str) -> None:
+def refused_login(folder: str, error: errors.M365Error, *, flow: str | None, client_id: str) -> None:
     """
-    Note that a sign-in by *flow* with *client_id* was refused, and what *error* demands of the next one.
+    Note that a sign-in was refused, by *flow* with *client_id* if it is because of them, and what *error* demands.
 
     A demand to ask for consent counts once: where an administrator has to give it, it would be asked for in vain.
     """
     state = _read(folder)
-    row = {"flow": flow, "client_id": client_id, "code": error.code, "at": time.time()}
-    state["tried"] = [*_rows(state, "tried"), row][-_EVENTS:]
+    if flow is not None:
+        row = {"flow": flow, "client_id": client_id, "code": error.code, "at": time.time()}
+        state["tried"] = [*_rows(state, "tried"), row][-_EVENTS:]
     kept = state.get("demand")
     if isinstance(kept, dict) and kept.get("prompt") == "consent":
         kept["prompt"] = None

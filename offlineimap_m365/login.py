@@ -10,7 +10,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import accounts, entra, errors, flows, history, home, installation, lock, notices, store
+from offlineimap_m365 import (
+    accounts,
+    advice,
+    browser,
+    entra,
+    errors,
+    flows,
+    history,
+    home,
+    installation,
+    lock,
+    notices,
+    store,
+)
+from offlineimap_m365.identity import home_of_guest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +42,27 @@ def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
     Then nothing is kept, and an earlier sign-in stays as it was.
     """
     _make_sure_of_room(plan)
-    prompt = None
+    for remark in plan.remarks:
+        person.say(errors.printable(remark))
+    demand = history.demand(home.folder(plan.name))
     while True:
-        account = _attempt(plan, person, time.monotonic() + timeout, prompt)
+        try:
+            account = _attempt(plan, person, time.monotonic() + timeout, demand)
+        except errors.SignInNeeded as error:
+            challenge = history.usable_claims(error.claims)
+            if challenge in (None, demand.claims) or not _goes_on(error, person):
+                raise
+            demand = history.Demand(challenge, demand.prompt)
+            continue
         if account is not None:
             return account
-        prompt = "select_account"
+        demand = history.Demand(demand.claims, "select_account")
+
+
+def _goes_on(error: errors.M365Error, person: Person) -> bool:
+    """Ask whether to sign in once more at once with the proof that is missing; without a terminal nobody can."""
+    question = f"{error.fact}: it wants another proof, which it will ask for now. Go on?"
+    return person.choose(question, {"y": "yes", "a": "abort"}, "a") == "y"
 
 
 def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
@@ -83,13 +112,16 @@ def _make_sure_of_room(plan: Plan) -> None:
         raise _unwritable(folder, plan.name, error) from error
 
 
-def _attempt(plan: Plan, person: Person, deadline: float, prompt: str | None) -> Account | None:
+def _attempt(plan: Plan, person: Person, deadline: float, demand: history.Demand) -> Account | None:
     """Return the account as it is kept, or None to try again with the account chooser."""
-    attempt = entra.Attempt(plan.provider, plan.name)
-    with flows.begin(plan, attempt, person, prompt) as source:
+    attempt = entra.Attempt(plan.provider, plan.name, claims=demand.claims, is_personal=plan.is_personal)
+    with contextlib.ExitStack() as stack:
+        with _advised(plan):
+            source = stack.enter_context(flows.begin(plan, attempt, person, demand.prompt))
         landing = source.listener
         try:
-            found = flows.wait(plan, attempt, source, person, deadline)
+            with _advised(plan):
+                found = flows.wait(plan, attempt, source, person, deadline)
             # Kept before the browser is told: a disk may be full, and then nobody is signed in.
             account = _keep(plan, found) if _judge(plan, found, person) else None
         except errors.M365Error as error:
@@ -100,6 +132,23 @@ def _attempt(plan: Plan, person: Person, deadline: float, prompt: str | None) ->
             title, text = _landing(account)
             landing.finish(ok=account is not None, title=title, text=text)
         return account
+
+
+@contextlib.contextmanager
+def _advised(plan: Plan) -> Iterator[None]:
+    """Let a refusal of Microsoft's say what to try next, and remember which way it was and what it demands."""
+    try:
+        yield
+    except errors.M365Error as error:
+        if error.code is None or isinstance(error, errors.Temporary):
+            raise
+        folder, client_id = home.folder(plan.name), plan.provider.client_id
+        tried = history.tried(folder, client_id)
+        if Path(folder).is_dir():  # of a first login nothing is kept, or else a mistyped address would stay for ever
+            with contextlib.suppress(OSError, errors.M365Error), lock.held(folder, plan.name):
+                flow = plan.flow if advice.is_about_the_way(error) else None
+                history.refused_login(folder, error, flow=flow, client_id=client_id)
+        raise advice.after_refusal(error, plan, tried, has_browser=browser.is_there()) from error
 
 
 def _landing(account: Account | None) -> tuple[str, str]:
@@ -116,6 +165,8 @@ def _judge(plan: Plan, found: entra.SignIn, person: Person) -> bool:
     The first login goes by names, later ones by the person's ids. Raises SignInNeeded to abort.
     """
     if _was_meant(plan, found):
+        if _has_moved(plan, found):
+            person.say(f"{plan.name} belongs to another organisation than last time; who signed in has the same name.")
         return True
     who = _who(found)
     question = f"{who} signed in, and {plan.hint} was meant. Keep {who} for {plan.name}?"
@@ -131,7 +182,27 @@ def _was_meant(plan: Plan, found: entra.SignIn) -> bool:
     """Is it by the ids of the last login, or by the names at a first one, who was meant?"""
     names = [name.casefold() for name in found.names]
     is_known = bool(plan.person) and plan.person.keys() == found.person.keys()
-    return found.person == plan.person if is_known else plan.hint.casefold() in names
+    if not is_known:
+        return plan.hint.casefold() in names
+    return found.person == plan.person or _has_moved(plan, found)
+
+
+def _has_moved(plan: Plan, found: entra.SignIn) -> bool:
+    """
+    Is it the same name in another organisation, and that the one which was asked: a mailbox that moved?
+
+    All ids are new then. Whoever owns the domain now gives out the names in it and owns the mailbox, so it is safe to
+    believe a sign-in name, though not the claim *email*, which any organisation can fill in; and not a page where
+    everybody may sign in. In the same organisation another person under the old name is another person.
+    """
+    tenant = found.person.get("tid", "")
+    names = {str(found.claims.get(claim, "")).casefold() for claim in ("preferred_username", "upn")}
+    return (
+        bool(tenant and plan.person.get("tid"))
+        and tenant != plan.person.get("tid")
+        and plan.provider.authority.endswith(f"/{tenant}")
+        and bool(names & {plan.hint.casefold(), plan.name.casefold()})
+    )
 
 
 def _who(found: entra.SignIn) -> str:
@@ -183,19 +254,22 @@ def _replace(kept: store.Store, cache: bytes, account: Account) -> None:
 def _account(plan: Plan, found: entra.SignIn) -> Account:
     """Return the account as it will be kept; fields of a later release stay."""
     before = accounts.load(plan.name)
+    tenant, personal = _text(found.claims.get("tid")), accounts.personal_tenant()
+    imap, smtp = plan.mail_hosts(is_personal=tenant == personal)
     return accounts.Account(
         name=plan.name,
         client_id=plan.provider.client_id,
         authority=plan.provider.authority,
-        scopes=plan.provider.scopes,
+        scopes=found.scopes or plan.provider.scopes,
         endpoints=dict(plan.provider.endpoints) if plan.provider.endpoints else None,
-        imap=plan.imap,
-        smtp=plan.smtp,
+        imap=imap,
+        smtp=smtp,
         redirect_uri=plan.redirect_uri,
         cloud=plan.cloud,
         identity=found.names[0] if found.names else None,
         person=found.person,
-        tenant=_text(found.claims.get("tid")),
+        tenant=tenant,
+        home_tenant=home_of_guest(found.claims, personal),
         flow=plan.flow,
         store=plan.store,
         signed_in_at=accounts.now(),

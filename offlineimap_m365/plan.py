@@ -71,6 +71,12 @@ class Plan:
         return self.flow == "browser" and where.scheme == "http" and is_loopback
 
     @property
+    def tenant(self) -> str | None:
+        """The organisation that is asked, as the address names it; None where everybody may sign in."""
+        named = self.provider.authority.rpartition("/")[2]
+        return None if named in (domains.EVERYBODY, domains.PERSONAL, "organizations") else named
+
+    @property
     def again(self) -> str:
         """The command that tries again."""
         return f"{errors.COMMAND} login {shlex.quote(self.name)}"

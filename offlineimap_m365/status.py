@@ -20,7 +20,8 @@ class Report:
     """
     One account, with the field names of ``status --json``.
 
-    *state* is ``ok``, ``stale`` (the next use refreshes), ``waiting`` (the provider could not be reached last time),
+    *state* is ``ok``, ``stale`` (the next use refreshes), ``waiting`` (the provider could not be reached last time, or
+    refuses where one is now),
     ``needs-login`` or ``broken``; *expires_in* seconds, *unused_days* whole days, times RFC 3339 in UTC.
     """
 
@@ -106,7 +107,7 @@ def _signed_in(base: Report, account: accounts.Account, token: cache.AccessToken
             return base
     if failure is None:
         return base if token else dataclasses.replace(base, reason=f"The sign-in of {account.name} is not in its store")
-    states = {75: "waiting", 77: "needs-login"}
+    states = {75: "waiting", 77: "waiting" if _may_pass(account, failure, now) else "needs-login"}
     return dataclasses.replace(
         base,
         state=states.get(failure.exit_code, "broken"),
@@ -114,6 +115,12 @@ def _signed_in(base: Report, account: accounts.Account, token: cache.AccessToken
         code=failure.code,
         correlation_id=failure.correlation_id,
     )
+
+
+def _may_pass(account: accounts.Account, failure: errors.M365Error, now: float) -> bool:
+    """Does a refusal depend on where one is, so that trying again by itself may help? For a day that is likely."""
+    since = history.failing_since(account.folder)
+    return failure.place and since is not None and now - since < _DAY
 
 
 def _broken(base: Report, error: errors.M365Error) -> Report:

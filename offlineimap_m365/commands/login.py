@@ -7,7 +7,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, errors, login, person, plan
+from offlineimap_m365 import accounts, advice, errors, login, person, plan
 from offlineimap_m365.person import say
 
 if TYPE_CHECKING:
@@ -25,5 +25,7 @@ def run(options: argparse.Namespace) -> int:
     who = f" as {account.identity}" if account.identity and account.identity.lower() != account.name.lower() else ""
     say(errors.printable(f"{account.name} is signed in{who}."))
     say(f"Kept in {account.folder} (store: {account.store}), which only you can read.")
+    for line in advice.after_sign_in(account, found):
+        say(errors.printable(line))
     say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")
     return 0

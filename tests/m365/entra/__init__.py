@@ -5,7 +5,19 @@ from __future__ import annotations
 from .clients import THUNDERBIRD, Client
 from .ledger import Request
 from .people import CONSUMERS, Person
+from .regions import CHINA, DOD, USGOV
 from .script import CAPTIVE_PORTAL
 from .server import Entra
 
-__all__ = ["CAPTIVE_PORTAL", "CONSUMERS", "THUNDERBIRD", "Client", "Entra", "Person", "Request"]
+__all__ = [
+    "CAPTIVE_PORTAL",
+    "CHINA",
+    "CONSUMERS",
+    "DOD",
+    "THUNDERBIRD",
+    "USGOV",
+    "Client",
+    "Entra",
+    "Person",
+    "Request",
+]

@@ -10,6 +10,7 @@ from authlib.oauth2 import OAuth2Error
 from flask import Blueprint, Response, make_response, render_template, request
 
 from .gate import stored_request
+from .people import CONSUMERS
 from .refusals import Refusal, translate
 from .scopes import resource_scopes
 from .signin import Flow
@@ -44,6 +45,9 @@ class Authorize:
             grant = self.gate.get_consent_grant(stored_request(request.url, values))
         except OAuth2Error as error:
             return self.refuse(translate(error, client=values.get("client_id", "")), values)
+        misplaced = self.gate.misplaced(grant.client, found)
+        if misplaced:
+            return self.sign_in.error(misplaced)
         if values.get("prompt") == "none" and not self.sign_in.is_anybody_signed_in():
             return self.refuse(Refusal(50058, redirect_uri=grant.redirect_uri), values)
         flow = Flow(
@@ -69,6 +73,8 @@ class Authorize:
         grant, person = self.waiting[flow.context], flow.person
         if person is None:
             raise RuntimeError("nobody signed in")
+        if grant.client.audience == "organizations" and person.tenant == CONSUMERS:
+            return self.sign_in.error(Refusal(500208, client=grant.client.client_id))
         if person.consent == "admin":
             return self.sign_in.page(flow, "admin.html", refusal=Refusal(90094), app_name=flow.app_name)
         if flow.prompt == "consent" or not person.has_consented(grant.client.client_id):

@@ -20,7 +20,8 @@ class Client:
     An application registration, in the shape in which Authlib asks for it (its ClientMixin).
 
     *device* is what the portal calls "Allow public client flows"; *roles* are the application permissions
-    that an administrator granted, such as ``IMAP.AccessAsApp``.
+    that an administrator granted, such as ``IMAP.AccessAsApp``. *audience* is who may sign in: ``all``,
+    ``organizations`` or ``personal`` (Microsoft: "Supported account types").
     """
 
     client_id: str
@@ -30,6 +31,7 @@ class Client:
     secret: str | None = None
     device: bool = True
     disabled: bool = False
+    audience: str = "all"
     roles: list[str] = field(default_factory=lambda: ["IMAP.AccessAsApp", "SMTP.SendAsApp"])
 
     def get_client_id(self) -> str:

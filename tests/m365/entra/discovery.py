@@ -11,6 +11,7 @@ from .refusals import Refusal
 
 if TYPE_CHECKING:
     from .gate import Gate
+    from .regions import Region
 
 
 def discovery(gate: Gate) -> Blueprint:
@@ -24,8 +25,9 @@ def discovery(gate: Gate) -> Blueprint:
         if found is None:
             # Azure/azure-cli#22145: this document's refusal has a name of its own.
             return gate.refuse(Refusal(90002, error="invalid_tenant", tenant=tenant))
-        document = endpoints(found) | capabilities()
-        return jsonify(document | (microsoft() if provider.extras else {}))
+        region = provider.regions.get(found)
+        document = endpoints(found, region.host if region else request.host) | capabilities()
+        return jsonify(document | (microsoft(region) if provider.extras else {}))
 
     @blueprint.get("/<tenant>/discovery/v2.0/keys")
     def keys(tenant: str) -> Response:
@@ -34,19 +36,19 @@ def discovery(gate: Gate) -> Blueprint:
     return blueprint
 
 
-def issuer(tenant: str) -> str:
+def issuer(tenant: str, host: str | None = None) -> str:
     """Return the issuer; that of the aliases holds a placeholder, literally (Microsoft: "OpenID Connect")."""
     named = {"common": "{tenantid}", "organizations": "{tenantid}", "consumers": CONSUMERS}.get(tenant, tenant)
-    return f"https://{request.host}/{named}/v2.0"
+    return f"https://{host or request.host}/{named}/v2.0"
 
 
-def endpoints(tenant: str) -> dict[str, object]:
-    """Return where things are: below the tenant's id, even if it was asked for by a domain."""
-    base = f"https://{request.host}/{tenant}"
+def endpoints(tenant: str, host: str) -> dict[str, object]:
+    """Return where things are: below the tenant's id, even if it was asked for by a domain; at its cloud's *host*."""
+    base = f"https://{host}/{tenant}"
     return {
         "token_endpoint": f"{base}/oauth2/v2.0/token",
         "jwks_uri": f"{base}/discovery/v2.0/keys",
-        "issuer": issuer(tenant),
+        "issuer": issuer(tenant, host),
         "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
         "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
         "end_session_endpoint": f"{base}/oauth2/v2.0/logout",
@@ -77,15 +79,15 @@ def capabilities() -> dict[str, object]:
     }
 
 
-def microsoft() -> dict[str, object]:
+def microsoft(region: Region | None) -> dict[str, object]:
     """Return what only Microsoft's document holds."""
     return {
         "request_uri_parameter_supported": False,
         "http_logout_supported": True,
         "frontchannel_logout_supported": True,
-        "tenant_region_scope": None,
-        "cloud_instance_name": "microsoftonline.com",
+        "tenant_region_scope": region.scope if region else None,
+        "cloud_instance_name": region.instance if region else "microsoftonline.com",
         "cloud_graph_host_name": "graph.windows.net",
         "msgraph_host": "graph.microsoft.com",
         "rbac_url": "https://pas.windows.net",
-    }
+    } | ({"tenant_region_sub_scope": region.sub_scope} if region and region.sub_scope else {})

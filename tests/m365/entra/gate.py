@@ -13,7 +13,8 @@ from . import tokens
 from .grants import ClientCredentials, CodeExchange, DeviceAuthorization, DeviceExchange, Pkce, Refresh
 from .records import Grant, RefreshToken
 from .refusals import Refusal, bare, translate
-from .scopes import check_scopes, echo
+from .regions import LOGIN_HOSTS
+from .scopes import check_scopes, echo, granted
 
 if TYPE_CHECKING:
     from .clients import Client
@@ -53,6 +54,17 @@ class Gate(AuthorizationServer):
         """Return the request of an earlier page as it is; otherwise read the current one."""
         return request if isinstance(request, OAuth2Request) else super().create_oauth2_request(request)
 
+    def misplaced(self, client: Client, tenant: str) -> Refusal | None:
+        """Return why nobody signs in to *client* at (the alias or id) *tenant* under this host's name, if so."""
+        region = self.provider.regions.get(tenant)
+        if region and request.host != region.host and request.host in LOGIN_HOSTS:
+            return Refusal(90038, tenant=tenant, cloud=region.instance, here=request.host)
+        if client.audience == "organizations" and tenant == "consumers":
+            return Refusal(9002332, client=client.client_id)
+        if client.audience == "personal" and tenant != "consumers":
+            return Refusal(9002331, client=client.client_id)
+        return None
+
     def handle_error_response(self, request: OAuth2Request | None, error: OAuth2Error) -> Response:
         """Answer with Entra's body, or with the RFCs' where extras are off."""
         payload = request.payload if request else None
@@ -72,6 +84,7 @@ class Gate(AuthorizationServer):
     ) -> dict[str, object]:
         """Return the part of the answer that every flow has (RFC 6749 §5.1)."""
         life = int(self.provider.access_token_seconds)
+        scope = granted(scope, user)
         token: dict[str, object] = {
             "token_type": "Bearer",
             "expires_in": life,
@@ -106,7 +119,11 @@ class Gate(AuthorizationServer):
             return grant
         begun = request.authorization_code or request.credential
         flow = "authorization_code" if request.authorization_code else "device_code"
-        return Grant(request.user, request.client.client_id, begun.get_scope(), flow)
+        scope = granted(begun.get_scope(), request.user)
+        grant = Grant(request.user, request.client.client_id, scope, flow, claims=getattr(begun, "claims", None))
+        if request.user.is_stale and getattr(begun, "prompt", None) != "login":
+            grant.refusal = 70043
+        return grant
 
     def token_endpoint(self, tenant: str) -> Response:
         """Answer a request of the token endpoint; one after the other, as a database would."""

@@ -71,6 +71,8 @@ class CodeExchange(AuthorizationCodeGrant):
             data.get("nonce"),
             data.get("code_challenge"),
             data.get("code_challenge_method"),
+            data.get("prompt"),
+            data.get("claims"),
         )
 
     def query_authorization_code(self, code: str, client: Client) -> Code:
@@ -118,6 +120,9 @@ class Refresh(RefreshTokenGrant):
             found.grant.refusal = found.grant.refusal or 70000
         if found.grant.refusal:
             raise Refusal(found.grant.refusal, client=found.grant.client_id, person=found.grant.person.upn)
+        demands = found.grant.person.demands
+        if demands and found.grant.claims != demands:
+            raise Refusal(50076, extra={"claims": demands})
         if not provider.is_at_home(found.grant.person, asked_tenant(provider)):
             raise Refusal(7000012)
         return found

@@ -13,9 +13,9 @@ class Request:
     One request as it arrived.
 
     *names* are the names of its query and form fields; of their values only *grant_type*, *client_id*,
-    *scope* and *login_hint* are kept. *authorization* is the scheme of such a header. *status* is what was
-    answered, 0 while it is being worked on or when the connection was dropped instead; *scripted* tells the
-    answers that a test ordered.
+    *scope*, *login_hint*, *prompt* and *claims* are kept. *authorization* is the scheme of such a header.
+    *status* is what was answered, 0 while it is being worked on or when the connection was dropped instead;
+    *scripted* tells the answers that a test ordered.
     """
 
     method: str
@@ -26,6 +26,8 @@ class Request:
     client_id: str | None = None
     scope: str | None = None
     login_hint: str | None = None
+    prompt: str | None = None
+    claims: str | None = None
     authorization: str | None = None
     user_agent: str = ""
     status: int = 0

@@ -19,6 +19,9 @@ class Person:
     approval"). *blocked* is an AADSTS number shown as an error page after the password. *email* is the claim
     of that name in ID tokens; access tokens always carry the mail address in theirs. *token_bytes* overrides
     the length of this person's access tokens; *opaque* makes them unreadable, as those of personal accounts.
+    *demands* are claims without which every refresh is refused (AADSTS50076); *is_stale*: a sign-in without
+    ``prompt=login`` leads to tokens that sign-in frequency ends at once (AADSTS70043). *withheld* are permissions
+    that nobody approved, such as ``SMTP.Send``.
     """
 
     address: str
@@ -32,6 +35,9 @@ class Person:
     blocked: int | None = None
     token_bytes: int | None = None
     opaque: bool = False
+    demands: str | None = None
+    is_stale: bool = False
+    withheld: frozenset[str] = frozenset()
     consented: set[str] = field(default_factory=set)
 
     def has_consented(self, client_id: str) -> bool:

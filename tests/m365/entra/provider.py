@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from .records import Code, DeviceCode, RefreshToken
+    from .regions import Region
 
 #: Tenants of a path that stand for many (Microsoft: "OpenID Connect on the Microsoft identity platform").
 ALIASES = ("common", "organizations", "consumers")
@@ -51,6 +52,7 @@ class Provider:
         self.other_tenant = str(uuid.uuid4())
         self.tenants = {self.tenant, self.other_tenant, CONSUMERS}
         self.domains: dict[str, str] = {}
+        self.regions: dict[str, Region] = {}
         self.people: list[Person] = []
         self.clients: dict[str, Client] = {}
         self.codes: dict[str, Code] = {}

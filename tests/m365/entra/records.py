@@ -24,6 +24,8 @@ class Code:
     nonce: str | None
     code_challenge: str | None
     code_challenge_method: str | None
+    prompt: str | None = None
+    claims: str | None = None
     made_at: float = field(default_factory=time.time)
     used: bool = False
 
@@ -38,13 +40,14 @@ class Code:
 
 @dataclass(eq=False)
 class Grant:
-    """What one sign-in allowed one client; *refusal* is the AADSTS number that ended it."""
+    """What one sign-in allowed one client, after it proved *claims*; *refusal* is the AADSTS number that ended it."""
 
     person: Person
     client_id: str
     scope: str
     flow: str
     refusal: int | None = None
+    claims: str | None = None
 
 
 @dataclass(eq=False)

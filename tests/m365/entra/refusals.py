@@ -103,6 +103,16 @@ WORDS = {
     90033: Words("temporarily_unavailable", "A transient error has occurred. Please try again."),
     90094: Words("access_denied", "Admin consent is required for the permissions that '{client}' asks for."),
     900144: Words("invalid_request", "The request body must contain the following parameter: '{field}'."),
+    90038: Words(
+        "invalid_request",
+        "Tenant '{tenant}' belongs to the National Cloud '{cloud}'. Current cloud instance '{here}' does not federate "
+        "with it.",
+    ),
+    500208: Words("invalid_request", "The domain is not a valid login domain for the account type."),
+    9002331: Words("invalid_request", "Application '{client}' is configured for use by Microsoft Account users only."),
+    9002332: Words(
+        "invalid_request", "Application '{client}' is configured for use by Azure Active Directory users only."
+    ),
     900971: Words("invalid_request", "No reply address provided."),
     # Not in Microsoft's list; that such a request is refused is RFC 6749 §4.1.3.
     500112: Words("invalid_grant", "The reply address does not match the one of the authorization code request."),

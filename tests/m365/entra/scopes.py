@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .refusals import Refusal
+
+if TYPE_CHECKING:
+    from .people import Person
 
 #: Asked for together with any resource (OpenID Connect Core §5.4, §11).
 OPENID = frozenset({"openid", "profile", "email", "offline_access"})
@@ -51,6 +56,12 @@ def permissions(scope: str | None) -> str:
     """Return the *scp* claim: the short names (Microsoft: "Access token claims reference")."""
     names = [one.rpartition("/")[2] for one in resource_scopes(scope)]
     return " ".join(MAIL_PERMISSIONS if names == [".default"] else names)
+
+
+def granted(scope: str | None, person: Person | None) -> str:
+    """Return *scope* without the permissions that were withheld from *person*."""
+    withheld = person.withheld if person else frozenset[str]()
+    return " ".join(one for one in (scope or "").split() if one.rpartition("/")[2] not in withheld)
 
 
 def echo(scope: str | None) -> str:

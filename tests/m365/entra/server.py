@@ -17,6 +17,7 @@ from .gate import Gate
 from .ledger import Request
 from .provider import Provider
 from .refusals import Refusal
+from .regions import LOGIN_HOSTS
 from .signin import SignIn
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     import trustme
 
     from .script import Answer
-
-#: Names that the certificate holds besides localhost: Microsoft's, for tests that come through a proxy.
-LOGIN_HOSTS = ("login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn")
 
 
 class Quiet(WSGIRequestHandler):
@@ -191,6 +189,8 @@ def note() -> Request:
         client_id=values.get("client_id"),
         scope=values.get("scope"),
         login_hint=values.get("login_hint"),
+        prompt=values.get("prompt"),
+        claims=values.get("claims"),
         authorization=request.headers.get("Authorization", "").partition(" ")[0] or None,
         user_agent=request.headers.get("User-Agent", ""),
     )

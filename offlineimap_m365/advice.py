@@ -1,0 +1,150 @@
+"""
+What to try next: after a refused sign-in another way, redirect, permission or cloud; and what is next after a good one.
+
+A way that failed is never suggested again: not the one of this sign-in, and none that the account's history knows.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import data, errors, home
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.plan import Plan
+
+#: The redirect URI is not registered (entra-docs, reference-error-codes; 500113 seen in public repositories only).
+_REDIRECT = frozenset({"50011", "500113", "900971"})
+#: A policy refused, for which another way, or another device's browser, can make a difference (the same page, and
+#: Conditional Access: authentication flows).
+_POLICY = frozenset(
+    {"50097", "50127", "50129", "50155", "50187", "50199", "53000", "53001", "53003", "530032", "530035", "530036"}
+)
+#: Nobody approved a permission, or the client id lacks it; where only SMTP's is meant, IMAP can be had without it.
+_PERMISSION = frozenset({"65001", "65005", "70011", "90008", "90094", "90095", "650056", "650057"})
+#: The organisation lives in another cloud (the same page; 900382 and 900383 seen in public repositories only).
+_CLOUD = frozenset({"90038", "900382", "900383"})
+#: A port for a browser that is on another machine; any that is free will do.
+_PORT = 8400
+
+#: Which programs do without a permission, by our name of it.
+_WITHOUT = {
+    "imap": "Reading mail (IMAP) was not granted: OfflineIMAP and others that fetch will not work",
+    "smtp": "Sending mail (SMTP) was not granted: msmtp and others that send will not work",
+    "pop": "Fetching mail by POP was not granted: programs that do will not work",
+}
+#: The permissions by the end of their names.
+_PERMISSIONS = {"imap.accessasuser.all": "imap", "smtp.send": "smtp", "pop.accessasuser.all": "pop"}
+
+
+def after_refusal(
+    error: errors.M365Error, plan: Plan, tried: Collection[str], *, has_browser: bool
+) -> errors.M365Error:
+    """
+    Return *error* with what to try next as its remedy, where that is known better than from the code alone.
+
+    *tried* are the ways (``browser``, ``paste``, ``device``) that were refused earlier; *has_browser*: one can be
+    opened here.
+    """
+    number = _number(error)
+    again = f"{errors.COMMAND} login {shlex.quote(plan.name)}"
+    remedy = None
+    if number in _PERMISSION and _is_only_smtp(error, plan):
+        consent = f"{errors.COMMAND} consent {shlex.quote(plan.name)}"
+        remedy = f"To ask the administrator for both: {consent}; to fetch mail without sending: {again} --scope imap"
+    elif number in _CLOUD:
+        remedy = _other_cloud(error, plan, again)
+    elif number in _REDIRECT:
+        remedy = _other_redirect(plan, again, {plan.flow, *tried}, has_browser=has_browser)
+    elif number in _POLICY:
+        remedy = _other_way(plan, again, {plan.flow, *tried}, has_browser=has_browser)
+    return error.replaced(remedy=remedy) if remedy else error
+
+
+def is_about_the_way(error: errors.M365Error) -> bool:
+    """Might another way of signing in, or another redirect, have made a difference?"""
+    return _number(error) in _REDIRECT | _POLICY
+
+
+def after_sign_in(account: Account, plan: Plan) -> list[str]:
+    """Return what somebody who just signed in must know before anything works: a line each."""
+    found: list[str] = []
+    again = f"{errors.COMMAND} login {shlex.quote(account.name)}"
+    missing = _permissions(plan.provider.scopes) - _permissions(account.scopes)
+    found += [f"{_WITHOUT[name]} with this sign-in." for name in _WITHOUT if name in missing]
+    if missing and account.is_personal:
+        found.append(f"To ask for it again: {again}")
+    elif missing:
+        consent = f"{errors.COMMAND} consent {shlex.quote(account.name)}"
+        found.append(f"To have it approved: {consent}; then run: {again}")
+    if account.home_tenant is not None:
+        who = account.identity or account.name
+        found.append(f"{who} is a guest here, and guests have no mailbox in the organisation that invited them.")
+        found.append(f"For the mailbox at home: {again} --tenant {shlex.quote(account.home_tenant or 'TENANT')}")
+    if account.is_personal and "imap" not in missing:
+        switch = data.load("clouds", Path(home.directory()))["consumers"]["imap_switch"]
+        found.append("Outlook.com lets no program read mail until you switch IMAP on, in its Settings, under Mail,")
+        found.append(f"Forwarding and IMAP: {switch}")
+    return found
+
+
+def _number(error: errors.M365Error) -> str:
+    return (error.code or "").removeprefix("AADSTS")
+
+
+def _permissions(scopes: Collection[str]) -> set[str]:
+    """Return our names of the mail permissions among *scopes*."""
+    ends = (scope.rpartition("/")[2].lower() for scope in scopes)
+    return {_PERMISSIONS[end] for end in ends if end in _PERMISSIONS}
+
+
+def _is_only_smtp(error: errors.M365Error, plan: Plan) -> bool:
+    """Does Microsoft's text name SMTP alone, of more that was asked for?"""
+    asked = _permissions(plan.provider.scopes)
+    return "smtp" in error.named and "imap" not in error.named and {"smtp", "imap"} <= asked
+
+
+def _other_cloud(error: errors.M365Error, plan: Plan, again: str) -> str | None:
+    """Return the cloud to try that Microsoft's text names, if it is another than was asked."""
+    found = sorted(error.named & {"usgov", "china"})
+    if not found or plan.cloud == found[0]:
+        return None
+    client = "" if "client_id" in plan.chosen else " --client-id ID"
+    return f"With a client id that is registered in that cloud, run: {again} --cloud {found[0]}{client}"
+
+
+def _other_redirect(plan: Plan, again: str, tried: set[str], *, has_browser: bool) -> str:
+    """Return how to get round a redirect URI that is not registered."""
+    if plan.client_name is None:
+        where = (
+            f"In the registration of the client id {plan.provider.client_id}, under “Mobile and desktop applications”"
+        )
+        return f"{where}, add exactly {plan.redirect_uri}, then run: {again} --{plan.flow}"
+    if "redirect_uri" in plan.chosen:
+        return f"Leave out the redirect URI that was chosen: {again} --defaults"
+    for flow in ("browser", "paste", "device"):  # a device code has no redirect at all
+        if flow not in tried:
+            return f"Try the other way: {again} {_options(flow, has_browser=has_browser)}"
+    return f"Use a client id of your own, in whose registration you add {plan.redirect_uri}: {again} --client-id ID"
+
+
+def _other_way(plan: Plan, again: str, tried: set[str], *, has_browser: bool) -> str | None:
+    """Return the way that a policy may let through: never a device code, which policies forbid first."""
+    help_desk = "or give the code, the correlation id and the time to the help desk"
+    if "browser" not in tried and (has_browser or (plan.flow == "device" and "paste" in tried)):
+        options = _options("browser", has_browser=has_browser)
+        return f"Sign in in a browser here, {help_desk}. Run: {again} {options}"
+    if "paste" not in tried:
+        where = "Open the address on a device that the organisation manages"
+        return f"{where}, {help_desk}. Run: {again} --paste"
+    return None
+
+
+def _options(flow: str, *, has_browser: bool) -> str:
+    """Return the options that choose *flow* here; a browser on another machine needs a port to come back to."""
+    return f"--browser --port {_PORT}" if flow == "browser" and not has_browser else f"--{flow}"
