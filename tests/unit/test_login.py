@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365 import accounts, entra, errors, flows, login, notices, plan, store
+from offlineimap_m365 import accounts, entra, errors, flows, history, login, notices, plan, store
 from offlineimap_m365.flows import Source
 
 if TYPE_CHECKING:
@@ -260,3 +260,179 @@ def test_a_passing_trouble_names_login(remedy: str, expected: str) -> None:
 
     assert caught.value.fact == f"{ALICE} cannot sign in now: localhost cannot be reached"
     assert (caught.value.remedy, caught.value.code, caught.value.time) == (expected, "AADSTS90033", "now")
+
+
+def refused(code: str, **demands: object) -> errors.SignInNeeded:
+    """Return a refusal of Microsoft's that demands something."""
+    error = errors.SignInNeeded("Refused", account=ALICE, code=code, remedy="As the table says")
+    for name, value in demands.items():
+        setattr(error, name, value)
+    return error
+
+
+def let_happen(monkeypatch: pytest.MonkeyPatch, *outcomes: entra.SignIn | errors.M365Error) -> list[tuple[Any, Any]]:
+    """Let one flow after the other end in these *outcomes*; return prompt and claims with which each was begun."""
+    waiting, asked = list(outcomes), list[tuple[Any, Any]]()
+
+    class Attempt:
+        def __init__(self, *_: object, claims: str | None, is_personal: bool) -> None:
+            self.claims, self.is_personal = claims, is_personal
+
+    @contextlib.contextmanager
+    def begin(_: object, attempt: Attempt, __: object, prompt: str | None) -> Iterator[Source]:
+        asked.append((prompt, attempt.claims))
+        yield Source("https://localhost")
+
+    def wait(*_: object) -> entra.SignIn:
+        outcome = waiting.pop(0)
+        if isinstance(outcome, errors.M365Error):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(entra, "Attempt", Attempt)
+    monkeypatch.setattr(flows, "begin", begin)
+    monkeypatch.setattr(flows, "wait", wait)
+    return asked
+
+
+CLAIMS = '{"access_token": {"acrs": {"essential": true, "value": "c1"}}}'
+
+
+def test_what_a_refresh_was_refused_for_is_asked_at_the_next_login(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Claims and prompt of the refusal go into the sign-in, and are met by it."""
+    asked = let_happen(monkeypatch, *[sign_in_of(ALICE)] * 3)
+    login.sign_in(make_plan(), Somebody(), 1)
+    history.remember(str(world.folder(ALICE)), refused("AADSTS50076", claims=CLAIMS), "x")
+    history.remember(str(world.folder(ALICE)), refused("AADSTS70043", prompt="login"), "x")
+
+    login.sign_in(make_plan(), Somebody(), 1)
+    login.sign_in(make_plan(), Somebody(), 1)
+
+    assert asked == [(None, None), ("login", CLAIMS), (None, None)]
+
+
+@pytest.mark.parametrize(("answer", "asked"), [("y", [(None, None), (None, CLAIMS)]), ("a", [(None, None)])])
+def test_a_demand_at_a_first_login_is_met_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str, asked: list[tuple[Any, Any]]
+) -> None:
+    """Nothing is kept of a first login, so the proof is asked for in the same one, if the person agrees."""
+    found = let_happen(monkeypatch, refused("AADSTS50076", claims=CLAIMS), sign_in_of(ALICE))
+
+    with contextlib.suppress(errors.SignInNeeded):
+        login.sign_in(make_plan(), Somebody(answer), 1)
+
+    assert found == asked
+    assert bool(kept(world)) == (answer == "y")
+
+
+def test_the_same_demand_twice_ends_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that demands again what it just got is not asked for ever."""
+    found = let_happen(monkeypatch, *[refused("AADSTS50076", claims=CLAIMS) for _ in range(3)])
+
+    with pytest.raises(errors.SignInNeeded):
+        login.sign_in(make_plan(), Somebody("y"), 1)
+
+    assert len(found) == 2
+    assert kept(world) == {}
+
+
+def test_ways_that_failed_before_are_not_suggested(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the account's history knows counts, for the same client id; a first login leaves nothing behind."""
+    let_happen(monkeypatch, *[refused("AADSTS50011")] * 2, sign_in_of(ALICE), *[refused("AADSTS50011")] * 3)
+    paste = make_plan(client_name="Mozilla Thunderbird")
+    other = make_plan(client_name="Other", provider=dataclasses.replace(PROVIDER, client_id="other"))
+
+    def remedy(made: plan.Plan) -> str:
+        with pytest.raises(errors.SignInNeeded) as caught:
+            login.sign_in(made, Somebody(), 1)
+        return caught.value.remedy
+
+    first, again = remedy(paste), remedy(paste)
+    left = list(world.home.rglob("*.json"))
+    login.sign_in(paste, Somebody(), 1)
+    browser_ = remedy(dataclasses.replace(paste, flow="browser", redirect_uri="http://localhost"))
+    after, another = remedy(paste), remedy(other)
+
+    assert left == []
+    assert "--browser" in first
+    assert first == again == another
+    assert "--paste" in browser_
+    assert after.endswith("--device")
+
+
+def moved(who: str, tenant: str, **claims: str) -> entra.SignIn:
+    """Return a sign-in of *who* in another organisation."""
+    found = sign_in_of(who)
+    return dataclasses.replace(found, claims={**found.claims, "tid": tenant, "oid": "new", **claims})
+
+
+def test_a_mailbox_that_moved_is_the_same_persons(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same sign-in name in the organisation that was asked: kept, with a line that says so."""
+    assert world
+    let_sign_in(monkeypatch, moved(ALICE, "t2"))
+    somebody = Somebody()
+    provider = dataclasses.replace(PROVIDER, authority="https://login.microsoftonline.com/t2")
+
+    account = login.sign_in(make_plan(provider=provider, person={"tid": "t", "oid": "1"}), somebody, 1)
+
+    assert account.person == {"tid": "t2", "oid": "new"}
+    assert "another organisation" in "".join(somebody.heard)
+
+
+MOVES: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
+    "where everybody may sign in": ("common", {"tid": "t", "oid": "1"}, {}),
+    "another name": ("t2", {"tid": "t", "oid": "1"}, {"preferred_username": BOB}),
+    "the name as a mail address only": ("t2", {"tid": "t", "oid": "1"}, {"preferred_username": BOB, "email": ALICE}),
+    "in the same organisation": ("t2", {"tid": "t2", "oid": "1"}, {}),
+    "ids of another provider": ("t2", {"tid": "", "oid": "1"}, {}),
+}
+
+
+@pytest.mark.parametrize(("tenant", "person", "claims"), MOVES.values(), ids=MOVES)
+def test_what_is_no_move_is_somebody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch, tenant: str, person: dict[str, str], claims: dict[str, str]
+) -> None:
+    """Anybody can fill in a mail address, and anybody may sign in at common: refused, and nothing kept."""
+    let_sign_in(monkeypatch, moved(ALICE, "t2", **claims))
+    provider = dataclasses.replace(PROVIDER, authority=f"https://login.microsoftonline.com/{tenant}")
+
+    with pytest.raises(errors.SignInNeeded, match="signed in, and"):
+        login.sign_in(make_plan(provider=provider, person=person), Somebody(), 1)
+
+    assert kept(world) == {}
+
+
+def test_what_was_granted_is_what_is_asked_for_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the permissions that were granted are kept; an answer that does not tell granted all."""
+    assert world
+    let_sign_in(monkeypatch, dataclasses.replace(sign_in_of(ALICE), scopes=("a",)), sign_in_of(ALICE))
+
+    less, all_ = (login.sign_in(make_plan(), Somebody(), 1).scopes for _ in range(2))
+
+    assert (less, all_) == (("a",), ("a", "b"))
+
+
+def test_a_personal_account_gets_its_mail_hosts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the address, the tenant of who signed in tells, and so the servers; the guest of an organisation too."""
+    assert world
+    let_sign_in(monkeypatch, moved(ALICE, accounts.personal_tenant()), moved(ALICE, "t", idp="live.com"))
+
+    personal = login.sign_in(make_plan(), Somebody(), 1)
+    guest = login.sign_in(make_plan(), Somebody(), 1)
+
+    assert personal.is_personal
+    assert (personal.smtp, personal.home_tenant) == ("smtp-mail.outlook.com:587", None)
+    assert (guest.is_personal, guest.home_tenant, guest.smtp) == (False, "consumers", "smtp.office365.com:587")
+
+
+def test_remarks_come_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the plan has to tell is said before anything is opened, without what could harm a terminal."""
+    assert world
+    let_sign_in(monkeypatch, sign_in_of(ALICE))
+    somebody = Somebody()
+
+    login.sign_in(make_plan(remarks=("It lives\x1b elsewhere",)), somebody, 1)
+
+    assert somebody.heard[0] == "It lives\ufffd elsewhere"
