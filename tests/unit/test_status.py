@@ -136,3 +136,23 @@ def test_what_a_file_says_is_made_fit_to_show(world: World) -> None:
     found = only()
 
     assert (found.identity, found.tenant, found.client_id) == ("eve\ufffd\ufffd[2J", "\ufffd", "\ufffd")
+
+
+@pytest.mark.parametrize(("hours", "state"), [(0, "waiting"), (23, "waiting"), (25, "needs-login")])
+def test_a_refusal_that_depends_on_the_place_waits_for_a_day(
+    world: World, monkeypatch: pytest.MonkeyPatch, hours: int, state: str
+) -> None:
+    """It is tried again by itself, so nobody must act; after a day of it somebody must."""
+    assert world
+    account = invent(life=-10)
+    error = errors.SignInNeeded("Refused", code="AADSTS53003")
+    error.place = True
+    plain = time.time
+    history.remember(account.folder, error, "x")
+    monkeypatch.setattr(time, "time", lambda: plain() + 3600 * hours)
+    history.remember(account.folder, error, "x")
+
+    [found] = status.report([])
+
+    assert (found.state, found.needs_somebody) == (state, state == "needs-login")
+    assert found.code == "AADSTS53003"
