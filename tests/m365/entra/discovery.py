@@ -81,7 +81,7 @@ def capabilities() -> dict[str, object]:
 
 def microsoft(region: Region | None) -> dict[str, object]:
     """Return what only Microsoft's document holds."""
-    return {
+    found: dict[str, object] = {
         "request_uri_parameter_supported": False,
         "http_logout_supported": True,
         "frontchannel_logout_supported": True,
@@ -90,4 +90,5 @@ def microsoft(region: Region | None) -> dict[str, object]:
         "cloud_graph_host_name": "graph.windows.net",
         "msgraph_host": "graph.microsoft.com",
         "rbac_url": "https://pas.windows.net",
-    } | ({"tenant_region_sub_scope": region.sub_scope} if region and region.sub_scope else {})
+    }
+    return found | ({"tenant_region_sub_scope": region.sub_scope} if region and region.sub_scope else {})
