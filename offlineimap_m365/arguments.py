@@ -229,5 +229,6 @@ _ALL: tuple[Callable[[_Commands], argparse.ArgumentParser], ...] = (
     _explain,
     _config,
     _import,
+    _notify,
     _logout,
 )

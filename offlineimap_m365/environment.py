@@ -13,6 +13,15 @@ import sys
 TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
 
 
+#: Set for whatever ``notify`` runs, which must not run it again.
+NOTIFYING = "M365_NOTIFYING"
+
+
+def is_notifying() -> bool:
+    """Does the command of ``notify`` run this?"""
+    return bool(os.environ.get(NOTIFYING))
+
+
 def home() -> str:
     """Return ``$OFFLINEIMAP_M365_HOME`` with ``~`` expanded, or an empty string."""
     return os.path.expanduser(os.environ.get("OFFLINEIMAP_M365_HOME", ""))

@@ -29,6 +29,7 @@ class M365Error(Exception):
     What the next sign-in must do about a refusal: *claims* (OpenID Connect Core §5.5, a JSON object as text) is what
     it must prove, *prompt* (§3.1.2.1) how it must ask. *place*: the refusal depends on where one is, so it may pass.
     *named*: which of our own words (``smtp``, ``usgov``) Microsoft's text names by names of its own.
+    *of_client*: it was met on the way to the provider, not in the store.
     """
 
     exit_code = 70
@@ -36,6 +37,7 @@ class M365Error(Exception):
     prompt: str | None = None
     place: bool = False
     named: frozenset[str] = frozenset()
+    of_client: bool = False
 
     def __init__(  # noqa: PLR0913 - each part stands on its own in a message
         self,

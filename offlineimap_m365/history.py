@@ -174,8 +174,37 @@ def succeeded(folder: str, what: str) -> None:
     """Forget the last failure and what it demanded; note the event *what*: ``login``, ``refresh`` or ``logout``."""
     state = _read(folder)
     state |= dict.fromkeys(("failure", "failing_since", "demand", "tried"))
+    state["notified"] = {reason: about for reason, about in _notified(state).items() if about}
+    state["worked_at"] = time.time()
     _note(state, what, None, None)
     _write(folder, state)
+
+
+def unused_seconds(folder: str) -> float | None:
+    """Return for how many seconds the sign-in has not been used; None if that is not known."""
+    since = _number(_read(folder).get("worked_at"))
+    return max(0.0, time.time() - since) if since > 0 else None
+
+
+def notified(folder: str) -> dict[str, str]:
+    """
+    Return of what a person was notified since it worked last: the reason, and what it was about.
+
+    What is about something, such as a certificate, outlives a success; all else (an empty text) ends with it.
+    """
+    return _notified(_read(folder))
+
+
+def note_notified(folder: str, reason: str, about: str) -> bool:
+    """Remember that a person is notified; the lock is held. Return whether it will be remembered."""
+    state = _read(folder)
+    state["notified"] = {**_notified(state), reason: about}
+    return _write(folder, state)
+
+
+def _notified(state: dict[str, Any]) -> dict[str, str]:
+    found = state.get("notified")
+    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
 
 
 def events(folder: str) -> list[dict[str, Any]]:
@@ -205,7 +234,10 @@ def _read(folder: str) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def _write(folder: str, state: dict[str, Any]) -> None:
+def _write(folder: str, state: dict[str, Any]) -> bool:
+    """Write the file if that is possible now; return whether it was."""
     data = json.dumps({**state, "version": 1}, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
     with contextlib.suppress(OSError):
         store.write_whole(Path(folder) / "state.json", data)
+        return True
+    return False

@@ -47,9 +47,19 @@ def access_token(name: str | None = None, wanted: Wanted | None = None) -> cache
     """
     Return an access token of the account *name* (None: the only one) that lives as long as is *wanted*.
 
-    Raises SignInNeeded, Temporary, Misconfigured, and WrongUsage for a demand that no token of the account can meet.
+    A failure that needs a person is told to them, once, by the command that ``notify`` set. Raises SignInNeeded,
+    Temporary, Misconfigured, and WrongUsage for a demand that no token of the account can meet.
     """
-    wanted = wanted or Wanted()
+    try:
+        return _access_token(name, wanted or Wanted())
+    except errors.M365Error as error:
+        from offlineimap_m365 import notify  # noqa: PLC0415 - only a failure pays for it
+
+        notify.failed(error)
+        raise
+
+
+def _access_token(name: str | None, wanted: Wanted) -> cache.AccessToken:
     folder = _folder(name)
     remembered = _memory.get(folder)
     is_met = remembered is not None and wanted.is_met_by(remembered.token, time.time())
@@ -210,4 +220,8 @@ def _obtain(vault: Vault, data: bytes | None, *, impatient: bool, again: bool = 
 def _exchange(account: accounts.Account, data: bytes) -> bytes:
     from offlineimap_m365 import entra  # noqa: PLC0415 - MSAL takes 200 ms to import; only who refreshes pays
 
-    return entra.refresh(account, data)
+    try:
+        return entra.refresh(account, data)
+    except errors.Misconfigured as error:
+        error.of_client = True
+        raise
