@@ -228,6 +228,7 @@ _ALL: tuple[Callable[[_Commands], argparse.ArgumentParser], ...] = (
     _status,
     _explain,
     _config,
+    _consent,
     _import,
     _notify,
     _logout,

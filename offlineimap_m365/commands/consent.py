@@ -1,0 +1,36 @@
+"""
+``consent``: a letter that asks an administrator to approve the client id; no request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import accounts, consent, errors, person, plan, warm
+from offlineimap_m365.person import say
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the letter with the address in it; nothing but a remark for a personal account."""
+    typed = plan.typed(options)
+    before = _account(options.account)
+    name = before.name if before else accounts.clean_name(options.account or "you@example.org")
+    made = plan.make(name, typed, before, defaults=options.defaults, may_ask=False)
+    if made.is_personal and not made.chosen.get("tenant"):
+        say(f"{name} is a personal account: nobody has to approve anything but you, when you sign in.")
+        say(f"Run: {errors.login_command(name)}")
+        return 0
+    code = warm.hand_out(consent.letter(made).rstrip("\n"))
+    for remark in consent.remarks(made):
+        person.say(errors.printable(remark))
+    return code
+
+
+def _account(name: str | None) -> accounts.Account | None:
+    """Return the account that is meant, None if it never signed in; raises WrongUsage if it could be several."""
+    if name is not None:
+        return accounts.load(name)
+    return accounts.only() if accounts.names() else None
