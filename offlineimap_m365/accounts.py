@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 import unicodedata
 from pathlib import Path
@@ -16,6 +17,9 @@ from offlineimap_m365 import data, errors, home, learnt, store, warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+#: Mail domains that Microsoft gives out to persons, in any country; ``live.unc.edu`` and the like are universities'.
+_CONSUMERS = re.compile(r"(?:outlook|hotmail|live|msn|windowslive|passport)\.(?:com|(?:com?\.)?[a-z]{2})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +69,11 @@ class Account:
     def is_personal(self) -> bool:
         """Is it a personal account (outlook.com and any other address), which all are in one tenant of Microsoft's?"""
         return self.tenant is not None and self.tenant == personal_tenant()
+
+
+def is_consumer(name: str) -> bool:
+    """Is *name* an address that Microsoft itself gives out (outlook.com, hotmail.de), so a personal account's?"""
+    return _CONSUMERS.fullmatch(name.rpartition("@")[2].lower()) is not None
 
 
 def personal_tenant() -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from offlineimap_m365 import data, errors, home
+from offlineimap_m365 import accounts, data, errors, home
 from offlineimap_m365.wire import get_json
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.accounts import Account
 
-#: Mail domains of personal accounts in any country. Their owner is Microsoft, and no organisation is to be looked for;
-#: ``live.unc.edu`` and the like are universities'.
-_CONSUMERS = re.compile(r"(?:(?:outlook|hotmail|live|msn|windowslive|passport)\.)(?:com|(?:com?\.)?[a-z]{2})")
 #: A domain as it may stand in an address.
 _DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)+")
 #: Where everybody may sign in, organisations and personal accounts (learn.microsoft.com: OpenID Connect, "tenant").
@@ -38,11 +35,6 @@ class Place:
     tenant: str
     cloud: str
     remarks: tuple[str, ...] = ()
-
-
-def is_consumer(name: str) -> bool:
-    """Is *name* an address that Microsoft itself gives out (outlook.com, hotmail.de)?"""
-    return bool(_CONSUMERS.fullmatch(_domain(name) or ""))
 
 
 def place(
@@ -77,7 +69,7 @@ def is_personal(name: str, before: Account | None) -> bool:
     """Is *name* a personal account: as who signed in last time (*before*) told, else by its domain?"""
     if before is not None and before.tenant:
         return before.is_personal
-    return is_consumer(name)
+    return accounts.is_consumer(name)
 
 
 def find(name: str, cloud: str) -> Place | None:
@@ -88,7 +80,7 @@ def find(name: str, cloud: str) -> Place | None:
     Raises Temporary if nobody can be asked now.
     """
     domain = _domain(name)
-    if domain is None or is_consumer(name):
+    if domain is None or accounts.is_consumer(name):
         return None
     clouds = _clouds()
     elsewhere = [key for key, row in clouds.items() if domain.endswith(tuple(row.get("domains", [])))]

@@ -58,6 +58,7 @@ def answer(question: Question) -> list[str]:
         tenant=account.tenant if account else None,
         redirect_uri=account.redirect_uri if account else None,
         home=Path(home.directory()),
+        is_personal=account.is_personal if account else accounts.is_consumer(question.name or ""),
     )
     if found is None:
         raise _unknown(question.text)

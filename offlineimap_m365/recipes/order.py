@@ -35,8 +35,9 @@ def is_account(word: str) -> bool:
 
 
 def defaults(name: str) -> accounts.Account:
-    """Return what a recipe is filled in with for somebody who never signed in: the worldwide cloud's hosts."""
-    cloud = data.load("clouds", Path(home.directory()))["clouds"]["global"]
+    """Return what a recipe is filled in with for somebody who never signed in: the hosts that go with the address."""
+    table = data.load("clouds", Path(home.directory()))
+    cloud = table["consumers"] if accounts.is_consumer(name) else table["clouds"]["global"]
     return accounts.Account(
         name, client_id="", authority="", scopes=(), imap=cloud["imap"], smtp=cloud["smtp"], redirect_uri=""
     )

@@ -81,7 +81,7 @@ def account(**changes: Any) -> accounts.Account:
 )
 def test_addresses_that_microsoft_gives_out(name: str, is_consumer: bool) -> None:
     """Only Microsoft's own domains, in any country; a university's live.* is not one of them."""
-    assert domains.is_consumer(name) == is_consumer
+    assert accounts.is_consumer(name) == is_consumer
 
 
 @pytest.mark.parametrize(

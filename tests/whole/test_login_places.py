@@ -1,0 +1,337 @@
+"""Where people sign in: national clouds, personal accounts, guests, organisations that a mailbox moved to."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.m365.entra import CHINA, CONSUMERS, DOD, THUNDERBIRD, USGOV
+from tests.m365.person import Browser
+from tests.m365.wire import ConnectProxy
+from tests.sign_in import PASSWORD, Login
+from tests.whole.keyboard import files_of, product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.m365.entra import Entra
+    from tests.m365.entra.regions import Region
+    from tests.world import Outcome, World
+
+ALICE, EVE = "alice@example.org", "eve@outlook.com"
+GLOBAL, GOV, CN = "login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"
+IMAP, SMTP = "IMAP.AccessAsUser.All", "SMTP.Send"
+
+
+@pytest.fixture
+def proxy(entra: Entra) -> Iterator[ConnectProxy]:
+    """Lead Microsoft's names to the look-alike, and refuse every other."""
+    with ConnectProxy({f"{host}:443": ("127.0.0.1", entra.port) for host in (GLOBAL, GOV, CN)}) as made:
+        yield made
+
+
+@pytest.fixture
+def user(world: World, proxy: ConnectProxy) -> World:
+    """Return somebody with this package behind the proxy."""
+    made = product(world)
+    made.environ["HTTPS_PROXY"] = proxy.url
+    return made
+
+
+class Place:
+    """Somebody who signs in through the proxy."""
+
+    def __init__(self, user: World, entra: Entra, proxy: ConnectProxy) -> None:
+        """Be there."""
+        self.user, self.entra, self.proxy = user, entra, proxy
+        self.address = ""
+
+    def sign_in(self, account: str, *arguments: str, upn: str | None = None) -> Outcome:
+        """Sign in by paste, and give what the browser ended with."""
+        with (
+            Login(self.user, account, "--paste", *arguments) as login,
+            Browser(self.entra.ca_file, proxy=self.proxy.url) as browser,
+        ):
+            self.address = login.address
+            landing = browser.sign_in(self.address, upn or account, PASSWORD)
+            return login.paste(landing.address or landing.text or "")
+
+    def profile(self, account: str) -> dict[str, Any]:
+        """Return what is kept of an account."""
+        text = (self.user.folder(account) / "profile.json").read_text(encoding="utf-8")
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+@pytest.fixture
+def place(user: World, entra: Entra, proxy: ConnectProxy) -> Place:
+    """Return somebody who signs in at Microsoft's own addresses."""
+    return Place(user, entra, proxy)
+
+
+CLOUDS: dict[str, tuple[str, str, str, str, Region | None]] = {
+    "global": (GLOBAL, "https://outlook.office.com/", "outlook.office365.com:993", "smtp.office365.com:587", None),
+    "usgov": (GOV, "https://outlook.office365.us/", "outlook.office365.us:993", "smtp.office365.us:587", USGOV),
+    "usgov-dod": (
+        GOV,
+        "https://outlook.office365.us/",
+        "outlook-dod.office365.us:993",
+        "outlook-dod.office365.us:587",
+        DOD,
+    ),
+    "china": (CN, "https://partner.outlook.cn/", "partner.outlook.cn:993", "smtp.partner.outlook.cn:587", CHINA),
+}
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "found"])
+def test_every_cloud_signs_in_and_refreshes(place: Place, cloud: str, *, is_named: bool) -> None:
+    """Named, or found by the domain: that cloud's page, permissions and mail hosts; a refresh stays there."""
+    host, prefix, imap, smtp, region = CLOUDS[cloud]
+    place.entra.add_client("my-client", ["https://localhost"])
+    if region:
+        place.entra.regions[place.entra.tenant] = region
+    options = ["--client-id", "my-client", "--redirect-uri", "https://localhost"]
+
+    done = place.sign_in(ALICE, *options, *(["--cloud", cloud] if is_named else []))
+    place.entra.forget()
+    place.user.age(ALICE)
+    refreshed = place.user.run("refresh", ALICE)
+
+    profile = place.profile(ALICE)
+    assert (done.code, refreshed.code) == (0, 0), done.err + refreshed.err
+    assert place.address.startswith(f"https://{host}/{place.entra.tenant}/oauth2/v2.0/authorize?")
+    assert profile["scopes"] == [prefix + IMAP, prefix + SMTP]
+    assert (profile["imap"], profile["smtp"], profile["cloud"]) == (imap, smtp, cloud)
+    assert ("cloud" in profile["chosen"]) == is_named
+    assert {request.host for request in place.entra.requests} == {host}
+    assert place.proxy.refused == []
+
+
+def test_a_cloud_that_was_found_is_told(place: Place) -> None:
+    """Before the page is shown it says where, and that Thunderbird's client id is not known there; then 77 says it."""
+    place.entra.regions[place.entra.tenant] = USGOV
+    place.entra.clients.pop(THUNDERBIRD)
+
+    done = place.sign_in(ALICE)
+
+    assert (done.code, files_of(place.user)) == (77, [])
+    assert "(--cloud usgov)" in done.err
+    assert "registered in it" in done.err
+    assert "AADSTS700016" in done.err
+
+
+def test_the_wrong_cloud_names_the_right_one(place: Place) -> None:
+    """A page that says the organisation lives elsewhere (AADSTS90038) leads to the very cloud."""
+    place.entra.regions[place.entra.tenant] = USGOV
+    done = place.sign_in(ALICE, "--cloud", "global")
+
+    assert done.code == 77
+    assert "GCC High" in done.err
+    assert f"offlineimap-m365 login {ALICE} --cloud usgov --client-id ID" in done.err
+
+
+def test_a_domain_in_another_cloud_does_not_outlive_it(place: Place) -> None:
+    """What discovery gave is looked up again: back in the worldwide cloud, a login without options is enough."""
+    place.entra.regions[place.entra.tenant] = USGOV
+    place.entra.add_client("my-client", ["https://localhost"])
+    first = place.sign_in(ALICE, "--client-id", "my-client", "--redirect-uri", "https://localhost")
+    place.entra.regions.clear()
+
+    second = place.sign_in(ALICE)
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert (place.profile(ALICE)["cloud"], place.profile(ALICE)["imap"]) == ("global", "outlook.office365.com:993")
+
+
+# Personal accounts
+
+
+PERSONAL: dict[str, tuple[str, list[str], str]] = {
+    "outlook.com": (EVE, [], "common"),
+    "another address": ("eve@mail.example.com", [], "common"),
+    "consumers by name": (EVE, ["--tenant", "consumers"], "consumers"),
+    "a client id of one's own": (EVE, ["--client-id", "mine", "--redirect-uri", "https://localhost"], "consumers"),
+}
+
+
+@pytest.mark.parametrize(("account", "options", "tenant"), PERSONAL.values(), ids=PERSONAL)
+def test_a_personal_account_is_known_after_its_sign_in(
+    place: Place, account: str, options: list[str], tenant: str
+) -> None:
+    """Whatever the address: opaque token, Outlook.com's hosts and where IMAP is switched on, no word of tenants."""
+    place.entra.add_person(account, PASSWORD, opaque=True)
+    place.entra.add_client("mine", ["https://localhost"])
+
+    done = place.sign_in(account, *options)
+    token = place.user.run("token", account)
+    msmtp = place.user.run("config", account, "msmtp")
+    status = place.user.run("status")
+    explained = place.user.run("explain", account, "AADSTS50034")
+
+    profile = place.profile(account)
+    words = re.sub(r"https://\S+", "", done.err)
+    assert done.code == 0, done.err
+    assert place.address.startswith(f"https://{GLOBAL}/{tenant}/")
+    assert token.out.startswith("EwB")
+    assert profile["tenant"] == CONSUMERS
+    assert (profile["imap"], profile["smtp"]) == ("outlook.office365.com:993", "smtp-mail.outlook.com:587")
+    assert "smtp-mail.outlook.com" in msmtp.out
+    assert "https://outlook.live.com/mail/0/options/mail/popImap" in done.err
+    assert "tenant" not in (words + status.out + status.err + explained.out + msmtp.out + msmtp.err).lower()
+
+
+def test_before_the_sign_in_the_address_tells(user: World) -> None:
+    """What ``config`` prints for an address of Outlook.com that never signed in has its hosts."""
+    personal, work = (user.run("config", account, "msmtp").out for account in (EVE, ALICE))
+
+    assert "smtp-mail.outlook.com" in personal
+    assert "smtp.office365.com" in work
+
+
+def test_chosen_mail_hosts_stay_a_personal_accounts(place: Place) -> None:
+    """Who names a host gets it."""
+    place.entra.add_person(EVE, PASSWORD, opaque=True)
+
+    done = place.sign_in(EVE, "--smtp", "relay.example.org:587")
+
+    assert done.code == 0, done.err
+    assert place.profile(EVE)["smtp"] == "relay.example.org:587"
+
+
+AUDIENCES: dict[str, tuple[str, str, list[str], str]] = {
+    "a work client id at common": ("organizations", EVE, ["--tenant", "common"], "AADSTS500208"),
+    "a work client id at consumers": ("organizations", EVE, [], "AADSTS9002332"),
+    "a personal client id at common": ("personal", EVE, ["--tenant", "common"], "AADSTS9002331"),
+}
+
+
+@pytest.mark.parametrize(("audience", "account", "options", "code"), AUDIENCES.values(), ids=AUDIENCES)
+def test_a_client_id_for_others_is_explained(
+    place: Place, audience: str, account: str, options: list[str], code: str
+) -> None:
+    """The page of a client id that does not take personal accounts is explained at the prompt, in their words."""
+    place.entra.add_person(account, PASSWORD, opaque=True)
+    place.entra.add_client("mine", ["https://localhost"]).audience = audience
+
+    done = place.sign_in(account, "--client-id", "mine", "--redirect-uri", "https://localhost", *options)
+
+    said = done.err.rpartition("offlineimap-m365: ")[2]
+    assert (done.code, files_of(place.user)) == (77, [])
+    assert code in said
+    assert "tenant" not in said.lower()
+    assert f"offlineimap-m365 login {account} --defaults" in said
+
+
+def test_a_personal_client_id_of_ones_own_works(place: Place) -> None:
+    """A registration for personal accounts only is asked at consumers, where it is taken, refreshes included."""
+    place.entra.add_person(EVE, PASSWORD, opaque=True)
+    place.entra.add_client("mine", ["https://localhost"]).audience = "personal"
+
+    done = place.sign_in(EVE, "--client-id", "mine", "--redirect-uri", "https://localhost")
+    place.user.age(EVE)
+    refreshed = place.user.run("refresh")
+
+    assert (done.code, refreshed.code) == (0, 0), done.err + refreshed.err
+
+
+# Guests, moves, several at once
+
+
+@pytest.mark.parametrize(("claims", "at_home"), [({"idp": "live.com"}, "consumers"), ({"acct": 1}, "TENANT")])
+def test_a_guest_is_told(place: Place, claims: dict[str, Any], at_home: str) -> None:
+    """Who signs in as a guest hears that no mailbox is there, and how to sign in at home."""
+    place.entra.id_token_claims_override = claims
+
+    done = place.sign_in(ALICE)
+
+    assert done.code == 0, done.err
+    assert "is a guest here" in done.err
+    assert f"offlineimap-m365 login {ALICE} --tenant {at_home}\n" in done.err
+
+
+def test_a_mailbox_that_moved_signs_in_without_options(place: Place) -> None:
+    """Another organisation owns the domain now, all ids are new: found by discovery, kept because the name is."""
+    first = place.sign_in(ALICE)
+    alice = place.entra.find_person(ALICE)
+    assert alice is not None
+    alice.tenant, alice.oid = place.entra.other_tenant, "00000000-aaaa-bbbb-cccc-000000000000"
+    place.entra.domains["example.org"] = place.entra.other_tenant
+
+    second = place.sign_in(ALICE)
+    place.user.age(ALICE)
+    refreshed = place.user.run("refresh")
+
+    profile = place.profile(ALICE)
+    assert [run.code for run in (first, second, refreshed)] == [0, 0, 0], second.err + refreshed.err
+    assert "belongs to another organisation than last time" in second.err
+    assert (profile["tenant"], profile["person"]["oid"]) == (place.entra.other_tenant, alice.oid)
+    assert profile["chosen"] == {"flow": "paste"}
+
+
+def test_somebody_who_has_the_name_elsewhere_is_refused(place: Place) -> None:
+    """The same name from an organisation that does not own the domain is somebody else."""
+    first = place.sign_in(ALICE)
+    alice = place.entra.find_person(ALICE)
+    assert alice is not None
+    alice.tenant, alice.oid = place.entra.other_tenant, "00000000-aaaa-bbbb-cccc-000000000000"
+
+    second = place.sign_in(ALICE, "--tenant", "common")
+
+    assert (first.code, second.code) == (0, 77), second.err
+    assert place.profile(ALICE)["tenant"] == place.entra.tenant
+
+
+def test_an_old_profile_gets_the_client_id_of_this_release(place: Place) -> None:
+    """A default that a release before kept is not a choice: the next login without options asks with today's."""
+    place.sign_in(ALICE)
+    path = place.user.folder(ALICE) / "profile.json"
+    old = {**place.profile(ALICE), "client_id": "08162f7c-0fd2-4200-a84a-f25a4db0b584"}
+    path.write_text(json.dumps(old), encoding="utf-8")
+    place.user.age(ALICE)
+    refused = place.user.run("refresh")
+
+    done = place.sign_in(ALICE)
+
+    assert (refused.code, done.code) == (77, 0), refused.err + done.err
+    assert place.profile(ALICE)["client_id"] == THUNDERBIRD
+    assert place.user.run("token", ALICE).code == 0
+
+
+def test_one_person_under_several_client_ids(place: Place) -> None:
+    """Two accounts of one identity with a client id each do not touch each other; one of them may change its own."""
+    for client in ("one", "two"):
+        place.entra.add_client(client, ["https://localhost"])
+    options = ["--redirect-uri", "https://localhost"]
+
+    runs = [
+        place.sign_in(ALICE, "--client-id", "one", *options),
+        place.sign_in("backup@example.org", "--identity", ALICE, "--client-id", "two", *options, upn=ALICE),
+        place.sign_in(ALICE, "--client-id", "two", *options),
+    ]
+    for account in (ALICE, "backup@example.org"):
+        place.user.age(account)
+    place.entra.forget()
+    refreshed = place.user.run("refresh")
+
+    clients = [request.client_id for request in place.entra.requests if request.grant_type == "refresh_token"]
+    assert [run.code for run in (*runs, refreshed)] == [0, 0, 0, 0], [run.err for run in runs]
+    assert clients == ["two", "two"]
+    assert place.profile("backup@example.org")["identity"] == ALICE
+    assert place.user.run("token", ALICE).out != place.user.run("token", "backup@example.org").out
+
+
+def test_an_identity_of_another_domain_finds_its_organisation(place: Place) -> None:
+    """Where the mail domain tells nothing, that of the sign-in name does."""
+    place.entra.add_person(
+        "carol@mail.example.net", PASSWORD, upn="c999@uni.example.net", tenant=place.entra.other_tenant
+    )
+    del place.entra.domains["mail.example.net"]
+
+    done = place.sign_in("carol@mail.example.net", "--identity", "c999@uni.example.net", upn="c999@uni.example.net")
+
+    assert done.code == 0, done.err
+    assert place.address.startswith(f"https://{GLOBAL}/{place.entra.other_tenant}/")
