@@ -19,6 +19,9 @@ from offlineimap_m365 import accounts, errors, store
 
 #: Seconds for which a refusal counts for the same refresh token (contract §5.6).
 REFUSED = 900.0
+#: Days for which Microsoft keeps a refresh token that nobody uses (entra-docs, refresh-tokens.md), and for how many
+#: before the end of them a person should hear of it.
+LONGEST_UNUSED, UNUSED_SOON = 90, 14
 #: No failure is remembered for longer than this many seconds, whatever a server or a wrong clock says.
 _LONGEST = 3600.0
 _EVENTS = 20

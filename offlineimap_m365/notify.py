@@ -29,9 +29,8 @@ TEST_PATIENCE = 20.0
 #: What depends on the place is told after this many seconds of refusals in a row: off the campus is no event.
 _PLACE = 86_400.0
 _DAY = 86_400
-#: Days for which Microsoft keeps a refresh token that nobody uses (entra-docs, refresh-tokens.md), and how long before
-#: their end somebody is told: two weeks. A certificate takes longer to renew: others have to be asked.
-LONGEST_UNUSED, UNUSED_SOON, CERTIFICATE_SOON = 90, 14, 30
+#: Days before a certificate's end: others have to be asked for a new one.
+CERTIFICATE_SOON = 30
 #: Codes that an administrator's consent heals (entra-docs, reference-error-codes.md), and OAuth's name for them.
 _CONSENT = frozenset({"AADSTS65001", "AADSTS90008", "AADSTS90094", "AADSTS90095", "consent_required"})
 _REASONS = {"CONFIG": "client", "ADMIN": "policy", "DEVICE": "policy"}
@@ -112,8 +111,8 @@ def _failed(error: errors.M365Error, deadline: float) -> None:
     folder = account.folder
     if isinstance(error, errors.Temporary):
         unused = history.unused_seconds(folder)
-        days = LONGEST_UNUSED - int(unused or 0) // _DAY
-        if unused is not None and days <= UNUSED_SOON and account.kind == "delegated":
+        days = history.LONGEST_UNUSED - int(unused or 0) // _DAY
+        if unused is not None and days <= history.UNUSED_SOON and account.kind == "delegated":
             _tell(Event(account.name, "expires-soon", max(0, days)), folder, "", deadline)
         return
     reason = reason_of(error)

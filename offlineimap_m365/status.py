@@ -10,9 +10,8 @@ from typing import Any
 
 from offlineimap_m365 import accounts, cache, errors, history, tokens, warm
 
-#: Microsoft forgets a refresh token that was not used for this many days (entra-docs, refresh-tokens.md).
-LONGEST_UNUSED = 90
 _DAY = 86_400
+_TEMPORARY = errors.Temporary.exit_code
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +87,7 @@ def _signed_in(base: Report, account: accounts.Account, token: cache.AccessToken
     now = time.time()
     failure = history.last_failure(account.folder)
     if token is not None:
-        unused = max(0, int(now - token.cached_at) // _DAY)
+        unused = max(0, int(now - token.cached_at) // _DAY) if account.kind == "delegated" else None
         is_fresh = token.is_good(warm.MARGIN, now)
         base = dataclasses.replace(
             base,
@@ -96,25 +95,34 @@ def _signed_in(base: Report, account: accounts.Account, token: cache.AccessToken
             expires_in=max(0, int(token.expires_on - now)),
             last_refresh=accounts.timestamp(token.cached_at),
             unused_days=unused,
+            reason=_near_its_end(account, unused),
         )
-        if unused >= LONGEST_UNUSED:
-            base = dataclasses.replace(
-                base,
-                state="needs-login",
-                reason=f"Not used for {unused} days; Microsoft keeps it for {LONGEST_UNUSED}",
-            )
+        if unused is not None and unused >= history.LONGEST_UNUSED:
+            base = dataclasses.replace(base, state="needs-login")
         if is_fresh:
             return base
     if failure is None:
         return base if token else dataclasses.replace(base, reason=f"The sign-in of {account.name} is not in its store")
-    states = {75: "waiting", 77: "waiting" if _may_pass(account, failure, now) else "needs-login"}
+    states = {_TEMPORARY: "waiting", 77: "waiting" if _may_pass(account, failure, now) else "needs-login"}
     return dataclasses.replace(
         base,
         state=states.get(failure.exit_code, "broken"),
-        reason=failure.one_line(),
+        reason=". ".join(filter(None, (failure.one_line(), base.reason if failure.exit_code == _TEMPORARY else None))),
         code=failure.code,
         correlation_id=failure.correlation_id,
     )
+
+
+def _near_its_end(account: accounts.Account, unused: int | None) -> str | None:
+    """Return what to do about a sign-in that was not used for so many days that it ended or will end soon."""
+    longest = history.LONGEST_UNUSED
+    if unused is None or unused < longest - history.UNUSED_SOON:
+        return None
+    if unused >= longest:
+        login = errors.login_command(account.name)
+        return f"Not used for {unused} days; Microsoft keeps it for {longest}. Run: {login}"
+    refresh = f"{errors.COMMAND} refresh {errors.quoted(account.name)}"
+    return f"Not used for {unused} of {longest} days, and then Microsoft forgets it. Run: {refresh}"
 
 
 def _may_pass(account: accounts.Account, failure: errors.M365Error, now: float) -> bool:

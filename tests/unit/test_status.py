@@ -82,6 +82,42 @@ def test_ninety_days_are_the_end(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("days", "state", "command"),
+    [(75, "stale", None), (76, "stale", "refresh"), (89, "stale", "refresh"), (90, "needs-login", "login")],
+)
+def test_the_days_of_the_ninety_are_counted(world: World, days: int, state: str, command: str | None) -> None:
+    """Two weeks before a sign-in ends for want of use, and after that, the command is named that helps."""
+    put(invent(), made_up(-86_400 * days, issued=time.time() - 86_400 * days - 60))
+
+    found = only()
+
+    assert (found.state, found.unused_days) == (state, days)
+    assert (f"offlineimap-m365 {command} {ALICE}" in found.reason) if found.reason else command is None
+
+
+def test_an_outage_does_not_hide_the_end(world: World) -> None:
+    """Who could not be refreshed for want of a network is told of the days that are left as well."""
+    account = invent()
+    put(account, made_up(-86_400 * 80, issued=time.time() - 86_400 * 80 - 60))
+    history.remember(account.folder, errors.Temporary("No network"), "x")
+
+    found = only()
+
+    assert found.state == "waiting"
+    assert "No network" in str(found.reason)
+    assert "80 of 90 days" in str(found.reason)
+
+
+def test_an_application_does_not_age(world: World) -> None:
+    """What has no refresh token has no days to count."""
+    put(invent(kind="app-only"), made_up(-86_400 * 100, issued=time.time() - 86_400 * 101))
+
+    found = only()
+
+    assert (found.unused_days, found.state) == (None, "stale")
+
+
+@pytest.mark.parametrize(
     ("kind", "state", "needs"),
     [
         (errors.Temporary, "waiting", False),
