@@ -201,6 +201,15 @@ def _notify(commands: _Commands) -> argparse.ArgumentParser:
     return made
 
 
+def _folders(commands: _Commands) -> argparse.ArgumentParser:
+    made = _command(commands, "folders", "show a mailbox's folders, and which of them are synced and why")
+    made.add_argument("account", nargs="?", metavar="ACCOUNT")
+    made.add_argument("--mailbox", metavar="ADDRESS", help="whose folders, if not the account's own")
+    made.add_argument("--learn", action="store_true", help="keep what is found out, for make_folderfilter(account=…)")
+    made.add_argument("--json", action="store_true", help="for programs")
+    return made
+
+
 def _logout(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "logout", "forget a sign-in")
     made.add_argument("account", metavar="ACCOUNT")
@@ -228,6 +237,7 @@ _ALL: tuple[Callable[[_Commands], argparse.ArgumentParser], ...] = (
     _status,
     _explain,
     _config,
+    _folders,
     _consent,
     _import,
     _notify,

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: What each part of a finding is: paths of folders as the server spells them, or codes of languages.
-_LISTS = ("not_mail", "mail", "languages", "seen")
+_LISTS = ("not_mail", "mail", "languages")
 
 
 def find(account: str, mailbox: str | None = None) -> dict[str, Any] | None:
     """
     Return what was found out about *mailbox* (default: the account's own), None if it was never learnt.
 
-    ``{"not_mail": [path, …], "mail": [path, …], "languages": [code, …], "names": {server: local}, "seen": [name, …],
+    ``{"not_mail": [path, …], "mail": [path, …], "languages": [code, …], "names": {server: local},
     "learnt_at": RFC 3339}``. Whatever is wrong with the profile counts as never learnt: it never raises.
     """
     import json  # noqa: PLC0415 - only who names an account pays

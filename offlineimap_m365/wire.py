@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import ssl
 import threading
 import time
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import certifi
 import requests
 import urllib3
 
-from offlineimap_m365 import environment, errors, reference
+from offlineimap_m365 import certificates, errors, reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +134,7 @@ def _send(method: str, url: str, **arguments: Any) -> Answer:
     with requests.Session() as session:
         session.trust_env = False  # or requests would send what ~/.netrc holds
         session.proxies.update(requests.utils.get_environ_proxies(url))
-        session.verify = _certificates()
+        session.verify = certificates.find()
         try:
             with session.request(
                 method, url, timeout=(CONNECT, READ), allow_redirects=False, stream=True, **arguments
@@ -151,28 +148,6 @@ def _send(method: str, url: str, **arguments: Any) -> Answer:
                 return Answer(response.status_code, text, response.headers)
         except (OSError, urllib3.exceptions.HTTPError) as error:  # all of requests' are OSErrors
             raise _unreachable(url, _reason(error)) from None  # the original may name proxy passwords
-
-
-def _certificates() -> str:
-    """Return the trusted certificates: the environment's, else the system's store, else certifi's (contract §4)."""
-    named = environment.certificates()
-    if named:
-        if not Path(named).exists():
-            raise errors.Misconfigured(
-                f"The trusted certificates are not where the environment says: {named}",
-                remedy="Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR",
-            )
-        return named
-    system = ssl.get_default_verify_paths()
-    found = [path for path in (system.cafile, system.capath) if path and _holds_something(Path(path))]
-    return found[0] if found else str(certifi.where())
-
-
-def _holds_something(path: Path) -> bool:
-    try:
-        return any(path.iterdir()) if path.is_dir() else path.stat().st_size > 0
-    except OSError:
-        return False
 
 
 def _judge(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:

@@ -28,4 +28,6 @@ def run(options: argparse.Namespace) -> int:
     for line in advice.after_sign_in(account, found):
         say(errors.printable(line))
     say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")
+    if person.is_there() and not account.mailboxes and any("IMAP" in scope for scope in account.scopes):
+        say(f"Folders not in English? {errors.COMMAND} folders {shlex.quote(account.name)} --learn")
     return 0

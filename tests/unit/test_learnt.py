@@ -22,7 +22,6 @@ DUTCH = {
     "mail": ["Notes"],
     "languages": ["nl"],
     "names": {"Verzonden items": "Sent", "Concepten": "Drafts"},
-    "seen": ["Agenda", "INBOX", "Notes", "Taken", "Verzonden items"],
     "learnt_at": "2026-11-24T12:00:00Z",
 }
 

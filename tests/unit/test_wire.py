@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from offlineimap_m365 import errors, wire
+from offlineimap_m365 import certificates, errors, wire
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy
 
@@ -260,7 +260,7 @@ def test_the_system_s_certificates_are_the_default(world: World, monkeypatch: py
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
 
-    found = Path(wire._certificates())  # noqa: SLF001 - no server of ours is signed by a public authority
+    found = Path(certificates.find())  # no server of ours is signed by a public authority
 
     assert found.exists()
     assert found.is_dir() or b"BEGIN CERTIFICATE" in found.read_bytes()

@@ -1,0 +1,56 @@
+"""
+Which certificate authorities are trusted: the same for Microsoft's sign-in, IMAP and SMTP (contract §4).
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import certifi
+
+from offlineimap_m365 import environment, errors
+
+
+def find() -> str:
+    """
+    Return the file or directory of trusted certificates: the environment's, else the system's store, else certifi's.
+
+    Raises Misconfigured if the environment names one that is not there.
+    """
+    named = environment.certificates()
+    if named:
+        if not Path(named).exists():
+            raise errors.Misconfigured(
+                f"The trusted certificates are not where the environment says: {named}",
+                remedy="Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR",
+            )
+        return named
+    system = ssl.get_default_verify_paths()
+    found = [path for path in (system.cafile, system.capath) if path and _holds_something(Path(path))]
+    return found[0] if found else str(certifi.where())
+
+
+def context() -> ssl.SSLContext:
+    """
+    Return what a connection is verified with: those certificates, and the name of the host.
+
+    Raises Misconfigured if there are none, or none that can be read.
+    """
+    path = find()
+    try:
+        if Path(path).is_dir():
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise errors.Misconfigured(
+            f"The trusted certificates cannot be read: {path}",
+            remedy="Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR",
+        ) from error
+
+
+def _holds_something(path: Path) -> bool:
+    try:
+        return any(path.iterdir()) if path.is_dir() else path.stat().st_size > 0
+    except OSError:
+        return False
