@@ -26,6 +26,17 @@ def command() -> list[str]:
     return [sys.executable, "-m", "offlineimap_m365"]
 
 
+def place() -> str:
+    """
+    Return what an environment has to set so that the home is found, ``OFFLINEIMAP_M365_HOME=…``.
+
+    Empty if it lies where also an empty environment would look: cron and systemd do not read a shell's files.
+    """
+    usual = "~/Library/Application Support" if sys.platform == "darwin" else "~/.local/share"
+    default = os.path.join(os.path.expanduser(usual), "offlineimap-m365")  # noqa: PTH111, PTH118 - as home does
+    return "" if home.directory() == default else f"OFFLINEIMAP_M365_HOME={home.directory()}"
+
+
 def stub_path() -> Path:
     """Return the path of the stub, whether it exists or not."""
     return Path(home.directory()) / "pythonfile.py"

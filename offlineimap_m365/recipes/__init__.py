@@ -7,16 +7,15 @@ The shipped sample is the recipe of OfflineIMAP with chevrons for the values; it
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import ssl
 import string
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import environment, errors, home, installation
+from offlineimap_m365 import environment, errors, installation
+from offlineimap_m365.recipes import unattended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 PROGRAMS = {
     "offlineimap": ("fetches mail into a Maildir", "~/.offlineimaprc"),
     "msmtp": ("sends mail", "~/.msmtprc"),
+    **unattended.PROGRAMS,
 }
 #: Where systems keep their trusted certificates in one file: Debian, Red Hat, SUSE, Alpine and OpenBSD, Homebrew.
 _CERTIFICATES = (
@@ -74,12 +74,8 @@ def sample() -> str:
 
 def token_command(name: str) -> str:
     """Return the shell command that prints an access token of the account *name*, in any environment."""
-    words = [*installation.command(), "token", name]
-    usual = "~/Library/Application Support" if sys.platform == "darwin" else "~/.local/share"
-    default = os.path.join(os.path.expanduser(usual), "offlineimap-m365")  # noqa: PTH111, PTH118 - as home does
-    if home.directory() != default:
-        words = ["env", f"OFFLINEIMAP_M365_HOME={home.directory()}", *words]
-    return shlex.join(words)
+    place = installation.place()
+    return shlex.join([*(["env", place] if place else []), *installation.command(), "token", name])
 
 
 def certificates() -> str | None:

@@ -34,6 +34,8 @@ FOR_TESTING = (
     "libnss3-tools",
     # What mutt_oauth2.py encrypts its token file with.
     "gnupg",
+    # Its systemd-analyze looks at the units that config prints; without systemd-sysv it is nobody's init.
+    "systemd",
     # What the README installs with.
     "pipx",
 )

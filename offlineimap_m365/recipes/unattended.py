@@ -1,0 +1,56 @@
+"""
+What keeps sign-ins alive by itself, a timer of systemd or a line for cron, and what tells a person.
+
+The first two are about all accounts, or the one that is named; the last about whichever needs somebody.
+"""
+
+from __future__ import annotations
+
+import shlex
+import string
+from pathlib import Path
+
+from offlineimap_m365 import installation
+
+#: The programs of this room, with what their snippet is for and where it belongs.
+PROGRAMS = {
+    "systemd": ("keeps sign-ins alive, by a timer", "~/.config/systemd/user/"),
+    "cron": ("keeps sign-ins alive, by a line", "the table that crontab -e opens"),
+    "notify": ("tells you once that an account needs you", "a shell"),
+}
+_HERE = Path(__file__).parent
+
+
+def render(program: str, name: str | None) -> str:
+    """Return the snippet of *program* for the account *name*, or for all that are signed in."""
+    if program == "notify":
+        return _notify()
+    words = [*installation.command(), "refresh", *([name] if name else [])]
+    place = installation.place()
+    if program == "cron":
+        command = shlex.join([*(["env", place] if place else []), *words])
+        # cron makes a new line of a per cent sign, and takes away the backslash before one (crontab(5))
+        return _fill("cron", command=command.replace("%", "\\%"))
+    about = (
+        f"Environment={_for_systemd(place)}" if place else "# What your shell sets, HTTPS_PROXY say, is not known here."
+    )
+    return _fill(
+        "systemd", command=" ".join(_for_systemd(word).replace("$", "$$") for word in words), environment=about
+    )
+
+
+def _fill(template: str, **values: str) -> str:
+    return string.Template((_HERE / f"{template}.txt").read_text(encoding="utf-8")).substitute(values)
+
+
+def _for_systemd(text: str) -> str:
+    """Return *text* as one word of a unit file: quoted, and no specifier in it (systemd.syntax(7), systemd.unit(5))."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
+
+
+def _notify() -> str:
+    """Return the samples as commands that set them: what is no comment in the file is a command for ``notify``."""
+    ours = shlex.join(installation.command())
+    lines = (_HERE / "notify.txt").read_text(encoding="utf-8").splitlines()
+    made = [line if line.startswith("#") else f"{ours} notify --command {shlex.quote(line)}" for line in lines]
+    return "\n".join(made) + "\n"

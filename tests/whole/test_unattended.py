@@ -1,0 +1,196 @@
+"""What ``config`` prints for systemd, cron and notifications, as those programs run it."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.recipes import unattended
+from tests.kept import ALICE
+from tests.whole.keyboard import product
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.world import Outcome, World
+
+#: Names and places with what shells, cron and systemd stumble over.
+ODD = "o'neill$(id)%h\"x\\y@example.org"
+
+
+#: What the samples say when they are tried and nobody is signed in.
+TITLE, BODY = "Mail of you@example.org needs you", "Reason: login"
+DISPLAY = "display notification (item 2 of argv) with title (item 1 of argv)"
+
+
+@pytest.fixture
+def user(world: World) -> World:
+    """Return somebody with this package whose store lies where only their shell looks."""
+    return product(world)
+
+
+def config(user: World, *words: str) -> str:
+    """Return what ``config`` prints, which says that it changed nothing."""
+    done = user.run("config", *words)
+    assert done.code == 0, done.err
+    assert "Nothing was changed" in done.err
+    return done.out
+
+
+def fake(user: World, name: str, code: int = 0, more: str = "") -> Path:
+    """Put a program called *name* on the PATH that writes its arguments and its store's place, and says something."""
+    path = user.root / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        f'#!/bin/sh\nexec 3>>"{user.root}/log"\nfor word; do printf "%s\\n" "$word" >&3; done\n'
+        f'printf "%s\\n" "home:$OFFLINEIMAP_M365_HOME" >&3\necho "it says so" >&2\n{more}\nexit {code}\n'
+    )
+    path.chmod(0o700)
+    user.environ["PATH"] = f"{path.parent}:/usr/bin:/bin"
+    return path
+
+
+def log(user: World) -> list[str]:
+    """Return what fake programs wrote."""
+    return (user.root / "log").read_text().splitlines()
+
+
+def as_cron(user: World, table: str) -> Outcome:
+    """Run the one line of a crontab as cron does: an empty environment, sh, per cent signs its own way (crontab(5))."""
+    (line,) = [line for line in table.splitlines() if line and not line.startswith("#")]
+    schedule = re.match(r"(\d+) (\d+) \* \* \* ", line)
+    assert schedule
+    command = re.split(r"(?<!\\)%", line[schedule.end() :])[0].replace("\\%", "%")
+    return user.execute(["/bin/sh", "-c", command], environ={"HOME": user.environ["HOME"], "PATH": "/usr/bin:/bin"})
+
+
+def with_command(text: str, user: World, path: Path) -> str:
+    """Return *text* with our command replaced by the fake at *path*."""
+    words = shlex.join(user.command)
+    assert words in text
+    return text.replace(words, str(path))
+
+
+@pytest.mark.parametrize(
+    ("code", "left", "said"), [(0, 0, ""), (75, 0, ""), (77, 77, "it says so\n"), (78, 78, "it says so\n")]
+)
+@pytest.mark.parametrize("name", [None, ALICE, ODD])
+def test_cron_is_silent_about_what_passes(user: World, code: int, left: int, said: str, name: str | None) -> None:
+    """75 is no news; 77 and 78 are mailed, and are the line's own exit code; names and places arrive as they are."""
+    user.environ["OFFLINEIMAP_M365_HOME"] = str(user.root / "100% of 'it'")
+    text = config(user, *([name] if name else []), "cron")
+
+    done = as_cron(user, with_command(text, user, fake(user, "ours", code)))
+
+    assert (done.code, done.out, done.err) == (left, said, "")
+    assert log(user) == ["refresh", *([name] if name else []), f"home:{user.environ['OFFLINEIMAP_M365_HOME']}"]
+
+
+def test_cron_finds_the_real_command(user: World) -> None:
+    """The line as it is printed runs this program in cron's environment: nobody is signed in, and cron hears of it."""
+    done = as_cron(user, config(user, "cron"))
+
+    assert done.code == 77
+    assert "Nobody is signed in" in done.out
+    assert str(user.home) in done.out
+
+
+def units(user: World, text: str) -> Path:
+    """Put the two units of the snippet where they say they belong; return the directory."""
+    where = user.root / "units"
+    where.mkdir()
+    service, timer = text.split("# From here on it is ")
+    (where / "offlineimap-m365.service").write_text(service)
+    (where / "offlineimap-m365.timer").write_text("# " + timer)
+    return where
+
+
+@pytest.mark.parametrize("name", [None, ALICE, ODD])
+def test_systemd_takes_the_units(user: World, name: str | None) -> None:
+    """``systemd-analyze verify`` has nothing to say about them."""
+    user.environ["OFFLINEIMAP_M365_HOME"] = str(user.root / '100% of "it"')
+    where = units(user, config(user, *([name] if name else []), "systemd"))
+
+    done = user.execute(
+        ["systemd-analyze", "--user", "verify", *(str(path) for path in sorted(where.iterdir()))],
+        environ=user.environ | {"SYSTEMD_LOG_LEVEL": "warning"},
+    )
+
+    # of this machine's own units it may have to say something, too
+    assert [line for line in (done.out + done.err).splitlines() if "offlineimap-m365" in line] == []
+    assert done.code == 0
+
+
+def test_what_counts_as_a_failure(user: World) -> None:
+    """75 is a success for systemd, and the timer comes again each day, also after the machine was off."""
+    where = units(user, config(user, "systemd"))
+    service, timer = configparser.ConfigParser(interpolation=None), configparser.ConfigParser(interpolation=None)
+    for parser, name in ((service, "service"), (timer, "timer")):
+        parser.optionxform = str  # type: ignore[assignment,method-assign]  # as typeshed's own example does
+        parser.read(where / f"offlineimap-m365.{name}")
+
+    assert service["Service"]["SuccessExitStatus"] == "75"
+    assert service["Service"]["Type"] == "oneshot"
+    assert service["Service"]["ExecStart"].endswith('"refresh"')
+    assert (timer["Timer"]["OnCalendar"], timer["Timer"]["Persistent"]) == ("daily", "true")
+    assert timer["Install"]["WantedBy"] == "timers.target"
+
+
+def test_no_mailbox_belongs_there(user: World) -> None:
+    """They are about sign-ins: ``--mailbox`` is wrong usage."""
+    for program in unattended.PROGRAMS:
+        assert user.run("config", program, "--mailbox", "info@example.org").code == 2
+
+
+def samples(user: World) -> list[str]:
+    """Return the commands of the notification recipe."""
+    return [line for line in config(user, "notify").splitlines() if not line.startswith("#")]
+
+
+@pytest.mark.parametrize(
+    ("number", "program", "expected"),
+    [
+        (0, "notify-send", ["--urgency=critical", TITLE, f"{BODY}. Run: offlineimap-m365 status"]),
+        (1, "osascript", ["-e", "on run argv", "-e", DISPLAY, "-e", "end run", TITLE, BODY]),
+        (2, "sendmail", ["-t"]),
+    ],
+)
+def test_the_samples_can_be_set_and_tried(user: World, number: int, program: str, expected: list[str]) -> None:
+    """Each is set by the line as it is printed, runs, and hands its words over whole."""
+    path = fake(user, program, more=f'[ -t 0 ] || cat >>"{user.root}/log"')
+    line = samples(user)[number].replace("/usr/sbin/sendmail", str(path))
+
+    done = user.execute(["/bin/sh", "-c", line])
+    tried = user.run("notify", "--test")
+
+    assert (done.code, tried.code) == (0, 0), done.err + tried.err
+    assert log(user)[: len(expected) + 1] == [*expected, "home:"]
+    if program == "sendmail":
+        assert log(user)[2:] == [
+            "To: you@elsewhere.example",
+            f"Subject: {TITLE}",
+            "",
+            f"{BODY}. Run: offlineimap-m365 status",
+        ]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_no_name_of_an_account_is_taken_for_something_else(user: World, number: int) -> None:
+    """What is in M365_ACCOUNT is never run, nor taken for a pattern or an option."""
+    paths = [fake(user, name, more="[ -t 0 ] || cat") for name in ("notify-send", "osascript", "sendmail")]
+    assert user.execute(["/bin/sh", "-c", samples(user)[number].replace("/usr/sbin/sendmail", str(paths[2]))]).code == 0
+    chosen = user.run("notify").out
+
+    done = user.execute(
+        ["/bin/sh", "-c", chosen],
+        environ=user.environ | {"M365_ACCOUNT": ODD, "M365_REASON": "expires-soon", "M365_DAYS": "3"},
+    )
+
+    said = "\n".join(log(user)) + done.out
+    assert done.code == 0
+    assert f"Mail of {ODD} needs you" in said
+    assert "Reason: expires-soon, 3 days left" in said
