@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from offlineimap_m365 import data, errors, home, learnt, store, warm
+from offlineimap_m365 import data, disk, errors, home, learnt, warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,7 +195,7 @@ def save(account: Account) -> None:
     name = fields.pop("name")
     document = {**others, "version": warm.VERSION, "account": name, **fields}
     data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    store.write_whole(Path(account.folder) / "profile.json", data + b"\n")
+    disk.write_whole(Path(account.folder) / "profile.json", data + b"\n")
 
 
 def now() -> str:

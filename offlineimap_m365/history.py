@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from offlineimap_m365 import accounts, errors, store
+from offlineimap_m365 import accounts, disk, errors
 
 #: Seconds for which a refusal counts for the same refresh token (contract §5.6).
 REFUSED = 900.0
@@ -241,6 +241,6 @@ def _write(folder: str, state: dict[str, Any]) -> bool:
     """Write the file if that is possible now; return whether it was."""
     data = json.dumps({**state, "version": 1}, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
     with contextlib.suppress(OSError):
-        store.write_whole(Path(folder) / "state.json", data)
+        disk.write_whole(Path(folder) / "state.json", data)
         return True
     return False

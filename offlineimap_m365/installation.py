@@ -13,7 +13,7 @@ import string
 import sys
 from pathlib import Path
 
-from offlineimap_m365 import errors, home, store
+from offlineimap_m365 import disk, errors, home
 from offlineimap_m365.version import __version__
 
 
@@ -48,7 +48,7 @@ def write_stub() -> Path:
     home.make(str(path.parent))
     text = _stub()
     if not path.is_file() or path.read_bytes() != text.encode("utf-8"):
-        store.write_whole(path, text.encode("utf-8"))
+        disk.write_whole(path, text.encode("utf-8"))
     return path
 
 

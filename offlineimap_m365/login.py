@@ -22,9 +22,10 @@ from offlineimap_m365 import (
     installation,
     lock,
     notices,
-    store,
+    stores,
 )
 from offlineimap_m365.identity import home_of_guest
+from offlineimap_m365.stores.file import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,12 +102,12 @@ def trouble_told(name: str) -> Iterator[None]:
 def _make_sure_of_room(plan: Plan) -> None:
     """Find out before anybody is troubled whether the store is known and can be written at all."""
     folder = home.folder(plan.name)
-    store.open_store(plan.store, folder)
+    stores.open_store(plan.store, folder, plan.name)
     try:
         home.make(str(Path(folder).parent))
         home.check(folder)
         room = folder if Path(folder).is_dir() else str(Path(folder).parent)
-        with store.FileStore(room).reserve():
+        with FileStore(room).reserve():
             pass
     except OSError as error:
         raise _unwritable(folder, plan.name, error) from error
@@ -222,7 +223,7 @@ def _somebody_else(plan: Plan, found: entra.SignIn, again: str) -> errors.SignIn
 def _keep(plan: Plan, found: entra.SignIn) -> Account:
     """Keep a sign-in: the secrets first, so that a crash in between leaves tokens that the profile fits."""
     account = _account(plan, found)
-    kept = store.open_store(account.store, account.folder)
+    kept = stores.open_store(account.store, account.folder, account.name)
     try:
         home.make(account.folder)
         with lock.held(account.folder, account.name), kept.reserve():
@@ -237,7 +238,7 @@ def _keep(plan: Plan, found: entra.SignIn) -> Account:
     return account
 
 
-def _replace(kept: store.Store, cache: bytes, account: Account) -> None:
+def _replace(kept: stores.Store, cache: bytes, account: Account) -> None:
     """Write secrets and profile, both or none: a disk may be full between the two."""
     before = kept.read()
     kept.write(cache)

@@ -9,7 +9,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from offlineimap_m365 import accounts, errors, history, home, lock, store
+from offlineimap_m365 import accounts, errors, history, home, lock, stores
 
 #: How often a folder is emptied that others put a lock into meanwhile; each of them does so once.
 _ATTEMPTS = 100
@@ -42,7 +42,7 @@ def sign_out(name: str, *, everything: bool) -> bool:
 def _forget(name: str, folder: str, *, everything: bool) -> bool:
     """Forget while holding the lock; the account is read anew, since a login may have come first."""
     account = accounts.load(name)
-    kept = store.open_store(account.store if account else "file", folder)
+    kept = stores.open_store(account.store if account else "file", folder, name)
     is_there = account is not None or kept.generation() is not None
     kept.delete()
     if account:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from offlineimap_m365 import accounts, environment, errors, explain, history, home, lock, notices, store, warm
+from offlineimap_m365 import accounts, disk, environment, errors, explain, history, home, lock, notices, warm
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts import Account
@@ -206,9 +206,7 @@ def command() -> str | None:
 def choose(chosen: str) -> None:
     """Set the command. Raises OSError."""
     home.make(home.directory())
-    store.write_whole(
-        path(), json.dumps({"version": warm.VERSION, "command": chosen}, indent=1).encode("ascii") + b"\n"
-    )
+    disk.write_whole(path(), json.dumps({"version": warm.VERSION, "command": chosen}, indent=1).encode("ascii") + b"\n")
 
 
 def forget() -> None:

@@ -10,7 +10,7 @@ import dataclasses
 import time
 from typing import NamedTuple
 
-from offlineimap_m365 import accounts, cache, errors, history, home, lock, notices, store, warm
+from offlineimap_m365 import accounts, cache, errors, history, home, lock, notices, stores, warm
 from offlineimap_m365.vault import Vault, is_behind, unwritable
 
 #: Tokens that never live as long as they should cause at most one refresh in this many seconds (contract §5.2).
@@ -37,7 +37,7 @@ class Wanted:
 class _Remembered(NamedTuple):
     token: cache.AccessToken
     generation: tuple[int, ...]
-    store: store.Store
+    store: stores.Store
 
 
 _memory: dict[str, _Remembered] = {}
@@ -118,7 +118,9 @@ def _keep_in_memory(
     account: accounts.Account, token: cache.AccessToken, generation: tuple[int, ...] | None
 ) -> cache.AccessToken:
     if generation is not None:
-        _memory[account.folder] = _Remembered(token, generation, store.open_store(account.store, account.folder))
+        _memory[account.folder] = _Remembered(
+            token, generation, stores.open_store(account.store, account.folder, account.name)
+        )
     return token
 
 

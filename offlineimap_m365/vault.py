@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import cache, errors, lock, notices, store
+from offlineimap_m365 import cache, errors, lock, notices, stores
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts import Account
@@ -25,7 +25,7 @@ class Vault:
     def __init__(self, account: Account) -> None:
         """Open the store; nothing is touched yet. Raises Misconfigured for a store that this release does not have."""
         self.account = account
-        self._store = store.open_store(account.store, account.folder)
+        self._store = stores.open_store(account.store, account.folder, account.name)
 
     @property
     def is_behind(self) -> bool:
@@ -97,9 +97,8 @@ class Vault:
             _unsaved.pop(self.account.folder, None)
 
     def _set_aside(self) -> str:
-        if not isinstance(self._store, store.FileStore):
-            return ""
-        return f"; it was set aside as {self._store.set_aside()}"
+        where = self._store.set_aside()
+        return f"; it was set aside as {where}" if where else ""
 
     def _damaged(self, where: str) -> errors.Misconfigured:
         return errors.Misconfigured(

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from offlineimap_m365 import accounts, home, store
+from offlineimap_m365 import accounts, home
 from offlineimap_m365 import entra as door
+from offlineimap_m365.stores.file import FileStore
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD
@@ -58,7 +59,7 @@ def keep(entra: Entra, name: str = ALICE) -> accounts.Account:
     """Sign *name* in and keep it; then forget what Entra was asked so far."""
     account = describe(entra, name)
     home.make(account.folder)
-    store.FileStore(account.folder).write(attempt(entra, name).cache)
+    FileStore(account.folder).write(attempt(entra, name).cache)
     accounts.save(account)
     entra.forget()
     return account
@@ -97,7 +98,7 @@ def made_up(life: float = 3600, issued: float | None = None) -> dict[str, Any]:
 
 def put(account: accounts.Account, cache: dict[str, Any]) -> None:
     """Put *cache* into the account's store."""
-    store.FileStore(account.folder).write(json.dumps(cache).encode("ascii"))
+    FileStore(account.folder).write(json.dumps(cache).encode("ascii"))
 
 
 def cache_of(account: accounts.Account) -> dict[str, Any]:

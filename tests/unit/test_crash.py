@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, notices, store, tokens, vault
+from offlineimap_m365 import disk, errors, notices, tokens, vault
+from offlineimap_m365.stores.file import FileStore
 from tests.kept import ALICE, TOKEN, age, keep
-from tests.unit.disk import Disk, Recorder, lay_out
+from tests.unit.crashes import Disk, Recorder, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,19 +30,19 @@ BEFORE, AFTER = b'{"state": "before"}', b'{"state": "after", "more": "of it"}'
 
 def with_room(folder: Path) -> None:
     """Write as a refresh does."""
-    kept = store.FileStore(str(folder))
+    kept = FileStore(str(folder))
     with kept.reserve():
         kept.write(AFTER)
 
 
 def without_room(folder: Path) -> None:
     """Write what was kept in memory."""
-    store.FileStore(str(folder)).write(AFTER)
+    FileStore(str(folder)).write(AFTER)
 
 
 def whole(folder: Path) -> None:
     """Write as profile and history are written."""
-    store.write_whole(folder / "cache.json", AFTER)
+    disk.write_whole(folder / "cache.json", AFTER)
 
 
 WRITES = [with_room, without_room, whole]
@@ -57,7 +58,7 @@ def record(folder: Path, write: Callable[[Path], None]) -> Recorder:
 
 def read(folder: Path) -> bytes | None:
     """Read as every process does."""
-    return store.FileStore(str(folder)).read()
+    return FileStore(str(folder)).read()
 
 
 @pytest.mark.parametrize("write", WRITES)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365 import accounts, entra, errors, flows, history, login, notices, plan, store
+from offlineimap_m365 import accounts, entra, errors, flows, history, login, notices, plan
 from offlineimap_m365.flows import Source
+from offlineimap_m365.stores.file import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -222,7 +223,7 @@ def test_nobody_is_troubled_for_a_store_that_cannot_be_written(
         raise OSError(number, "no")
         yield
 
-    monkeypatch.setattr(store.FileStore, "reserve", reserve)
+    monkeypatch.setattr(FileStore, "reserve", reserve)
 
     with pytest.raises(kind, match="cannot be saved"):
         login.sign_in(make_plan(), Somebody(), 1)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, history, notices, store, tokens, wire
+from offlineimap_m365 import errors, history, notices, tokens, wire
+from offlineimap_m365.stores.file import FileStore
 from tests.kept import ALICE, TOKEN, age, cache_of, invent, keep, put
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def test_a_token_that_nothing_tells_apart_is_not_remembered(world: World, monkey
     """If another process saved it between two looks, its end would not be seen: such a token is read anew each time."""
     account = invent()
     with monkeypatch.context() as patch:
-        patch.setattr(store.FileStore, "generation", lambda _: None)
+        patch.setattr(FileStore, "generation", lambda _: None)
         tokens.access_token(ALICE)
     (Path(account.folder) / "cache.json").unlink()
 

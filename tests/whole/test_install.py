@@ -97,7 +97,7 @@ def test_from_the_source_distribution(shop: Shop) -> None:
 
     assert shop.do("env/bin/offlineimap-m365 --version") == "offlineimap-m365 9.9.9\n"
     held = shop.do(f"tar -tzf '{source}'")
-    wanted = ("LICENSE", "NOTICE", "README.md", "sample-offlineimaprc", "tests/unit/test_store.py", "tests/run")
+    wanted = ("LICENSE", "NOTICE", "README.md", "sample-offlineimaprc", "tests/unit/test_store_file.py", "tests/run")
     assert [name for name in wanted if f"/{name}\n" not in held] == []
 
 

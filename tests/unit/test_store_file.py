@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, store
+from offlineimap_m365 import errors, stores
+from offlineimap_m365.stores.file import FileStore
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 #: Writes for ever, now zeros, now ones, under a reservation.
 WRITER = """
 import sys
-from offlineimap_m365 import store
-kept = store.FileStore(sys.argv[1])
+from offlineimap_m365.stores.file import FileStore
+kept = FileStore(sys.argv[1])
 print("ready", flush=True)
 while True:
     for byte in (b"0", b"1"):
@@ -33,9 +34,9 @@ while True:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> store.FileStore:
+def kept(tmp_path: Path) -> FileStore:
     """Return a store with something in it."""
-    made = store.FileStore(str(tmp_path))
+    made = FileStore(str(tmp_path))
     made.write(b"before")
     return made
 
@@ -54,7 +55,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, number: int, *, after: in
     monkeypatch.setattr(os, name, fail)
 
 
-def test_what_was_written_is_read(kept: store.FileStore) -> None:
+def test_what_was_written_is_read(kept: FileStore) -> None:
     """The last bytes come back; an empty store gives None, not an error."""
     kept.write(b"after")
 
@@ -64,7 +65,7 @@ def test_what_was_written_is_read(kept: store.FileStore) -> None:
     assert kept.generation() is None
 
 
-def test_a_generation_tells_every_write(kept: store.FileStore) -> None:
+def test_a_generation_tells_every_write(kept: FileStore) -> None:
     """Each write has another generation, of the same bytes too."""
     found = [kept.generation()]
     for _ in range(20):
@@ -79,7 +80,7 @@ def test_the_file_is_closed(tmp_path: Path, umask: int) -> None:
     """The file has mode 0600 under every umask."""
     before = os.umask(umask)
     try:
-        store.FileStore(str(tmp_path)).write(b"x")
+        FileStore(str(tmp_path)).write(b"x")
     finally:
         os.umask(before)
 
@@ -87,7 +88,7 @@ def test_the_file_is_closed(tmp_path: Path, umask: int) -> None:
 
 
 def test_a_full_disk_is_found_before_the_request(
-    kept: store.FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reservation that gets no room fails as a write would, before anything is asked, and leaves nothing."""
     with monkeypatch.context() as patch:
@@ -98,7 +99,7 @@ def test_a_full_disk_is_found_before_the_request(
     assert [path.name for path in tmp_path.iterdir()] == ["cache.json"]
 
 
-def test_a_reservation_is_larger_than_what_comes(kept: store.FileStore, tmp_path: Path) -> None:
+def test_a_reservation_is_larger_than_what_comes(kept: FileStore, tmp_path: Path) -> None:
     """The room made is that of the file and 16 kB, and the write uses this very room."""
     with kept.reserve():
         reserved = next(tmp_path.glob(".cache.json.*.tmp"))
@@ -110,7 +111,7 @@ def test_a_reservation_is_larger_than_what_comes(kept: store.FileStore, tmp_path
     assert kept.read() == b"after"
 
 
-def test_an_unused_reservation_leaves_nothing(kept: store.FileStore, tmp_path: Path) -> None:
+def test_an_unused_reservation_leaves_nothing(kept: FileStore, tmp_path: Path) -> None:
     """Room that was not needed is given back, after a failure too."""
     with pytest.raises(KeyError), kept.reserve():
         raise KeyError
@@ -118,7 +119,7 @@ def test_an_unused_reservation_leaves_nothing(kept: store.FileStore, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["cache.json"]
 
 
-def test_litter_of_killed_writers_goes(kept: store.FileStore, tmp_path: Path) -> None:
+def test_litter_of_killed_writers_goes(kept: FileStore, tmp_path: Path) -> None:
     """What a killed writer of any of the account's files left is removed by the next one, and by a logout."""
     for name in ("cache", "profile", "state"):
         (tmp_path / f".{name}.json.1.abcd.tmp").write_bytes(b"secret")
@@ -138,7 +139,7 @@ def test_a_killed_writer_leaves_a_whole_file(world: World, tmp_path: Path) -> No
     environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     folder = tmp_path / "folder"
     folder.mkdir()
-    kept = store.FileStore(str(folder))
+    kept = FileStore(str(folder))
     seen = set()
     for round_ in range(8):
         command = [sys.executable, "-c", WRITER, str(folder)]
@@ -156,7 +157,7 @@ def test_a_killed_writer_leaves_a_whole_file(world: World, tmp_path: Path) -> No
     assert [path.name for path in folder.iterdir()] == ["cache.json"]
 
 
-def test_a_link_is_not_read(kept: store.FileStore, tmp_path: Path) -> None:
+def test_a_link_is_not_read(kept: FileStore, tmp_path: Path) -> None:
     """A symbolic link in the file's place is an error, not a way to another file."""
     (tmp_path / "cache.json").rename(tmp_path / "elsewhere")
     (tmp_path / "cache.json").symlink_to(tmp_path / "elsewhere")
@@ -165,7 +166,7 @@ def test_a_link_is_not_read(kept: store.FileStore, tmp_path: Path) -> None:
         kept.read()
 
 
-def test_directories_that_cannot_be_synced_will_do(kept: store.FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directories_that_cannot_be_synced_will_do(kept: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that syncs files but no directories (EINVAL, fsync(2)) is good enough."""
     with monkeypatch.context() as patch:
         refuse(patch, "fsync", errno.EINVAL, after=1)
@@ -174,7 +175,7 @@ def test_directories_that_cannot_be_synced_will_do(kept: store.FileStore, monkey
     assert kept.read() == b"after"
 
 
-def test_a_broken_file_is_moved_not_lost(kept: store.FileStore, tmp_path: Path) -> None:
+def test_a_broken_file_is_moved_not_lost(kept: FileStore, tmp_path: Path) -> None:
     """What is set aside lies beside, with a time in its name."""
     aside = kept.set_aside()
 
@@ -185,5 +186,5 @@ def test_a_broken_file_is_moved_not_lost(kept: store.FileStore, tmp_path: Path) 
 
 def test_another_release_s_store_is_named(tmp_path: Path) -> None:
     """A store that this release does not have is 78."""
-    with pytest.raises(errors.Misconfigured, match="The store keyring"):
-        store.open_store("keyring", str(tmp_path))
+    with pytest.raises(errors.Misconfigured, match="the store sqlite"):
+        stores.open_store("sqlite", str(tmp_path), "alice@example.org")
