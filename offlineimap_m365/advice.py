@@ -6,14 +6,14 @@ A way that failed is never suggested again: not the one of this sign-in, and non
 
 from __future__ import annotations
 
-import shlex
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import data, errors, home
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from offlineimap_m365.accounts import Account
     from offlineimap_m365.plan import Plan
@@ -25,6 +25,8 @@ _REDIRECT = frozenset({"50011", "500113", "900971"})
 _POLICY = frozenset(
     {"50097", "50127", "50129", "50155", "50187", "50199", "53000", "53001", "53003", "530032", "530035", "530036"}
 )
+#: Those of them that a device code may be the reason of; once it is not, all that is left is to ask.
+_DEVICE_CODE = frozenset({"53003", "530032", "530035", "530036"})
 #: Nobody approved a permission, or the client id lacks it; where only SMTP's is meant, IMAP can be had without it.
 _PERMISSION = frozenset({"65001", "65005", "70011", "90008", "90094", "90095", "650056", "650057"})
 #: The organisation lives in another cloud (the same page; 900382 and 900383 seen in public repositories only).
@@ -42,28 +44,101 @@ _WITHOUT = {
 _PERMISSIONS = {"imap.accessasuser.all": "imap", "smtp.send": "smtp", "pop.accessasuser.all": "pop"}
 
 
-def after_refusal(
-    error: errors.M365Error, plan: Plan, tried: Collection[str], *, has_browser: bool
-) -> errors.M365Error:
+@dataclasses.dataclass(frozen=True)
+class Way:
     """
-    Return *error* with what to try next as its remedy, where that is known better than from the code alone.
+    How somebody signs in to the account *name*, or did: *flow* is ``browser``, ``paste`` or ``device``.
 
-    *tried* are the ways (``browser``, ``paste``, ``device``) that were refused earlier; *has_browser*: one can be
-    opened here.
+    *client_name* is None for a client id of one's own; *chosen* what the person chose (``plan.CHOICES``).
     """
-    number = _number(error)
-    again = f"{errors.COMMAND} login {shlex.quote(plan.name)}"
-    remedy = None
-    if number in _PERMISSION and _is_only_smtp(error, plan):
-        consent = f"{errors.COMMAND} consent {shlex.quote(plan.name)}"
-        remedy = f"To ask the administrator for both: {consent}; to fetch mail without sending: {again} --scope imap"
-    elif number in _CLOUD:
-        remedy = _other_cloud(error, plan, again)
-    elif number in _REDIRECT:
-        remedy = _other_redirect(plan, again, {plan.flow, *tried}, has_browser=has_browser)
-    elif number in _POLICY:
-        remedy = _other_way(plan, again, {plan.flow, *tried}, has_browser=has_browser)
+
+    name: str
+    flow: str
+    client_id: str
+    client_name: str | None
+    redirect_uri: str
+    scopes: Collection[str] = ()
+    cloud: str | None = "global"
+    chosen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of_plan(cls, plan: Plan) -> Way:
+        """Return the way that a login is going."""
+        return cls(
+            plan.name,
+            plan.flow,
+            plan.provider.client_id,
+            plan.client_name,
+            plan.redirect_uri,
+            plan.provider.scopes,
+            plan.cloud,
+            plan.chosen,
+        )
+
+    @classmethod
+    def of_account(cls, account: Account) -> Way:
+        """Return the way that the last login went."""
+        known = data.load("clients", Path(home.directory()))["clients"].get(account.client_id)
+        return cls(
+            account.name,
+            account.flow or "paste",
+            account.client_id,
+            known["name"] if known else None,
+            account.redirect_uri,
+            account.scopes,
+            account.cloud,
+            account.chosen,
+        )
+
+    @classmethod
+    def usual(cls, name: str, flow: str, scopes: Collection[str]) -> Way:
+        """Return the way of a login by *flow* without options."""
+        clients = data.load("clients", Path(home.directory()))
+        client = clients["clients"][clients["default"]]
+        page = "browser" if flow == "browser" else "paste"
+        return cls(name, flow, clients["default"], client["name"], client[page], scopes)
+
+    @property
+    def again(self) -> str:
+        """The command that tries again."""
+        return errors.login_command(self.name)
+
+
+def after_refusal(error: errors.M365Error, way: Way, tried: Collection[str], *, has_browser: bool) -> errors.M365Error:
+    """Return *error* with what to try next as its remedy, where next_step() knows it."""
+    remedy = next_step(_number(error), error.named, way, tried, has_browser=has_browser)
     return error.replaced(remedy=remedy) if remedy else error
+
+
+def after_refresh(error: errors.M365Error, account: Account) -> errors.M365Error:
+    """Return *error*, met without a person, with what to try next where only a permission is missing."""
+    way = Way.of_account(account)
+    if _number(error) not in _PERMISSION or not _is_only_smtp(error.named, way):
+        return error
+    return after_refusal(error, way, (), has_browser=False)
+
+
+def next_step(
+    number: str, named: Collection[str], way: Way, tried: Collection[str], *, has_browser: bool
+) -> str | None:
+    """
+    Return what to try after Microsoft's code *number*, None where the code alone says it best.
+
+    *named* is what of ours its text names (``reference.find_named``), *tried* are the flows that were refused
+    earlier; *has_browser*: one can be opened here.
+    """
+    if number in _PERMISSION and _is_only_smtp(named, way):
+        consent = f"{errors.COMMAND} consent {errors.quoted(way.name)}"
+        return f"To ask the administrator for both: {consent}; to fetch mail without sending: {way.again} --scope imap"
+    if number in _CLOUD:
+        return _other_cloud(named, way)
+    if number in _REDIRECT:
+        return _other_redirect(way, {way.flow, *tried}, has_browser=has_browser)
+    if number in _POLICY:
+        left = "Give the code, the correlation id and the time to the organisation's help desk: its policy decides"
+        found = _other_way(way, {way.flow, *tried}, has_browser=has_browser)
+        return found or (left if number in _DEVICE_CODE else None)
+    return None
 
 
 def is_about_the_way(error: errors.M365Error) -> bool:
@@ -74,18 +149,18 @@ def is_about_the_way(error: errors.M365Error) -> bool:
 def after_sign_in(account: Account, plan: Plan) -> list[str]:
     """Return what somebody who just signed in must know before anything works: a line each."""
     found: list[str] = []
-    again = f"{errors.COMMAND} login {shlex.quote(account.name)}"
+    again = errors.login_command(account.name)
     missing = _permissions(plan.provider.scopes) - _permissions(account.scopes)
     found += [f"{_WITHOUT[name]} with this sign-in." for name in _WITHOUT if name in missing]
     if missing and account.is_personal:
         found.append(f"To ask for it again: {again}")
     elif missing:
-        consent = f"{errors.COMMAND} consent {shlex.quote(account.name)}"
+        consent = f"{errors.COMMAND} consent {errors.quoted(account.name)}"
         found.append(f"To have it approved: {consent}; then run: {again}")
     if account.home_tenant is not None:
         who = account.identity or account.name
         found.append(f"{who} is a guest here, and guests have no mailbox in the organisation that invited them.")
-        found.append(f"For the mailbox at home: {again} --tenant {shlex.quote(account.home_tenant or 'TENANT')}")
+        found.append(f"For the mailbox at home: {again} --tenant {errors.quoted(account.home_tenant or 'TENANT')}")
     if account.is_personal and "imap" not in missing:
         switch = data.load("clouds", Path(home.directory()))["consumers"]["imap_switch"]
         found.append("Outlook.com lets no program read mail until you switch IMAP on, in its Settings, under Mail,")
@@ -103,45 +178,42 @@ def _permissions(scopes: Collection[str]) -> set[str]:
     return {_PERMISSIONS[end] for end in ends if end in _PERMISSIONS}
 
 
-def _is_only_smtp(error: errors.M365Error, plan: Plan) -> bool:
+def _is_only_smtp(named: Collection[str], way: Way) -> bool:
     """Does Microsoft's text name SMTP alone, of more that was asked for?"""
-    asked = _permissions(plan.provider.scopes)
-    return "smtp" in error.named and "imap" not in error.named and {"smtp", "imap"} <= asked
+    return "smtp" in named and "imap" not in named and _permissions(way.scopes) >= {"smtp", "imap"}
 
 
-def _other_cloud(error: errors.M365Error, plan: Plan, again: str) -> str | None:
+def _other_cloud(named: Collection[str], way: Way) -> str | None:
     """Return the cloud to try that Microsoft's text names, if it is another than was asked."""
-    found = sorted(error.named & {"usgov", "china"})
-    if not found or plan.cloud == found[0]:
+    found = sorted(set(named) & {"usgov", "china"})
+    if not found or way.cloud == found[0]:
         return None
-    client = "" if "client_id" in plan.chosen else " --client-id ID"
-    return f"With a client id that is registered in that cloud, run: {again} --cloud {found[0]}{client}"
+    client = "" if "client_id" in way.chosen else " --client-id ID"
+    return f"With a client id that is registered in that cloud, run: {way.again} --cloud {found[0]}{client}"
 
 
-def _other_redirect(plan: Plan, again: str, tried: set[str], *, has_browser: bool) -> str:
+def _other_redirect(way: Way, tried: set[str], *, has_browser: bool) -> str:
     """Return how to get round a redirect URI that is not registered."""
-    if plan.client_name is None:
-        where = (
-            f"In the registration of the client id {plan.provider.client_id}, under “Mobile and desktop applications”"
-        )
-        return f"{where}, add exactly {plan.redirect_uri}, then run: {again} --{plan.flow}"
-    if "redirect_uri" in plan.chosen:
-        return f"Leave out the redirect URI that was chosen: {again} --defaults"
+    if way.client_name is None:
+        where = f"In the registration of the client id {way.client_id}, under “Mobile and desktop applications”"
+        return f"{where}, add exactly {way.redirect_uri}, then run: {way.again} --{way.flow}"
+    if "redirect_uri" in way.chosen:
+        return f"Leave out the redirect URI that was chosen: {way.again} --defaults"
     for flow in ("browser", "paste", "device"):  # a device code has no redirect at all
         if flow not in tried:
-            return f"Try the other way: {again} {_options(flow, has_browser=has_browser)}"
-    return f"Use a client id of your own, in whose registration you add {plan.redirect_uri}: {again} --client-id ID"
+            return f"Try the other way: {way.again} {_options(flow, has_browser=has_browser)}"
+    return f"Use a client id of your own, in whose registration you add {way.redirect_uri}: {way.again} --client-id ID"
 
 
-def _other_way(plan: Plan, again: str, tried: set[str], *, has_browser: bool) -> str | None:
+def _other_way(way: Way, tried: set[str], *, has_browser: bool) -> str | None:
     """Return the way that a policy may let through: never a device code, which policies forbid first."""
     help_desk = "or give the code, the correlation id and the time to the help desk"
-    if "browser" not in tried and (has_browser or (plan.flow == "device" and "paste" in tried)):
+    if "browser" not in tried and (has_browser or (way.flow == "device" and "paste" in tried)):
         options = _options("browser", has_browser=has_browser)
-        return f"Sign in in a browser here, {help_desk}. Run: {again} {options}"
+        return f"Sign in in a browser here, {help_desk}. Run: {way.again} {options}"
     if "paste" not in tried:
         where = "Open the address on a device that the organisation manages"
-        return f"{where}, {help_desk}. Run: {again} --paste"
+        return f"{where}, {help_desk}. Run: {way.again} --paste"
     return None
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msal
 
-from offlineimap_m365 import errors, explain, home
+from offlineimap_m365 import advice, errors, explain, home
 from offlineimap_m365.cache import only
 from offlineimap_m365.identity import check_claims
 from offlineimap_m365.wire import BUSY, Keeping, Wire, get_json
@@ -179,7 +179,7 @@ def _refusal(answer: Mapping[str, Any], account: Account) -> errors.M365Error:
     )
     if isinstance(error, errors.Temporary):
         error.retry_after = _LOOP if error.code == "AADSTS50196" else BUSY
-    return error
+    return advice.after_refresh(error, account)
 
 
 class Attempt:

@@ -169,10 +169,10 @@ def wait(plan: Plan, attempt: entra.Attempt, source: Source, person: Person, dea
     with terminal.Pasted() as pasted:
         while time.monotonic() < deadline:
             text = pasted.poll(_PAUSE)
+            if source.listener and not source.listener.answers.empty():  # it came while somebody was still pasting
+                return attempt.redeem(_accept(plan, source, source.listener.answers.get()))
             if text:
                 return attempt.redeem(_read(plan, source, text))
-            if source.listener and not source.listener.answers.empty():
-                return attempt.redeem(_accept(plan, source, source.listener.answers.get()))
             if source.device and not source.device.empty():
                 return _outcome(source.device.get())
             if pasted.closed:

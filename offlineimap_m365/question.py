@@ -8,7 +8,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, errors, explain, history, home
+from offlineimap_m365 import accounts, advice, browser, errors, explain, history, home, reference
 from offlineimap_m365.recipes.order import is_account
 
 if TYPE_CHECKING:
@@ -51,20 +51,35 @@ def answer(question: Question) -> list[str]:
     if account is not None and not question.text.strip():
         failure = history.last_failure(account.folder)
         return failure.lines() if failure else [f"{account.name}: nothing has failed since it worked last"]
+    here = browser.is_there()
+    way = advice.Way.of_account(account) if account else _usual(question.name, has_browser=here)
     found = explain.explain(
         question.text,
         account=question.name,
-        client_id=account.client_id if account else None,
+        client_id=way.client_id,
         tenant=account.tenant if account else None,
-        redirect_uri=account.redirect_uri if account else None,
+        redirect_uri=way.redirect_uri,
         home=Path(home.directory()),
         is_personal=account.is_personal if account else accounts.is_consumer(question.name or ""),
     )
     if found is None:
         raise _unknown(question.text)
-    reference = [found.code, f"correlation id {found.correlation_id}" if found.correlation_id else "", found.time or ""]
-    first = ", ".join(part for part in reference if part)
-    return [line for line in (first, found.meaning, found.remedy) if line]
+    facts = [
+        found.code,
+        f"correlation id {found.correlation_id}" if found.correlation_id else "",
+        found.time or "",
+    ]
+    first = ", ".join(part for part in facts if part)
+    tried = history.tried(account.folder, account.client_id) if account else ()
+    named = reference.find_named(question.text)
+    remedy = advice.next_step(found.code.removeprefix("AADSTS"), named, way, tried, has_browser=here)
+    return [line for line in (first, found.meaning, remedy or found.remedy) if line]
+
+
+def _usual(name: str | None, *, has_browser: bool) -> advice.Way:
+    """Return how somebody who never signed in would: as a login without options does."""
+    scopes = ("IMAP.AccessAsUser.All", "SMTP.Send")
+    return advice.Way.usual(name or "ACCOUNT", "browser" if has_browser else "paste", scopes)
 
 
 def _unknown(text: str) -> errors.WrongUsage:

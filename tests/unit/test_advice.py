@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365 import accounts, advice, arguments, entra, errors
+from offlineimap_m365.advice import Way
 from tests.unit.test_login import ALICE, make_plan
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def refusal(code: int, *named: str) -> errors.SignInNeeded:
 
 def advise(code: int, made: Plan, tried: set[str] | None = None, *named: str, has_browser: bool = True) -> str:
     """Return the remedy after a refusal."""
-    return advice.after_refusal(refusal(code, *named), made, tried or set(), has_browser=has_browser).remedy
+    return advice.after_refusal(
+        refusal(code, *named), Way.of_plan(made), tried or set(), has_browser=has_browser
+    ).remedy
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,8 @@ def test_a_way_that_failed_is_never_named(code: int, flow: str) -> None:
 
 def test_when_all_ways_are_tried_the_table_speaks() -> None:
     """A policy that refuses every way is for the help desk; a redirect then needs a client id of one's own."""
-    assert advise(53003, plan_of(), {"paste"}) == "As the table says"
+    assert advise(53000, plan_of(), {"paste"}) == "As the table says"
+    assert "help desk" in advise(53003, plan_of(), {"paste"})
     assert "--client-id ID" in advise(50011, plan_of(), {"paste", "device"})
 
 
@@ -147,7 +151,7 @@ def test_another_cloud_is_named(named: str, cloud: str) -> None:
 
 def test_all_else_stays_as_it_was() -> None:
     """Other codes, and refusals without one, keep their remedy; code, class and ids always stay."""
-    error = advice.after_refusal(refusal(50011), plan_of(), (), has_browser=True)
+    error = advice.after_refusal(refusal(50011), Way.of_plan(plan_of()), (), has_browser=True)
 
     assert advise(50173, plan_of()) == "As the table says"
     assert (type(error), error.code, error.account) == (errors.SignInNeeded, "AADSTS50011", ALICE)

@@ -110,6 +110,22 @@ def test_refusals_are_of_three_kinds(world: World, entra: Entra, code: int, kind
     assert not isinstance(caught.value, errors.Temporary) or caught.value.retry_after == 300
 
 
+@pytest.mark.parametrize(("named", "advised"), [(SCOPES[1], True), (" ".join(SCOPES), False), ("", False)])
+def test_a_refresh_that_lacks_consent_for_smtp_only_says_so(
+    world: World, entra: Entra, named: str, *, advised: bool
+) -> None:
+    """Then mail can be fetched without it; if IMAP is named, too, or nothing, that would not help."""
+    cache = attempt(entra).cache
+    words = f"AADSTS65001: The user or administrator has not consented: {named}"
+    entra.fail_next(TOKEN, code=65001, extra={"error_description": words})
+
+    with pytest.raises(errors.SignInNeeded) as caught:
+        door.refresh(describe(entra), cache)
+
+    assert ("--scope imap" in caught.value.remedy) == advised
+    assert caught.value.prompt == "consent"
+
+
 def test_a_refresh_of_a_generic_provider(world: World, entra: Entra) -> None:
     """Without client_info, scope and ID token the new access token still belongs to the same person."""
     entra.extras = False

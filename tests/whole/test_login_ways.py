@@ -1,0 +1,219 @@
+"""Every dead end leads somewhere: the next way to try, by name, as a command that can be copied."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from offlineimap_m365 import arguments
+from tests.m365.entra import THUNDERBIRD
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD, Login, options, sign_in
+from tests.whole.keyboard import Terminal, files_of, product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.m365.entra import Entra
+    from tests.world import Outcome, World
+
+ALICE = "alice@example.org"
+LOGIN = f"offlineimap-m365 login {ALICE}"
+
+
+@pytest.fixture
+def user(world: World) -> World:
+    """Return somebody with this package and without a browser on this machine."""
+    return product(world)
+
+
+@pytest.fixture
+def browser(entra: Entra) -> Iterator[Browser]:
+    """Open a browser."""
+    with Browser(entra.ca_file) as opened:
+        yield opened
+
+
+def with_browser(user: World) -> World:
+    """Give *user* a browser that shows nothing: the test walks the pages itself."""
+    user.environ["BROWSER"] = "true"
+    return user
+
+
+def fail(user: World, entra: Entra, browser: Browser, *arguments_: str) -> Outcome:
+    """Sign in as far as it goes, and paste what the browser shows at its end."""
+    with Login(user, ALICE, *arguments_, *options(entra)) as login:
+        landing = browser.sign_in(login.address, ALICE, PASSWORD)
+        return login.paste(landing.address or landing.text or "")
+
+
+def commands(said: str) -> list[str]:
+    """Return the commands of a message; each of them must be one that can be typed."""
+    found = [match.rstrip(". ") for match in re.findall(r"offlineimap-m365 (?:login|consent) [^;\n]*", said)]
+    for command in found:
+        if " login " in command:
+            arguments.parser().parse_args(shlex.split(command)[1:])
+    return found
+
+
+def test_a_redirect_that_is_not_registered_leads_to_the_other(user: World, entra: Entra, browser: Browser) -> None:
+    """With Thunderbird's client id: from the browser to --paste, from a paste to --browser; and that works."""
+    alive = entra.clients[THUNDERBIRD]
+    alive.redirect_uris = ["https://localhost"]
+    from_browser = fail(with_browser(user), entra, browser, "--browser")
+    alive.redirect_uris = ["http://localhost"]
+    from_paste = fail(user, entra, browser, "--paste")
+    del user.environ["BROWSER"]
+    over_ssh = fail(user, entra, browser, "--paste")
+
+    assert [run.code for run in (from_browser, from_paste, over_ssh)] == [77] * 3
+    assert f"{LOGIN} --paste" in commands(from_browser.err)
+    assert f"{LOGIN} --browser" in commands(from_paste.err)
+    assert f"{LOGIN} --browser --port 8400" in commands(over_ssh.err)
+    assert files_of(user) == []
+
+
+def test_ones_own_client_id_gets_the_very_redirect_uri(user: World, entra: Entra, browser: Browser) -> None:
+    """What was sent is what must be registered, and after that this way works."""
+    own = entra.add_client("my-client", ["http://localhost/other"])
+    done = fail(user, entra, browser, "--paste", "--client-id", "my-client")
+    own.redirect_uris.append("http://localhost")
+    again = fail(user, entra, browser, "--paste", "--client-id", "my-client")
+
+    assert (done.code, again.code) == (77, 0), again.err
+    assert "AADSTS50011" in done.err
+    assert "add exactly http://localhost, then run" in done.err
+
+
+def test_what_was_tried_is_not_suggested_again(user: World, entra: Entra, browser: Browser) -> None:
+    """An account that signed in before knows which ways were refused, in later commands and in ``explain`` too."""
+    sign_in(user, entra, ALICE, *options(entra))
+    alice = entra.find_person(ALICE)
+    assert alice is not None
+    alice.blocked = 53003
+    with_browser(user)
+    first = fail(user, entra, browser, "--browser")
+    second = fail(user, entra, browser, "--paste")
+    third = fail(user, entra, browser, "--browser")
+    explained = user.run("explain", ALICE, "AADSTS53003")
+    alice.blocked = None
+    healed = fail(user, entra, browser, "--browser")
+    alice.blocked = 53003
+    anew = fail(user, entra, browser, "--browser")
+
+    ways = [re.findall(r"--(browser|paste|device)\b", " ".join(commands(run.err))) for run in (first, anew)]
+    assert [run.code for run in (first, second, third, healed, anew)] == [77, 77, 77, 0, 77]
+    assert ways == [["paste"], ["paste"]]
+    for run in (second, third, explained):
+        said = (run.out + run.err).rpartition("AADSTS53003")[2]
+        assert "help desk" in said
+        assert "--paste" not in said
+
+
+@pytest.mark.parametrize("code", [53003, 530035, 530036, 50097, 50199])
+def test_a_policy_against_device_codes_leads_to_a_browser(user: World, entra: Entra, code: int) -> None:
+    """A device code that is refused leads to the browser where there is one, else to --paste; never to itself."""
+    said = []
+    for _ in range(2):
+        entra.fail_next("device_code", code=code)
+        with Login(user, ALICE, "--device", *options(entra)) as login:
+            said.append(login.end())
+        with_browser(user)
+
+    assert [run.code for run in said] == [77, 77]
+    for run, way in zip(said, ("--paste", "--browser"), strict=True):
+        assert f"{LOGIN} {way}" in commands(run.err), run.err
+        assert "--device" not in run.err.rpartition(f"AADSTS{code}")[2]
+
+
+@pytest.mark.parametrize("code", [53000, 53001, 53003, 50097])
+def test_a_page_of_a_policy_leads_to_a_managed_device(user: World, entra: Entra, browser: Browser, code: int) -> None:
+    """A policy that refuses this browser is tried with the address opened on a device that it trusts."""
+    alice = entra.find_person(ALICE)
+    assert alice is not None
+    alice.blocked = code
+    done = fail(with_browser(user), entra, browser, "--browser")
+
+    assert done.code == 77
+    assert f"AADSTS{code}, correlation id " in done.err
+    assert commands(done.err) == [f"{LOGIN} --paste"]
+    assert "a device that the organisation manages" in done.err
+
+
+DEAD_ENDS = {
+    50011: "--browser --port 8400",
+    50020: "login",
+    90094: "AADSTS90094",
+    90095: "AADSTS90095",
+    65001: "login",
+    53003: "help desk",
+    53000: "help desk",
+    700016: "--client-id",
+    50105: "assign",
+}
+
+
+@pytest.mark.parametrize("code", DEAD_ENDS)
+def test_pages_that_never_come_back_are_explained(user: World, entra: Entra, code: int) -> None:
+    """Pasted at the prompt they end the wait with 77 and the advice; ``explain`` says the same of them."""
+    reference = "Correlation ID: 00000000-0000-0000-0000-000000000000"
+    page = f"Sorry, but we're having trouble signing you in.\nAADSTS{code}: ...\n{reference}"
+    with Login(user, ALICE, "--paste", *options(entra)) as login:
+        done = login.paste(page) if login.address else None
+    explained = user.run("explain", ALICE, "-", stdin=page)
+
+    assert done is not None
+    assert (done.code, explained.code, files_of(user)) == (77, 0, [])
+    said = done.err.rpartition("offlineimap-m365: ")[2]
+    assert f"AADSTS{code}, correlation id 00000000-" in said
+    assert explained.out.startswith(f"AADSTS{code}, correlation id 00000000-")
+    assert DEAD_ENDS[code] in said
+    assert said.splitlines()[-1].strip() == explained.out.splitlines()[-1]
+
+
+def visit(address: str) -> requests.Response:
+    """Go to the listener on this machine as a browser does."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(address, allow_redirects=False, timeout=30)
+
+
+def test_the_first_answer_wins(user: World, entra: Entra, browser: Browser) -> None:
+    """While the listener waits a pasted address signs in; the browser that comes with another code changes nothing."""
+    with_browser(user)
+    entra.delay = 1.0
+    with Terminal(user, "login", ALICE, "--browser", *options(entra)) as terminal:
+        first = browser.sign_in(terminal.address, ALICE, PASSWORD).address or ""
+        with Browser(entra.ca_file) as other:
+            second = other.sign_in(terminal.address, "bob@example.org", PASSWORD).address or ""
+        terminal.type(f"{first}\r")
+        while not entra.count("authorization_code"):
+            time.sleep(0.02)
+        late = visit(second)
+        done = terminal.end()
+
+    assert done.code == 0, done.err
+    assert late.status_code in {303, 400}
+    assert entra.count("authorization_code") == 1
+    assert f"{ALICE} is signed in." in done.err
+
+
+def test_an_answer_of_the_browser_ends_the_wait_for_a_paste(user: World, entra: Entra, browser: Browser) -> None:
+    """The browser came first: what is pasted after it is not redeemed."""
+    with_browser(user)
+    entra.delay = 1.0
+    with Login(user, ALICE, "--browser", *options(entra)) as login:
+        first = browser.sign_in(login.address, ALICE, PASSWORD).address or ""
+        with Browser(entra.ca_file) as other:
+            second = other.sign_in(login.address, "bob@example.org", PASSWORD).address or ""
+        came = visit(first)
+        done = login.paste(second)
+
+    assert (came.status_code, done.code) == (303, 0), done.err
+    assert entra.count("authorization_code") == 1
+    assert f"{ALICE} is signed in." in done.err
