@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from offlineimap_m365.accounts import Account
-    from offlineimap_m365.plan import Plan
 
 #: The redirect URI is not registered (entra-docs, reference-error-codes; 500113 seen in public repositories only).
 _REDIRECT = frozenset({"50011", "500113", "900971"})
@@ -60,20 +59,6 @@ class Way:
     scopes: Collection[str] = ()
     cloud: str | None = "global"
     chosen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    @classmethod
-    def of_plan(cls, plan: Plan) -> Way:
-        """Return the way that a login is going."""
-        return cls(
-            plan.name,
-            plan.flow,
-            plan.provider.client_id,
-            plan.client_name,
-            plan.redirect_uri,
-            plan.provider.scopes,
-            plan.cloud,
-            plan.chosen,
-        )
 
     @classmethod
     def of_account(cls, account: Account) -> Way:
@@ -146,11 +131,11 @@ def is_about_the_way(error: errors.M365Error) -> bool:
     return _number(error) in _REDIRECT | _POLICY
 
 
-def after_sign_in(account: Account, plan: Plan) -> list[str]:
-    """Return what somebody who just signed in must know before anything works: a line each."""
+def after_sign_in(account: Account, asked: Collection[str]) -> list[str]:
+    """Return what somebody who just signed in and *asked* for these scopes must know: a line each."""
     found: list[str] = []
     again = errors.login_command(account.name)
-    missing = _permissions(plan.provider.scopes) - _permissions(account.scopes)
+    missing = _permissions(asked) - _permissions(account.scopes)
     found += [f"{_WITHOUT[name]} with this sign-in." for name in _WITHOUT if name in missing]
     if missing and account.is_personal:
         found.append(f"To ask for it again: {again}")

@@ -149,7 +149,7 @@ def _advised(plan: Plan) -> Iterator[None]:
             with contextlib.suppress(OSError, errors.M365Error), lock.held(folder, plan.name):
                 flow = plan.flow if advice.is_about_the_way(error) else None
                 history.refused_login(folder, error, flow=flow, client_id=client_id)
-        raise advice.after_refusal(error, advice.Way.of_plan(plan), tried, has_browser=browser.is_there()) from error
+        raise advice.after_refusal(error, plan.way, tried, has_browser=browser.is_there()) from error
 
 
 def _landing(account: Account | None) -> tuple[str, str]:

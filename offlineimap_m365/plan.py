@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import browser, data, domains, entra, environment, errors, home
+from offlineimap_m365 import advice, browser, data, domains, entra, environment, errors, home
 
 if TYPE_CHECKING:
     import argparse
@@ -75,6 +75,14 @@ class Plan:
         """The organisation that is asked, as the address names it; None where everybody may sign in."""
         named = self.provider.authority.rpartition("/")[2]
         return None if named in (domains.EVERYBODY, domains.PERSONAL, "organizations") else named
+
+    @property
+    def way(self) -> advice.Way:
+        """The way of signing in, for advice about another."""
+        client_id, scopes = self.provider.client_id, self.provider.scopes
+        return advice.Way(
+            self.name, self.flow, client_id, self.client_name, self.redirect_uri, scopes, self.cloud, self.chosen
+        )
 
     @property
     def again(self) -> str:

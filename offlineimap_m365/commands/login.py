@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     who = f" as {account.identity}" if account.identity and account.identity.lower() != account.name.lower() else ""
     say(errors.printable(f"{account.name} is signed in{who}."))
     say(f"Kept in {account.folder} (store: {account.store}), which only you can read.")
-    for line in advice.after_sign_in(account, found):
+    for line in advice.after_sign_in(account, found.provider.scopes):
         say(errors.printable(line))
     say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")
     if person.is_there() and not account.mailboxes and any("IMAP" in scope for scope in account.scopes):

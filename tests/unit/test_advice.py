@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365 import accounts, advice, arguments, entra, errors
-from offlineimap_m365.advice import Way
 from tests.unit.test_login import ALICE, make_plan
 
 if TYPE_CHECKING:
@@ -40,9 +39,7 @@ def refusal(code: int, *named: str) -> errors.SignInNeeded:
 
 def advise(code: int, made: Plan, tried: set[str] | None = None, *named: str, has_browser: bool = True) -> str:
     """Return the remedy after a refusal."""
-    return advice.after_refusal(
-        refusal(code, *named), Way.of_plan(made), tried or set(), has_browser=has_browser
-    ).remedy
+    return advice.after_refusal(refusal(code, *named), made.way, tried or set(), has_browser=has_browser).remedy
 
 
 @pytest.mark.parametrize(
@@ -151,7 +148,7 @@ def test_another_cloud_is_named(named: str, cloud: str) -> None:
 
 def test_all_else_stays_as_it_was() -> None:
     """Other codes, and refusals without one, keep their remedy; code, class and ids always stay."""
-    error = advice.after_refusal(refusal(50011), Way.of_plan(plan_of()), (), has_browser=True)
+    error = advice.after_refusal(refusal(50011), plan_of().way, (), has_browser=True)
 
     assert advise(50173, plan_of()) == "As the table says"
     assert (type(error), error.code, error.account) == (errors.SignInNeeded, "AADSTS50011", ALICE)
@@ -193,13 +190,13 @@ def account_of(**changes: Any) -> accounts.Account:
 
 def test_nothing_is_said_where_all_is_well() -> None:
     """A work account with all permissions hears nothing more."""
-    assert advice.after_sign_in(account_of(), plan_of()) == []
+    assert advice.after_sign_in(account_of(), (IMAP, SMTP)) == []
 
 
 @pytest.mark.parametrize(("scope", "program"), [(SMTP, "OfflineIMAP"), (IMAP, "msmtp")])
 def test_a_permission_that_was_not_granted_is_told(scope: str, program: str) -> None:
     """Which program will not work, and how to get it."""
-    said = "\n".join(advice.after_sign_in(account_of(scopes=(scope,)), plan_of()))
+    said = "\n".join(advice.after_sign_in(account_of(scopes=(scope,)), (IMAP, SMTP)))
 
     assert program in said
     assert f"offlineimap-m365 consent {ALICE}" in said
@@ -208,7 +205,7 @@ def test_a_permission_that_was_not_granted_is_told(scope: str, program: str) -> 
 
 def test_a_personal_account_learns_where_imap_is() -> None:
     """IMAP is off by default: where it is switched on, in words and as an address; no word of tenants or approval."""
-    said = "\n".join(advice.after_sign_in(account_of(tenant=PERSONAL, scopes=(IMAP,)), plan_of()))
+    said = "\n".join(advice.after_sign_in(account_of(tenant=PERSONAL, scopes=(IMAP,)), (IMAP, SMTP)))
 
     assert "https://outlook.live.com/mail/0/options/mail/popImap" in said
     assert "Forwarding and IMAP" in said
@@ -219,7 +216,7 @@ def test_a_personal_account_learns_where_imap_is() -> None:
 @pytest.mark.parametrize(("at_home", "option"), [("home.example.org", "home.example.org"), ("", "TENANT")])
 def test_a_guest_is_told_to_go_home(at_home: str, option: str) -> None:
     """Guests have no mailbox in the inviting organisation; the command that signs in at home."""
-    said = advice.after_sign_in(account_of(home_tenant=at_home), plan_of())
+    said = advice.after_sign_in(account_of(home_tenant=at_home), (IMAP, SMTP))
 
     assert "guest" in said[0]
     assert said[1].endswith(f"{LOGIN} --tenant {option}")
