@@ -2,7 +2,8 @@
 What an administrator is asked for: the address where they approve a client id, and a letter that says why.
 
 No request is made. Source of the address: learn.microsoft.com/entra/identity-platform/v2-admin-consent; of who may
-approve, and what that replaces: learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent.
+approve, and what that replaces: learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent; of what an
+application needs: learn.microsoft.com, authenticate an IMAP, POP or SMTP connection using OAuth, "client credentials".
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from offlineimap_m365 import data, errors, home
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from offlineimap_m365.plan import Plan
 
@@ -31,6 +32,8 @@ _WHY = {
     "profile": "see who signed in; somebody else's sign-in is refused",
 }
 _ALWAYS = ("offline_access", "openid", "profile")
+#: All permissions for mail that the registration names, for an application.
+_APPLICATION_SCOPE = "https://ps.outlook.com/.default"
 #: What a confidential client proves itself with, by the names of login's options.
 _CREDENTIALS = ("client_secret_file", "client_secret_command", "certificate")
 #: What must be switched on for the mailbox, by permission (learn.microsoft.com: Set-CASMailbox).
@@ -47,12 +50,12 @@ def tenant(plan: Plan) -> str | None:
     return None if found in (_EVERYBODY, _ANY_ORGANISATION, "") else found
 
 
-def address(plan: Plan) -> str:
-    """Return where an administrator approves the client id and the permissions of *plan*."""
+def address(plan: Plan, scopes: Sequence[str] = ()) -> str:
+    """Return where an administrator approves the client id and the permissions of *plan*, or others as *scopes*."""
     where = urlsplit(plan.provider.authority)
     asked = {
         "client_id": plan.provider.client_id,
-        "scope": " ".join([*plan.provider.scopes, *_ALWAYS]),
+        "scope": " ".join(scopes or [*plan.provider.scopes, *_ALWAYS]),
         "redirect_uri": _redirect_uri(plan),
         "state": errors.COMMAND,
     }
@@ -87,9 +90,30 @@ def letter(plan: Plan) -> str:
         "switches": " ".join(_switches(plan)),
         "command": _login(plan),
     }
-    text = Path(__file__).with_name("consent.txt").read_text(encoding="utf-8")
-    return string.Template(text).substitute({key: errors.printable(value) if key != "permissions" else value
-                                             for key, value in values.items()})  # fmt: skip
+    return _fill("consent.txt", values)
+
+
+def letter_for_application(plan: Plan) -> str:
+    """Return the letter about a client id that signs in without a person, with what Exchange must be told."""
+    known = tenant(plan)
+    values = {
+        "client_id": plan.provider.client_id,
+        "client_id_quoted": _for_powershell(plan.provider.client_id),
+        "organisation": known or "our organisation",
+        "account": plan.name,
+        "application": "shown under the client id in Entra's App registrations",
+        "tenant": known or "the one that the administrator signs in to",
+        "address": address(plan, [_APPLICATION_SCOPE]),
+        "redirect_uri": _redirect_uri(plan),
+        "command": _login(plan),
+    }
+    return _fill("consent-app.txt", values)
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    text = Path(__file__).with_name(template).read_text(encoding="utf-8")
+    shown = {key: "\n".join(map(errors.printable, value.splitlines())) for key, value in values.items()}
+    return string.Template(text).substitute(shown)
 
 
 def remarks(plan: Plan) -> list[str]:
@@ -124,7 +148,7 @@ def _permissions(plan: Plan) -> list[str]:
     found = []
     for scope in [*plan.provider.scopes, *_ALWAYS]:
         why = _WHY.get(scope.rpartition("/")[2].lower(), "what I asked for")
-        found += [f"  - {errors.printable(scope)}", f"      to {why}"]
+        found += [f"  - {scope}", f"      to {why}"]
     return found
 
 

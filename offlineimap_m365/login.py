@@ -74,7 +74,7 @@ def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
     Temporary, Misconfigured; then nothing is kept.
     """
     _make_sure_of_room(plan)
-    found = entra.Attempt(plan.provider, plan.name).adopt(refresh_token)
+    found = entra.Attempt(plan.provider, plan.name, is_personal=plan.is_personal).adopt(refresh_token)
     if not _was_meant(plan, found):
         raise _somebody_else(plan, found, again)
     return _keep(plan, found)

@@ -23,7 +23,9 @@ def run(options: argparse.Namespace) -> int:
         say(f"{name} is a personal account: nobody has to approve anything but you, when you sign in.")
         say(f"Run: {errors.login_command(name)}")
         return 0
-    code = warm.hand_out(consent.letter(made).rstrip("\n"))
+    is_application = bool(made.chosen.get("app_only")) or (before is not None and before.kind == "app-only")
+    text = consent.letter_for_application(made) if is_application else consent.letter(made)
+    code = warm.hand_out(text.rstrip("\n"))
     for remark in consent.remarks(made):
         person.say(errors.printable(remark))
     return code

@@ -10,7 +10,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import accounts, data, errors, home, login, origin, plan, takeover
+from offlineimap_m365 import accounts, advice, data, errors, home, login, origin, plan, takeover
 from offlineimap_m365.person import say
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if made.client_name:
         say(f'For Microsoft it is "{made.client_name}" that signs in, whose client id is used.')
     say(f"Kept in {account.folder} (store: {account.store}).")
-    for line in _warnings(given):
+    for line in [*made.remarks, *advice.after_sign_in(account, made), *_warnings(given)]:
         say(errors.printable(line))
     say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")
     return 0

@@ -106,6 +106,28 @@ def test_what_the_last_login_knew_counts(capsys: pytest.CaptureFixture[str]) -> 
     assert "Mozilla" not in letter
 
 
+def test_an_application_has_a_letter_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Application permissions, Exchange's own registration by the right object id, and each mailbox by itself."""
+    invent(
+        "backup",
+        kind="app-only",
+        client_id=OWN,
+        authority="https://login.microsoftonline.com/the-tenant",
+        tenant="the-tenant",
+        chosen={"client_id": OWN, "tenant": "the-tenant"},
+    )
+
+    code, letter, _ = run(capsys, "backup")
+
+    query = parse_qs(urlsplit(address_in(letter)).query)
+    assert code == 0
+    assert (query["client_id"], query["scope"]) == ([OWN], ["https://ps.outlook.com/.default"])
+    assert f"New-ServicePrincipal -AppId '{OWN}' -ObjectId <object id>" in letter
+    assert "ENTERPRISE APPLICATION" in letter
+    assert "IMAP.AccessAsApp" in letter
+    assert "delegated" not in letter
+
+
 @pytest.mark.parametrize("words", [["alice@outlook.com"], [ALICE]])
 def test_nobody_approves_personal_accounts(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     """By the address or by who signed in last: there is no letter, and the reason is said without Microsoft's words."""
