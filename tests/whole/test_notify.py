@@ -131,6 +131,17 @@ def test_its_words_go_to_stderr_and_its_failure_is_nobodys(alice: World, entra: 
     assert "hello" not in again.err
 
 
+def test_it_reads_nothing_of_ours(alice: World, entra: Entra) -> None:
+    """Standard input belongs to whoever called us: the command finds its own at the end."""
+    set_command(alice, f'cat >>"{log(alice)}"')
+    alice.age(ALICE, left=-10)
+    entra.revoke(ALICE)
+
+    alice.run("token", stdin="something for somebody else")
+
+    assert runs(alice) == [f"{ALICE} login"]
+
+
 def test_a_command_that_wants_a_token_starts_no_other(alice: World, entra: Entra) -> None:
     """Within the command ``token`` and ``refresh`` fail as ever, and run nothing."""
     ours = " ".join(alice.command)
