@@ -49,8 +49,9 @@ def place(
     *may_ask*.
     """
     cloud = chosen.get("cloud")
+    registered = _registered(str(cloud or "global"), is_default_client=is_default_client)
     if chosen.get("tenant"):
-        return Place(str(chosen["tenant"]), str(cloud or "global"))
+        return Place(str(chosen["tenant"]), str(cloud or "global"), registered)
     if cloud in (None, "global") and is_personal(str(chosen.get("identity") or name), before):
         return Place(EVERYBODY if is_default_client else PERSONAL, "global")
     try:
@@ -58,11 +59,11 @@ def place(
     except errors.Temporary:
         found = _as_before(before)
     if found is None:
-        return Place(EVERYBODY, str(cloud or "global"))
+        return Place(EVERYBODY, str(cloud or "global"), registered)
     if cloud is None:
         return dataclasses.replace(found, remarks=_remarks(found, name, is_default_client=is_default_client))
     remark = () if found.cloud == cloud else (_contradiction(found, name, str(cloud)),)
-    return Place(found.tenant, str(cloud), remark)
+    return Place(found.tenant, str(cloud), remark + registered)
 
 
 def is_personal(name: str, before: Account | None) -> bool:
@@ -138,10 +139,16 @@ def _remarks(found: Place, name: str, *, is_default_client: bool) -> tuple[str, 
     if found.cloud == "global":
         return ()
     first = f"{_domain(name)} belongs to {_title(found.cloud)}, so you sign in there (--cloud {found.cloud})."
-    if is_default_client:
-        known = "Mozilla Thunderbird's is not, so the sign-in will be refused: name one with --client-id ID."
-        return (first, f"That cloud takes only client ids that are registered in it. {known}")
-    return (first, "That cloud takes only client ids that are registered in it.")
+    return (first, *_registered(found.cloud, is_default_client=is_default_client))
+
+
+def _registered(cloud: str, *, is_default_client: bool) -> tuple[str, ...]:
+    """Return what to say of client ids in a national *cloud* (entra-docs, authentication-national-cloud)."""
+    if cloud == "global":
+        return ()
+    first = "That cloud takes only client ids that are registered in it."
+    known = " Mozilla Thunderbird's is not, so the sign-in will be refused: name one with --client-id ID."
+    return (first + known if is_default_client else first,)
 
 
 def _contradiction(found: Place, name: str, cloud: str) -> str:

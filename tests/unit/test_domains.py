@@ -150,7 +150,7 @@ def test_the_domain_of_the_sign_in_name_counts_first(discovery: Discovery) -> No
     ("chosen", "place"),
     [
         ({"tenant": "t"}, Place("t", "global")),
-        ({"tenant": "t", "cloud": "china"}, Place("t", "china")),
+        ({"tenant": "t", "cloud": "global"}, Place("t", "global")),
     ],
 )
 def test_what_was_chosen_is_not_looked_up(discovery: Discovery, chosen: dict[str, Any], place: Place) -> None:
@@ -174,6 +174,22 @@ def test_a_domain_that_nobody_knows_any_more_is_everybodys(discovery: Discovery)
     """If it is known that nobody has the domain, the last login's organisation does not count."""
     assert discovery.is_there
     assert domains.place("a@example.org", {}, account(), is_default_client=True) == Place("common", "global")
+
+
+@pytest.mark.parametrize("chosen", [{"tenant": "t"}, {}])
+def test_a_national_cloud_wants_its_own_client_ids(discovery: Discovery, chosen: dict[str, Any]) -> None:
+    """Who chose one is told so, too; most of all with a client id that cannot be known there."""
+    discovery.add(
+        "example.org", host="login.partner.microsoftonline.cn", cloud_instance_name="partner.microsoftonline.cn"
+    )
+    chosen = {**chosen, "cloud": "china"}
+
+    own = domains.place("a@example.org", chosen, None, is_default_client=False)
+    default = domains.place("a@example.org", chosen, None, is_default_client=True)
+
+    assert own.cloud == "china"
+    assert own.remarks == ("That cloud takes only client ids that are registered in it.",)
+    assert "Thunderbird's is not" in default.remarks[0]
 
 
 def test_a_cloud_that_nobody_chose_is_told(discovery: Discovery) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -60,6 +61,38 @@ def test_claims_of_a_refused_refresh_are_proved_at_the_next_login(user: World, e
     assert "AADSTS50076" in refused.err
     assert first == [(None, CLAIMS)]
     assert asked(entra) == [(None, None)]
+
+
+def test_claims_that_come_in_the_address_are_proved_next(user: World, entra: Entra) -> None:
+    """A redirect that demands more than was proved is kept like a refused refresh, and not repeated to anybody."""
+    sign_in(user, entra, ALICE, *options(entra))
+    with Login(user, ALICE, "--paste") as login:
+        state = parse_qs(urlsplit(login.address).query)["state"][0]
+        error = {"error": "interaction_required", "error_description": "AADSTS50076: more", "claims": CLAIMS}
+        refused = login.paste(f"https://localhost/?{urlencode({**error, 'state': state})}")
+    entra.forget()
+    done = sign_in(user, entra, ALICE)
+
+    assert (refused.code, done.code) == (77, 0), refused.err + done.err
+    assert "AADSTS50076" in refused.err
+    assert "acrs" not in refused.err
+    assert asked(entra) == [(None, CLAIMS)]
+
+
+def test_a_device_code_proves_claims_as_well(user: World, entra: Entra) -> None:
+    """Who signs in with a device code sends them with the question for the token."""
+    sign_in(user, entra, ALICE, *options(entra))
+    user.age(ALICE)
+    entra.fail_next("refresh_token", code=50076, extra={"claims": CLAIMS})
+    user.run("refresh")
+    entra.forget()
+    with Login(user, ALICE, "--device") as login, Browser(entra.ca_file) as browser:
+        code = login.line("and type this code there: ").rpartition(" ")[2]
+        browser.enter_device_code(login.address, code, ALICE, PASSWORD)
+        done = login.end()
+
+    assert done.code == 0, done.err
+    assert {request.claims for request in entra.requests if str(request.grant_type).endswith("device_code")} == {CLAIMS}
 
 
 def test_claims_that_are_none_are_not_sent(user: World, entra: Entra) -> None:

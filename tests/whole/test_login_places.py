@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -236,6 +237,32 @@ def test_a_personal_client_id_of_ones_own_works(place: Place) -> None:
     refreshed = place.user.run("refresh")
 
     assert (done.code, refreshed.code) == (0, 0), done.err + refreshed.err
+
+
+THUNDERBIRDS = {
+    "client_id": "9e5f94bc-e8a4-4e73-b8be-63364c29d753",
+    "redirect_uri": "https://localhost",
+    "response_type": "code",
+}
+
+
+@pytest.mark.parametrize("account", [ALICE, EVE])
+def test_it_asks_as_thunderbird_does(place: Place, account: str) -> None:
+    """Same client id, redirect, permissions (but POP's) and page: whoever signs in with Thunderbird can here."""
+    place.entra.add_person(EVE, PASSWORD, opaque=True)
+    done = place.sign_in(account, *(["--tenant", "common"] if account == ALICE else []))
+    place.user.age(account)
+    refreshed = place.user.run("refresh")
+    query = {name: values[0] for name, values in parse_qs(urlsplit(place.address).query).items()}
+    hosts = {(request.host, request.path) for request in place.entra.requests if request.grant_type}
+
+    assert (done.code, refreshed.code) == (0, 0), done.err + refreshed.err
+    assert place.address.startswith(f"https://{GLOBAL}/common/oauth2/v2.0/authorize?")
+    assert {name: query[name] for name in THUNDERBIRDS} == THUNDERBIRDS
+    assert {f"https://outlook.office.com/{name}" for name in (IMAP, SMTP)} | {"offline_access"} <= set(
+        query["scope"].split()
+    )
+    assert hosts == {(GLOBAL, "/common/oauth2/v2.0/token")}
 
 
 # Guests, moves, several at once
