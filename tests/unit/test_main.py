@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import resource
@@ -44,11 +45,9 @@ def full_pipe() -> Iterator[tuple[int, int]]:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     for size in (65536, 1):
-        try:
+        with contextlib.suppress(BlockingIOError):
             while True:
                 os.write(writing, b"\n" * size)
-        except BlockingIOError:
-            continue
     os.set_blocking(writing, True)
     os.set_blocking(reading, False)
     yield reading, writing
