@@ -30,7 +30,8 @@ class Account:
     *identity* is who really signed in, *person* their tenant's and object id, *authority* an https address without a
     trailing slash, *endpoints* the kept OpenID configuration of a custom authority (None for Microsoft's own hosts),
     *imap* and *smtp* ``host:port``, *chosen* what the person told ``login``, *signed_in_at* RFC 3339 in UTC or None
-    after ``logout``. *mailboxes* is what ``folders --learn`` found out (see learnt.find()) by address in small letters.
+    after ``logout``, *runtime_cache* whether an access token may rest in the session's runtime folder. *mailboxes* is
+    what ``folders --learn`` found out (see learnt.find()) by address in small letters.
     *others* are fields of a later release, kept as they are.
     """
 
@@ -52,6 +53,7 @@ class Account:
     store: str = "file"
     signed_in_at: str | None = None
     chosen: dict[str, Any] = dataclasses.field(default_factory=dict)
+    runtime_cache: bool = True
     mailboxes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     others: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -279,6 +281,10 @@ def _is_object_of_texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
 
 
+def _is_truth(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _are_findings(value: object) -> bool:
     return isinstance(value, dict) and all(learnt.is_finding(item) for item in value.values())
 
@@ -298,6 +304,7 @@ _SHAPES: dict[str, Callable[[object], bool]] = {
     "endpoints": _are_endpoints,
     "person": _is_object_of_texts,
     "chosen": _is_object,
+    "runtime_cache": _is_truth,
     "mailboxes": _are_findings,
 }
 

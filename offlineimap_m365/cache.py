@@ -42,7 +42,12 @@ def parse(data: bytes) -> dict[str, Any]:
 
 def access_token(data: bytes | None) -> AccessToken | None:
     """Return the access token of a cache, dead or alive; raises ValueError as parse() does."""
-    entry = warm.pick(parse(data)) if data is not None else None
+    return access_token_of(parse(data) if data is not None else None)
+
+
+def access_token_of(cache: Any) -> AccessToken | None:
+    """Return the access token of a *cache* that was read already; raises ValueError if it is none."""
+    entry = warm.pick(cache) if cache is not None else None
     if entry is None:
         return None
     return AccessToken(entry["secret"], int(entry["cached_at"]), int(entry["expires_on"]))

@@ -35,6 +35,17 @@ def user_data() -> str:
     return found if os.path.isabs(found) else os.path.expanduser("~/.local/share")
 
 
+def runtime_folders() -> list[str]:
+    """
+    Return where this login session may keep what need not last (XDG Base Directory Specification), best first.
+
+    In cron ``$XDG_RUNTIME_DIR`` is not set although systemd's folder is there while the user is logged in.
+    """
+    named = os.environ.get("XDG_RUNTIME_DIR", "")
+    usual = f"/run/user/{os.geteuid()}"
+    return [path for path in dict.fromkeys((named, usual)) if os.path.isabs(path)]
+
+
 def over_ssh() -> bool:
     """Is this a session over ssh?"""
     return any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"))

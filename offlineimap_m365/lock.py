@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from offlineimap_m365 import errors, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Seconds to wait for the lock: a whole exchange with the provider (20 s) and some more (contract §5.7).
 PATIENCE = 25.0
@@ -36,22 +36,32 @@ _threads: dict[str, threading.Lock] = {}
 _register = threading.Lock()
 
 
+class Overtaken(Exception):
+    """Whoever held the lock has done meanwhile what it was wanted for."""
+
+
 @contextlib.contextmanager
-def held(folder: str, account: str, patience: float = PATIENCE) -> Iterator[None]:
+def held(
+    folder: str, account: str, patience: float = PATIENCE, *, overtaken: Callable[[], bool] | None = None
+) -> Iterator[None]:
     """
     Hold the lock of the account in *folder*; wait at most *patience* seconds for it.
 
-    Raises Temporary (75) if it cannot be had in time, OSError if the store cannot be written.
+    *overtaken* is asked while it has to wait. Raises Overtaken when that says yes, Temporary (75) if the lock cannot be
+    had in time, OSError if the store cannot be written.
     """
     with _register:
         mine = _threads.setdefault(folder, threading.Lock())
         left = 0.0 if folder in turns.waited_out else patience
         turns.waited_out.discard(folder)
     deadline = time.monotonic() + left
-    if not mine.acquire(timeout=left):
-        raise _busy(account, patience)
+    while not mine.acquire(timeout=min(left, _PAUSE) if overtaken else left):
+        if not overtaken or time.monotonic() > deadline:
+            raise _busy(account, patience)
+        if overtaken():
+            raise Overtaken
     try:
-        with _process_lock(folder, account, deadline, patience):
+        with _process_lock(folder, account, deadline, patience, overtaken):
             yield
     finally:
         mine.release()
@@ -66,9 +76,13 @@ def _busy(account: str, patience: float) -> errors.Temporary:
 
 
 @contextlib.contextmanager
-def _process_lock(folder: str, account: str, deadline: float, patience: float) -> Iterator[None]:
+def _process_lock(
+    folder: str, account: str, deadline: float, patience: float, overtaken: Callable[[], bool] | None
+) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         while not _take(Path(folder), stack):
+            if overtaken and overtaken():
+                raise Overtaken
             if time.monotonic() > deadline:
                 raise _busy(account, patience)
             time.sleep(_PAUSE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from functools import partial
 from typing import NamedTuple
 
 from offlineimap_m365 import accounts, cache, errors, history, home, lock, notices, stores, warm
@@ -22,12 +23,14 @@ class Wanted:
     """
     How long a token must live: *seconds*, as a wish or (*demand*) as a condition.
 
-    *impatient*: a person waits at a terminal, so a remembered failure does not count.
+    *impatient*: a person waits at a terminal, so a remembered failure does not count. *may_ask*: the person may be
+    asked for what opens the store.
     """
 
     seconds: int = warm.MARGIN
     demand: bool = False
     impatient: bool = False
+    may_ask: bool = False
 
     def is_met_by(self, token: cache.AccessToken, now: float) -> bool:
         """Is *token* good enough to be handed out without a refresh?"""
@@ -65,12 +68,17 @@ def _access_token(name: str | None, wanted: Wanted) -> cache.AccessToken:
     is_met = remembered is not None and wanted.is_met_by(remembered.token, time.time())
     if remembered and is_met and not is_behind(folder) and _is_unchanged(remembered):
         return remembered.token
-    vault = Vault(_signed_in(name))
+    vault = Vault(_signed_in(name), may_ask=wanted.may_ask)
     generation = vault.generation()  # before reading, lest a newer one is taken for what was read
-    token = cache.access_token(vault.read_carefully())
+    token = vault.resting()
+    if token is None or not wanted.is_met_by(token, time.time()):
+        try:
+            token = cache.access_token(vault.read_carefully())
+        except errors.M365Error as trouble:
+            return _make_do(token, wanted, trouble)
     if token and not vault.is_behind and wanted.is_met_by(token, time.time()):
-        return _keep_in_memory(vault.account, token, generation)
-    return _refresh(vault.account, token, wanted)
+        return _keep_in_memory(vault, token, generation)
+    return _refresh(vault, token, wanted)
 
 
 def peek(account: accounts.Account) -> cache.AccessToken | None:
@@ -114,32 +122,57 @@ def _is_unchanged(remembered: _Remembered) -> bool:
         return True
 
 
-def _keep_in_memory(
-    account: accounts.Account, token: cache.AccessToken, generation: tuple[int, ...] | None
-) -> cache.AccessToken:
+def _keep_in_memory(vault: Vault, token: cache.AccessToken, generation: tuple[int, ...] | None) -> cache.AccessToken:
     if generation is not None:
-        _memory[account.folder] = _Remembered(
-            token, generation, stores.open_store(account.store, account.folder, account.name)
-        )
+        _memory[vault.account.folder] = _Remembered(token, generation, vault.store)
     return token
 
 
-def _refresh(account: accounts.Account, known: cache.AccessToken | None, wanted: Wanted) -> cache.AccessToken:
+def _refresh(vault: Vault, known: cache.AccessToken | None, wanted: Wanted) -> cache.AccessToken:
     """Refresh under the lock; if that cannot be done now, *known* will do as long as it lives."""
-    asked_at = time.time()
+    account, asked_at = vault.account, time.time()
     try:
-        with lock.held(account.folder, account.name):
-            # anew, since a login or logout may have come first: another client id does not fit to its refresh token
-            vault = Vault(_signed_in(account.name))
-            token = _refresh_alone(vault, wanted, asked_at)
-            return _keep_in_memory(vault.account, token, vault.generation())
+        while True:
+            seen = vault.generation()
+            try:
+                with lock.held(account.folder, account.name, overtaken=partial(_has_changed, vault, seen)):
+                    # anew, since a login or logout may have come first: another client id does not fit to its token
+                    now = _signed_in(account.name)
+                    vault = vault if now == account else Vault(now, may_ask=wanted.may_ask)
+                    token = _refresh_alone(vault, wanted, asked_at)
+                    return _keep_in_memory(vault, token, vault.generation())
+            except lock.Overtaken:
+                found = _obtained_by_another(vault, wanted, asked_at)
+                if found:
+                    return found
     except FileNotFoundError as error:
         raise _lost(account) from error  # logout --all came first
     except OSError as error:
-        trouble = unwritable(account, error)
-    except errors.Temporary as error:
-        trouble = error
-    if known is None or wanted.demand or not known.is_good(0, time.time()):
+        return _make_do(known, wanted, unwritable(account, error))
+    except (errors.Temporary, errors.Misconfigured) as trouble:
+        return _make_do(known, wanted, trouble)
+
+
+def _has_changed(vault: Vault, seen: tuple[int, ...] | None) -> bool:
+    return vault.generation() != seen
+
+
+def _obtained_by_another(vault: Vault, wanted: Wanted, asked_at: float) -> cache.AccessToken | None:
+    """Return the token that whoever held the lock has just saved, read without the lock, if that is enough."""
+    vault = Vault(_signed_in(vault.account.name), may_ask=wanted.may_ask)
+    generation = vault.generation()
+    token = vault.resting() or cache.access_token(vault.read_carefully())
+    if token is None or vault.is_behind or not _is_enough(token, wanted, asked_at):
+        return None
+    return _keep_in_memory(vault, token, generation)
+
+
+def _make_do(known: cache.AccessToken | None, wanted: Wanted, trouble: errors.M365Error) -> cache.AccessToken:
+    """Return the token that is *known* if it lives and *trouble* is the network's or the store's; else raise that."""
+    is_passing = isinstance(trouble, errors.Temporary)
+    is_ours = isinstance(trouble, errors.Misconfigured) and not trouble.of_client
+    lives = known is not None and known.is_good(0, time.time())
+    if known is None or not lives or wanted.demand or not (is_passing or is_ours):
         raise trouble
     notices.say(f"{trouble.one_line()}; the token in use lives for another {known.expires_on - time.time():.0f} s")
     return known

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import cache, errors, lock, notices, stores
+from offlineimap_m365 import cache, errors, lock, notices, runtime, stores
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts import Account
@@ -22,10 +22,15 @@ _unsaved: dict[str, tuple[tuple[int, ...] | None, bytes]] = {}
 class Vault:
     """The store of *account*, and what of it is in memory only."""
 
-    def __init__(self, account: Account) -> None:
-        """Open the store; nothing is touched yet. Raises Misconfigured for a store that this release does not have."""
+    def __init__(self, account: Account, *, may_ask: bool = False) -> None:
+        """
+        Open the store; nothing is touched yet. *may_ask*: a person is there whom gpg may ask.
+
+        Raises Misconfigured for a store that this release does not have.
+        """
         self.account = account
-        self._store = stores.open_store(account.store, account.folder, account.name)
+        self.store = stores.open_store(account.store, account.folder, account.name, may_ask=may_ask)
+        self._seen: tuple[tuple[int, ...], bytes | None] | None = None
 
     @property
     def is_behind(self) -> bool:
@@ -35,13 +40,13 @@ class Vault:
     def generation(self) -> tuple[int, ...] | None:
         """Return what changes with every write; None if there is nothing, or if that cannot be told now."""
         try:
-            return self._store.generation()
+            return self.store.generation()
         except OSError:
             return None
 
     def reserve(self) -> contextlib.AbstractContextManager[None]:
         """Make room for the next save(); OSError if there is none."""
-        return self._store.reserve()
+        return self.store.reserve()
 
     def read(self, *, may_set_aside: bool = False) -> bytes | None:
         """
@@ -54,8 +59,11 @@ class Vault:
             if unsaved[0] == self.generation():
                 return unsaved[1]
             _unsaved.pop(self.account.folder, None)  # somebody else saved something newer, or signed out
+        generation = self.generation()
+        if self._seen and self.store.is_slow and self._seen[0] == generation:
+            return self._seen[1]
         try:
-            data = self._store.read()
+            data = self.store.read()
         except OSError as error:
             raise self._unreadable(error) from error
         if data is None:
@@ -64,7 +72,25 @@ class Vault:
             cache.parse(data)
         except ValueError as error:
             raise self._damaged(self._set_aside() if may_set_aside else "") from error
+        if generation is not None:
+            self._seen = (generation, data)
+            self._rest(generation, data)
         return data
+
+    def resting(self) -> cache.AccessToken | None:
+        """Return the access token that rests in the session's runtime folder; None for a store that is fast."""
+        if not (self.store.is_slow and self.account.runtime_cache):
+            return None
+        try:
+            return cache.access_token_of(runtime.read(self.account.folder, self.account.store))
+        except ValueError:
+            return None
+
+    def _rest(self, generation: tuple[int, ...], data: bytes) -> None:
+        """Let the access token of *data* rest where the store is slow."""
+        if self.store.is_slow and self.account.runtime_cache:
+            for key, entry in cache.parse(data).get("AccessToken", {}).items():
+                runtime.write(self.account.folder, generation, entry, key)
 
     def read_carefully(self) -> bytes | None:
         """Read without the lock; if what is found is broken, look again with it, since only then it may be moved."""
@@ -82,22 +108,26 @@ class Vault:
         What lies in the store then may be worth nothing: a strict provider takes a refresh token once (RFC 9700
         §4.14.2).
         """
-        found = [data for data in self._store.left_over() if _is_newer(data, self._store.read())]
+        found = [data for data in self.store.left_over() if _is_newer(data, self.store.read())]
         if found:
             self.save(found[-1])
 
     def save(self, data: bytes) -> None:
         """Save what the provider gave, while holding the lock; if that fails, say so and keep it in memory."""
         try:
-            self._store.write(data)
-        except OSError as error:
+            self.store.write(data)
+        except (OSError, errors.M365Error) as error:
             _unsaved[self.account.folder] = (self.generation(), data)
-            notices.say(unwritable(self.account, error).one_line() + "; the new token is kept in memory for now")
+            trouble = unwritable(self.account, error) if isinstance(error, OSError) else error
+            notices.say(trouble.one_line() + "; the new token is kept in memory for now")
         else:
             _unsaved.pop(self.account.folder, None)
+            generation = self.generation()
+            if generation is not None:
+                self._rest(generation, data)
 
     def _set_aside(self) -> str:
-        where = self._store.set_aside()
+        where = self.store.set_aside()
         return f"; it was set aside as {where}" if where else ""
 
     def _damaged(self, where: str) -> errors.Misconfigured:

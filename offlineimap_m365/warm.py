@@ -43,9 +43,10 @@ def find(account: str | None, margin: int = MARGIN) -> str | None:
         folder = home.folder(account)
     home.check(folder)
     try:
-        if not _is_ours(_load(folder, "profile.json")):
+        profile = _load(folder, "profile.json")
+        if not _is_ours(profile):
             return None
-        token = pick(_load(folder, "cache.json"))
+        token = pick(_load(folder, "cache.json") if profile["store"] == "file" else _resting(folder, profile))
     except (OSError, ValueError, RecursionError):
         return None
     if token is None:
@@ -59,13 +60,20 @@ def _load(folder: str, name: str) -> Any:
         return json.load(file)
 
 
+def _resting(folder: str, profile: dict[str, Any]) -> Any:
+    """Return what rests of an account whose store is slow; an empty cache if nothing does."""
+    from offlineimap_m365 import runtime  # noqa: PLC0415 - not for the store that is a file
+
+    return (runtime.read(folder, profile["store"]) if profile.get("runtime_cache", True) else None) or {}
+
+
 def _is_ours(profile: Any) -> bool:
-    """Is *profile* of a release whose files this one knows, and are the secrets in ``cache.json``?"""
+    """Is *profile* of a release whose files this one knows, and is somebody signed in?"""
     version = profile.get("version") if isinstance(profile, dict) else None
     return (
         isinstance(version, int)
         and version <= VERSION
-        and profile.get("store") == "file"
+        and isinstance(profile.get("store"), str)
         and bool(profile.get("signed_in_at"))
     )
 

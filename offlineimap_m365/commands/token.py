@@ -24,6 +24,7 @@ def run(options: argparse.Namespace) -> int:
         seconds=options.min_validity if is_demand else wish,
         demand=is_demand,
         impatient=person.waits_for_answer(),
+        may_ask=person.is_there(),
     )
     mailbox = None if options.mailbox is None else accounts.clean_name(options.mailbox)
     found = tokens.access_token(name, wanted).value

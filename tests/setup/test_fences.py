@@ -22,6 +22,7 @@ FOREIGN = (
     "plugin",
     "pythonfile",
     "redaction",
+    "runtime",
     "utf7",
     "warm",
     "words",
@@ -35,7 +36,8 @@ ALONE = {
     "learnt": frozenset({"errors", "home"}),
     "names": frozenset({"utf7"}),
     "utf7": frozenset[str](),
-    "warm": frozenset({"home"}),
+    "runtime": frozenset({"environment"}),
+    "warm": frozenset({"home", "runtime"}),
     "words": frozenset({"utf7"}),
 }
 
