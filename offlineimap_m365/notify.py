@@ -68,11 +68,16 @@ class Outcome:
     said: tuple[str, ...]
 
 
-def failed(error: errors.M365Error) -> None:
-    """Tell of a refresh that failed with *error* if that needs a person; never raises and never takes long."""
-    if error.account is None or isinstance(error, errors.WrongUsage) or environment.is_notifying():
+def failed(error: errors.M365Error, name: str | None = None) -> None:
+    """
+    Tell of a refresh of the account *name* that failed with *error* if that needs a person.
+
+    Without *name* the error knows the account. Never raises, and never takes long.
+    """
+    whose = error.account or name
+    if whose is None or isinstance(error, errors.WrongUsage) or environment.is_notifying():
         return
-    _quietly(_failed, error, time.monotonic() + PATIENCE)
+    _quietly(_failed, error, whose, time.monotonic() + PATIENCE)
 
 
 def certificate_ends(account: Account, days: int, end: str) -> None:
@@ -102,13 +107,21 @@ def reason_of(error: errors.M365Error) -> str | None:
     return _REASONS.get(known.klass, "login") if known else "login"
 
 
-def _failed(error: errors.M365Error, deadline: float) -> None:
-    if not path().exists():
+def _failed(error: errors.M365Error, name: str, deadline: float) -> None:
+    folder = home.folder(name)
+    if not path().exists() or not Path(folder).is_dir():
         return
-    account = accounts.load(error.account or "")
+    try:
+        home.check(folder)  # a command is never taken from a home that others may change
+    except errors.M365Error:
+        return
+    try:
+        account = accounts.load(name)
+    except errors.Misconfigured:
+        _tell(Event(name, "store"), folder, "", deadline)
+        return
     if account is None or not account.is_signed_in:
         return  # whoever signed out knows it
-    folder = account.folder
     if isinstance(error, errors.Temporary):
         unused = history.unused_seconds(folder)
         days = history.LONGEST_UNUSED - int(unused or 0) // _DAY

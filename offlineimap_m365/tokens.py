@@ -58,7 +58,7 @@ def access_token(name: str | None = None, wanted: Wanted | None = None) -> cache
     except errors.M365Error as error:
         from offlineimap_m365 import notify  # noqa: PLC0415 - only a failure pays for it
 
-        notify.failed(error)
+        notify.failed(error, name)
         raise
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offlineimap_m365 import errors, history, lock, notices, notify
+from offlineimap_m365 import errors, history, lock, notices, notify, tokens
 from tests.kept import ALICE, invent
 
 if TYPE_CHECKING:
@@ -167,6 +167,27 @@ def test_who_signed_out_or_never_was_is_not_told(world: World, heard: list[str])
 
     for name in (ALICE, "nobody@example.org"):
         notify.failed(errors.SignInNeeded("x", account=name))
+
+    assert runs(world) == []
+    assert heard == []
+
+
+def test_a_broken_profile_is_the_stores(world: World, alice: Account, heard: list[str]) -> None:
+    """Even an account of which nothing can be read any more is told, once, under the name that was asked for."""
+    (world.folder(ALICE) / "profile.json").write_text("{")
+    for _ in range(2):
+        with pytest.raises(errors.Misconfigured):
+            tokens.access_token(ALICE)
+
+    assert runs(world) == [f"{ALICE} store "]
+    assert heard == []
+
+
+def test_an_unsafe_home_runs_nothing(world: World, alice: Account, heard: list[str]) -> None:
+    """Where others may write, they might have put the command there; the error itself says what is wrong."""
+    world.home.chmod(0o777)
+    with pytest.raises(errors.Misconfigured, match="Others may write"):
+        tokens.access_token(ALICE)
 
     assert runs(world) == []
     assert heard == []
