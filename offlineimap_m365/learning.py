@@ -237,7 +237,7 @@ class _Judge:
 
 def _codes(rows: Iterable[Mapping[str, Any]], spoken: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Return the languages of *rows*, only those that are *spoken* here if some are."""
-    codes = sorted({row["language"] for row in rows if row["language"]})
+    codes = sorted({row["language"] for row in rows if row["language"]}, key=lambda code: (code != "en", code))
     return tuple(code for code in codes if code in spoken) or tuple(codes)
 
 
@@ -287,7 +287,7 @@ def _doubts(
     folders: Iterable[Folder], verdicts: Mapping[str, Verdict], evidence: Mapping[str, Evidence]
 ) -> Iterable[str]:
     """Yield a warning for each folder whose messages speak against what is done with it."""
-    for folder in folders:
+    for folder in sorted(folders, key=lambda folder: decode(folder.name).casefold()):
         found, verdict = evidence.get(folder.name, Evidence()), verdicts[top(folder.name)]
         shown = decode(folder.name)
         if verdict.is_mail and found.speaks_for_items:

@@ -104,6 +104,16 @@ class Exchange(Rules):
                 if holds_items(folder):
                     mailbox.put(folder, stand_in(address, 1, f"An item of {folder}"))
 
+    def furnish(self, address: str, content: Mapping[str, Sequence[bytes]]) -> None:
+        """Make a mailbox with these folders, or add them to one that is there, and put their messages into them."""
+        self.grant(address, address)
+        with self._open(address) as mailbox:
+            for folder, messages in content.items():
+                if folder != "INBOX":
+                    mailbox.create_folder(folder)
+                for message in messages:
+                    mailbox.put(folder, message)
+
     def deliver(self, address: str, folder: str, message: bytes | EmailMessage, flags: Sequence[str] = ()) -> None:
         """Put *message* into *folder*, with IMAP's *flags* (RFC 3501 §2.3.2)."""
         content = message.as_bytes(policy=SMTP) if isinstance(message, EmailMessage) else message

@@ -1,0 +1,114 @@
+"""An IMAP server on loopback that says what a test wants, right or wrong, and writes down all that it is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import trustme
+    from typing_extensions import Self
+
+#: What Exchange Online says of itself (mutt_oauth2.py, neomutt#2927).
+GREETING = b"* OK The Microsoft Exchange IMAP4 service is ready.\r\n"
+CAPABILITY = b"* CAPABILITY IMAP4 IMAP4rev1 AUTH=XOAUTH2 SASL-IR\r\nTAG OK done\r\n"
+OK = b"TAG OK done\r\n"
+
+
+class ImapServer:
+    """
+    A server with a certificate of *ca*; a context manager.
+
+    *answers*: for each command what is sent, with TAG for its tag; None hangs up, and what is not named is answered
+    with OK. After the answer to *last* (or ``greeting``) it hangs up. A *drip* is the pause in seconds after each byte.
+    """
+
+    def __init__(
+        self,
+        ca: trustme.CA,
+        answers: Mapping[str, bytes | None] | None = None,
+        *,
+        greeting: bytes = GREETING,
+        host: str = "localhost",
+        drip: float = 0.0,
+        last: str = "",
+    ) -> None:
+        """Take a free port; *host* is the name in the certificate."""
+        self.answers: dict[str, bytes | None] = {"CAPABILITY": CAPABILITY, **(answers or {})}
+        self.received = b""
+        self._greeting = greeting
+        self._drip = drip
+        self._last = last
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert(host).configure_cert(self._tls)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.02)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="imap", daemon=True)
+        self.address = f"localhost:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._ended.set()
+        self._thread.join()
+        self._listener.close()
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands that came, without tags and arguments."""
+        lines = self.received.decode("latin-1").splitlines()
+        return [line.split()[1] for line in lines if len(line.split()) > 1]
+
+    def _serve(self) -> None:
+        while not self._ended.is_set():
+            try:
+                plain, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            plain.settimeout(5)
+            with plain, contextlib.suppress(OSError), self._tls.wrap_socket(plain, server_side=True) as client:
+                self._talk(client)
+
+    def _talk(self, client: ssl.SSLSocket) -> None:
+        self._send(client, self._greeting)
+        if self._last == "greeting":
+            return
+        with client.makefile("rb") as lines:
+            for line in lines:
+                self.received += line
+                tag, verb, *_ = [*line.split(), b"", b""]
+                if verb == b"AUTHENTICATE":
+                    self._send(client, b"+ \r\n")
+                    self.received += lines.readline()
+                answer = self.answers.get(verb.decode("latin-1"), OK)
+                if answer is None:
+                    return
+                before, challenge, after = answer.partition(b"+ ")
+                if verb == b"AUTHENTICATE" and challenge:
+                    self._send(client, before + challenge + after.partition(b"\n")[0] + b"\n")
+                    self.received += lines.readline()
+                    answer = after.partition(b"\n")[2]
+                self._send(client, answer.replace(b"TAG", tag))
+                if verb == self._last.encode():
+                    return
+
+    def _send(self, client: ssl.SSLSocket, answer: bytes) -> None:
+        if not self._drip:
+            client.sendall(answer)
+            return
+        for byte in answer:
+            if self._ended.is_set():
+                return
+            client.sendall(bytes([byte]))
+            time.sleep(self._drip)
