@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offlineimap_m365.names import build_nametrans, nametrans_local, nametrans_remote
+from offlineimap_m365.names import build_nametrans, merge, nametrans_local, nametrans_remote
 from offlineimap_m365.utf7 import encode
 
 #: Names that come near those that change places.
@@ -229,3 +229,20 @@ def test_a_map_that_cannot_be_is_refused_in_one_line(mapping: Any, message: str)
 
     assert str(caught.value).startswith("names: ")
     assert "\n" not in str(caught.value)
+
+
+@given(
+    learnt=st.dictionaries(ANY_NAME, ANY_NAME, max_size=4),
+    own=st.one_of(st.none(), st.sampled_from(MAPS)),
+    utf8=st.booleans(),
+    name=ANY_NAME,
+)
+def test_whatever_was_learnt_makes_a_permutation(
+    learnt: dict[str, str], own: dict[str, str] | None, utf8: bool, name: str
+) -> None:
+    """A finding that cannot be used is left out, so the pair is one of inverses and the user's own names count."""
+    remote, local = build_nametrans(merge(own, learnt), utf8=utf8)
+
+    assert local(remote(name)) == name
+    assert remote(local(name)) == name
+    assert all(merge(own, learnt).get(server) == wanted for server, wanted in (own or {}).items())
