@@ -103,10 +103,10 @@ def merge(names: Mapping[str, str] | None, learnt: Mapping[str, str]) -> Mapping
     whole = dict(names or {})
     for server, local in learnt.items():
         try:
-            _checked({**whole, server: local})
+            _checked({server: local, **whole})
         except ValueError:
             continue
-        whole[server] = local
+        whole.setdefault(server, local)
     return whole
 
 
