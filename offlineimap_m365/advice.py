@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import data, errors, home
+from offlineimap_m365 import accounts, data, errors, home
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,6 +30,8 @@ _DEVICE_CODE = frozenset({"53003", "530032", "530035", "530036"})
 _PERMISSION = frozenset({"65001", "65005", "70011", "90008", "90094", "90095", "650056", "650057"})
 #: The organisation lives in another cloud (the same page; 900382 and 900383 seen in public repositories only).
 _CLOUD = frozenset({"90038", "900382", "900383"})
+#: Who signed in belongs elsewhere than the mail domain (the same page).
+_ELSEWHERE = frozenset({"50020", "90072"})
 #: A port for a browser that is on another machine; any that is free will do.
 _PORT = 8400
 
@@ -48,7 +50,8 @@ class Way:
     """
     How somebody signs in to the account *name*, or did: *flow* is ``browser``, ``paste`` or ``device``.
 
-    *client_name* is None for a client id of one's own; *chosen* what the person chose (``plan.CHOICES``).
+    *client_name* is None for a client id of one's own; *cloud* for a provider of one's own; *chosen* is what the
+    person chose (``plan.CHOICES``); *is_personal*: nobody's organisation is concerned.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Way:
     scopes: Collection[str] = ()
     cloud: str | None = "global"
     chosen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    is_personal: bool = False
 
     @classmethod
     def of_account(cls, account: Account) -> Way:
@@ -73,6 +77,7 @@ class Way:
             account.scopes,
             account.cloud,
             account.chosen,
+            account.is_personal,
         )
 
     @classmethod
@@ -81,7 +86,9 @@ class Way:
         clients = data.load("clients", Path(home.directory()))
         client = clients["clients"][clients["default"]]
         page = "browser" if flow == "browser" else "paste"
-        return cls(name, flow, clients["default"], client["name"], client[page], scopes)
+        return cls(
+            name, flow, clients["default"], client["name"], client[page], scopes, is_personal=accounts.is_consumer(name)
+        )
 
     @property
     def again(self) -> str:
@@ -115,6 +122,9 @@ def next_step(
     if number in _PERMISSION and _is_only_smtp(named, way):
         consent = f"{errors.COMMAND} consent {errors.quoted(way.name)}"
         return f"To ask the administrator for both: {consent}; to fetch mail without sending: {way.again} --scope imap"
+    if number in _ELSEWHERE and way.cloud and not way.is_personal and "tenant" not in way.chosen:
+        personal = f"for a personal account: {way.again} --tenant consumers"
+        return f"If the mailbox is in another organisation: {way.again} --tenant TENANT; {personal}"
     if number in _CLOUD:
         return _other_cloud(named, way)
     if number in _REDIRECT:

@@ -81,7 +81,15 @@ class Plan:
         """The way of signing in, for advice about another."""
         client_id, scopes = self.provider.client_id, self.provider.scopes
         return advice.Way(
-            self.name, self.flow, client_id, self.client_name, self.redirect_uri, scopes, self.cloud, self.chosen
+            self.name,
+            self.flow,
+            client_id,
+            self.client_name,
+            self.redirect_uri,
+            scopes,
+            self.cloud,
+            self.chosen,
+            self.is_personal,
         )
 
     @property

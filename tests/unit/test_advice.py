@@ -146,6 +146,16 @@ def test_another_cloud_is_named(named: str, cloud: str) -> None:
     assert advise(90038, plan_of(cloud=cloud), None, named) == "As the table says"
 
 
+def test_who_is_at_home_elsewhere_is_told_how_to_get_there() -> None:
+    """If the domain's organisation is not the mailbox's, name another, or none; unless one was named already."""
+    remedy = advise(50020, plan_of())
+
+    assert f"{LOGIN} --tenant TENANT; " in remedy
+    assert remedy.endswith(f"{LOGIN} --tenant consumers")
+    for made in (plan_of(is_personal=True), plan_of(chosen={"tenant": "t"}), plan_of(cloud=None)):
+        assert advise(50020, made) == "As the table says"
+
+
 def test_all_else_stays_as_it_was() -> None:
     """Other codes, and refusals without one, keep their remedy; code, class and ids always stay."""
     error = advice.after_refusal(refusal(50011), plan_of().way, (), has_browser=True)
