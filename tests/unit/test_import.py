@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kept import ALICE, invent
+from tests.setup.test_fences import FOREIGN
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -22,10 +23,6 @@ pytestmark = pytest.mark.matrix
 SOURCE = Path(__file__).parents[2]
 PACKAGE = SOURCE / "offlineimap_m365"
 #: Loaded by whatever Python runs a distribution's OfflineIMAP, 3.9 included.
-FOREIGN = (
-    *("errors", "environment", "home", "notices", "warm", "command", "plugin", "pythonfile"),
-    *("redaction", "folders", "names", "utf7", "words"),
-)
 #: What a fresh token is not worth; ``re`` comes with ``json``, which is what contract §5.4 measures against.
 COSTLY = {"typing", "pathlib", "argparse", "logging", "msal", "requests", "dataclasses", "urllib", "subprocess"}
 
@@ -95,7 +92,7 @@ def test_a_fresh_token_costs_little(world: World, arguments: list[str]) -> None:
 
     assert found & COSTLY == set()
     ours = {f"offlineimap_m365.{room}" for room in ("__main__", "warm", "home", "errors", "environment", "notices")}
-    assert found - needed <= {"offlineimap_m365", "__future__", "errno", *ours}
+    assert found - needed <= {"offlineimap_m365", "__future__", "errno", "resource", *ours}
 
 
 @pytest.mark.parametrize("room", FOREIGN)
