@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import time
 import warnings
 from pathlib import Path
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msal
 
-from offlineimap_m365 import advice, errors, explain, home
+from offlineimap_m365 import advice, errors, explain, home, hush
 from offlineimap_m365.cache import only
 from offlineimap_m365.identity import check_claims
 from offlineimap_m365.wire import BUSY, Keeping, Wire, get_json
@@ -28,16 +27,12 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.accounts import Account
 
-# MSAL logs codes and verifiers at DEBUG and bodies at ERROR; nothing of it may reach a log.
-logging.getLogger("msal").setLevel(logging.CRITICAL + 1)
-logging.getLogger("urllib3").setLevel(logging.WARNING)
-
 #: Seconds between two questions after an answer that was none (RFC 8628 §3.5, the default interval).
 _DEVICE_PAUSE = 5.0
 #: Seconds to wait after AADSTS50196, "client request loop": five minutes (entra-docs, reference-error-codes.md).
 _LOOP = 300.0
 #: What MSAL raises apart from what our Wire raises: state, nonce, shapes of answers that it did not expect.
-_UNEXPECTED = (ValueError, RuntimeError, KeyError, TypeError, AttributeError, AssertionError)
+_UNEXPECTED = (ValueError, RuntimeError, LookupError, ArithmeticError, TypeError, AttributeError, AssertionError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +141,7 @@ def refresh(account: Account, cache: bytes) -> bytes:
         kept.deserialize(cache.decode("utf-8"))
         app = _application(Provider.of(account), kept)
         known = app.get_accounts()[0]
-    except (*_UNEXPECTED, IndexError) as error:
+    except _UNEXPECTED as error:
         raise errors.Misconfigured(
             f"The stored sign-in of {account.name} is damaged: it names nobody",
             account=account.name,
@@ -156,8 +151,12 @@ def refresh(account: Account, cache: bytes) -> bytes:
         answer = app.acquire_token_silent_with_error(list(account.scopes), known, force_refresh=True)
         if answer and "access_token" in answer:
             return only(json.loads(kept.serialize()), str(answer["access_token"]))
-    except _UNEXPECTED as error:
-        raise _strange(account.name, error) from None
+    except _UNEXPECTED as error:  # no state and no nonce here that could be another's
+        raise errors.Temporary(
+            f"{account.name}: the answer of the provider was not understood ({type(error).__name__})",
+            account=account.name,
+            remedy="Try again",
+        ) from None
     if not answer:  # nobody was asked: a login with another client id was killed before its profile was written
         raise errors.SignInNeeded(
             f"The stored sign-in of {account.name} was not made with the client id {account.client_id}",
@@ -190,13 +189,22 @@ class Attempt:
         Prepare an attempt for the account *name*; nothing is asked yet.
 
         *claims* is what an earlier refusal demanded that it prove (OpenID Connect Core §5.5), a JSON object as text.
+        Raises Misconfigured for an authority that MSAL does not take.
         """
         self._provider = provider
         self._name = name
         self._claims = claims
         self._is_personal = is_personal
         self._cache = msal.SerializableTokenCache()
-        self._app = _application(provider, self._cache)
+        try:
+            self._app = _application(provider, self._cache)
+        except _UNEXPECTED:
+            raise errors.Misconfigured(
+                f"{name}: {provider.authority}, or an address that its OpenID configuration names, cannot be used",
+                account=name,
+                meaning="Each must be https, with a host and a path",
+                remedy="Correct what --authority names",
+            ) from None
         self._flow: dict[str, Any] = {}
 
     def begin(self, redirect_uri: str, state: str, *, hint: str, prompt: str | None = None) -> str:
@@ -243,8 +251,7 @@ class Attempt:
             raise _strange(self._name, error) from None
         if "user_code" not in flow:
             raise self._refusal(flow)
-        address = str(flow.get("verification_uri") or flow.get("verification_url") or "")
-        return DeviceCode(str(flow["user_code"]), address, int(flow.get("expires_in", 900)), flow)
+        return DeviceCode(str(flow["user_code"]), str(flow["verification_uri"]), int(flow.get("expires_in", 900)), flow)
 
     def poll_device(self, code: DeviceCode) -> SignIn:
         """
@@ -319,6 +326,7 @@ def _granted(asked: tuple[str, ...], told: object) -> tuple[str, ...] | None:
 def _application(
     provider: Provider, cache: msal.SerializableTokenCache, wire: Wire | None = None
 ) -> msal.PublicClientApplication:
+    hush.install()
     return msal.PublicClientApplication(
         provider.client_id,
         authority=provider.authority,

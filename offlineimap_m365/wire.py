@@ -11,24 +11,24 @@ import dataclasses
 import json
 import threading
 import time
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
-from offlineimap_m365 import certificates, errors, reference
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from offlineimap_m365 import certificates, errors, hush, oauth, reference
 
 #: Seconds for a connection, for the next bytes, and for a whole exchange (contract §5.7).
 CONNECT, READ, WHOLE = 5.0, 10.0, 20.0
 #: Seconds to leave a provider alone that is busy and does not say for how long (contract §5.6).
 BUSY = 60.0
 _LARGEST = 1 << 20  # bytes of an answer; Entra's are below 20 kB
+_CHUNK = 1 << 10  # bytes read at a time: few, lest a compressed answer becomes large before anybody looks
 _CLIENT_ERRORS = range(400, 500)
+_SENTENCE = "something that OAuth does not describe"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,11 +65,19 @@ class Wire:
         **_: Any,
     ) -> Answer:
         """
-        Send one request and return its answer, a JSON object of a status below 500.
+        Send one request and return its answer: what OAuth describes of a JSON object (see ``oauth``), 200 or 4xx.
 
         Raises Temporary, with *retry_after* in seconds, for anything else; redirects are not followed.
         """
-        return _exchange("POST", url, params=params, data=data, headers=headers)
+        answer = _exchange("POST", url, params=params, data=data, headers=headers)
+        fields: dict[str, Any] = json.loads(answer.text)
+        if "error" not in fields and answer.status_code != requests.codes.ok:
+            raise _unreachable(url, f"answered with {_SENTENCE} (HTTP {answer.status_code})")
+        try:
+            fields = oauth.read(fields, data if isinstance(data, Mapping) else None)
+        except ValueError as error:
+            raise _unreachable(url, f"answered with {_SENTENCE} (its {error})") from None
+        return Answer(answer.status_code, json.dumps(fields), answer.headers)
 
     def close(self) -> None:
         """Nothing is kept open between two requests."""
@@ -119,7 +127,8 @@ def _exchange(method: str, url: str, *, may_be_missing: bool = False, **argument
         except Exception as error:  # noqa: BLE001 - handed to the caller's thread below, whatever it is
             outcome.append(error)
 
-    worker = threading.Thread(target=work, name="offlineimap-m365-exchange", daemon=True)
+    hush.install()
+    worker = threading.Thread(target=work, name=hush.EXCHANGE, daemon=True)
     worker.start()
     worker.join(WHOLE)
     if not outcome:
@@ -133,19 +142,19 @@ def _send(method: str, url: str, **arguments: Any) -> Answer:
     started = time.monotonic()
     with requests.Session() as session:
         session.trust_env = False  # or requests would send what ~/.netrc holds
-        session.proxies.update(requests.utils.get_environ_proxies(url))
-        session.verify = certificates.find()
+        trusted, proxies = certificates.find(), requests.utils.get_environ_proxies(url)
         try:
-            with session.request(
-                method, url, timeout=(CONNECT, READ), allow_redirects=False, stream=True, **arguments
+            request = session.prepare_request(requests.Request(method, url, **arguments))
+            # Not session.send(), which reads a redirect to its end, however long, and looks where it leads.
+            with session.get_adapter(url).send(
+                request, stream=True, timeout=(CONNECT, READ), verify=trusted, proxies=proxies
             ) as response:
-                body = b""
-                for chunk in response.iter_content(65_536):
+                body = bytearray()
+                for chunk in response.iter_content(_CHUNK):
                     body += chunk
                     if len(body) > _LARGEST or time.monotonic() - started > WHOLE:
                         raise _unreachable(url, "sent an answer that does not end")
-                text = body.decode("utf-8", "replace")
-                return Answer(response.status_code, text, response.headers)
+                return Answer(response.status_code, body.decode("utf-8", "replace"), response.headers)
         except (OSError, urllib3.exceptions.HTTPError) as error:  # all of requests' are OSErrors
             raise _unreachable(url, _reason(error)) from None  # the original may name proxy passwords
 
@@ -156,8 +165,11 @@ def _judge(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
         error = _unreachable(url, f"is busy or broken (HTTP {answer.status_code})", said=answer.text)
         error.retry_after = _retry_after(answer.headers.get("Retry-After"))
         raise error
-    if may_be_missing and answer.status_code in _CLIENT_ERRORS:
-        return answer
+    if answer.status_code in _CLIENT_ERRORS:
+        if may_be_missing:
+            return answer
+    elif answer.status_code != requests.codes.ok:  # a redirect above all: where it leads nobody may have the secrets
+        raise _unreachable(url, f"answered with something that is no answer (HTTP {answer.status_code})", portal=True)
     try:
         body = json.loads(answer.text)
     except (ValueError, RecursionError):

@@ -1,0 +1,44 @@
+"""
+Keeps what libraries log of a sign-in out of every log, whatever the calling program set up for logging.
+
+MSAL logs codes and verifiers at DEBUG and whole bodies at ERROR (msal 1.39, application.py and oauth2cli/oauth2.py),
+urllib3 headers that it cannot read at WARNING, which Python prints where nobody set up anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+#: The threads in which we talk to a provider are called this; other threads' requests are not ours to silence.
+EXCHANGE = "offlineimap-m365-exchange"
+_SILENT = ("msal", "msal_extensions")
+_IN_EXCHANGES = ("urllib3", "requests", "charset_normalizer", "chardet")
+
+
+def install() -> None:
+    """
+    Put filters on the loggers that are there; call it again once more may be.
+
+    A level is undone by whoever debugs, ``disabled`` by logging.config; both leave a logger's filters alone. A filter
+    sees only what is logged through its own logger, hence one on each.
+    """
+    known = [name for name in list(logging.root.manager.loggerDict) if isinstance(name, str)]
+    for name in {*known, *_SILENT, *_IN_EXCHANGES}:
+        family = name.partition(".")[0]
+        if family in _SILENT:
+            logging.getLogger(name).addFilter(_nothing)
+        elif family in _IN_EXCHANGES:
+            logging.getLogger(name).addFilter(_nothing_of_ours)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    """Let no record through."""
+    del record
+    return False
+
+
+def _nothing_of_ours(record: logging.LogRecord) -> bool:
+    """Let records through that were not logged while we talk to a provider."""
+    del record
+    return threading.current_thread().name != EXCHANGE
