@@ -103,11 +103,11 @@ def after_refusal(error: errors.M365Error, way: Way, tried: Collection[str], *, 
 
 
 def after_refresh(error: errors.M365Error, account: Account) -> errors.M365Error:
-    """Return *error*, met without a person, with what to try next where only a permission is missing."""
-    way = Way.of_account(account)
-    if _number(error) not in _PERMISSION or not _is_only_smtp(error.named, way):
-        return error
-    return after_refusal(error, way, (), has_browser=False)
+    """Return *error*, met without a person, with what is next if SMTP lacks consent or a device code may be why."""
+    way, number = Way.of_account(account), _number(error)
+    is_about_smtp = number in _PERMISSION and _is_only_smtp(error.named, way)
+    is_about_device_code = number in _DEVICE_CODE and way.flow == "device"
+    return after_refusal(error, way, (), has_browser=False) if is_about_smtp or is_about_device_code else error
 
 
 def next_step(
@@ -130,9 +130,7 @@ def next_step(
     if number in _REDIRECT:
         return _other_redirect(way, {way.flow, *tried}, has_browser=has_browser)
     if number in _POLICY:
-        left = "Give the code, the correlation id and the time to the organisation's help desk: its policy decides"
-        found = _other_way(way, {way.flow, *tried}, has_browser=has_browser)
-        return found or (left if number in _DEVICE_CODE else None)
+        return _other_way(number, way, {way.flow, *tried}, has_browser=has_browser)
     return None
 
 
@@ -200,8 +198,11 @@ def _other_redirect(way: Way, tried: set[str], *, has_browser: bool) -> str:
     return f"Use a client id of your own, in whose registration you add {way.redirect_uri}: {way.again} --client-id ID"
 
 
-def _other_way(way: Way, tried: set[str], *, has_browser: bool) -> str | None:
+def _other_way(number: str, way: Way, tried: set[str], *, has_browser: bool) -> str | None:
     """Return the way that a policy may let through: never a device code, which policies forbid first."""
+    if way.flow == "device" and number in _DEVICE_CODE and not {"browser", "paste"} <= tried:
+        flow = "browser" if "browser" not in tried and (has_browser or "paste" in tried) else "paste"
+        return f"Sign in without a device code: {way.again} {_options(flow, has_browser=has_browser)}"
     help_desk = "or give the code, the correlation id and the time to the help desk"
     if "browser" not in tried and (has_browser or (way.flow == "device" and "paste" in tried)):
         options = _options("browser", has_browser=has_browser)
@@ -209,6 +210,8 @@ def _other_way(way: Way, tried: set[str], *, has_browser: bool) -> str | None:
     if "paste" not in tried:
         where = "Open the address on a device that the organisation manages"
         return f"{where}, {help_desk}. Run: {way.again} --paste"
+    if number in _DEVICE_CODE:
+        return "Give the code, the correlation id and the time to the organisation's help desk: its policy decides"
     return None
 
 

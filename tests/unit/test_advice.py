@@ -97,6 +97,19 @@ def test_when_all_ways_are_tried_the_table_speaks() -> None:
     assert "--client-id ID" in advise(50011, plan_of(), {"paste", "device"})
 
 
+@pytest.mark.parametrize(
+    ("code", "flow", "options"),
+    [(530036, "device", "--paste"), (53003, "device", "--paste"), (53003, "browser", None), (50173, "device", None)],
+)
+def test_a_refresh_of_a_sign_in_by_device_code(code: int, flow: str, options: str | None) -> None:
+    """If the device code may be why, the next sign-in does without; all else is as the table says."""
+    account = account_of(flow=flow)
+
+    remedy = advice.after_refresh(refusal(code), account).remedy
+
+    assert remedy == (f"Sign in without a device code: {LOGIN} {options}" if options else "As the table says")
+
+
 def test_a_client_id_of_ones_own_gets_its_very_redirect_uri() -> None:
     """What must be registered is shown as it was sent, and the command repeats this way."""
     remedy = advise(50011, plan_of(client_name=None, redirect_uri="http://localhost/mine"))

@@ -280,6 +280,21 @@ def test_a_guest_is_told(place: Place, claims: dict[str, Any], at_home: str) -> 
     assert f"offlineimap-m365 login {ALICE} --tenant {at_home}\n" in done.err
 
 
+def test_who_belongs_elsewhere_is_told_how_to_get_there(place: Place) -> None:
+    """The domain's organisation does not know who signed in (AADSTS50020): another one by name, or none."""
+    alice = place.entra.find_person(ALICE)
+    assert alice is not None
+    alice.tenant = place.entra.other_tenant
+
+    refused = place.sign_in(ALICE)
+    named = place.sign_in(ALICE, "--tenant", place.entra.other_tenant)
+
+    assert (refused.code, named.code) == (77, 0), named.err
+    assert "AADSTS50020" in refused.err
+    assert f"offlineimap-m365 login {ALICE} --tenant TENANT; " in refused.err
+    assert f"offlineimap-m365 login {ALICE} --tenant consumers\n" in refused.err
+
+
 def test_a_mailbox_that_moved_signs_in_without_options(place: Place) -> None:
     """Another organisation owns the domain now, all ids are new: found by discovery, kept because the name is."""
     first = place.sign_in(ALICE)

@@ -147,7 +147,6 @@ def test_a_page_of_a_policy_leads_to_a_managed_device(user: World, entra: Entra,
 
 DEAD_ENDS = {
     50011: "--browser --port 8400",
-    50020: "login",
     90094: "AADSTS90094",
     90095: "AADSTS90095",
     65001: "login",
