@@ -2,7 +2,7 @@
 Keeps what libraries log of a sign-in out of every log, whatever the calling program set up for logging.
 
 MSAL logs codes and verifiers at DEBUG and whole bodies at ERROR (msal 1.39, application.py and oauth2cli/oauth2.py),
-urllib3 headers that it cannot read at WARNING, which Python prints where nobody set up anything.
+urllib3 what it cannot read of an answer's head at WARNING (urllib3 2, connection.py).
 """
 
 from __future__ import annotations

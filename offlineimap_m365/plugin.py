@@ -164,15 +164,46 @@ def _ours(account: str | None, call: Callable[[], str]) -> str:
     """
     try:
         return call()
-    except errors.M365Error:
+    except errors.M365Error as error:
+        _forget_values(error)
         raise
-    except Exception as error:
-        whose = account or "The account"
-        raise errors.M365Error(
-            f"{whose}: a bug in offlineimap-m365, {type(error).__name__}",
-            account=account,
-            remedy=f"Report it, with what this says: {errors.COMMAND} -v status",
-        ) from error
+    except Exception as error:  # noqa: BLE001 - it becomes one of ours below
+        found = _bug(error, account)
+        _forget_values(error)
+    raise found
+
+
+def _bug(error: Exception, account: str | None) -> errors.M365Error:
+    import traceback  # noqa: PLC0415 - only for a bug
+
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return errors.M365Error(
+        f"{account or 'The account'}: a bug in offlineimap-m365, {type(error).__name__} in"
+        f" {where.filename.rpartition('/')[2]}, line {where.lineno}",
+        account=account,
+        remedy=f"Report it, with what this says: {errors.COMMAND} -v status",
+    )
+
+
+def _forget_values(error: BaseException) -> None:
+    """
+    Take from an error the values of local variables that it came through, and the errors that it came from.
+
+    Whoever reports errors with values would print tokens; a ValueError of json even holds all that it read. Files and
+    lines stay.
+    """
+    import traceback  # noqa: PLC0415 - only for an error
+
+    chain: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while chain:
+        found = chain.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        traceback.clear_frames(found.__traceback__)
+        chain += [found.__cause__, found.__context__]
+        found.__cause__ = found.__context__ = None
 
 
 def _native_token(account: str | None, seconds: int) -> str:
