@@ -10,6 +10,7 @@ import base64
 import contextlib
 import dataclasses
 import imaplib
+import itertools
 import json
 import re
 import socket
@@ -143,7 +144,7 @@ class Mailbox:
                 self._connection.begin(max(left, imap.READ))
                 lines = [(_argument(folder), "(MESSAGES)") for folder in wanted[start : start + _BATCH]]
                 refused = [text for status, text in self._connection.pipeline("STATUS", lines) if status != "OK"]
-                found.update(filter(None, map(_status, self._connection.answers("STATUS"))))
+                found.update(_statuses(self._connection.answers("STATUS")))
             for text in refused:
                 self._raise_typed(_readable(text))
         return {folder.name: found[folder.raw] for folder in wanted if folder.raw in found}
@@ -242,12 +243,13 @@ def _folder(listed: Any) -> Folder | None:
     )
 
 
-def _status(answer: Any) -> tuple[bytes, int] | None:
-    """Return name and messages out of STATUS's answer, bytes or a tuple with a literal."""
-    if isinstance(answer, tuple):
-        return None  # its numbers come after the literal: rare enough to go without
-    found = _STATUS.match(answer or b"")
-    return (_name(found["name"], None), int(found["messages"])) if found else None
+def _statuses(answers: Sequence[Any]) -> Iterator[tuple[bytes, int]]:
+    """Yield names and messages out of STATUS's answers: bytes, or a tuple with a literal and the rest behind it."""
+    for answer, following in itertools.pairwise([*answers, b""]):
+        literal = answer[1] if isinstance(answer, tuple) else None
+        found = _STATUS.match((answer if literal is None else answer[0] + bytes(following)) or b"")
+        if found:
+            yield _name(found["name"], literal), int(found["messages"])
 
 
 def _name(spelled: bytes, literal: bytes | None) -> bytes:

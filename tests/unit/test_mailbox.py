@@ -326,16 +326,25 @@ def test_messages_are_counted_in_batches(world: World, ca: trustme.CA) -> None:
     folders += [Folder("Above", frozenset(["\\noselect"]), raw=b"Above"), Folder("a\r\nb", raw=b"a\r\nb")]
     answer = (
         b'* STATUS "a\\"b" (MESSAGES 7 UNSEEN 1)\r\n* STATUS INBOX (UIDNEXT 5 messages 3)\r\n'
-        b'* STATUS "19" (MESSAGES 0)\r\n'
+        b'* STATUS "19" (MESSAGES 0)\r\n* STATUS {2}\r\n18 (MESSAGES 4)\r\n* STATUS {2}\r\n17\r\n'
         b"* STATUS No (UNSEEN 3)\r\n* STATUS x\r\n* STATUS Huge (MESSAGES 99999999999999)\r\nTAG OK done\r\n"
     )
 
     with ImapServer(ca, {"STATUS": answer}) as server:
         found = enter(server, lambda box: box.count(folders))
 
-    assert found == {"INBOX": 3, 'a"b': 7, "19": 0}
+    assert found == {"INBOX": 3, 'a"b': 7, "19": 0, "18": 4}
     assert server.commands.count("STATUS") == 24
     assert b"Above" not in server.received
+
+
+def test_a_server_that_counts_nothing(world: World, ca: trustme.CA) -> None:
+    """Numbers that never come are left out."""
+    with ImapServer(ca) as server:
+        found = enter(server, lambda box: box.count([Folder("INBOX", raw=b"INBOX")]))
+
+    assert found == {}
+    assert "STATUS" in server.commands
 
 
 def test_counting_ends_when_its_time_is_over(world: World, ca: trustme.CA) -> None:

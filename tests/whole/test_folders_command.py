@@ -14,9 +14,10 @@ import offlineimap_m365
 from tests import kept
 from tests.imap_server import OK, ImapServer
 from tests.m365.exchange.mail import make_message, stand_in
-from tests.sign_in import options, sign_in
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD, options, sign_in
 from tests.unit.test_languages import mailbox
-from tests.whole.keyboard import product
+from tests.whole.keyboard import Terminal, product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,6 +172,32 @@ def test_a_shared_mailbox(alice: World, exchange: Exchange) -> None:
     assert found["lines"]["folderfilter"] == line
     assert not pasted(line)("Agenda")
     assert offlineimap_m365.make_folderfilter(account=ALICE)("Agenda")
+
+
+def test_login_offers_it_once(alice: World, entra: Entra, exchange: Exchange) -> None:
+    """On a terminal, in one line without a question, until the mailbox was learnt; a new sign-in keeps what was."""
+    furnish(exchange, mailbox("de", MAIL), mailbox("de", ITEMS)[1:])
+    offer = f"Folders not in English? offlineimap-m365 folders {ALICE} --learn\n"
+
+    silent = sign_in(alice, entra, ALICE)
+    first = sign_in_at_terminal(alice, entra)
+    learnt = alice.run("folders", "--learn")
+    second = sign_in_at_terminal(alice, entra)
+
+    assert (silent.code, learnt.code) == (0, 0)
+    assert [offer in said for said in (silent.err, first, second)] == [False, True, False]
+    assert not offlineimap_m365.make_folderfilter(account=ALICE)("Notizen/x")
+    assert alice.run("folders").err == ""
+
+
+def sign_in_at_terminal(world: World, entra: Entra) -> str:
+    """Sign Alice in again on a terminal; return what it showed."""
+    with Terminal(world, "login", ALICE, "--paste") as terminal, Browser(entra.ca_file) as browser:
+        landing = browser.sign_in(terminal.address, ALICE, PASSWORD)
+        terminal.type(f"{landing.address}\r")
+        done = terminal.end()
+        assert done.code == 0, done.err
+        return terminal.screen
 
 
 def test_a_mailbox_that_does_not_open(alice: World, exchange: Exchange) -> None:

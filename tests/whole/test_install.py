@@ -99,6 +99,8 @@ def test_from_the_source_distribution(shop: Shop) -> None:
     held = shop.do(f"tar -tzf '{source}'")
     wanted = ("LICENSE", "NOTICE", "README.md", "sample-offlineimaprc", "tests/unit/test_store_file.py", "tests/run")
     assert [name for name in wanted if f"/{name}\n" not in held] == []
+    installed = "import importlib.metadata as m; print(*m.files('offlineimap-m365'), sep=chr(10))"
+    assert "licenses/NOTICE\n" in shop.do(f'env/bin/python -c "{installed}"')
 
 
 def test_an_upgrade_keeps_the_sign_in(shop: Shop, entra: Entra) -> None:
