@@ -39,8 +39,10 @@ def temporary(path: str) -> str:
 def litter(path: str) -> list[str]:
     """Return the temporary files of writers of *path* that were killed; whoever holds the lock may remove them."""
     folder, name = os.path.split(path)
-    found = [entry for entry in os.listdir(folder) if entry.startswith(f".{name}.") and entry.endswith(".tmp")]
-    return [os.path.join(folder, entry) for entry in found]
+    start, end = f".{name}.", ".tmp"
+    found = [entry for entry in os.listdir(folder) if entry.startswith(start) and entry.endswith(end)]
+    # one dot between process and number, or it is of a file whose name only begins like this one
+    return [os.path.join(folder, entry) for entry in found if entry[len(start) : -len(end)].count(".") == 1]
 
 
 def remove(path: str) -> None:

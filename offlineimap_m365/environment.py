@@ -7,12 +7,15 @@ Loaded by foreign interpreters too: standard library and Python 3.9 only.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 #: Browsers that run in the terminal: they would take it over, and no sign-in page works in them.
 TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
 
 
+#: What stands for itself in the address of a D-Bus (D-Bus specification, "Server Addresses").
+_PLAIN_IN_ADDRESS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/.*\\")
 #: Set for whatever ``notify`` runs, which must not run it again.
 NOTIFYING = "M365_NOTIFYING"
 
@@ -88,3 +91,38 @@ def for_child() -> dict[str, str]:
     """Return the environment for the installed command: without what belongs to the calling interpreter."""
     foreign = ("VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
     return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in foreign}
+
+
+def session_bus() -> str:
+    """
+    Return the address of this session's D-Bus, empty if there is none.
+
+    Without ``$DBUS_SESSION_BUS_ADDRESS`` (cron) it is the socket ``bus`` in the runtime directory, if that is ours
+    (systemd's user bus; sd_bus_open_user(3)).
+    """
+    found = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
+    if found:
+        return found
+    for directory in runtime_folders():
+        path = os.path.join(directory, "bus")
+        if _is_our_socket(path):
+            return "unix:path=" + "".join(chr(b) if b in _PLAIN_IN_ADDRESS else f"%{b:02x}" for b in os.fsencode(path))
+    return ""
+
+
+def _is_our_socket(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def keyring_backend() -> str:
+    """Return the keyring that the user configured for the library ``keyring``, by its class's full name, or nothing."""
+    return os.environ.get("PYTHON_KEYRING_BACKEND", "")
+
+
+def gnupg_home() -> str:
+    """Return the directory in which gpg looks for its keys."""
+    return os.environ.get("GNUPGHOME") or os.path.expanduser("~/.gnupg")

@@ -58,7 +58,15 @@ def open_store(name: str, folder: str, account: str, *, may_ask: bool = False) -
     """
     if name == "file":
         return FileStore(folder)
-    _ = may_ask
+    if name == "keyring":
+        from offlineimap_m365.stores.keyring import KeyringStore  # noqa: PLC0415 - only who uses it pays
+
+        return KeyringStore(folder, account)
+    kind, _, fingerprint = name.partition(":")
+    if kind == "gpg" and fingerprint:
+        from offlineimap_m365.stores.gpg import GpgStore  # noqa: PLC0415 - the same
+
+        return GpgStore(folder, account, fingerprint, may_ask=may_ask)
     raise errors.Misconfigured(
         f"{account}: the store {name} is not known to this release, only: {', '.join(KNOWN)}",
         account=account,

@@ -24,9 +24,9 @@ class FileStore:
     name = "file"
     is_slow = False
 
-    def __init__(self, folder: str) -> None:
-        """Open the store of the account in *folder*; nothing is touched yet."""
-        self._path = os.path.join(folder, "cache.json")
+    def __init__(self, folder: str, file: str = "cache.json") -> None:
+        """Open the store of the account in *folder*, a *file* of its; nothing is touched yet."""
+        self._path = os.path.join(folder, file)
         self._reserved: str | None = None
 
     def read(self) -> bytes | None:
@@ -72,8 +72,8 @@ class FileStore:
 
     def delete(self) -> None:
         """Remove the file and whatever killed writers or broken states left of it."""
-        folder = os.path.dirname(self._path)
-        broken = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith("cache.json.broken-")]
+        folder, file = os.path.split(self._path)
+        broken = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(f"{file}.broken-")]
         for path in [self._path, *broken, *_all_litter(folder)]:
             disk.remove(path)
         disk.sync(folder)
@@ -114,5 +114,5 @@ class FileStore:
 
 def _all_litter(folder: str) -> list[str]:
     """Return the temporary files of all that is written under an account's lock."""
-    names = ("cache.json", "profile.json", "state.json")
+    names = ("cache.json", "cache.json.gpg", "keyring.json", "profile.json", "state.json")
     return [path for name in names for path in disk.litter(os.path.join(folder, name))]

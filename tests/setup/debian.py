@@ -32,7 +32,10 @@ FOR_TESTING = (
     "chromium",
     "fonts-dejavu-core",
     "libnss3-tools",
-    # What mutt_oauth2.py encrypts its token file with.
+    # A desktop's keyring, and the bus on which it is asked.
+    "dbus",
+    "gnome-keyring",
+    # What the store "gpg" and mutt_oauth2.py encrypt with.
     "gnupg",
     # Its systemd-analyze looks at the units that config prints; without systemd-sysv it is nobody's init.
     "systemd",
