@@ -35,6 +35,12 @@ _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOL
 _LONGEST_NAME = 255
 
 
+#: What gpg says where it would have to ask for a passphrase, or cannot reach who keeps the key (GnuPG's doc/DETAILS).
+_NEEDS_SOMEBODY = re.compile(
+    r"^(?:\[GNUPG:\] (?:ERROR pkdecrypt_failed|NEED_PASSPHRASE)|gpg: .*\bagent\b)", re.MULTILINE
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Origin:
     """What was given: its *data* in clear, *name* for messages, the *path* if it is a file, and *config* beside it."""
@@ -172,24 +178,18 @@ def _decrypted(data: bytes, name: str) -> bytes:
     if done.returncode == 0:
         return done.stdout
     said = done.stderr.decode("utf-8", "replace")
-    if "NO_SECKEY" in said and "DECRYPTION_OKAY" not in said and "pinentry" not in said.lower():
+    if "DECRYPTION_KEY" not in said and _NEEDS_SOMEBODY.search(said):
+        raise _waits(name)
+    if "NO_SECKEY" in said:
         raise errors.Misconfigured(
             f"{name} is encrypted for a key that is not here",
             remedy="Decrypt it where that key is, and hand it over by standard input",
         )
-    if _NEEDS_SOMEBODY.search(said):
-        raise _waits(name)
     last = next((line for line in reversed(said.splitlines()) if line.startswith("gpg: ")), "gpg: no reason given")
     raise errors.Misconfigured(
         f"{name} cannot be decrypted ({last.removeprefix('gpg: ')})",
         remedy=f"Try: gpg --decrypt {errors.quoted(name)} | {errors.COMMAND} import ACCOUNT -",
     )
-
-
-#: What gpg says where it would have to ask for a passphrase, or cannot reach whoever keeps the key.
-_NEEDS_SOMEBODY = re.compile(
-    r"pinentry|No agent|agent.*(?:refused|failed)|Inappropriate ioctl|PINENTRY_LAUNCHED", re.IGNORECASE
-)
 
 
 def _waits(name: str) -> errors.Temporary:

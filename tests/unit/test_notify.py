@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
+import tempfile
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -233,6 +235,20 @@ def test_a_slow_command_is_left_alone(world: World, alice: Account, monkeypatch:
     notify._left[-1].wait(10)  # noqa: SLF001 - so that nothing of it stays
     assert took < 0.9
     assert runs(world) == ["done"]
+
+
+def test_a_full_disk_loses_its_words_only(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be written the command runs all the same."""
+    assert alice
+
+    def full() -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+
+    notify.failed(refused())
+
+    assert runs(world) == [f"{ALICE} login "]
 
 
 def test_a_command_that_fails_is_a_line_and_no_error(alice: Account, heard: list[str]) -> None:

@@ -8,13 +8,16 @@ import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from offlineimap_m365 import cache
-from tests.kept import attempt
+from offlineimap_m365 import entra as door
+from tests.kept import SCOPES, attempt
 from tests.m365.entra import THUNDERBIRD
-from tests.sign_in import options, sign_in
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD, options, sign_in
 from tests.whole.keyboard import Terminal, files_of, product, secrets_of
 
 if TYPE_CHECKING:
@@ -307,6 +310,35 @@ def test_the_client_id_of_the_file_is_remembered(user: World, entra: Entra) -> N
     assert profile["client_id"] == OWN
 
 
+def test_a_default_is_not_remembered_as_a_choice(user: World, entra: Entra) -> None:
+    """Whoever took over Thunderbird's sign-in follows when Thunderbird's client id changes with an upgrade."""
+    done = take_over(user, entra, put(user, predecessor(user.root, entra, ALICE)))
+    profile = json.loads((user.folder(ALICE) / "profile.json").read_text())
+
+    assert done.code == 0, done.err
+    assert sorted(profile["chosen"]) == ["authority", "imap", "scope", "smtp"]
+    assert profile["client_id"] == THUNDERBIRD
+    assert '"Mozilla Thunderbird"' in done.err
+
+
+def test_a_personal_account_is_known_by_its_sign_in(user: World, entra: Entra) -> None:
+    """Whatever its address, it is told where IMAP is switched on, and of no tenant."""
+    name = "pat@gmail.example"
+    entra.add_person(name, PASSWORD, opaque=True)
+    everybody = entra.authority_for("common")
+    known = door.Provider(THUNDERBIRD, everybody, SCOPES, door.discover(everybody))
+    tried = door.Attempt(known, name)
+    with Browser(entra.ca_file) as browser:
+        landing = browser.sign_in(tried.begin("https://localhost", "a state", hint=name), name, PASSWORD)
+    found = cache.refresh_token(tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query))).cache)
+
+    done = user.run("import", name, put(user, found or ""), "--authority", everybody)
+
+    assert done.code == 0, done.err
+    assert "switch IMAP on" in done.err
+    assert "tenant" not in done.err.lower()
+
+
 def test_no_secret_is_said_or_left(user: World, entra: Entra) -> None:
     """Apart from the store and the file itself, no refresh token is anywhere."""
     path = put(user, mutt(user.root, entra, ALICE))
@@ -369,6 +401,28 @@ def test_gpg_that_would_have_to_ask_is_temporary(gpg: World, entra: Entra) -> No
     assert opened.code == 0
     assert (locked.code, unlocked.code) == (75, 0), locked.err + unlocked.err
     assert "passphrase" in locked.err
+
+
+def test_gpg_asks_at_a_terminal_only(gpg: World, entra: Entra) -> None:
+    """Where somebody sits its pinentry comes up; unattended it does not, though there is one."""
+    pinentry = gpg.root / "pinentry"
+    pinentry.write_text(
+        "#!/bin/sh\necho OK\nwhile read -r word rest; do\n"
+        f'  case "$word" in GETPIN) echo asked >>"{gpg.root}/asked"; echo "D a passphrase";; esac\n'
+        '  echo OK\n  [ "$word" = BYE ] && exit\ndone\n'
+    )
+    pinentry.chmod(0o700)
+    path = encrypt(gpg, mutt(gpg.root, entra, ALICE), "a passphrase")
+    (Path(gpg.environ["GNUPGHOME"]) / "gpg-agent.conf").write_text(f"pinentry-program {pinentry}\n")
+    gpg.execute(["gpgconf", "--kill", "gpg-agent"])
+    unattended = take_over(gpg, entra, path)
+    asked = (gpg.root / "asked").exists()
+    with Terminal(gpg, "import", ALICE, str(path), *options(entra)) as terminal:
+        attended = terminal.end()
+
+    assert (unattended.code, asked) == (75, False), unattended.err
+    assert attended.code == 0, attended.err
+    assert (gpg.root / "asked").exists()
 
 
 def test_gpg_without_the_key_or_with_a_damaged_file(gpg: World, entra: Entra) -> None:
