@@ -4,6 +4,7 @@ An account: a mail address under which a sign-in is kept, with its profile (no s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -16,7 +17,7 @@ from urllib.parse import unquote
 from offlineimap_m365 import data, disk, errors, home, learnt, warm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 #: Mail domains that Microsoft gives out to persons, in any country; ``live.unc.edu`` and the like are universities'.
 _CONSUMERS = re.compile(r"(?:outlook|hotmail|live|msn|windowslive|passport)\.(?:com|(?:com?\.)?[a-z]{2})")
@@ -192,12 +193,24 @@ def _similar(name: str) -> str:
 
 def save(account: Account) -> None:
     """Write the profile; the caller holds the account's lock, and its folder exists. Raises OSError."""
+    with prepared(account) as write:
+        write()
+
+
+@contextlib.contextmanager
+def prepared(account: Account) -> Iterator[Callable[[], None]]:
+    """
+    Lay the profile beside the old one, and give what lets it take its place: what is full is noticed before.
+
+    The caller holds the account's lock, and its folder exists. Raises OSError.
+    """
     fields = {f.name: getattr(account, f.name) for f in dataclasses.fields(account)}
     others = fields.pop("others")
     name = fields.pop("name")
     document = {**others, "version": warm.VERSION, "account": name, **fields}
     data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    disk.write_whole(Path(account.folder) / "profile.json", data + b"\n")
+    with disk.prepared(Path(account.folder) / "profile.json", data + b"\n") as write:
+        yield write
 
 
 def now() -> str:

@@ -104,11 +104,28 @@ def _choices(made: argparse.ArgumentParser) -> None:
         metavar="S",
         help="imap, smtp, pop or a full one; repeatable (default: the first two)",
     )
-    made.add_argument("--store", metavar="STORE", help="where its secrets rest (default: file)")
+    made.add_argument("--store", metavar="STORE", help="where its secrets rest: file (default), keyring, gpg:KEY, auto")
+    _runtime_cache(made)
     made.add_argument("--imap", metavar="HOST:PORT", help="the IMAP server, needed with --authority only")
     made.add_argument("--smtp", metavar="HOST:PORT", help="the SMTP server, needed with --authority only")
     made.add_argument("--identity", metavar="UPN", help="who signs in, if that is not the mail address")
     made.add_argument("--defaults", action="store_true", help="forget what was chosen at the last login")
+
+
+def _runtime_cache(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--runtime-cache",
+        action=argparse.BooleanOptionalAction,
+        help="let an access token rest in memory, in the session's closed folder, where the store is slow (default)",
+    )
+
+
+def _store(commands: _Commands) -> argparse.ArgumentParser:
+    made = _command(commands, "store", "move the secrets of an account to another store")
+    made.add_argument("account", metavar="ACCOUNT")
+    made.add_argument("--to", required=True, metavar="STORE", help="file, keyring, gpg:KEY or auto")
+    _runtime_cache(made)
+    return made
 
 
 def _token(commands: _Commands) -> argparse.ArgumentParser:
@@ -238,6 +255,7 @@ _ALL: tuple[Callable[[_Commands], argparse.ArgumentParser], ...] = (
     _explain,
     _config,
     _folders,
+    _store,
     _consent,
     _import,
     _notify,

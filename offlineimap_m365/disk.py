@@ -13,21 +13,33 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 def write_whole(path: Path | str, data: bytes) -> None:
     """Replace *path* by *data* with mode 0600, durably; OSError leaves the last state and no litter."""
+    with prepared(path, data) as write:
+        write()
+
+
+@contextlib.contextmanager
+def prepared(path: Path | str, data: bytes) -> Iterator[Callable[[], None]]:
+    """Lay *data* beside *path*, closed and synced, and give what lets it take its place; OSError leaves no litter."""
     path = os.fspath(path)
     beside = temporary(path)
+
+    def write() -> None:
+        os.replace(beside, path)
+        sync(os.path.dirname(path))
+
     try:
         fill(beside, data)
-        os.replace(beside, path)
+        yield write
     except BaseException:  # Ctrl-C, too
         with contextlib.suppress(OSError):  # what went wrong first is what counts
             remove(beside)
         raise
-    sync(os.path.dirname(path))
 
 
 def temporary(path: str) -> str:

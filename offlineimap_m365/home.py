@@ -117,7 +117,7 @@ def check(account_folder: str) -> None:
     for path in (top, accounts, account_folder):
         _check_ours(path, follow=path == top)
     _check_above(os.path.realpath(top))
-    for name in ("profile.json", "cache.json", "lock", "state.json"):
+    for name in ("profile.json", "cache.json", "lock", "state.json", "cache.json.gpg", "keyring.json"):
         _check_ours(os.path.join(account_folder, name), follow=False)
 
 

@@ -8,24 +8,9 @@ import contextlib
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from offlineimap_m365 import (
-    accounts,
-    advice,
-    browser,
-    entra,
-    errors,
-    flows,
-    history,
-    home,
-    installation,
-    lock,
-    notices,
-    stores,
-)
-from offlineimap_m365.identity import home_of_guest
-from offlineimap_m365.stores.file import FileStore
+from offlineimap_m365 import advice, browser, entra, errors, flows, history, home, keeping, lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +27,7 @@ def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
     Raises SignInNeeded if it was cancelled, refused, timed out or somebody else signed in; Temporary; Misconfigured.
     Then nothing is kept, and an earlier sign-in stays as it was.
     """
-    _make_sure_of_room(plan)
+    plan = keeping.make_sure_of_room(plan)
     for remark in plan.remarks:
         person.say(errors.printable(remark))
     demand = history.demand(home.folder(plan.name))
@@ -73,11 +58,11 @@ def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
     *again* is the command that would try it once more. Raises SignInNeeded if it is refused or somebody else's,
     Temporary, Misconfigured; then nothing is kept.
     """
-    _make_sure_of_room(plan)
+    plan = keeping.make_sure_of_room(plan)
     found = entra.Attempt(plan.provider, plan.name, is_personal=plan.is_personal).adopt(refresh_token)
     if not _was_meant(plan, found):
         raise _somebody_else(plan, found, again)
-    return _keep(plan, found)
+    return keeping.keep(plan, found)
 
 
 @contextlib.contextmanager
@@ -99,20 +84,6 @@ def trouble_told(name: str) -> Iterator[None]:
         ) from error
 
 
-def _make_sure_of_room(plan: Plan) -> None:
-    """Find out before anybody is troubled whether the store is known and can be written at all."""
-    folder = home.folder(plan.name)
-    stores.open_store(plan.store, folder, plan.name)
-    try:
-        home.make(str(Path(folder).parent))
-        home.check(folder)
-        room = folder if Path(folder).is_dir() else str(Path(folder).parent)
-        with FileStore(room).reserve():
-            pass
-    except OSError as error:
-        raise _unwritable(folder, plan.name, error) from error
-
-
 def _attempt(plan: Plan, person: Person, deadline: float, demand: history.Demand) -> Account | None:
     """Return the account as it is kept, or None to try again with the account chooser."""
     attempt = entra.Attempt(plan.provider, plan.name, claims=demand.claims, is_personal=plan.is_personal)
@@ -124,7 +95,7 @@ def _attempt(plan: Plan, person: Person, deadline: float, demand: history.Demand
             with _advised(plan):
                 found = flows.wait(plan, attempt, source, person, deadline)
             # Kept before the browser is told: a disk may be full, and then nobody is signed in.
-            account = _keep(plan, found) if _judge(plan, found, person) else None
+            account = keeping.keep(plan, found) if _judge(plan, found, person) else None
         except errors.M365Error as error:
             if landing:
                 landing.finish(ok=False, title="Not signed in", text="\n".join(error.lines()))
@@ -217,78 +188,4 @@ def _somebody_else(plan: Plan, found: entra.SignIn, again: str) -> errors.SignIn
         account=plan.name,
         meaning="Nothing was kept",
         remedy=f"If {who} opens this mailbox, run: {again} --identity {shlex.quote(who)}",
-    )
-
-
-def _keep(plan: Plan, found: entra.SignIn) -> Account:
-    """Keep a sign-in: the secrets first, so that a crash in between leaves tokens that the profile fits."""
-    account = _account(plan, found)
-    kept = stores.open_store(account.store, account.folder, account.name)
-    try:
-        home.make(account.folder)
-        with lock.held(account.folder, account.name), kept.reserve():
-            _replace(kept, found.cache, account)
-            history.succeeded(account.folder, "login")
-    except OSError as error:
-        raise _unwritable(account.folder, account.name, error) from error
-    try:
-        installation.write_stub()
-    except OSError as error:
-        notices.say(f"{installation.stub_path()}, which OfflineIMAP loads, cannot be written ({error.strerror})")
-    return account
-
-
-def _replace(kept: stores.Store, cache: bytes, account: Account) -> None:
-    """Write secrets and profile, both or none: a disk may be full between the two."""
-    before = kept.read()
-    kept.write(cache)
-    try:
-        accounts.save(account)
-    except OSError:
-        if before is None:
-            kept.delete()
-        else:
-            kept.write(before)
-        raise
-
-
-def _account(plan: Plan, found: entra.SignIn) -> Account:
-    """Return the account as it will be kept; fields of a later release stay."""
-    before = accounts.load(plan.name)
-    tenant, personal = _text(found.claims.get("tid")), accounts.personal_tenant()
-    imap, smtp = plan.mail_hosts(is_personal=tenant == personal)
-    return accounts.Account(
-        name=plan.name,
-        client_id=plan.provider.client_id,
-        authority=plan.provider.authority,
-        scopes=found.scopes or plan.provider.scopes,
-        endpoints=dict(plan.provider.endpoints) if plan.provider.endpoints else None,
-        imap=imap,
-        smtp=smtp,
-        redirect_uri=plan.redirect_uri,
-        cloud=plan.cloud,
-        identity=found.names[0] if found.names else None,
-        person=found.person,
-        tenant=tenant,
-        home_tenant=home_of_guest(found.claims, personal),
-        flow=plan.flow,
-        store=plan.store,
-        signed_in_at=accounts.now(),
-        chosen=plan.chosen,
-        mailboxes=dict(before.mailboxes) if before else {},
-        others=dict(before.others) if before else {},
-    )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _unwritable(folder: str, name: str, error: OSError) -> errors.M365Error:
-    quoted = shlex.quote(folder)
-    return errors.for_oserror(error)(
-        f"The sign-in of {name} cannot be saved in {folder} ({error.strerror})",
-        account=name,
-        meaning="Nothing was kept",
-        remedy=f"Look at: df -h {quoted}; ls -ld {quoted}. Then run: {errors.COMMAND} login {shlex.quote(name)}",
     )

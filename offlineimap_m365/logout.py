@@ -9,7 +9,8 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from offlineimap_m365 import accounts, errors, history, home, lock, stores
+from offlineimap_m365 import accounts, errors, history, home, lock, runtime
+from offlineimap_m365.stores import places
 
 #: How often a folder is emptied that others put a lock into meanwhile; each of them does so once.
 _ATTEMPTS = 100
@@ -42,9 +43,11 @@ def sign_out(name: str, *, everything: bool) -> bool:
 def _forget(name: str, folder: str, *, everything: bool) -> bool:
     """Forget while holding the lock; the account is read anew, since a login may have come first."""
     account = accounts.load(name)
-    kept = stores.open_store(account.store if account else "file", folder, name)
-    is_there = account is not None or kept.generation() is not None
-    kept.delete()
+    kept = places.everywhere(folder, name)
+    is_there = account is not None or any(store.generation() is not None for store in kept)
+    runtime.forget(folder)
+    for store in kept:
+        store.delete()
     if account:
         accounts.save(dataclasses.replace(account, signed_in_at=None))
         history.succeeded(folder, "logout")

@@ -127,7 +127,7 @@ def _again(name: str, file: str, typed: Mapping[str, Any]) -> str:
     for key, value in typed.items():
         option = f"--{key.replace('_', '-')}"
         for one in value if isinstance(value, list) else [value]:
-            words += [option] if one is True else [option, str(one)]
+            words += {True: [option], False: [f"--no{option[1:]}"]}.get(one, [option, str(one)])
     return shlex.join(words)
 
 

@@ -172,11 +172,11 @@ def full_disk(*_: object) -> None:
 def test_a_disk_that_is_full_in_between_leaves_the_earlier_sign_in(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the profile cannot be written after the secrets, the secrets are put back: both or none."""
+    """If the profile has no room, the secrets are not written either: both or none."""
     let_sign_in(monkeypatch, sign_in_of(ALICE, "old"), sign_in_of(ALICE, "new"))
     login.sign_in(make_plan(), Somebody(), 1)
     before = kept(world)
-    monkeypatch.setattr(accounts, "save", full_disk)
+    monkeypatch.setattr(accounts, "prepared", full_disk)
 
     with pytest.raises(errors.Temporary, match="cannot be saved"):
         login.sign_in(make_plan(), Somebody(), 1)
@@ -188,7 +188,7 @@ def test_a_disk_that_is_full_in_between_leaves_the_earlier_sign_in(
 def test_a_first_login_on_a_full_disk_leaves_no_secret(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that no profile belongs to is not left lying about."""
     let_sign_in(monkeypatch, sign_in_of(ALICE))
-    monkeypatch.setattr(accounts, "save", full_disk)
+    monkeypatch.setattr(accounts, "prepared", full_disk)
 
     with pytest.raises(errors.Temporary, match="cannot be saved"):
         login.sign_in(make_plan(), Somebody(), 1)

@@ -1,0 +1,125 @@
+"""
+Keeps a sign-in: the secrets in the store that was chosen, and the profile, both or none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offlineimap_m365 import accounts, errors, history, home, installation, lock, notices, runtime, stores
+from offlineimap_m365.identity import home_of_guest
+from offlineimap_m365.stores import places
+
+if TYPE_CHECKING:
+    from offlineimap_m365 import entra
+    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.plan import Plan
+
+
+def make_sure_of_room(plan: Plan) -> Plan:
+    """
+    Find out before anybody is troubled whether the store can be had and written; return the plan with it settled.
+
+    Raises WrongUsage, Temporary, Misconfigured.
+    """
+    folder = home.folder(plan.name)
+    store, why = places.settle(plan.store, folder, plan.name)
+    if why:
+        notices.say(f"Secrets rest in the store {store}: {why}")
+    try:
+        home.make(str(Path(folder).parent))
+        home.check(folder)
+        room = folder if Path(folder).is_dir() else str(Path(folder).parent)
+        with stores.open_store(store, room, plan.name).reserve():
+            pass
+    except OSError as error:
+        raise _unwritable(folder, plan.name, error) from error
+    chosen = {**plan.chosen, "store": store} if "store" in plan.chosen else plan.chosen
+    return dataclasses.replace(plan, store=store, chosen=chosen)
+
+
+def keep(plan: Plan, found: entra.SignIn) -> Account:
+    """
+    Keep the sign-in that was *found* as *plan* says; return the account.
+
+    The secrets come first, so that a crash in between leaves tokens that the profile fits; what lay in another store
+    goes last. Raises Temporary, Misconfigured; then an earlier sign-in stays as it was.
+    """
+    account = _account(plan, found)
+    kept = stores.open_store(account.store, account.folder, account.name, may_ask=True)
+    try:
+        home.make(account.folder)
+        with lock.held(account.folder, account.name), kept.reserve():
+            runtime.forget(account.folder)
+            with accounts.prepared(account) as save:
+                kept.write(found.cache)
+                save()
+            history.succeeded(account.folder, "login")
+            _empty_others(account, kept, found.cache)
+    except OSError as error:
+        raise _unwritable(account.folder, account.name, error) from error
+    try:
+        installation.write_stub()
+    except OSError as error:
+        notices.say(f"{installation.stub_path()}, which OfflineIMAP loads, cannot be written ({error.strerror})")
+    return account
+
+
+def _empty_others(account: Account, kept: stores.Store, cache: bytes) -> None:
+    """Forget what an earlier sign-in left in other stores, if this one gives back what it was given."""
+    others = places.others(account.store, account.folder, account.name)
+    if not others:
+        return
+    if kept.read() != cache:
+        notices.say(f"{account.name}: the store {account.store} does not give back what it was given; others are kept")
+        return
+    for other in others:
+        try:
+            other.delete()
+        except errors.M365Error as error:  # noqa: PERF203 - two of them at most
+            notices.say(f"What an earlier sign-in left in the store {other.name} is still there: {error.one_line()}")
+
+
+def _account(plan: Plan, found: entra.SignIn) -> Account:
+    """Return the account as it will be kept; fields of a later release stay."""
+    before = accounts.load(plan.name)
+    tenant, personal = _text(found.claims.get("tid")), accounts.personal_tenant()
+    imap, smtp = plan.mail_hosts(is_personal=tenant == personal)
+    return accounts.Account(
+        name=plan.name,
+        client_id=plan.provider.client_id,
+        authority=plan.provider.authority,
+        scopes=found.scopes or plan.provider.scopes,
+        endpoints=dict(plan.provider.endpoints) if plan.provider.endpoints else None,
+        imap=imap,
+        smtp=smtp,
+        redirect_uri=plan.redirect_uri,
+        cloud=plan.cloud,
+        identity=found.names[0] if found.names else None,
+        person=found.person,
+        tenant=tenant,
+        home_tenant=home_of_guest(found.claims, personal),
+        flow=plan.flow,
+        store=plan.store,
+        runtime_cache=bool(plan.chosen.get("runtime_cache", True)),
+        signed_in_at=accounts.now(),
+        chosen=plan.chosen,
+        mailboxes=dict(before.mailboxes) if before else {},
+        others=dict(before.others) if before else {},
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _unwritable(folder: str, name: str, error: OSError) -> errors.M365Error:
+    quoted = errors.quoted(folder)
+    return errors.for_oserror(error)(
+        f"The sign-in of {name} cannot be saved in {folder} ({error.strerror})",
+        account=name,
+        meaning="Nothing was kept",
+        remedy=f"Look at: df -h {quoted}; ls -ld {quoted}. Then run: {errors.login_command(name)}",
+    )
