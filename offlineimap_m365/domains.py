@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A domain as it may stand in an address.
 _DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)+")
+#: What every issuer of Microsoft's begins with: a host, and the tenant's id (OpenID Connect Discovery 1.0 §3).
+_ISSUER = re.compile(r"https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|$)", re.IGNORECASE)
 #: Where everybody may sign in, organisations and personal accounts (learn.microsoft.com: OpenID Connect, "tenant").
 EVERYBODY, PERSONAL = "common", "consumers"
 
@@ -52,7 +54,7 @@ def place(
     registered = _registered(str(cloud or "global"), is_default_client=is_default_client)
     if chosen.get("tenant"):
         return Place(str(chosen["tenant"]), str(cloud or "global"), registered)
-    if cloud in (None, "global") and is_personal(str(chosen.get("identity") or name), before):
+    if cloud in (None, "global") and is_personal(name, chosen, before):
         return Place(EVERYBODY if is_default_client else PERSONAL, "global")
     try:
         found = _first(_names(name, chosen, before), str(cloud or "global")) if may_ask else _as_before(before)
@@ -66,11 +68,14 @@ def place(
     return Place(found.tenant, str(cloud), remark + registered)
 
 
-def is_personal(name: str, before: Account | None) -> bool:
-    """Is *name* a personal account: as who signed in last time (*before*) told, else by its domain?"""
+def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) -> bool:
+    """Is it a personal account: as *chosen*, as who signed in last time (*before*) told, else by the sign-in name?"""
+    tenant = chosen.get("tenant")
+    if tenant and tenant != EVERYBODY:
+        return tenant in (PERSONAL, accounts.personal_tenant())
     if before is not None and before.tenant:
         return before.is_personal
-    return accounts.is_consumer(name)
+    return accounts.is_consumer(str(chosen.get("identity") or name))
 
 
 def find(name: str, cloud: str) -> Place | None:
@@ -124,14 +129,14 @@ def _clouds() -> dict[str, Any]:
 
 def _read(answer: Mapping[str, Any], clouds: Mapping[str, Any]) -> Place | None:
     """Return what an OpenID configuration tells of its tenant, None if it tells nothing."""
-    parts = re.sub(r"^https://[^/]*", "", str(answer.get("issuer", ""))).split("/")
-    if len(parts) < 2 or parts[1].count("-") != 4:  # noqa: PLR2004 - a GUID has four
+    tenant = _ISSUER.match(str(answer.get("issuer", "")))
+    if tenant is None:
         return None
     instance, part = answer.get("cloud_instance_name"), answer.get("tenant_region_sub_scope")
     fitting = [key for key, row in clouds.items() if row["instance"] == instance]
     exact = [key for key in fitting if clouds[key]["sub_scope"] == part]
     usual = [key for key in fitting if not clouds[key]["sub_scope"]]
-    return Place(parts[1], next(iter(exact or usual), "global"))
+    return Place(tenant.group(1), next(iter(exact or usual), "global"))
 
 
 def _remarks(found: Place, name: str, *, is_default_client: bool) -> tuple[str, ...]:

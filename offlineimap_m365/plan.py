@@ -143,7 +143,7 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
         name, chosen, known, is_default_client=client_id == clients["default"], may_ask=may_ask
     )
     cloud = place.cloud
-    is_personal = cloud == "global" and not endpoints and domains.is_personal(name, known)
+    is_personal = cloud == "global" and not endpoints and domains.is_personal(name, chosen, known)
     mail = _mail_hosts(chosen, cloud, is_personal=is_personal)
     provider = entra.Provider(client_id, authority, _scopes(chosen, cloud), endpoints)
     is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")

@@ -399,6 +399,27 @@ def test_a_known_personal_account_is_not_looked_up(monkeypatch: pytest.MonkeyPat
     assert made.is_personal
 
 
+@pytest.mark.parametrize(
+    ("typed", "is_personal"),
+    [
+        ({}, True),
+        ({"tenant": "common"}, True),
+        ({"tenant": "consumers"}, True),
+        ({"tenant": PERSONAL}, True),
+        ({"tenant": "example.org"}, False),
+        ({"cloud": "usgov"}, False),
+        ({"identity": "a123@example.org"}, False),
+        ({"authority": "https://id.example.org/t"}, False),
+    ],
+)
+def test_who_names_an_organisation_is_nobodys_personal_account(typed: dict[str, Any], *, is_personal: bool) -> None:
+    """An organisation, a cloud, a provider or a sign-in name of one's own says more than the address."""
+    made = make(name="eve@outlook.com", **typed)
+
+    assert made.is_personal == is_personal
+    assert ("smtp-mail.outlook.com" in made.smtp) == is_personal
+
+
 def test_an_upgrade_may_bring_another_client_id() -> None:
     """A default that was not chosen is looked up again, whatever the last login used; a chosen one stays."""
     old = dataclasses.replace(kept(make()), client_id="08162f7c-0fd2-4200-a84a-f25a4db0b584")
