@@ -30,6 +30,12 @@ EXIT_CODES = {
     "WAIT": 75,
 }
 
+#: Where a code is met: on Microsoft's page that never comes back; as ``error`` in the last address; in the answers to
+#: a device code; at the token endpoint.
+SEEN = frozenset({"page", "redirect", "device", "token"})
+#: How the next sign-in can be told to ask (OpenID Connect Core §3.1.2.1).
+PROMPTS = frozenset({"login", "consent"})
+
 _SHIPPED = Path(__file__).with_name("data")
 
 _Shape = Mapping[str, type[str | list[Any]]]
@@ -48,6 +54,7 @@ _SHAPES: dict[str, dict[str, _Shape]] = {
         "errors": _EXPLANATION,
         "suberrors": _EXPLANATION,
         "pages": {"code": str, "source": str},
+        "replies": _EXPLANATION,
     },
     "clouds": {"clouds": _CLOUD},
     "clients": {"clients": {**_CLIENT, "name": str, "publisher": str}},
@@ -135,9 +142,9 @@ def _find_stray(name: str, table: dict[str, Any]) -> str:
         return '"default" is not one of "clients"'
     if name != "aadsts":
         return ""
-    for section in ("codes", "errors", "suberrors"):
+    for section in ("codes", "errors", "suberrors", "replies"):
         for key, row in table[section].items():
-            wrong = _find_wrong_words(row)
+            wrong = _find_wrong_words(row) or _find_wrong_column(row)
             if wrong:
                 return f'"{section}", "{key}": {wrong}'
     for phrase, row in table["pages"].items():
@@ -155,6 +162,19 @@ def _find_wrong_words(row: dict[str, Any]) -> str:
         return '"personal" lacks meaning or remedy'
     if not all(_is_template(words[part]) for words in (row, personal) for part in ("meaning", "remedy")):
         return f"braces hold one of {', '.join(sorted(FILL_INS))}"
+    return ""
+
+
+def _find_wrong_column(row: dict[str, Any]) -> str:
+    """Return which of the columns that a row may have is wrong, an empty text if none is."""
+    seen = row.get("seen", [])
+    if not isinstance(seen, list) or not all(isinstance(place, str) and place in SEEN for place in seen):
+        return f'"seen" is a list of {", ".join(sorted(SEEN))}'
+    if not isinstance(row.get("place", False), bool):
+        return '"place" is true or false'
+    prompt = row.get("prompt")
+    if prompt is not None and not (isinstance(prompt, str) and prompt in PROMPTS):
+        return f'"prompt" is one of {", ".join(sorted(PROMPTS))}'
     return ""
 
 

@@ -3,11 +3,15 @@ What an answer of Microsoft means, and the next command.
 
 Microsoft asks programs to react to ``error`` and to use the AADSTS codes only to explain
 (learn.microsoft.com/entra/identity-platform/reference-error-codes). So a transient ``error`` stays transient
-whatever the code says; otherwise a known code chooses the class, since the class is advice to a person.
+whatever the code says, and one that wants the person stays a matter for the person; otherwise a known code chooses
+the class, since the class is advice to a person. What mail servers say is explained too, from the same table.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -22,6 +26,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Explanation", "Situation", "error_for", "explain", "find_codes"]
+
+#: Microsoft's page about a code, whose number ends it (reference-error-codes: "look up a single error code").
+PAGE_OF_CODE = "https://login.microsoftonline.com/error?code="
+#: Names of errors that want the person, whatever the code (OpenID Connect Core §3.1.2.6).
+_FOR_A_PERSON = frozenset({"interaction_required", "consent_required", "login_required"})
+#: A word that may be base64 of a JSON object: a mail server's refusal of XOAUTH2. A JWT has dots, so it is none.
+_BASE64_OBJECT = re.compile(r"(?<![\w.+/=-])(?:eyJ|ewog|eyAi)[A-Za-z0-9+/]{8,2000}={0,2}(?![\w.+/=-])")
 
 #: What stands in a sentence for something that is not known.
 _UNKNOWN = {
@@ -97,7 +108,8 @@ def explain(  # noqa: PLR0913 - each keyword is a thing that a remedy may name
     """
     Explain a code, the name of an OAuth error or the pasted *text* of a page; None if nothing in it is known.
 
-    A code counts more than a phrase, and a phrase more than the name of an error. No request is made.
+    A code counts more than a phrase, a phrase of a page more than one of a mail server, and that more than the name
+    of an error. No request is made.
 
     Raises:
         Misconfigured: the user's own table of codes is broken.
@@ -108,6 +120,9 @@ def explain(  # noqa: PLR0913 - each keyword is a thing that a remedy may name
     found = _find_code(text, table) or _find_phrase(text, table)
     if found:
         return _explanation(f"AADSTS{found}", table["codes"][found], situation, text)
+    reply = _find_reply(text, table["replies"])
+    if reply:
+        return _explanation(reply, table["replies"][reply], situation, text)
     name = _find_name(text, table["errors"])
     return _explanation(name, table["errors"][name], situation, text) if name else None
 
@@ -172,7 +187,10 @@ def _choose(response: Mapping[str, Any], table: dict[str, Any]) -> tuple[str | N
     if by_error and by_error["class"] == "WAIT":
         return shown, by_error
     if known:
-        return shown, _with_claims(table["codes"][known], response)
+        row = table["codes"][known]
+        if error in _FOR_A_PERSON and EXIT_CODES[row["class"]] != EXIT_CODES["LOGIN"]:
+            row = {**row, "class": "LOGIN", "remedy": by_error["remedy"] if by_error else row["remedy"]}
+        return shown, _with_claims(row, response)
     by_name = table["suberrors"].get(suberror) or by_error
     if by_name and not codes:
         return shown, _with_claims(by_name, response)
@@ -180,6 +198,7 @@ def _choose(response: Mapping[str, Any], table: dict[str, Any]) -> tuple[str | N
         return shown, {
             **by_name,
             "meaning": "" if _text(response, "error_description") else by_name["meaning"],
+            "remedy": f"{by_name['remedy']}. Microsoft explains the code: {PAGE_OF_CODE}{codes[0]}",
         }
     return shown, _unknown(error, response)
 
@@ -223,6 +242,32 @@ def _find_phrase(text: str, table: dict[str, Any]) -> str | None:
     plain = _plain(text)
     found = max((phrase for phrase in table["pages"] if _plain(phrase) in plain), key=len, default=None)
     return None if found is None else str(table["pages"][found]["code"])
+
+
+def _find_reply(text: str, replies: Mapping[str, Any]) -> str | None:
+    """Return the longest phrase of a mail server in *text*, the JSON of a refusal of XOAUTH2 if it holds one."""
+    plain = _plain(text)
+    found = [phrase for phrase in replies if re.search(rf"(?<![\w.]){re.escape(_plain(phrase))}(?![\w.]\w)", plain)]
+    return max(found, key=len, default=None) or _find_refusal(text, replies)
+
+
+def _find_refusal(text: str, replies: Mapping[str, Any]) -> str | None:
+    """Return the phrase for the ``status`` in a base64 JSON object, or in such an object as it is."""
+    words = [_decoded(word) for word in _BASE64_OBJECT.findall(text)]
+    for word in [*words, text]:
+        status = re.search(r'"status"\s*:\s*"?(\d{3})\b', word)
+        if status and f"XOAUTH2 status {status[1]}" in replies:
+            return f"XOAUTH2 status {status[1]}"
+    return None
+
+
+def _decoded(word: str) -> str:
+    """Return what *word* is the base64 of if that is a JSON object, else an empty text."""
+    try:
+        text = base64.b64decode(word + "=" * (-len(word) % 4), validate=True).decode()
+        return text if isinstance(json.loads(text), dict) else ""
+    except (binascii.Error, ValueError, RecursionError):
+        return ""
 
 
 def _find_name(text: str, errors: dict[str, Any]) -> str | None:
