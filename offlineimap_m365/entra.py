@@ -19,7 +19,7 @@ import msal
 
 from offlineimap_m365 import advice, errors, explain, home, hush
 from offlineimap_m365.cache import only
-from offlineimap_m365.identity import check_claims
+from offlineimap_m365.identity import check_claims, granted
 from offlineimap_m365.wire import BUSY, Keeping, Wire, get_json
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ class Attempt:
                 remedy="Ask whoever runs it to allow offline_access for this client id",
             )
         kept = only(json.loads(self._cache.serialize()), str(answer["access_token"]))
-        return SignIn(claims, kept, _granted(self._provider.scopes, answer.get("scope")))
+        return SignIn(claims, kept, granted(self._provider.scopes, answer.get("scope")))
 
     def _refusal(self, answer: Mapping[str, Any]) -> errors.M365Error:
         return explain.error_for(
@@ -309,18 +309,6 @@ class Attempt:
             home=Path(home.directory()),
             is_personal=self._is_personal,
         )
-
-
-def _granted(asked: tuple[str, ...], told: object) -> tuple[str, ...] | None:
-    """
-    Return which of the permissions *asked* for were granted, by what the answer *told* (RFC 6749 §5.1).
-
-    None if it tells nothing, or in words that are not ours (``.default``): then all were.
-    """
-    if not isinstance(told, str):
-        return None
-    ends = {scope.rpartition("/")[2].lower() for scope in told.split()}
-    return tuple(scope for scope in asked if scope.rpartition("/")[2].lower() in ends) or None
 
 
 def _application(

@@ -1,5 +1,5 @@
 """
-Whether an ID token may be believed; who it names is for ``login`` to judge.
+Whether an ID token may be believed, whom it names, and what was granted; who was meant is for ``login`` to judge.
 """
 
 from __future__ import annotations
@@ -79,3 +79,15 @@ def home_of_guest(claims: Mapping[str, Any], personal: str) -> str | None:
 def _named(tenant: str, personal: str) -> str:
     """Return ``consumers`` for the tenant of all personal accounts, any other as it is."""
     return "consumers" if tenant.lower() == personal else tenant
+
+
+def granted(asked: tuple[str, ...], told: object) -> tuple[str, ...] | None:
+    """
+    Return which of the permissions *asked* for were granted, by what the answer *told* (RFC 6749 §5.1).
+
+    None if it tells nothing, or in words that are not ours (``.default``): then all were.
+    """
+    if not isinstance(told, str):
+        return None
+    ends = {scope.rpartition("/")[2].lower() for scope in told.split()}
+    return tuple(scope for scope in asked if scope.rpartition("/")[2].lower() in ends) or None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offlineimap_m365.identity import home_of_guest
+from offlineimap_m365.identity import granted, home_of_guest
 
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
 HERE, ELSEWHERE = "aaaabbbb-0000-cccc-1111-dddd2222eeee", "ffffaaaa-0000-cccc-1111-dddd2222eeee"
@@ -45,3 +45,23 @@ def test_a_guest_is_at_home_elsewhere(claims: dict[str, Any], at_home: str) -> N
 def test_all_others_are_no_guests(claims: dict[str, Any]) -> None:
     """Members, whoever proves who they are; personal accounts; other providers."""
     assert home_of_guest(claims, PERSONAL) is None
+
+
+ASKED = ("https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.office.com/SMTP.Send")
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        (" ".join(ASKED), ASKED),
+        ("https://outlook.office365.com/imap.accessasuser.all openid", ASKED[:1]),
+        (f"profile {ASKED[1]} offline_access", ASKED[1:]),
+        ("https://outlook.office.com/.default", None),
+        ("", None),
+        (None, None),
+        (["x"], None),
+    ],
+)
+def test_what_was_granted_is_told_by_the_answer(told: object, kept: tuple[str, ...] | None) -> None:
+    """By the ends of the names, whatever host they have; words that name none of them tell nothing."""
+    assert granted(ASKED, told) == kept
