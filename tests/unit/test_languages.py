@@ -43,6 +43,7 @@ def test_every_language_is_told(language: str) -> None:
         (["INBOX"], []),
         (["INBOX", "Sent", "Trash", "Drafts", "Projects", "Family"], []),
         (["Kalender", "Kontakte"], []),
+        (["INBOX", "Agenda", "Taken", "Concepten"], []),
         (["Calendar", "Sent Items", "Drafts", "Agenda", "Taken", "Note"], [("en",)]),
         ([*mailbox("de"), "Sync Issues", "Conversation Action Settings"], [("de",)]),
         ([*mailbox("en"), "Kalender", "Archiv"], [("en",)]),

@@ -199,7 +199,7 @@ def test_local_names_are_found_in_any_language() -> None:
 def test_flags_come_before_names() -> None:
     """Where the server says which folder is for sent mail, that is it; the language's own comes before another's."""
     flagged = find_out(TABLE, listed(["INBOX", "ngeHta'", "Sent Items"], **{"ngeHta'": "\\sent"}), {})
-    mixed = find_out(TABLE, listed([*mailbox("de"), "Sent Items"]), {})
+    mixed = find_out(TABLE, listed(["Sent Items", *mailbox("de")]), {})
 
     assert flagged.names == {"ngeHta'": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"}
     assert mixed.names["Gesendete Elemente"] == "Sent"

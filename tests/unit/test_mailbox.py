@@ -177,6 +177,22 @@ def test_garbage_is_an_error(world: World, ca: trustme.CA, when: str, answer: by
     assert (RESPONSE in server.received) is (when in {"AUTHENTICATE", "LIST"})
 
 
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        (GARBAGE["a huge literal"], "a literal"),
+        (GARBAGE["a line without an end"], "a line"),
+        (GARBAGE["an answer without an end"], "an answer"),
+    ],
+)
+def test_what_does_not_end_is_not_waited_for(world: World, ca: trustme.CA, answer: bytes, what: str) -> None:
+    """Nothing is kept in memory beyond what a mailbox can have, and it is said what was too much."""
+    with ImapServer(ca, {"LIST": answer}) as server:
+        error = failure(server)
+
+    assert f"sent {what} that does not end" in error.fact
+
+
 @hypothesis.settings(max_examples=60, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 @hypothesis.given(
     answer=st.lists(

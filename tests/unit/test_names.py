@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from offlineimap_m365.names import build_nametrans, merge, nametrans_local, nametrans_remote
@@ -237,6 +237,7 @@ def test_a_map_that_cannot_be_is_refused_in_one_line(mapping: Any, message: str)
     utf8=st.booleans(),
     name=ANY_NAME,
 )
+@example(learnt={"trash": "0"}, own={"trash": "Trash"}, utf8=False, name="")
 def test_whatever_was_learnt_makes_a_permutation(
     learnt: dict[str, str], own: dict[str, str] | None, utf8: bool, name: str
 ) -> None:
