@@ -211,7 +211,7 @@ def _other_way(number: str, way: Way, tried: set[str], *, has_browser: bool) -> 
         where = "Open the address on a device that the organisation manages"
         return f"{where}, {help_desk}. Run: {way.again} --paste"
     if number in _DEVICE_CODE:
-        return "Give the code, the correlation id and the time to the organisation's help desk: its policy decides"
+        return "Try from another network, or give the code, the correlation id and the time to the help desk"
     return None
 
 
