@@ -20,5 +20,5 @@ def choose(folder: str, account: str) -> tuple[str, str]:
     try:
         kind = keyring.probe(folder, account)
     except errors.M365Error as error:
-        return "file", f"The keyring cannot be used without a question: {error.fact}"
+        return "file", f"The keyring cannot be used without a question: {error.fact.removeprefix(account + ': ')}"
     return "keyring", f"The desktop's keyring ({kind}) took something and gave it back without a question"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.m365.exchange import Exchange
-from tests.whole import builds
+from tests.whole import builds, gpg_home, keyring_daemon
 from tests.whole.sync import Sync
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.m365.entra import Entra
     from tests.whole.builds import Build
+    from tests.whole.gpg_home import GpgHome
+    from tests.whole.keyring_daemon import Desktop
     from tests.world import World
 
 _INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
@@ -46,3 +48,28 @@ def sync(world: World, entra: Entra, exchange: Exchange, build: Build) -> Sync:
     """Return a user with this build of OfflineIMAP and this package's command of the same installation."""
     mine = dataclasses.replace(world, command=list(build.command))
     return Sync(mine, entra, exchange, build)
+
+
+@pytest.fixture
+def bus(world: World) -> Iterator[Desktop]:
+    """Let the world have a D-Bus session without a keyring."""
+    with keyring_daemon.session(world.root, world.environ) as made:
+        world.environ["DBUS_SESSION_BUS_ADDRESS"] = made.address
+        world.enter()
+        yield made
+
+
+@pytest.fixture
+def desktop(bus: Desktop) -> Desktop:
+    """Let the world have a desktop's session, with an unlocked keyring."""
+    bus.start_keyring()
+    return bus
+
+
+@pytest.fixture
+def gpg(world: World) -> Iterator[GpgHome]:
+    """Let the world have a gpg without keys."""
+    with gpg_home.home(world.environ) as made:
+        world.environ["GNUPGHOME"] = str(made.path)
+        world.enter()
+        yield made

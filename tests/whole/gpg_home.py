@@ -1,0 +1,103 @@
+"""
+A user's own gpg: throw-away keys in a home of their own, and the agent that holds what was typed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from offlineimap_m365.stores import gpg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PASSPHRASE = "a passphrase"
+#: What a key is made of: quick to make, quick to use.
+_ALGORITHMS = ("ed25519", "cv25519")
+
+
+class GpgHome:
+    """A directory of keys; *environ* leads gpg there."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        """Use the directory *path*, which must be short: the agent's sockets in it have 108 bytes."""
+        self.path = path
+        self.environ = {**environ, "GNUPGHOME": str(path)}
+
+    def run(self, *arguments: str, data: bytes = b"", check: bool = True) -> bytes:
+        """Run gpg, unattended, with *data* on its standard input; return its standard output."""
+        command = ["/usr/bin/gpg", "--batch", "--quiet", "--no-tty", *arguments]
+        done = subprocess.run(command, env=self.environ, input=data, capture_output=True, check=False)
+        assert not check or done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    def make(
+        self, person: str, passphrase: str = "", *, life: str = "never", at: str = "", encrypts: bool = True
+    ) -> str:
+        """Make a key for a *person*, *at* a time of gpg's, that lives for *life*; return its fingerprint."""
+        before = {key.fingerprint for key in self.keys()}
+        how = ["--pinentry-mode", "loopback", "--passphrase", passphrase]
+        how += ["--faked-system-time", at] if at else []
+        self.run(*how, "--quick-generate-key", person, _ALGORITHMS[0], "sign", life)
+        made = next(key.fingerprint for key in self.keys() if key.fingerprint not in before)
+        if encrypts:
+            self.run(*how, "--quick-add-key", made, _ALGORITHMS[1], "encr", life)
+        return made
+
+    def add_part(self, fingerprint: str, life: str = "never") -> None:
+        """Give a key another part that encrypts."""
+        self.run(
+            *("--pinentry-mode", "loopback", "--passphrase", ""),
+            *("--quick-add-key", fingerprint, _ALGORITHMS[1], "encr", life),
+        )
+
+    def keys(self) -> list[gpg.Key]:
+        """Return the keys whose secret part is here."""
+        listing = self.run("--list-secret-keys", "--with-colons", "--fingerprint", "--fingerprint", check=False)
+        return gpg.parse_keys(listing.decode("utf-8"))
+
+    def keygrip(self, part: str) -> Path:
+        """Return the file with the secret of the *part* of a key that has this fingerprint."""
+        listing = self.run("--list-secret-keys", "--with-colons", "--with-keygrip").decode("utf-8").splitlines()
+        at = next(n for n, line in enumerate(listing) if line.startswith("fpr:") and line.split(":")[9] == part)
+        grip = next(line.split(":")[9] for line in listing[at:] if line.startswith("grp:"))
+        return self.path / "private-keys-v1.d" / f"{grip}.key"
+
+    def unlock(self, file: Path, passphrase: str = PASSPHRASE) -> None:
+        """Open *file* once, as a person who types the passphrase does; the agent keeps it."""
+        self.run("--pinentry-mode", "loopback", "--passphrase", passphrase, "--decrypt", str(file))
+
+    def kill_agent(self) -> None:
+        """End the agent, and with it all that was typed; gpg starts another one."""
+        subprocess.run(["/usr/bin/gpgconf", "--kill", "all"], env=self.environ, check=False, capture_output=True)
+
+    def forbid_agent(self) -> None:
+        """Let no agent be started any more."""
+        self.kill_agent()
+        with (self.path / "gpg.conf").open("a", encoding="ascii") as config:
+            config.write("agent-program /bin/false\n")
+
+    def use_stuck_agent(self) -> None:
+        """Let gpg start an agent that never gets ready."""
+        self.kill_agent()
+        stuck = self.path / "stuck-agent"
+        stuck.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n", encoding="utf-8")
+        stuck.chmod(0o700)
+        with (self.path / "gpg.conf").open("a", encoding="ascii") as config:
+            config.write(f"agent-program {stuck}\n")
+
+
+@contextlib.contextmanager
+def home(environ: Mapping[str, str]) -> Iterator[GpgHome]:
+    """Make a home without keys for a user whose surroundings are *environ*."""
+    with TemporaryDirectory(prefix="gpg-", dir="/tmp", ignore_cleanup_errors=True) as path:
+        made = GpgHome(Path(path), environ)
+        try:
+            yield made
+        finally:
+            made.kill_agent()

@@ -1,0 +1,198 @@
+"""
+A desktop's session: a private D-Bus with a gnome-keyring on it, unlocked by its password, locked, killed, or stuck.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import secretstorage
+from jeepney.io.blocking import open_dbus_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PATIENCE = 30.0
+#: What a bus needs: its socket, whoever is this user, and nothing that it would start by itself.
+_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+#: Owns the name of the Secret Service and never answers.
+_STUCK = """
+import time
+from jeepney.bus_messages import message_bus
+from jeepney.io.blocking import Proxy, open_dbus_connection
+bus = open_dbus_connection("SESSION")
+Proxy(message_bus, bus).RequestName("org.freedesktop.secrets")
+print("there", flush=True)
+time.sleep(600)
+"""
+
+
+class Desktop:
+    """A session's bus, and the keyring on it if one was started."""
+
+    def __init__(self, root: Path, runtime: Path, environ: Mapping[str, str]) -> None:
+        """Describe a session whose keyrings lie in *root*; *runtime* must be a short path, sockets have 108 bytes."""
+        self.keyrings = root / "desktop"
+        self._runtime = runtime
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._keyring: subprocess.Popen[bytes] | None = None
+        self.environ = {
+            **environ,
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime / 'bus'}",
+            "XDG_DATA_HOME": str(self.keyrings),
+            "XDG_RUNTIME_DIR": str(runtime),
+        }
+
+    @property
+    def address(self) -> str:
+        """The address of the bus."""
+        return self.environ["DBUS_SESSION_BUS_ADDRESS"]
+
+    @property
+    def socket(self) -> Path:
+        """The socket of the bus, where systemd's user session would have it."""
+        return self._runtime / "bus"
+
+    def start_bus(self) -> None:
+        """Start the bus, with nothing on it."""
+        self.keyrings.mkdir(mode=0o700)
+        config = self._runtime / "bus.conf"
+        config.write_text(_CONFIG.format(socket=self.socket), encoding="ascii")
+        self._start(["/usr/bin/dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"])
+        wait_for(self.socket.exists)
+
+    def start_keyring(self, password: str = "a login password") -> None:
+        """Start gnome-keyring as a login does: unlocked by the *password* on its standard input."""
+        command = ["/usr/bin/gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground"]
+        self._keyring = self._start(command, stdin=subprocess.PIPE)
+        assert self._keyring.stdin is not None
+        self._keyring.stdin.write(password.encode("ascii"))
+        self._keyring.stdin.close()
+        wait_for(self._has_default)
+
+    def start_empty_keyring(self) -> None:
+        """Start gnome-keyring as a session without a password does (automatic login): nothing is in it yet."""
+        command = ["/usr/bin/gnome-keyring-daemon", "--components=secrets", "--foreground"]
+        self._keyring = self._start(command)
+        wait_for(self._is_there)
+
+    def kill_keyring(self) -> None:
+        """End the keyring as a crash does; the bus stays."""
+        assert self._keyring is not None
+        self._keyring.kill()
+        self._keyring.wait()
+
+    def start_stuck_service(self) -> None:
+        """Put something on the bus that has the keyring's name and never answers."""
+        process = self._start([sys.executable, "-I", "-c", _STUCK], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+
+    def lock(self) -> None:
+        """Lock the default collection, as a screen lock or a logout may."""
+        with self.bus() as bus:
+            secretstorage.Collection(bus).lock()
+
+    def items(self) -> dict[str, str]:
+        """Return the secrets in the keyring, by the user that each item names."""
+        with self.bus() as bus:
+            found = secretstorage.Collection(bus).get_all_items()
+            return {item.get_attributes()["username"]: item.get_secret().decode("utf-8") for item in found}
+
+    def put(self, user: str, secret: str) -> None:
+        """Replace the secret of the item of *user*, behind the back of whoever wrote it."""
+        with self.bus() as bus:
+            for item in secretstorage.Collection(bus).get_all_items():
+                if item.get_attributes()["username"] == user:
+                    item.set_secret(secret.encode("utf-8"))
+
+    @contextlib.contextmanager
+    def listened(self) -> Iterator[list[str]]:
+        """Yield a list that has, at the end, the members of all that was called on the bus meanwhile."""
+        said: list[str] = []
+        log = self._runtime / "calls"
+        with log.open("wb") as file:
+            monitor = self._start(["/usr/bin/dbus-monitor", "--address", self.address], stdout=file)
+            wait_for(lambda: b"NameAcquired" in log.read_bytes() or b"NameLost" in log.read_bytes())
+            yield said
+            time.sleep(0.2)  # what was called last arrives
+            monitor.terminate()
+            monitor.wait()
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        said += [line.rpartition("member=")[2] for line in lines if line.startswith("method call")]
+
+    @contextlib.contextmanager
+    def bus(self) -> Iterator[secretstorage.DBusConnection]:
+        """Yield a connection to the bus."""
+        bus = open_dbus_connection(self.address)
+        try:
+            yield bus
+        finally:
+            bus.close()
+
+    def stop(self) -> None:
+        """End all of it, the bus last."""
+        for process in reversed(self._children):
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def _has_default(self) -> bool:
+        try:
+            with self.bus() as bus:
+                return not secretstorage.get_collection_by_alias(bus, "default").is_locked()
+        except (OSError, secretstorage.SecretStorageException):
+            return False
+
+    def _is_there(self) -> bool:
+        with self.bus() as bus:
+            return bool(secretstorage.check_service_availability(bus))
+
+    def _start(self, command: list[str], **streams: object) -> subprocess.Popen[bytes]:
+        where = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | streams
+        process = subprocess.Popen(command, env=self.environ, **where)  # type: ignore[call-overload]
+        self._children.append(process)
+        found: subprocess.Popen[bytes] = process
+        return found
+
+
+def wait_for(there: object) -> None:
+    """Wait until *there()* is true."""
+    assert callable(there)
+    end = time.monotonic() + PATIENCE
+    while not there():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def session(root: Path, environ: Mapping[str, str]) -> Iterator[Desktop]:
+    """Run a bus without a keyring for a user whose surroundings are *environ*, and keep its files below *root*."""
+    with TemporaryDirectory(prefix="bus-", dir="/tmp") as runtime:
+        os.chmod(runtime, 0o700)  # noqa: PTH101 - it is text
+        desktop = Desktop(root, Path(runtime), environ)
+        try:
+            desktop.start_bus()
+            yield desktop
+        finally:
+            desktop.stop()

@@ -1,0 +1,323 @@
+"""The store "keyring" against a real Secret Service: gnome-keyring on a D-Bus of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import errors, home
+from offlineimap_m365.stores import auto, keyring
+from offlineimap_m365.stores.keyring import KeyringStore
+from tests.kept import ALICE
+
+if TYPE_CHECKING:
+    from tests.whole.keyring_daemon import Desktop
+    from tests.world import World
+
+SECRET = b'{"RefreshToken": {"rt": {"secret": "a-made-up-refresh-token"}}}'
+
+
+def store_of(account: str = ALICE) -> KeyringStore:
+    """Return the store of an account whose folder is there."""
+    home.make(home.folder(account))
+    return KeyringStore(home.folder(account), account)
+
+
+def user_of(account: str = ALICE) -> str:
+    """Return what the account's item is called."""
+    return keyring.item(account, home.directory())
+
+
+def test_round_trip(desktop: Desktop) -> None:
+    """What is written is read again by whoever opens the store anew, and replaced whole by the next write."""
+    store_of().write(b"an older one, much longer than what comes after it")
+    store_of().write(SECRET)
+
+    found = store_of().read()
+
+    assert found == SECRET
+    assert desktop.items() == {user_of(): SECRET.decode()}
+
+
+def test_nothing_was_ever_written(world: World) -> None:
+    """Without the file that points to the keyring nobody is asked: there is nothing, even where there is no bus."""
+    assert store_of().read() is None
+    assert store_of().generation() is None
+    assert world.environ["DBUS_SESSION_BUS_ADDRESS"].endswith("no-bus")
+
+
+@pytest.mark.parametrize("data", [bytes(range(1, 256)), "größer: \U0001f511".encode(), b"x" * 200_000])
+def test_any_bytes(desktop: Desktop, data: bytes) -> None:
+    """The keyring gives back the very bytes, whatever they are, and many of them."""
+    store_of().write(data)
+
+    assert store_of().read() == data
+
+
+def test_generation_moves_with_each_write(desktop: Desktop) -> None:
+    """Each write moves the generation, the same bytes included; reading does not."""
+    store = store_of()
+    seen = []
+    for _ in range(3):
+        store.write(SECRET)
+        store.read()
+        seen.append(store.generation())
+
+    assert len(set(seen)) == 3
+    assert store_of().generation() == seen[-1]
+
+
+def test_no_secret_in_the_account_folder(desktop: Desktop, world: World) -> None:
+    """The disk holds no secret in clear: not in the account's folder, not in the keyring's own file."""
+    store_of().write(SECRET)
+
+    assert b"a-made-up-refresh-token" not in b"".join(p.read_bytes() for p in world.root.rglob("*") if p.is_file())
+    assert [path.name for path in Path(home.folder(ALICE)).iterdir()] == [keyring.MARKER]
+    assert (Path(home.folder(ALICE)) / keyring.MARKER).stat().st_mode & 0o777 == 0o600
+
+
+def test_delete(desktop: Desktop) -> None:
+    """Nothing is left of it, and nothing of another account is touched; once more is no error."""
+    store_of().write(SECRET)
+    store_of("bob@example.org").write(b"{}")
+
+    store_of().delete()
+    store_of().delete()
+
+    assert list(desktop.items()) == [user_of("bob@example.org")]
+    assert list(Path(home.folder(ALICE)).iterdir()) == []
+
+
+def test_two_homes_have_two_items(desktop: Desktop, world: World) -> None:
+    """The same account in another home directory is another sign-in."""
+    store_of().write(SECRET)
+    other = world.root / "other" / "accounts" / ALICE
+    home.make(str(other))
+    KeyringStore(str(other), ALICE).write(b"another")
+
+    assert store_of().read() == SECRET
+    assert len(desktop.items()) == 2
+
+
+def test_a_home_that_was_moved_takes_its_secrets_along(desktop: Desktop, world: World) -> None:
+    """Who renames the home directory stays signed in, and logout finds the item under its old name."""
+    store_of().write(SECRET)
+    moved = world.root / "moved"
+    Path(home.directory()).rename(moved)
+
+    store = KeyringStore(str(moved / "accounts" / ALICE), ALICE)
+    found = store.read()
+    store.write(b"newer")
+    newer = store.read()
+    store.delete()
+
+    assert (found, newer) == (SECRET, b"newer")
+    assert desktop.items() == {}
+
+
+def test_locked(desktop: Desktop) -> None:
+    """A locked keyring is temporary, says so, and is never asked to unlock: no prompt is opened."""
+    store = store_of()
+    store.write(SECRET)
+    desktop.lock()
+
+    with desktop.listened() as called:
+        for use in (store.read, lambda: store.write(b"newer"), store.delete, store.reserve().__enter__):
+            with pytest.raises(errors.Temporary, match=rf"{ALICE}: the keyring is locked"):
+                use()
+
+    assert "Get" in called
+    assert {"Unlock", "Prompt", "CreateItem", "GetSecret", "GetSecrets"}.isdisjoint(called)
+
+
+def test_unlocked_again(desktop: Desktop) -> None:
+    """What was in it when it was locked is there as soon as it is unlocked."""
+    store_of().write(SECRET)
+    desktop.lock()
+    desktop.kill_keyring()
+    desktop.start_keyring()
+
+    assert store_of().read() == SECRET
+
+
+def test_a_killed_keyring(desktop: Desktop) -> None:
+    """A bus on which the keyring is no longer is a configuration to look at, and says what is missing."""
+    store_of().write(SECRET)
+    desktop.kill_keyring()
+
+    with pytest.raises(errors.Misconfigured, match=r"no keyring is in this session.*org\.freedesktop\.secrets"):
+        store_of().read()
+
+
+def test_no_bus(world: World) -> None:
+    """Where no bus answers the store is out of reach for now, 75."""
+    with pytest.raises(errors.Temporary, match="there is no D-Bus session now"):
+        store_of().write(SECRET)
+
+    assert list(Path(home.folder(ALICE)).iterdir()) == []
+
+
+def test_no_service(bus: Desktop) -> None:
+    """A bus without a keyring is 78, and nothing is written anywhere instead."""
+    with pytest.raises(errors.Misconfigured, match="no keyring is in this session"):
+        store_of().write(SECRET)
+
+    assert list(Path(home.folder(ALICE)).iterdir()) == []
+
+
+def test_no_default_collection(bus: Desktop) -> None:
+    """Without a default collection none is made, since that would ask for a password, 78."""
+    bus.start_empty_keyring()
+
+    with pytest.raises(errors.Misconfigured, match="no default collection"):
+        store_of().write(SECRET)
+
+
+def test_a_service_that_never_answers(bus: Desktop) -> None:
+    """Whatever the keyring waits for, the answer comes after 5 s, and the child is gone."""
+    bus.start_stuck_service()
+    store = store_of()
+
+    start = time.monotonic()
+    with pytest.raises(errors.Temporary, match="did not answer within 5 s"):
+        store.write(SECRET)
+    took = time.monotonic() - start
+
+    assert keyring.PATIENCE <= took < keyring.PATIENCE + 2
+    assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"keyring_child" in contents(p)]
+
+
+def contents(path: Path) -> bytes:
+    """Return what a file of a process holds; nothing of one that ended meanwhile."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_the_bus_that_cron_does_not_name(desktop: Desktop, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its address the bus is found in the runtime directory, where systemd has it."""
+    store_of().write(SECRET)
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(desktop.socket.parent))
+
+    assert store_of().read() == SECRET
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "keyrings.alt.file.PlaintextKeyring",
+        "keyring.backends.null.Keyring",
+        "keyring.backends.fail.Keyring",
+        "keyring.backends.chainer.ChainerBackend",
+    ],
+)
+@pytest.mark.parametrize("how", ["environment", "file"])
+def test_other_backends_are_refused_by_name(
+    desktop: Desktop, world: World, monkeypatch: pytest.MonkeyPatch, backend: str, how: str
+) -> None:
+    """A backend that somebody configured and that keeps nothing safe is named and refused, though another is there."""
+    if how == "file":
+        config = Path(world.environ["XDG_CONFIG_HOME"]) / "python_keyring" / "keyringrc.cfg"
+        config.parent.mkdir()
+        config.write_text(f"[backend]\ndefault-keyring={backend}\n", encoding="ascii")
+    else:
+        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
+
+    with pytest.raises(errors.Misconfigured, match=rf"the keyring backend {backend} \(from .*\) is refused"):
+        store_of().write(SECRET)
+
+    assert desktop.items() == {}
+    assert "a-made-up-refresh-token" not in world.text_of_all_files()
+
+
+def test_an_allowed_backend_may_be_configured(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who configured the Secret Service gets it, also beside a plain-text backend that is installed."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.SecretService.Keyring")
+
+    store_of().write(SECRET)
+
+    assert list(desktop.items()) == [user_of()]
+
+
+def test_reserve_asks_for_nothing_but_whether_it_can(desktop: Desktop) -> None:
+    """Before a request it is certain that the keyring is open; nothing is written for that."""
+    store = store_of()
+
+    with store.reserve():
+        during = desktop.items()
+        store.write(SECRET)
+
+    assert during == {}
+    assert store.read() == SECRET
+    assert [path.name for path in Path(home.folder(ALICE)).iterdir()] == [keyring.MARKER]
+
+
+def test_a_marker_without_a_word_still_leads_to_the_item(desktop: Desktop) -> None:
+    """The file that points to the keyring may be broken: the item is found, read and removed."""
+    store_of().write(SECRET)
+    (Path(home.folder(ALICE)) / keyring.MARKER).write_bytes(b"\0")
+
+    found = store_of().read()
+    store_of().delete()
+
+    assert found == SECRET
+    assert desktop.items() == {}
+
+
+def test_the_marker_comes_before_the_secret(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between the two, a writer leaves a pointer to nothing: never a secret to which nothing points."""
+    ask = keyring.ask
+
+    def killed(action: str, *arguments: str, **options: str | None) -> dict[str, object]:
+        if action == "write":
+            raise KeyboardInterrupt
+        return ask(action, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(keyring, "ask", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store_of().write(SECRET)
+    monkeypatch.undo()
+
+    marker = json.loads((Path(home.folder(ALICE)) / keyring.MARKER).read_bytes())
+    assert marker == {"service": "offlineimap-m365", "kind": "Secret Service", "home": home.directory()}
+    assert store_of().read() is None
+
+
+def test_auto_takes_a_keyring_that_works(desktop: Desktop) -> None:
+    """Where a keyring takes something and gives it back, that is chosen; nothing of the trial stays."""
+    name, reason = auto.choose(home.folder(ALICE), ALICE)
+
+    assert (name, "Secret Service" in reason) == ("keyring", True)
+    assert desktop.items() == {}
+
+
+def test_auto_takes_the_file_where_the_keyring_is_locked(desktop: Desktop) -> None:
+    """A keyring that would have to be unlocked first is not for mail in the background."""
+    desktop.lock()
+
+    assert auto.choose(home.folder(ALICE), ALICE) == (
+        "file",
+        "The keyring cannot be used without a question: the keyring is locked",
+    )
+
+
+def test_auto_takes_the_file_over_ssh(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over ssh it is the file, though a keyring is open: that is the desktop's, and locked tomorrow."""
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")
+
+    name, reason = auto.choose(home.folder(ALICE), ALICE)
+
+    assert (name, "ssh" in reason) == ("file", True)
+
+
+def test_auto_takes_the_file_without_a_desktop(world: World) -> None:
+    """Without a bus it is the file, and the reason says so."""
+    name, reason = auto.choose(home.folder(ALICE), ALICE)
+
+    assert (name, "D-Bus" in reason) == ("file", True)
