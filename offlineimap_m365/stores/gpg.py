@@ -138,7 +138,7 @@ class GpgStore(FileStore):
     def _decrypt(self, data: bytes) -> bytes:
         gpg = _Gpg(self._account, may_ask=self._may_ask)
         done = gpg.run(["--decrypt"], data)
-        if done.code == 0:
+        if done.code == 0 and done.has("DECRYPTION_OKAY"):  # gpg is content with a message that ends too early
             return done.out
         if done.has("ERROR", "pkdecrypt_failed"):
             raise self._locked()

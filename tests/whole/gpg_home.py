@@ -31,7 +31,7 @@ class GpgHome:
 
     def run(self, *arguments: str, data: bytes = b"", check: bool = True) -> bytes:
         """Run gpg, unattended, with *data* on its standard input; return its standard output."""
-        command = ["/usr/bin/gpg", "--batch", "--quiet", "--no-tty", *arguments]
+        command = ["/usr/bin/gpg", "--batch", "--quiet", "--yes", "--no-tty", *arguments]
         done = subprocess.run(command, env=self.environ, input=data, capture_output=True, check=False)
         assert not check or done.returncode == 0, done.stderr.decode()
         return done.stdout
@@ -40,11 +40,11 @@ class GpgHome:
         self, person: str, passphrase: str = "", *, life: str = "never", at: str = "", encrypts: bool = True
     ) -> str:
         """Make a key for a *person*, *at* a time of gpg's, that lives for *life*; return its fingerprint."""
-        before = {key.fingerprint for key in self.keys()}
+        before = {key.fingerprint for key in self.listed()}
         how = ["--pinentry-mode", "loopback", "--passphrase", passphrase]
         how += ["--faked-system-time", at] if at else []
         self.run(*how, "--quick-generate-key", person, _ALGORITHMS[0], "sign", life)
-        made = next(key.fingerprint for key in self.keys() if key.fingerprint not in before)
+        made = next(key.fingerprint for key in self.listed() if key.fingerprint not in before)
         if encrypts:
             self.run(*how, "--quick-add-key", made, _ALGORITHMS[1], "encr", life)
         return made
@@ -56,7 +56,7 @@ class GpgHome:
             *("--quick-add-key", fingerprint, _ALGORITHMS[1], "encr", life),
         )
 
-    def keys(self) -> list[gpg.Key]:
+    def listed(self) -> list[gpg.Key]:
         """Return the keys whose secret part is here."""
         listing = self.run("--list-secret-keys", "--with-colons", "--fingerprint", "--fingerprint", check=False)
         return gpg.parse_keys(listing.decode("utf-8"))
