@@ -4,8 +4,8 @@ Keeps a sign-in: the secrets in the store that was chosen, and the profile, both
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import accounts, errors, history, home, installation, lock, notices, runtime, stores
@@ -13,6 +13,8 @@ from offlineimap_m365.identity import home_of_guest
 from offlineimap_m365.stores import places
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from offlineimap_m365 import entra
     from offlineimap_m365.accounts import Account
     from offlineimap_m365.plan import Plan
@@ -25,17 +27,17 @@ def make_sure_of_room(plan: Plan) -> Plan:
     Raises WrongUsage, Temporary, Misconfigured.
     """
     folder = home.folder(plan.name)
-    store, why = places.settle(plan.store, folder, plan.name)
-    if why:
-        notices.say(f"Secrets rest in the store {store}: {why}")
     try:
-        home.make(str(Path(folder).parent))
-        home.check(folder)
-        room = folder if Path(folder).is_dir() else str(Path(folder).parent)
-        with stores.open_store(store, room, plan.name).reserve():
-            pass
+        store, why = places.settle(plan.store, folder, plan.name)
+        if why:
+            notices.say(f"Secrets rest in the store {store}: {why}")
+        places.prove(store, folder, plan.name, may_ask=True)
     except OSError as error:
         raise _unwritable(folder, plan.name, error) from error
+    except errors.M365Error as error:  # advice to move what is not there yet is advice to choose another store
+        moving, choosing = (f"{errors.COMMAND} {words}" for words in ("store {0} --to", "login {0} --store"))
+        quoted = errors.quoted(plan.name)
+        raise error.replaced(remedy=error.remedy.replace(moving.format(quoted), choosing.format(quoted))) from error
     chosen = {**plan.chosen, "store": store} if "store" in plan.chosen else plan.chosen
     return dataclasses.replace(plan, store=store, chosen=chosen)
 
@@ -47,17 +49,17 @@ def keep(plan: Plan, found: entra.SignIn) -> Account:
     The secrets come first, so that a crash in between leaves tokens that the profile fits; what lay in another store
     goes last. Raises Temporary, Misconfigured; then an earlier sign-in stays as it was.
     """
-    account = _account(plan, found)
+    before, account = accounts.load(plan.name), _account(plan, found)
     kept = stores.open_store(account.store, account.folder, account.name, may_ask=True)
     try:
         home.make(account.folder)
         with lock.held(account.folder, account.name), kept.reserve():
             runtime.forget(account.folder)
             with accounts.prepared(account) as save:
-                kept.write(found.cache)
+                places.put(kept, found.cache, account.name, _way_back(before, kept))
                 save()
             history.succeeded(account.folder, "login")
-            _empty_others(account, kept, found.cache)
+            _empty_others(account)
     except OSError as error:
         raise _unwritable(account.folder, account.name, error) from error
     try:
@@ -67,19 +69,33 @@ def keep(plan: Plan, found: entra.SignIn) -> Account:
     return account
 
 
-def _empty_others(account: Account, kept: stores.Store, cache: bytes) -> None:
-    """Forget what an earlier sign-in left in other stores, if this one gives back what it was given."""
-    others = places.others(account.store, account.folder, account.name)
-    if not others:
-        return
-    if kept.read() != cache:
-        notices.say(f"{account.name}: the store {account.store} does not give back what it was given; others are kept")
-        return
-    for other in others:
-        try:
-            other.delete()
-        except errors.M365Error as error:  # noqa: PERF203 - two of them at most
-            notices.say(f"What an earlier sign-in left in the store {other.name} is still there: {error.one_line()}")
+def _way_back(before: Account | None, kept: stores.Store) -> Callable[[], None]:
+    """Return what brings back what is in the place of *kept* now, if that is worth it: not damaged, not forgotten."""
+    earlier, old = None, kept
+    if before is None or places.kind(before.store) == places.kind(kept.name):
+        if before and before.store != kept.name:  # another key for the same file
+            old = stores.open_store(before.store, before.folder, before.name, may_ask=True)
+        with contextlib.suppress(errors.Misconfigured):
+            earlier = old.read()
+
+    def undo() -> None:
+        with contextlib.suppress(OSError, errors.M365Error):  # what went wrong first is what counts
+            if earlier is None:
+                old.delete()
+            else:
+                old.write(earlier)
+
+    return undo
+
+
+def _empty_others(account: Account) -> None:
+    """Forget what an earlier sign-in left in other stores; that it cannot be removed undoes no sign-in."""
+    try:
+        trouble = places.empty(account.folder, account.name, but=account.store)
+    except OSError as error:
+        trouble = _unwritable(account.folder, account.name, error)
+    if trouble:
+        notices.say(f"What an earlier sign-in left in another store is still there: {trouble.one_line()}")
 
 
 def _account(plan: Plan, found: entra.SignIn) -> Account:

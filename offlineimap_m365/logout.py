@@ -9,7 +9,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from offlineimap_m365 import accounts, errors, history, home, lock, runtime
+from offlineimap_m365 import accounts, errors, history, home, lock
 from offlineimap_m365.stores import places
 
 #: How often a folder is emptied that others put a lock into meanwhile; each of them does so once.
@@ -43,14 +43,16 @@ def sign_out(name: str, *, everything: bool) -> bool:
 def _forget(name: str, folder: str, *, everything: bool) -> bool:
     """Forget while holding the lock; the account is read anew, since a login may have come first."""
     account = accounts.load(name)
-    kept = places.everywhere(folder, name)
-    is_there = account is not None or any(store.generation() is not None for store in kept)
-    runtime.forget(folder)
-    for store in kept:
-        store.delete()
+    is_there = account is not None or any(store.generation() for store in places.everywhere(folder, name))
+    trouble = places.empty(folder, name)
     if account:
         accounts.save(dataclasses.replace(account, signed_in_at=None))
         history.succeeded(folder, "logout")
+    if trouble:
+        raise trouble.replaced(
+            meaning="All else of it is gone",
+            remedy=f"Once that is mended, run: {errors.COMMAND} logout {errors.quoted(name)}",
+        )
     if everything:
         _remove(folder)
     return is_there

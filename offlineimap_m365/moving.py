@@ -4,6 +4,7 @@ Moves an account's secrets from one store to another: the old place is emptied o
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -15,23 +16,35 @@ if TYPE_CHECKING:
     from offlineimap_m365.accounts import Account
 
 
-def move(name: str, word: str, *, runtime_cache: bool | None = None) -> Account:
+def move(name: str, word: str, *, runtime_cache: bool | None = None) -> tuple[Account, str]:
     """
-    Let the secrets of the account *name* rest in the store that *word* of ``--to`` means; return the account.
+    Let the secrets of the account *name* rest in the store that *word* of ``--to`` means, and in no other.
 
-    *runtime_cache*: whether an access token may rest in the session's folder; None leaves that as it is. Killed at any
-    step, the account is what it was or what it shall be, and moving again removes what is left of the other. Asks
-    nobody but the stores. Raises SignInNeeded for who is not signed in, WrongUsage, Temporary, Misconfigured.
+    Return the account, and the store in which they were before. *runtime_cache*: whether an access token may rest in
+    the session's folder; None leaves that as it is. Killed at any step, the account is what it was or what it shall be,
+    and moving again removes what is left of the other. Asks nobody but the stores. Raises SignInNeeded for who is not
+    signed in, WrongUsage, Temporary, Misconfigured; the last two also if the old place cannot be emptied.
     """
     account = _signed_in(name)
     store, why = places.settle(word, account.folder, account.name)
     if why:
         notices.say(f"Secrets rest in the store {store}: {why}")
     try:
+        if store != account.store:
+            places.prove(store, account.folder, account.name, may_ask=True)
         with lock.held(account.folder, account.name):
-            return _move(_signed_in(name), store, runtime_cache)
+            before = _signed_in(name)  # anew, since a login or a logout may have come first
+            after = _changed(before, store, runtime_cache)
+            if after != before:
+                _move(before, after)
+            left = places.empty(after.folder, after.name, but=store)
+    except FileNotFoundError as error:
+        raise _lost(account) from error  # logout --all came first
     except OSError as error:
         raise unwritable(account, error) from error
+    if left:
+        raise _unfinished(after, left)
+    return after, before.store
 
 
 def _signed_in(name: str) -> Account:
@@ -41,48 +54,47 @@ def _signed_in(name: str) -> Account:
     return account
 
 
-def _move(account: Account, store: str, runtime_cache: bool | None) -> Account:
-    """Move while holding the lock."""
-    vault = Vault(account, may_ask=True)
+def _changed(account: Account, store: str, runtime_cache: bool | None) -> Account:
+    """Return the profile for afterwards, with what the next login shall choose as well."""
     may_rest = account.runtime_cache if runtime_cache is None else runtime_cache
+    if (store, may_rest) == (account.store, account.runtime_cache):
+        return account
     chosen = {**account.chosen, "store": store, "runtime_cache": may_rest}
-    moved = dataclasses.replace(account, store=store, runtime_cache=may_rest, chosen=chosen)
-    new = stores.open_store(store, account.folder, account.name, may_ask=True)
+    return dataclasses.replace(account, store=store, runtime_cache=may_rest, chosen=chosen)
+
+
+def _move(before: Account, after: Account) -> None:
+    """Write the new place, and let the profile name it; if either fails, all is as it was."""
+    if before.store == after.store:
+        accounts.save(after)
+        return
+    vault = Vault(before, may_ask=True)
     vault.take_up()
-    data = vault.read()
+    data = vault.read(may_set_aside=True)
     if data is None:
-        raise accounts.not_signed_in(account.name, f"The sign-in of {account.name} is no longer in its store")
-    with new.reserve(), accounts.prepared(moved) as save:
-        runtime.forget(account.folder)
-        if store != account.store:
-            _write(vault, new, data)
+        raise _lost(before)
+    new = stores.open_store(after.store, after.folder, after.name, may_ask=True)
+
+    def undo() -> None:
+        with contextlib.suppress(OSError, errors.M365Error):  # what went wrong first is what counts
+            if places.kind(new.name) == places.kind(before.store):  # another key for the same file
+                vault.store.write(data)
+            else:
+                new.delete()
+
+    runtime.forget(after.folder)
+    with new.reserve(), accounts.prepared(after) as save:
+        places.put(new, data, after.name, undo)
         save()
-    for other in places.others(store, account.folder, account.name):
-        other.delete()
-    return moved
 
 
-def _write(vault: Vault, new: stores.Store, data: bytes) -> None:
-    """Write *data* to the *new* store and read it back; if that does not give it back, all is as it was."""
-    account = vault.account
-    try:
-        new.write(data)
-        given = new.read()
-    except errors.M365Error:
-        _undo(vault, new, data)
-        raise
-    if given != data:
-        _undo(vault, new, data)
-        raise errors.Temporary(
-            f"{account.name}: the store {new.name} does not give back what it was given",
-            account=account.name,
-            meaning=f"Its sign-in is still in the store {account.store}",
-            remedy="Try again, or another store",
-        )
+def _lost(account: Account) -> errors.SignInNeeded:
+    return accounts.not_signed_in(account.name, f"The sign-in of {account.name} is no longer in its store")
 
 
-def _undo(vault: Vault, new: stores.Store, data: bytes) -> None:
-    if new.name.partition(":")[0] == vault.store.name.partition(":")[0]:  # another key for the same file
-        vault.store.write(data)
-    else:
-        new.delete()
+def _unfinished(account: Account, left: errors.M365Error) -> errors.M365Error:
+    name, store = errors.quoted(account.name), errors.quoted(account.store)
+    return left.replaced(
+        fact=f"{account.name} is in the store {account.store} now, but the old one cannot be emptied: {left.fact}",
+        remedy=f"Once that is mended, complete it: {errors.COMMAND} store {name} --to {store}",
+    )

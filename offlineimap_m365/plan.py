@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import advice, browser, data, domains, entra, environment, errors, home
+from offlineimap_m365 import advice, browser, data, domains, entra, environment, errors, home, stores
+from offlineimap_m365.stores import places
 
 if TYPE_CHECKING:
     import argparse
@@ -193,6 +194,12 @@ def _refuse_contradictions(chosen: Mapping[str, Any]) -> None:
         raise errors.WrongUsage(
             f"--tenant {tenant} is neither an id nor a domain",
             remedy="Give the organisation's id or its domain, such as example.org",
+        )
+    store = str(chosen.get("store") or "file")
+    if not places.is_known(store):
+        raise errors.WrongUsage(
+            f"The store {store} is not known",
+            remedy=f"Give --store with one of: {', '.join(stores.KNOWN)}, such as --store gpg:you@example.org",
         )
     uri = chosen.get("redirect_uri")
     if uri and not _is_address(str(uri)):

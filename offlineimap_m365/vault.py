@@ -91,6 +91,8 @@ class Vault:
         if self.store.is_slow and self.account.runtime_cache:
             for key, entry in cache.parse(data).get("AccessToken", {}).items():
                 runtime.write(self.account.folder, generation, entry, key)
+            if self.generation() != generation:  # somebody signed out or moved it meanwhile, and forgot what rested
+                runtime.forget(self.account.folder)
 
     def read_carefully(self) -> bytes | None:
         """Read without the lock; if what is found is broken, look again with it, since only then it may be moved."""

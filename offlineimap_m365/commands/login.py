@@ -24,7 +24,8 @@ def run(options: argparse.Namespace) -> int:
         account = login.sign_in(found, person, float(options.timeout))
     who = f" as {account.identity}" if account.identity and account.identity.lower() != account.name.lower() else ""
     say(errors.printable(f"{account.name} is signed in{who}."))
-    say(f"Kept in {account.folder} (store: {account.store}), which only you can read.")
+    where = "the desktop's keyring" if account.store == "keyring" else account.folder
+    say(f"Kept in {where} (store: {account.store}), which only you can read.")
     for line in advice.after_sign_in(account, found.provider.scopes):
         say(errors.printable(line))
     say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, moving, person
+from offlineimap_m365 import accounts, errors, moving, person
 from offlineimap_m365.person import say
+from offlineimap_m365.stores import places
 
 if TYPE_CHECKING:
     import argparse
@@ -24,8 +25,11 @@ def run(options: argparse.Namespace) -> int:
     """Move the secrets; raises M365Error, and then they are where they were."""
     name = accounts.clean_name(options.account)
     with person.ended_by_signals():
-        account = moving.move(name, options.to, runtime_cache=options.runtime_cache)
-    say(f"The secrets of {account.name} are in the store {account.store}, {_READERS[account.store.partition(':')[0]]}.")
+        account, before = moving.move(name, options.to, runtime_cache=options.runtime_cache)
+    now = "were already" if before == account.store else f"have moved from the store {before}; they are"
+    readers = _READERS[places.kind(account.store)]
+    say(errors.printable(f"The secrets of {account.name} {now} in the store {account.store},"))
+    say(f"{readers}.")
     if account.store != "file" and account.runtime_cache:
         say("An access token rests in the session's closed folder, so that programs get it fast. With")
         say("--no-runtime-cache it does not, and each of them waits for the store.")

@@ -127,7 +127,8 @@ def _again(name: str, file: str, typed: Mapping[str, Any]) -> str:
     for key, value in typed.items():
         option = f"--{key.replace('_', '-')}"
         for one in value if isinstance(value, list) else [value]:
-            words += {True: [option], False: [f"--no{option[1:]}"]}.get(one, [option, str(one)])
+            switch = option if one else f"--no{option[1:]}"
+            words += [switch] if isinstance(one, bool) else [option, str(one)]
     return shlex.join(words)
 
 

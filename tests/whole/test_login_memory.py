@@ -198,10 +198,10 @@ def test_a_store_that_cannot_be_written_troubles_nobody(user: World, entra: Entr
 
 
 def test_a_store_that_is_not_known_troubles_nobody(user: World, entra: Entra) -> None:
-    """A store that this release does not have is 78 before an address is shown."""
+    """A store that there is not is wrong usage, said before an address is shown."""
     done = user.run("login", ALICE, "--store", "shelf", *options(entra))
 
-    assert (done.code, files_of(user)) == (78, [])
+    assert (done.code, files_of(user)) == (2, [])
     assert "oauth2/v2.0/authorize" not in done.err
 
 
