@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Apostrophes that stand for the typewriter's (U+2019 in French and Italian names, U+02BC in Ukrainian ones).
 _APOSTROPHES = {ord(shape): "'" for shape in "\u2018\u2019\u02bc"}
 
+#: The first character behind Latin and its extensions A and B: phonetic letters, then modifiers and marks.
+_FIRST_BEYOND_LATIN = "\u0250"
+
 #: OfflineIMAP asks for every folder several times a run, and paths share beginnings: keys are remembered.
 _keys: dict[str, str] = {}
 _MOST_KEYS = 20_000
@@ -45,6 +48,8 @@ def _make_key(text: str) -> str:
         return text.lower()
     from unicodedata import normalize  # noqa: PLC0415 - many mailboxes need none
 
+    if max(text) < _FIRST_BEYOND_LATIN:  # the same in half the time: no marks, no apostrophes to replace
+        return normalize("NFC", text.casefold())
     return normalize("NFC", normalize("NFD", text.translate(_APOSTROPHES)).casefold())
 
 

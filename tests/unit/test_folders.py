@@ -119,6 +119,19 @@ def test_unicode_forms_and_apostrophes_do_not_matter(dutch: dict[str, Any], form
     assert not wanted(utf7.encode(spelled))
 
 
+@given(st.text(st.characters(max_codepoint=0x24F)))
+def test_latin_names_are_compared_as_all_others(name: str) -> None:
+    """The short way to a key for Latin letters comes out where Unicode's canonical caseless matching does."""
+    letters = "".join(chr(code) for code in range(0x250))
+
+    found = [words.key(text) for text in (f"a{name}", *letters)]
+
+    def matched(text: str) -> str:
+        return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+    assert found == [matched(utf7.decode(text)) for text in (f"a{name}", *letters)]
+
+
 def test_an_ambiguous_word_counts_in_its_language_only(dutch: dict[str, Any]) -> None:
     """Agenda is kept until somebody says the language, or it was found to be no mail."""
     unknown = build_filter(table=dutch)
