@@ -138,7 +138,7 @@ def _find_fault(name: str, table: dict[str, Any]) -> str:
 
 def _find_stray(name: str, table: dict[str, Any]) -> str:
     """Return which entry of the *table* points to something that does not exist."""
-    if name == "clients" and table.get("default") not in table["clients"]:
+    if name == "clients" and table.get("default") not in list(table["clients"]):  # it may be anything
         return '"default" is not one of "clients"'
     if name != "aadsts":
         return ""

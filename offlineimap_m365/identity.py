@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Seconds by which this machine's clock may be ahead of the provider's before an ID token counts as expired.
 _SKEW = 300
+#: Characters of a wrong issuer that are shown.
+_MOST_TEXT = 200
 #: The token service of an organisation, as the claim *idp* names where a guest is at home.
 _AT_HOME = re.compile(r"https://(?:sts\.windows\.net|login\.[a-z.]+)/([0-9a-f-]{36})(?:/|/v2\.0)?", re.IGNORECASE)
 #: What Microsoft calls a guest: the address at home, its @ replaced (entra-docs, user-properties: UserPrincipalName).
@@ -44,11 +46,11 @@ def check_claims(claims: Mapping[str, Any], issuer: str, client_id: str, name: s
 def _fault(claims: Mapping[str, Any], issuer: str, client_id: str) -> str:
     audience = claims.get("aud")
     if issuer and claims.get("iss") != issuer:
-        return f"it was issued by {claims.get('iss')} instead of {issuer}"
+        return f"it was issued by {str(claims.get('iss'))[:_MOST_TEXT]} instead of {issuer}"
     if client_id not in (audience if isinstance(audience, list) else [audience]):
         return "it was issued for another client id"
     expires = claims.get("exp")
-    if not isinstance(expires, (int, float)) or expires + _SKEW < time.time():
+    if not isinstance(expires, (int, float)) or not expires + _SKEW >= time.time():  # NaN is neither
         return "it has expired; this machine's clock may be wrong"
     return ""
 

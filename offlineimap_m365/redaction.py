@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 _HIDDEN = "<hidden>"
 #: Longer than anything that a log could hold by chance and would be missed.
 _SHORTEST = 8
+#: With so many characters of a secret the rest is one, too: a log may cut it off.
+_START = 24
 _KEPT = 64
-_secrets: list[str] = []
+#: What was handed out, with the pattern of every form in which it could be printed once one was looked for.
+_secrets: dict[str, re.Pattern[str] | None] = {}
 _NAMES = "refresh_token|access_token|client_secret"
 _PATTERNS = (
     re.compile(r"(Bearer )[A-Za-z0-9._~+/=-]+"),  # RFC 6750 §2.1
     re.compile(r"()dXNlcj[A-Za-z0-9+/]{8,}={0,2}"),  # base64 of "user=…", as XOAUTH2 begins
     re.compile(r"()eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"),  # a JWT: base64 of '{"'
+    # Refresh tokens of organisations and persons, access tokens of persons, as Microsoft's servers give them.
+    re.compile(r"()\b[01]\.A[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_.-]{20,}"),
+    re.compile(r"()\bM\.[A-Z]\d{1,4}[_.][A-Za-z0-9!*$._-]{40,}"),
+    re.compile(r"()\bEw[A-Z][A-Za-z0-9+/]{80,}={0,2}"),
     re.compile(rf"""(["']?(?:{_NAMES})["']?\s*[:=]\s*b?["'])[^"']+"""),  # in a dict or a call
     re.compile(rf"((?:{_NAMES})=)[^\s&\"']+"),  # in a form
 )
@@ -35,17 +42,39 @@ _PATTERNS = (
 def hide(secret: str) -> None:
     """Remember a secret that was handed out, so that no log shows it."""
     if len(secret) >= _SHORTEST and secret not in _secrets:
-        _secrets.append(secret)
-        del _secrets[:-_KEPT]
+        _secrets[secret] = None
+        while len(_secrets) > _KEPT:
+            _secrets.pop(next(iter(_secrets)), None)
 
 
 def clean(text: str) -> str:
-    """Return *text* without access tokens, refresh tokens and client secrets, in clear or as XOAUTH2's base64."""
-    for secret in _secrets:
-        text = text.replace(secret, _HIDDEN)
+    """Return *text* without access tokens, refresh tokens and client secrets, in clear, quoted or in base64."""
+    for secret, known in list(_secrets.items()):
+        pattern = known or _pattern(secret)
+        _secrets[secret] = pattern
+        text = pattern.sub(_HIDDEN, text)
     for pattern in _PATTERNS:
         text = pattern.sub(r"\1" + _HIDDEN, text)
     return text
+
+
+def _pattern(secret: str) -> re.Pattern[str]:
+    """Return what finds *secret*: as it is, cut off, quoted for an address, or in base64 from any place on."""
+    import base64  # noqa: PLC0415 - only for a log
+    from urllib.parse import quote  # noqa: PLC0415
+
+    forms = [secret, quote(secret, safe="")]
+    for shift in range(3):  # base64 takes three bytes at a time; what stands before the secret moves it
+        coded = base64.b64encode(b"." * shift + secret.encode("utf-8", "surrogatepass")).decode("ascii").rstrip("=")
+        forms.append(coded[4 if shift else 0 : len(coded) // 4 * 4])
+    return re.compile("|".join(_start_of(form) for form in forms if len(form) >= _SHORTEST))
+
+
+def _start_of(form: str) -> str:
+    """Return the pattern for *form*; of a long one the beginning, and whatever goes on like it."""
+    if len(form) < 2 * _START:
+        return re.escape(form)
+    return re.escape(form[:_START]) + r"[A-Za-z0-9._~+/=!*$%-]*"
 
 
 def install() -> None:

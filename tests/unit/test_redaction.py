@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import logging
+from urllib.parse import quote
 
 import pytest
 
@@ -52,6 +53,47 @@ def test_a_token_is_known_by_its_surroundings(line: str) -> None:
     assert JWT.split(".")[1] not in found
     assert base64.b64encode(JWT.encode()).decode()[8:40] not in found
     assert "<hidden>" in found
+
+
+OPAQUE = "Zm9v-opaque!secret*of$a.provider_" + "0123456789" * 12
+
+
+@pytest.mark.parametrize("cut", [len(OPAQUE), 90, 40])
+@pytest.mark.parametrize("before", ["", "x", "xy", "user=alice@example.org\x01auth=Bearer "])
+def test_a_handed_out_token_is_hidden_in_every_form(before: str, cut: int) -> None:
+    """Quoted for an address, in base64 from any place on, and cut off: what is left of it shows nothing."""
+    redaction.hide(OPAQUE)
+    coded = base64.b64encode(before.encode() + OPAQUE.encode()).decode()
+    lines = [f"{before}{OPAQUE[:cut]} and", f"?token={quote(OPAQUE, safe='')[:cut]}&", f"> {coded[: cut + 40]}"]
+
+    found = [redaction.clean(line) for line in lines]
+
+    pieces = [OPAQUE[10:18], quote(OPAQUE[10:18], safe=""), coded[len(before) + 30 : len(before) + 42]]
+    assert not [line for line in found for piece in pieces if piece in line], found
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "1.AXkAqO8bC1l1d0-_abcdef0123456789.AgABAwEAAADnfolhJpSnRYB1SVj-Hgd8_AQ",
+        "0.ARoAv4j5cvGGr0GRqy180BHbRytGt_abc.AgABAAEAAAAtyolDObpQQ5VtlI4uGjEPAgDs",
+        "M.C546_BAY.0.U.-CjT4!aBc*0123456789$$abcdefghijklmnopqrstuvwxyz0123",
+        "EwBwA8l6BAAU" + "b0Bd7aq/+Xy9" * 20 + "==",
+    ],
+)
+def test_microsofts_tokens_are_known_by_their_looks(token: str) -> None:
+    """A token that nobody handed out here, such as one of OfflineIMAP's own refresh, is hidden by its shape."""
+    assert redaction.clean(f"the answer was {token}, so") == "the answer was <hidden>, so"
+
+
+def test_the_newest_secrets_are_known() -> None:
+    """In a process that stays for weeks the tokens of the last days are hidden, and memory does not grow."""
+    secrets = [f"token-number-{number:06}-of-many" for number in range(1000)]
+    for secret in secrets:
+        redaction.hide(secret)
+
+    assert redaction.clean(" ".join(secrets[-60:])) == " ".join(["<hidden>"] * 60)
+    assert len(redaction._secrets) <= 64  # noqa: SLF001 - what would grow
 
 
 def test_what_is_no_secret_stays() -> None:

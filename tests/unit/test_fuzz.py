@@ -1,0 +1,296 @@
+"""The fuzzer at every door where a stranger's text comes in: an answer or an error of ours, never anything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import unicodedata
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from offlineimap_m365 import data, errors, explain, identity, oauth, terminal, visit
+from offlineimap_m365.answer import read_answer, refusal
+from offlineimap_m365.explain import Situation
+from offlineimap_m365.listener import Listener
+from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+ALICE = "alice@example.org"
+REDIRECT = "https://localhost"
+#: Values of JSON as strangers send them, numbers that JSON has not included.
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=8,
+)
+_NAMES = ("code", "state", "error", "error_description", "error_subcode", "session_state", "client_info", "iss", "x")
+_VALUES = st.text(max_size=40) | st.sampled_from(
+    [STATE, "access_denied", "AADSTS50011: <script>alert(1)</script>", "\x00", "%00", "\x1b[2J", "a&b=c", "\u202e"]
+)
+#: Parameters of a final address, some twice.
+PARAMETERS = st.lists(st.tuples(st.sampled_from(_NAMES), _VALUES), max_size=6)
+#: Pieces of which pasted text is made.
+_PIECES = st.sampled_from(
+    [
+        *(
+            "https://localhost/?",
+            "http://[::1",
+            "?",
+            "&",
+            "&amp;",
+            "#",
+            "=",
+            "%",
+            "%zz",
+            "\n",
+            "\r\n",
+            "\u200b",
+            "<",
+            ">",
+        ),
+        *(
+            "code=abcdefghijklmnop",
+            f"state={STATE}",
+            "error=access_denied",
+            "Sorry",
+            "AADSTS50011",
+            "AADSTS",
+            "code: 5",
+        ),
+        *("https://login.microsoftonline.com/common/oauth2/v2.0/authorize?redirect_uri=", "x" * 3000, "\x1b[200~"),
+    ]
+)
+PASTED = st.lists(_PIECES | st.text(st.characters(codec=None), max_size=20), max_size=12).map("".join) | PARAMETERS.map(
+    lambda pairs: f"https://localhost/?{urlencode(pairs)}"
+)
+
+
+def _outcome(call: Callable[[], Any], kind: type[Exception]) -> tuple[Any, Exception | None]:
+    """Return what *call* returns, or the error of this *kind* that it raises; any other is one of the test, too."""
+    try:
+        return call(), None
+    except kind as error:
+        return None, error
+
+
+def is_fit(text: str) -> bool:
+    """Tell whether a terminal shows *text* as it is: no controls, none that turn the direction of writing."""
+    return not [c for c in text if unicodedata.category(c) in {"Cc", "Cs"} or "\u202a" <= c <= "\u202e"]
+
+
+@settings(max_examples=200)
+@given(PASTED)
+def test_whatever_is_pasted(text: str) -> None:
+    """It is the answer with the right state, or it is refused with 77, in a few lines fit for a terminal."""
+    found, error = _outcome(lambda: read_answer(text, STATE, REDIRECT, account=ALICE), errors.SignInNeeded)
+
+    shown = error.lines() if isinstance(error, errors.M365Error) else []
+    assert len(shown) <= 6
+    assert is_fit("".join(shown))
+    assert "<script>" not in "".join(shown)
+    assert error or (found["state"] == STATE and "code" in found and "error" not in found)
+
+
+@given(PARAMETERS.map(dict))
+def test_whatever_a_refusal_brings(parameters: dict[str, str]) -> None:
+    """A refusal through the address bar is one of ours, and shows nothing that it brought but a known name or code."""
+    error = refusal(parameters, Situation(account=ALICE))
+
+    shown = "".join(error.lines())
+    assert error.exit_code in {75, 77, 78}
+    assert is_fit(shown)
+    assert "<script>" not in shown
+
+
+@settings(max_examples=150)
+@given(st.text(st.characters(codec=None), max_size=200) | PASTED, _VALUES, _VALUES)
+def test_whatever_is_explained(text: str, account: str, tenant: str) -> None:
+    """It is explained in words fit for a terminal, or nothing is known of it."""
+    found = explain.explain(text, account=account, tenant=tenant)
+
+    assert found is None or is_fit(found.meaning + found.remedy + found.code)
+
+
+_ERROR_FIELDS = ("error", "error_description", "error_codes", "suberror", "claims", "correlation_id", "timestamp")
+
+
+@settings(max_examples=150)
+@given(st.dictionaries(st.sampled_from(_ERROR_FIELDS) | st.text(max_size=9), JSON, max_size=6))
+def test_whatever_a_provider_refuses_with(body: dict[str, Any]) -> None:
+    """What is kept of an error is text and numbers; what comes of it is an error of ours in a few lines."""
+    try:
+        kept = oauth.read(body, {"refresh_token": "a-refresh-token"})
+    except ValueError:
+        return
+    error = explain.error_for(kept, account=ALICE)
+
+    assert json.loads(json.dumps(kept)) == kept
+    assert len(error.lines()) <= 6
+    assert is_fit("".join(error.lines()))
+
+
+_TOKEN_FIELDS = st.fixed_dictionaries(
+    {"access_token": st.just("a-token") | JSON},
+    optional={
+        "expires_in": st.just(3600) | st.integers(1, 10**6).map(str) | JSON,
+        "refresh_token": st.just("another") | JSON,
+        "scope": st.just("a b") | JSON,
+        "id_token": JSON,
+        "client_info": JSON,
+        "refresh_in": JSON,
+        "device_code": JSON,
+        "user_code": JSON,
+    },
+)
+
+
+@settings(max_examples=300)
+@given(_TOKEN_FIELDS | st.dictionaries(st.text(max_size=9), JSON))
+def test_whatever_a_provider_grants(body: dict[str, Any]) -> None:
+    """An answer is what it should be in every field, or it is none."""
+    kept, error = _outcome(lambda: oauth.read(body), ValueError)
+
+    assert str(error).isidentifier() or "error" in kept or kept.get("access_token", kept.get("device_code"))
+    kept = kept or {}
+    assert all(isinstance(kept.get(name, 1), int) for name in ("expires_in", "refresh_in", "ext_expires_in"))
+
+
+@example({"iss": "x" * 100_000})
+@example({"iss": "https://issuer/", "aud": "a client id", "exp": float("nan")})
+@given(st.dictionaries(st.sampled_from(["iss", "aud", "exp", "tid", "oid", "sub", "preferred_username"]), JSON))
+def test_whatever_an_id_token_claims(claims: dict[str, Any]) -> None:
+    """Claims are refused with an error of ours in a few short lines, unless they are right."""
+    _, error = _outcome(
+        lambda: identity.check_claims(claims, "https://issuer/{tenantid}", "a client id", ALICE), errors.SignInNeeded
+    )
+
+    assert len(str(error)) < 1000
+    assert error or (claims["iss"].startswith("https://issuer/") and claims["exp"] > 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300) | PASTED.map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_whatever_comes_through_a_pipe(content: bytes) -> None:
+    """What is typed or piped becomes text without escape sequences, and the end is seen."""
+    reading, writing = os.pipe()
+    os.write(writing, content[:4000])
+    os.close(writing)
+    try:
+        with terminal.Pasted(reading) as pasted:
+            found = pasted.poll(5)
+            ended = pasted.closed
+    finally:
+        os.close(reading)
+
+    assert ended
+    assert "\x1b[" not in (found or "")
+
+
+_ROW = st.dictionaries(st.sampled_from(["class", "meaning", "remedy", "source", "code", "login"]), JSON, max_size=4)
+_TABLE = JSON | st.dictionaries(
+    st.sampled_from(["codes", "errors", "suberrors", "pages", "clouds", "clients", "default", "other", "consumers"]),
+    JSON | st.dictionaries(st.sampled_from(["50076", "invalid_grant", "global", "x"]), _ROW | JSON, max_size=2),
+    max_size=3,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(_TABLE, st.sampled_from(["aadsts", "clouds", "clients"]))
+def test_whatever_a_user_puts_over_a_table(
+    tmp_path_factory: pytest.TempPathFactory, content: object, name: str
+) -> None:
+    """A table of the user's own is used, or named as what is wrong: never anything that breaks later."""
+    home = tmp_path_factory.getbasetemp() / "fuzz-data"
+    (home / "data").mkdir(parents=True, exist_ok=True)
+    (home / "data" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+
+    table, error = _outcome(lambda: data.load(name, home), errors.Misconfigured)
+
+    assert bool(table) or f"{name}.json" in str(error)
+    if table and name == "aadsts":
+        for code in table["codes"]:
+            explain.explain(f"AADSTS{code}", account=ALICE, home=home)
+
+
+_METHODS = st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "get", "", "G\x00T", "\x16\x03\x01"])
+_HEADS = st.sampled_from(
+    [
+        *(
+            "Host: localhost:{port}",
+            "Host: evil.example",
+            "Host: 127.0.0.1:{port}",
+            "Host:",
+            "Content-Length: 99999999",
+        ),
+        *("Transfer-Encoding: chunked", "X: " + "y" * 70000, "\x00: \x00", "no colon", "Expect: 100-continue"),
+        *("Sec-Purpose: prefetch", "Connection: keep-alive", "Upgrade: websocket", " folded"),
+    ]
+)
+_WRONG_STATE = PARAMETERS.filter(lambda pairs: ("state", STATE) not in pairs).map(urlencode)
+_TARGETS = _WRONG_STATE.map(lambda query: f"/?{query}") | st.sampled_from(
+    ["/done", "/", "*", "//", "http://evil.example/", "/\x00", "/{long}", "/?code=1&code=2", "/?%zz"]
+)
+_REQUESTS = st.binary(max_size=200) | st.builds(
+    lambda method, target, version, heads: "\r\n".join([f"{method} {target}{version}", *heads, "", ""]).encode("utf-8"),
+    _METHODS,
+    _TARGETS,
+    st.sampled_from([" HTTP/1.1", " HTTP/1.0", " HTTP/9.9", " HTTP/x", "", " HTTP/1.1 more"]),
+    st.lists(_HEADS, max_size=4),
+)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.lists(_REQUESTS, min_size=1, max_size=4), st.booleans())
+def test_whatever_a_stranger_sends_to_the_listener(requests: list[bytes], are_pipelined: bool) -> None:
+    """It answers or hangs up, repeats nothing, and goes on to wait for the right answer."""
+    with Listener(STATE) as listener:
+        filled = {b"{port}": str(listener.port).encode(), b"{long}": b"a" * 70_000}
+        sent = [_fill(request, filled) for request in requests]
+        answers = [_talk(listener.port, data) for data in ([b"".join(sent)] if are_pipelined else sent)]
+        taken = listener.answers.qsize()
+        goes_on = is_waiting(listener)
+        listener.finish(ok=False, title="<script>", text="".join(str(data) for data in sent)[:500])
+        page = text_of(ask(listener.port, "/done"))
+
+    assert taken == 0
+    assert goes_on
+    assert all(answer == b"" or answer.startswith(b"HTTP/1.0 ") for answer in answers), answers
+    assert all(b"<script>" not in answer for answer in answers)
+    assert "<script>" not in page
+
+
+def _fill(request: bytes, values: dict[bytes, bytes]) -> bytes:
+    for name, value in values.items():
+        request = request.replace(name, value)
+    return request
+
+
+def _talk(port: int, data: bytes) -> bytes:
+    """Send *data*, end the sending side, and return what comes until the other side has had enough."""
+    found = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=visit.HEAD_SECONDS + 5) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while chunk := connection.recv(65536):
+                found += chunk
+        except ConnectionError:
+            pass
+    return found
+
+
+def test_the_right_answer_counts_after_all_that() -> None:
+    """What the others look for is there: the right answer is taken."""
+    with Listener(STATE) as listener:
+        assert ask(listener.port, RIGHT).status == 303
+        assert listener.answers.get(timeout=1)["state"] == STATE
+        listener.finish(ok=True, title="t", text="x")
+        ask(listener.port, "/done")
