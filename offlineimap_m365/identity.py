@@ -46,7 +46,7 @@ def check_claims(claims: Mapping[str, Any], issuer: str, client_id: str, name: s
 def _fault(claims: Mapping[str, Any], issuer: str, client_id: str) -> str:
     audience = claims.get("aud")
     if issuer and claims.get("iss") != issuer:
-        return f"it was issued by {str(claims.get('iss'))[:_MOST_TEXT]} instead of {issuer}"
+        return f"it was issued by {str(claims.get('iss'))[:_MOST_TEXT]} instead of {issuer[:_MOST_TEXT]}"
     if client_id not in (audience if isinstance(audience, list) else [audience]):
         return "it was issued for another client id"
     expires = claims.get("exp")

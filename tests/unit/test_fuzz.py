@@ -163,7 +163,7 @@ def test_whatever_a_provider_grants(body: dict[str, Any]) -> None:
     assert all(isinstance(kept.get(name, 1), int) for name in ("expires_in", "refresh_in", "ext_expires_in"))
 
 
-@example({"iss": "x" * 100_000})
+@example({"iss": "x" * 100_000, "tid": "y" * 100_000})
 @example({"iss": "https://issuer/", "aud": "a client id", "exp": float("nan")})
 @given(st.dictionaries(st.sampled_from(["iss", "aud", "exp", "tid", "oid", "sub", "preferred_username"]), JSON))
 def test_whatever_an_id_token_claims(claims: dict[str, Any]) -> None:
