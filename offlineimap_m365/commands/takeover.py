@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
     )
     if made.client_name:
         say(f'For Microsoft it is "{made.client_name}" that signs in, whose client id is used.')
-    say(f"Kept in {account.folder} (store: {account.store}).")
+    where = "the desktop's keyring" if account.store == "keyring" else account.folder
+    say(f"Kept in {where} (store: {account.store}), which only you can read.")
     for line in [*made.remarks, *advice.after_sign_in(account, made.provider.scopes), *_warnings(given)]:
         say(errors.printable(line))
     say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")

@@ -388,6 +388,19 @@ def test_a_token_file_that_gpg_encrypted(gpg: World, entra: Entra, how: list[str
     assert "mutt_oauth2.py" in done.err
 
 
+def test_it_is_kept_where_it_was_asked_for(gpg: World, entra: Entra) -> None:
+    """``--store`` counts as for a login: what was in a clear file is encrypted from then on."""
+    encrypt(gpg, "makes the key", "")
+    path = put(gpg, token(entra))
+
+    done = take_over(gpg, entra, path, "--store", f"gpg:{ALICE}")
+    handed = gpg.run("token", ALICE)
+
+    assert done.code == 0, done.err
+    assert (handed.code, handed.out.count(".")) == (0, 2), handed.err
+    assert [file for file in files_of(gpg) if "cache.json" in file] == [f"accounts/{ALICE}/cache.json.gpg"]
+
+
 def test_gpg_that_would_have_to_ask_is_temporary(gpg: World, entra: Entra) -> None:
     """A locked key without anybody to ask is 75 and no hang; once it is unlocked the same command works."""
     path = encrypt(gpg, mutt(gpg.root, entra, ALICE), "a passphrase")
