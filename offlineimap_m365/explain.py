@@ -185,7 +185,8 @@ def _choose(response: Mapping[str, Any], table: dict[str, Any]) -> tuple[str | N
     known = next((code for code in codes if code in table["codes"]), None)
     shown = f"AADSTS{known or codes[0]}" if codes else error or None
     if by_error and by_error["class"] == "WAIT":
-        return shown, by_error
+        row = table["codes"].get(known, by_error)
+        return shown, row if row["class"] == "WAIT" else by_error
     if known:
         row = table["codes"][known]
         if error in _FOR_A_PERSON and EXIT_CODES[row["class"]] != EXIT_CODES["LOGIN"]:

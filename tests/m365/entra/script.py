@@ -26,7 +26,8 @@ class Answer:
     One ordered answer.
 
     Without *status*, *body* and *code* the request is answered as ever, after *delay* seconds. *code* is an
-    AADSTS number: Entra's error body, or its error page where a browser asks. *drop* ends the connection
+    AADSTS number: Entra's error body, or its error page where a browser asks, or with *status* 302 the way back to
+    the program. *drop* ends the connection
     without an answer: ``before`` anything happened, or ``after`` the request was worked on.
     """
 

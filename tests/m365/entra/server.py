@@ -168,6 +168,10 @@ def ordered(answer: Answer, gate: Gate, sign_in: SignIn) -> Response | str | Non
     if answer.code:
         refusal = Refusal(answer.code, extra=answer.extra)
         refusal.status_code = answer.status or refusal.status_code
+        if refusal.status_code == 302:
+            refusal.redirect_uri, refusal.state = request.values.get("redirect_uri"), request.values.get("state")
+            _, text, headers = refusal()
+            return Response(str(text), 302, headers)
         response = sign_in.error(refusal) if request.path.endswith("/authorize") else gate.refuse(refusal)
         response.headers.update(answer.headers)
         return response

@@ -1,0 +1,163 @@
+"""Pages of Microsoft's that never come back, pasted at the prompt of a login and given to explain."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.remedies import commands_in, parse
+from tests.sign_in import Login, options
+from tests.whole.keyboard import files_of, product
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+ALICE = "alice@example.org"
+CORRELATION = "019827f4-372b-7726-8110-db46f130cd8f"
+CLIENT = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
+
+
+def trouble(code: int, words: str) -> str:
+    """Return the text of the page with the heading "Sign in", from its title to its foot."""
+    return f"""Sign in
+Sorry, but we\u2019re having trouble signing you in.
+
+AADSTS{code}: {words}
+
+Troubleshooting details
+If you contact your administrator, send this info to them.
+Copy info to clipboard
+Request Id: {uuid.UUID(int=code)}
+Correlation Id: {CORRELATION}
+Timestamp: 2026-11-24T09:12:44Z
+Message: AADSTS{code}: {words}
+Advanced diagnostics: Enable
+Terms of use Privacy & cookies"""
+
+
+def blocked(heading: str, code: int) -> str:
+    """Return the text of a page of Conditional Access, from the address at its head to its details."""
+    return f"""{ALICE}
+{heading}
+Sign out and sign in with a different account
+More details
+Troubleshooting details
+If you contact your administrator, send this info to them.
+Error Code: {code}
+Request Id: {uuid.UUID(int=code)}
+Correlation Id: {CORRELATION}
+Timestamp: 2026-11-24T09:12:44Z
+App name: Mozilla Thunderbird
+App id: {CLIENT}
+IP address: 192.0.2.42
+Device identifier: Not available
+Device platform: Linux
+Device state: Unregistered"""
+
+
+APPROVAL = """Need admin approval
+Mozilla Thunderbird
+Mozilla Thunderbird needs permission to access resources in your organization that only an admin can grant. Please
+ask an admin to grant permission to this app before you can use it.
+Have an admin account? Sign in with that account
+Return to the application without granting consent"""
+
+REQUEST = """Approval required
+Mozilla Thunderbird
+This app requires your admin\u2019s approval to:
+Read and write access to mailboxes via IMAP.
+Maintain access to data you have given it access to
+Enter justification for requesting this app
+Request approval Cancel"""
+
+NOT_ALLOWED = (
+    "You cannot access this right now\nYour sign-in was successful but does not meet the criteria to access this "
+    "resource. For example, you might be signing in from a browser, app, or location that is restricted by your admin."
+)
+DEVICE = (
+    "You can\u2019t get there from here\nThis application contains sensitive information and can only be accessed "
+    "from devices or client applications that meet management compliance policy."
+)
+
+
+class Page(NamedTuple):
+    """The text of a page, its code, whether Microsoft's reference is on it, and what the remedy must say."""
+
+    text: str
+    code: int
+    has_reference: bool
+    helps: str
+
+
+PAGES = {
+    "50011": Page(
+        trouble(50011, f"The redirect URI 'https://localhost' specified in the request does not match '{CLIENT}'."),
+        50011, True, f"login {ALICE} --browser",
+    ),
+    "50020": Page(
+        trouble(50020, f"User account '{ALICE}' from identity provider 'live.com' does not exist in tenant 'Uni'."),
+        50020, True, f"login {ALICE} --",
+    ),
+    "90094 with a code": Page(trouble(90094, "Admin consent is required."), 90094, True, f"consent {ALICE}"),
+    "90094 without one": Page(APPROVAL, 90094, False, f"consent {ALICE}"),
+    "90095 with a code": Page(trouble(90095, "Admin consent is required."), 90095, True, f"consent {ALICE}"),
+    "90095 without one": Page(REQUEST, 90095, False, f"consent {ALICE}"),
+    "65001": Page(
+        trouble(65001, f"The user or administrator has not consented to use the application with ID '{CLIENT}'."),
+        65001, True, f"consent {ALICE}",
+    ),
+    "53003": Page(blocked(NOT_ALLOWED, 53003), 53003, True, "another network"),
+    "53003 without a code": Page(NOT_ALLOWED, 53003, False, "another network"),
+    "53000": Page(blocked(DEVICE, 53000), 53000, True, "not supported yet"),
+    "53000 without a code": Page(DEVICE, 53000, False, "not supported yet"),
+    "53000 in German": Page(
+        f"Anmelden\nFehlercode: 53000\nKorrelations-ID: {CORRELATION}\nZeitstempel: 2026-11-24T09:12:44Z",
+        53000, True, "not supported yet",
+    ),
+    "700016": Page(
+        trouble(700016, f"Application with identifier '{CLIENT}' was not found in the directory 'Uni'."),
+        700016, True, f"login {ALICE} --client-id ID --tenant TENANT",
+    ),
+    "50105": Page(
+        trouble(50105, f"The signed in user '{ALICE}' is not assigned to a role for the application '{CLIENT}'."),
+        50105, True, f"login {ALICE}",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def user(world: World) -> World:
+    """Return somebody with this package who is not signed in."""
+    return product(world)
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_a_dead_end_is_explained_at_the_prompt(user: World, entra: Entra, page: Page) -> None:
+    """Pasted where the last address is awaited: 77, the code, Microsoft's reference and a command that can be run."""
+    with Login(user, ALICE, "--paste", *options(entra)) as login:
+        assert login.address
+        done = login.paste(page.text)
+
+    said = done.err[done.err.index("Microsoft's page refused") :]
+    assert (done.code, done.out, files_of(user)) == (77, "", [])
+    assert f"AADSTS{page.code}" in said
+    assert (CORRELATION in said, "2026-11-24T09:12:44Z" in said) == (page.has_reference, page.has_reference)
+    assert page.helps in said
+    assert len(said.splitlines()) <= 6
+    assert all(parse(words) for words in commands_in(said))
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_a_dead_end_is_explained_afterwards(user: World, page: Page) -> None:
+    """Given to explain by somebody who never signed in: the same code, reference and remedy, on standard output."""
+    done = user.run("explain", ALICE, "-", stdin=page.text)
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"AADSTS{page.code}")
+    assert (CORRELATION in done.out, "2026-11-24T09:12:44Z" in done.out) == (page.has_reference, page.has_reference)
+    assert page.helps in done.out
+    assert 2 <= len(done.out.splitlines()) <= 6
+    assert all(parse(words) for words in commands_in(done.out))
