@@ -76,7 +76,7 @@ class ImapServer:
                 plain, _ = self._listener.accept()
             except TimeoutError:
                 continue
-            plain.settimeout(5)
+            plain.settimeout(30)
             with plain, contextlib.suppress(OSError), self._tls.wrap_socket(plain, server_side=True) as client:
                 self._talk(client)
 
