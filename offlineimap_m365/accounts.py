@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 _CONSUMERS = re.compile(r"(?:outlook|hotmail|live|msn|windowslive|passport)\.(?:com|(?:com?\.)?[a-z]{2})")
 
 
+#: What ``kind`` a profile is of: somebody's sign-in, or an application's own (client credentials, RFC 6749 §4.4).
+DELEGATED, APP_ONLY = "delegated", "app-only"
+#: What a confidential client proves itself with, by the names of login's options; and what opens the last one.
+CREDENTIALS, PASSPHRASE = (
+    ("client_secret_file", "client_secret_command", "certificate"),
+    "certificate_passphrase_command",
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Account:
     """
@@ -33,7 +42,8 @@ class Account:
     *imap* and *smtp* ``host:port``, *chosen* what the person told ``login``, *signed_in_at* RFC 3339 in UTC or None
     after ``logout``, *runtime_cache* whether an access token may rest in the session's runtime folder. *mailboxes* is
     what ``folders --learn`` found out (see learnt.find()) by address in small letters.
-    *others* are fields of a later release, kept as they are.
+    *credential* is where a confidential client's secret or certificate is, by the name of login's option, None for a
+    public client. *others* are fields of a later release, kept as they are.
     """
 
     name: str
@@ -46,6 +56,7 @@ class Account:
     kind: str = "delegated"
     cloud: str | None = None
     endpoints: dict[str, str] | None = None
+    credential: dict[str, str] | None = None
     identity: str | None = None
     person: dict[str, str] = dataclasses.field(default_factory=dict)
     tenant: str | None = None
@@ -62,6 +73,11 @@ class Account:
     def folder(self) -> str:
         """The path of the account's folder."""
         return home.folder(self.name)
+
+    @property
+    def is_app_only(self) -> bool:
+        """Is it an application's own sign-in, without a person and without a refresh token?"""
+        return self.kind == APP_ONLY
 
     @property
     def is_signed_in(self) -> bool:
@@ -298,6 +314,13 @@ def _is_truth(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _is_credential(value: object) -> bool:
+    if value is None:
+        return True
+    kinds = [name for name in CREDENTIALS if isinstance(value, dict) and name in value]
+    return _is_object_of_texts(value) and len(kinds) == 1
+
+
 def _are_findings(value: object) -> bool:
     return isinstance(value, dict) and all(learnt.is_finding(item) for item in value.values())
 
@@ -316,6 +339,7 @@ _SHAPES: dict[str, Callable[[object], bool]] = {
     "scopes": _are_texts,
     "endpoints": _are_endpoints,
     "person": _is_object_of_texts,
+    "credential": _is_credential,
     "chosen": _is_object,
     "runtime_cache": _is_truth,
     "mailboxes": _are_findings,

@@ -141,6 +141,8 @@ def is_about_the_way(error: errors.M365Error) -> bool:
 
 def after_sign_in(account: Account, asked: Collection[str]) -> list[str]:
     """Return what somebody who just signed in and *asked* for these scopes must know: a line each."""
+    if account.is_app_only:
+        return _for_administrators(account)
     found: list[str] = []
     again = errors.login_command(account.name)
     missing = _permissions(asked) - _permissions(account.scopes)
@@ -159,6 +161,22 @@ def after_sign_in(account: Account, asked: Collection[str]) -> list[str]:
         found.append("Outlook.com lets no program read mail until you switch IMAP on, in its Settings, under Mail,")
         found.append(f"Forwarding and IMAP: {switch}")
     return found
+
+
+def _for_administrators(account: Account) -> list[str]:
+    """
+    Return what an application still lacks before it opens a mailbox.
+
+    Microsoft: "Authenticate an IMAP, POP or SMTP connection using OAuth", "Register service principals in Exchange".
+    """
+    return [
+        "No person signed in. The token opens no mailbox by itself: in Exchange Online PowerShell an administrator",
+        "runs once, with the object id of the enterprise application (not the one of the app registration):",
+        f"  New-ServicePrincipal -AppId {account.client_id} -ObjectId OBJECT_ID",
+        "and for each mailbox:",
+        "  Add-MailboxPermission -Identity MAILBOX -User OBJECT_ID -AccessRights FullAccess",
+        f"Then: {errors.COMMAND} config {errors.quoted(account.name)} --mailbox @FILE, with one address on each line",
+    ]
 
 
 def _number(error: errors.M365Error) -> str:

@@ -87,6 +87,13 @@ def _login(commands: _Commands) -> argparse.ArgumentParser:
         metavar="S",
         help="how long to wait (default: %(default)s s)",
     )
+    made.add_argument(
+        "--app-only",
+        action="store_const",
+        const=True,
+        help="for administrators: an application's own access to mailboxes; with --tenant, --client-id and one of"
+        " --client-secret-file, --client-secret-command, --certificate",
+    )
     _choices(made)
     return made
 
@@ -94,6 +101,12 @@ def _login(commands: _Commands) -> argparse.ArgumentParser:
 def _choices(made: argparse.ArgumentParser) -> None:
     """Add who asks, where, for what, and where it is kept: what ``import`` and ``consent`` take as ``login`` does."""
     made.add_argument("--client-id", metavar="ID", help="the application's id (default: Mozilla Thunderbird's)")
+    made.add_argument("--client-secret-file", metavar="F", help="the client id's secret: the first line, read anew")
+    made.add_argument("--client-secret-command", metavar="CMD", help="what prints the client id's secret, for /bin/sh")
+    made.add_argument(
+        "--certificate", metavar="FILE", help="the client id's certificate with its key, in PEM or as PFX"
+    )
+    made.add_argument("--certificate-passphrase-command", metavar="CMD", help="what prints the passphrase of the key")
     made.add_argument("--redirect-uri", metavar="URI", help="the last page's address as registered for the client id")
     made.add_argument("--tenant", metavar="T", help="the organisation's id or domain")
     made.add_argument("--cloud", choices=_CLOUDS, help="the national cloud (default: global)")

@@ -42,7 +42,9 @@ _Shape = Mapping[str, type[str | list[Any]]]
 
 _EXPLANATION: _Shape = {"class": str, "meaning": str, "remedy": str, "source": str}
 _CLOUD: _Shape = {
-    **dict.fromkeys(("title", "login", "issuer", "instance", "sub_scope", "imap", "smtp", "scope_prefix"), str),
+    **dict.fromkeys(
+        ("title", "login", "issuer", "instance", "sub_scope", "imap", "smtp", "scope_prefix", "app_scope"), str
+    ),
     **dict.fromkeys(("domains", "also"), list),
 }
 _CLIENT: _Shape = {"browser": str, "paste": str}

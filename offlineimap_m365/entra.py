@@ -7,25 +7,27 @@ tried; RFC 6749, 7636 (PKCE), 8628 (device code); OpenID Connect Core 1.0.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msal
 
-from offlineimap_m365 import advice, errors, explain, home, hush
+from offlineimap_m365 import advice, credentials, errors, explain, home, hush
 from offlineimap_m365.cache import only
 from offlineimap_m365.identity import check_claims, granted
-from offlineimap_m365.wire import BUSY, Keeping, Wire, get_json
+from offlineimap_m365.provider import DeviceCode, Provider, SignIn, discover
+from offlineimap_m365.wire import BUSY, Keeping, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from offlineimap_m365.accounts import Account
+    from offlineimap_m365.credentials import Proof
+
+__all__ = ["Attempt", "DeviceCode", "Provider", "SignIn", "discover", "obtain", "refresh"]
 
 #: Seconds between two questions after an answer that was none (RFC 8628 §3.5, the default interval).
 _DEVICE_PAUSE = 5.0
@@ -35,111 +37,17 @@ _LOOP = 300.0
 _UNEXPECTED = (ValueError, RuntimeError, LookupError, ArithmeticError, TypeError, AttributeError, AssertionError)
 
 
-@dataclasses.dataclass(frozen=True)
-class Provider:
-    """
-    Who is asked: *client_id* at *authority*, for *scopes*.
-
-    *endpoints* is the kept OpenID configuration of a custom authority; None for Microsoft's own hosts, whose one
-    follows a template and is never asked for.
-    """
-
-    client_id: str
-    authority: str
-    scopes: tuple[str, ...]
-    endpoints: Mapping[str, str] | None = None
-
-    @classmethod
-    def of(cls, account: Account) -> Provider:
-        """Return the provider of an account that is kept."""
-        return cls(account.client_id, account.authority, account.scopes, account.endpoints)
-
-    def configuration(self) -> Mapping[str, str]:
-        """Return the OpenID configuration, from what is kept or by Microsoft's template."""
-        if self.endpoints:
-            return self.endpoints
-        base = f"{self.authority}/oauth2/v2.0"
-        return {
-            "issuer": f"https://{urlsplit(self.authority).netloc}/{{tenantid}}/v2.0",
-            "authorization_endpoint": f"{base}/authorize",
-            "token_endpoint": f"{base}/token",
-            "device_authorization_endpoint": f"{base}/devicecode",
-        }
-
-
-@dataclasses.dataclass(frozen=True)
-class SignIn:
-    """
-    Somebody signed in: the claims of their ID token, and the cache that would be kept.
-
-    *scopes* are those of the permissions asked for that were granted; None if the answer does not tell.
-    """
-
-    claims: Mapping[str, Any] = dataclasses.field(repr=False)
-    cache: bytes = dataclasses.field(repr=False)
-    scopes: tuple[str, ...] | None = dataclasses.field(default=None, repr=False)
-
-    @property
-    def names(self) -> list[str]:
-        """The names under which the person is known, most telling first."""
-        found = [self.claims.get(name) for name in ("preferred_username", "upn", "email")]
-        return [name for name in found if isinstance(name, str) and name]
-
-    @property
-    def person(self) -> dict[str, str]:
-        """The tenant's and the person's ids; without Entra's, the issuer and subject (OpenID Connect Core §2)."""
-        claims = self.claims
-        if claims.get("tid") and claims.get("oid"):
-            return {"tid": str(claims["tid"]), "oid": str(claims["oid"])}
-        return {"iss": str(claims.get("iss", "")), "sub": str(claims.get("sub", ""))}
-
-
-@dataclasses.dataclass(frozen=True)
-class DeviceCode:
-    """What a person types where: *user_code* at *address*, within *seconds*."""
-
-    user_code: str
-    address: str
-    seconds: int
-    flow: dict[str, Any] = dataclasses.field(repr=False)
-
-
-def discover(authority: str) -> dict[str, str]:
-    """
-    Ask *authority* (https, without a trailing slash) for its OpenID configuration and return the part that is kept.
-
-    Entra serves it below ``/v2.0``, other providers directly (OpenID Connect Discovery 1.0 §4). Raises Temporary,
-    and Misconfigured if there is none or an endpoint is not https.
-    """
-    wanted = ("issuer", "authorization_endpoint", "token_endpoint", "device_authorization_endpoint")
-    for base in (f"{authority}/v2.0", authority):
-        found = get_json(f"{base}/.well-known/openid-configuration")
-        kept = {name: found[name] for name in wanted if isinstance(found.get(name), str)}
-        if "token_endpoint" in kept and "authorization_endpoint" in kept:
-            insecure = [kept[name] for name in wanted[1:] if not kept.get(name, "https://").startswith("https://")]
-            if insecure:
-                raise errors.Misconfigured(
-                    f"{authority} names an address that is not https: {insecure[0]}",
-                    meaning="A token would go to anybody who listens",
-                    remedy="Correct what --authority names, or ask whoever runs it to repair its OpenID configuration",
-                )
-            return kept
-    raise errors.Misconfigured(
-        f"{authority} has no OpenID configuration",
-        remedy="Correct what --authority names, without anything after it",
-    )
-
-
-def refresh(account: Account, cache: bytes) -> bytes:
+def refresh(account: Account, cache: bytes, proof: Proof | None = None) -> bytes:
     """
     Redeem the refresh token in *cache* with one request and return the cache that replaces it.
 
-    Raises SignInNeeded, Temporary or Misconfigured; *cache* stays what it was.
+    *proof* is what a confidential client was read to have. Raises SignInNeeded, Temporary or Misconfigured; *cache*
+    stays what it was.
     """
     kept = msal.SerializableTokenCache()
     try:
         kept.deserialize(cache.decode("utf-8"))
-        app = _application(Provider.of(account), kept)
+        app = _application(Provider.of(account), kept, proof=proof)
         known = app.get_accounts()[0]
     except _UNEXPECTED as error:
         raise errors.Misconfigured(
@@ -164,6 +72,31 @@ def refresh(account: Account, cache: bytes) -> bytes:
             remedy=f"Run: {errors.login_command(account.name)}",
         )
     raise _refusal(answer, account)
+
+
+def obtain(provider: Provider, name: str, proof: Proof) -> bytes:
+    """
+    Ask for a token of the application's own with one request (RFC 6749 §4.4) and return the cache that holds it.
+
+    Raises SignInNeeded, Temporary or Misconfigured, which name the account *name*.
+    """
+    kept = msal.SerializableTokenCache()
+    try:
+        answer = _application(provider, kept, proof=proof).acquire_token_for_client(list(provider.scopes))
+        if answer and "access_token" in answer:
+            return only(json.loads(kept.serialize()), str(answer["access_token"]))
+    except _UNEXPECTED as error:
+        raise _strange(name, error) from None
+    refusal = explain.error_for(
+        answer or {},
+        account=name,
+        client_id=provider.client_id,
+        tenant=provider.authority.rpartition("/")[2],
+        home=Path(home.directory()),
+    )
+    if isinstance(refusal, errors.Temporary):
+        refusal.retry_after = _LOOP if refusal.code == "AADSTS50196" else BUSY
+    raise refusal
 
 
 def _refusal(answer: Mapping[str, Any], account: Account) -> errors.M365Error:
@@ -196,8 +129,9 @@ class Attempt:
         self._claims = claims
         self._is_personal = is_personal
         self._cache = msal.SerializableTokenCache()
+        self._proof = credentials.read(provider.credential, name)
         try:
-            self._app = _application(provider, self._cache)
+            self._app = _application(provider, self._cache, proof=self._proof)
         except _UNEXPECTED:
             raise errors.Misconfigured(
                 f"{name}: {provider.authority}, or an address that its OpenID configuration names, cannot be used",
@@ -237,7 +171,8 @@ class Attempt:
 
         Raises SignInNeeded, Temporary or Misconfigured.
         """
-        app = _application(self._provider, self._cache, Keeping(self._provider.configuration(), refresh_token))
+        wire = Keeping(self._provider.configuration(), refresh_token)
+        app = _application(self._provider, self._cache, wire, proof=self._proof)
         try:
             return self._signed_in(app.acquire_token_by_refresh_token(refresh_token, list(self._provider.scopes)))
         except _UNEXPECTED as error:
@@ -299,7 +234,8 @@ class Attempt:
                 remedy="Ask whoever runs it to allow offline_access for this client id",
             )
         kept = only(json.loads(self._cache.serialize()), str(answer["access_token"]))
-        return SignIn(claims, kept, granted(self._provider.scopes, answer.get("scope")))
+        ends = self._proof.ends if self._proof else None
+        return SignIn(claims, kept, granted(self._provider.scopes, answer.get("scope")), ends)
 
     def _refusal(self, answer: Mapping[str, Any]) -> errors.M365Error:
         return explain.error_for(
@@ -312,16 +248,31 @@ class Attempt:
 
 
 def _application(
-    provider: Provider, cache: msal.SerializableTokenCache, wire: Wire | None = None
-) -> msal.PublicClientApplication:
+    provider: Provider,
+    cache: msal.SerializableTokenCache,
+    wire: Wire | None = None,
+    *,
+    proof: Proof | None = None,
+) -> msal.ClientApplication:
     hush.install()
-    return msal.PublicClientApplication(
-        provider.client_id,
-        authority=provider.authority,
-        instance_discovery=False,
-        token_cache=cache,
-        http_client=wire or Wire(provider.configuration()),
-    )
+    options: dict[str, Any] = {
+        "authority": provider.authority,
+        "instance_discovery": False,
+        "token_cache": cache,
+        "http_client": wire or Wire(provider.configuration()),
+    }
+    if proof is None:
+        return msal.PublicClientApplication(provider.client_id, **options)
+    # Or else the variable MSAL_FORCE_REGION would choose another host.
+    options["azure_region"] = msal.ClientApplication.DISABLE_MSAL_FORCE_REGION
+    known = proof.for_msal
+    if isinstance(known, str):
+        return msal.ConfidentialClientApplication(provider.client_id, client_credential=known, **options)
+    try:  # MSAL 1.35 and newer sign with PS256 if they may find the thumbprint themselves, older ones cannot
+        modern = {name: value for name, value in known.items() if name != "thumbprint"}
+        return msal.ConfidentialClientApplication(provider.client_id, client_credential=modern, **options)
+    except ValueError:
+        return msal.ConfidentialClientApplication(provider.client_id, client_credential=known, **options)
 
 
 def _strange(name: str, error: Exception) -> errors.M365Error:

@@ -183,6 +183,19 @@ def succeeded(folder: str, what: str) -> None:
     _write(folder, state)
 
 
+def note_certificate(folder: str, ends: float | None) -> None:
+    """Remember when the certificate ends that was used last, in seconds since 1970; None for none."""
+    state = _read(folder)
+    if ends != state.get("certificate_ends"):
+        _write(folder, {**state, "certificate_ends": ends})
+
+
+def certificate_ends(folder: str) -> float | None:
+    """Return when the certificate ends that was used last, in seconds since 1970; None if there was none."""
+    ends = _number(_read(folder).get("certificate_ends"))
+    return ends if ends > 0 else None
+
+
 def unused_seconds(folder: str) -> float | None:
     """Return for how many seconds the sign-in has not been used; None if that is not known."""
     since = _number(_read(folder).get("worked_at"))

@@ -59,6 +59,7 @@ def keep(plan: Plan, found: entra.SignIn) -> Account:
                 places.put(kept, found.cache, account.name, _way_back(before, kept))
                 save()
             history.succeeded(account.folder, "login")
+            history.note_certificate(account.folder, found.certificate_ends)
             _empty_others(account)
     except OSError as error:
         raise _unwritable(account.folder, account.name, error) from error
@@ -114,8 +115,10 @@ def _account(plan: Plan, found: entra.SignIn) -> Account:
         redirect_uri=plan.redirect_uri,
         cloud=plan.cloud,
         identity=found.names[0] if found.names else None,
-        person=found.person,
-        tenant=tenant,
+        kind=accounts.APP_ONLY if plan.is_app_only else accounts.DELEGATED,
+        credential=dict(plan.provider.credential) if plan.provider.credential else None,
+        person={} if plan.is_app_only else found.person,
+        tenant=plan.tenant if plan.is_app_only else tenant,
         home_tenant=home_of_guest(found.claims, personal),
         flow=plan.flow,
         store=plan.store,

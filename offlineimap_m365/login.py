@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import advice, browser, entra, errors, flows, history, home, keeping, lock
+from offlineimap_m365 import advice, browser, credentials, entra, errors, flows, history, home, keeping, lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,8 @@ def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
     plan = keeping.make_sure_of_room(plan)
     for remark in plan.remarks:
         person.say(errors.printable(remark))
+    if plan.is_app_only:
+        return keeping.keep(plan, _as_application(plan))
     demand = history.demand(home.folder(plan.name))
     while True:
         try:
@@ -45,6 +47,14 @@ def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
         demand = history.Demand(demand.claims, "select_account")
 
 
+def _as_application(plan: Plan) -> entra.SignIn:
+    """Ask for a token of the application's own, which proves its secret or certificate."""
+    proof = credentials.read(plan.provider.credential, plan.name)
+    if proof is None:
+        raise AssertionError  # plan.make() refuses that
+    return entra.SignIn({}, entra.obtain(plan.provider, plan.name, proof), certificate_ends=proof.ends)
+
+
 def _goes_on(error: errors.M365Error, person: Person) -> bool:
     """Ask whether to sign in once more at once with the proof that is missing; without a terminal nobody can."""
     question = f"{error.fact}: it wants another proof, which it will ask for now. Go on?"
@@ -58,6 +68,11 @@ def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
     *again* is the command that would try it once more. Raises SignInNeeded if it is refused or somebody else's,
     Temporary, Misconfigured; then nothing is kept.
     """
+    if plan.is_app_only:
+        raise errors.WrongUsage(
+            f"{plan.name} is app-only, and such a sign-in has no refresh token that could be taken over",
+            remedy="For a person's sign-in leave out what was chosen before: add --defaults",
+        )
     plan = keeping.make_sure_of_room(plan)
     found = entra.Attempt(plan.provider, plan.name, is_personal=plan.is_personal).adopt(refresh_token)
     if not _was_meant(plan, found):

@@ -13,7 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import advice, browser, data, domains, entra, environment, errors, home, stores
+from offlineimap_m365 import (
+    accounts,
+    advice,
+    application,
+    browser,
+    credentials,
+    data,
+    domains,
+    entra,
+    environment,
+    errors,
+    home,
+    stores,
+)
 from offlineimap_m365.stores import places
 
 if TYPE_CHECKING:
@@ -29,7 +42,7 @@ _RESERVED = frozenset({"openid", "profile", "offline_access"})
 #: What a person may choose and is remembered, by the names of login's options.
 CHOICES = (
     "flow", "port", "client_id", "redirect_uri", "tenant", "cloud", "authority", "scope", "store", "imap", "smtp",
-    "identity", "runtime_cache",
+    "identity", "runtime_cache", "app_only", *accounts.CREDENTIALS, accounts.PASSPHRASE,
 )  # fmt: skip
 #: What an organisation is called in an address: an id, a domain, or one of Microsoft's words such as common.
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
@@ -42,8 +55,9 @@ class Plan:
     How somebody will sign in to the account *name*.
 
     *hint* is whom Microsoft's page offers to sign in; *person* the ids of whoever signed in last time, empty for a
-    first login; *flow* ``browser``, ``paste`` or ``device``; *port* that of the listener, 0 for any; *opens* whether
-    the page is opened for the person; *client_name* what Microsoft's page will show for a client id that is known;
+    first login; *flow* ``browser``, ``paste``, ``device`` or ``app-only``; *port* that of the listener, 0 for any;
+    *opens* whether the page is opened for the person; *client_name* what Microsoft's page will show for a client id
+    that is known;
     *remarks* what to tell beforehand; *is_personal* whether it is a personal account as far as is known by now.
     """
 
@@ -63,6 +77,11 @@ class Plan:
     chosen: dict[str, Any]
     remarks: tuple[str, ...] = ()
     is_personal: bool = False
+
+    @property
+    def is_app_only(self) -> bool:
+        """Does an application ask for itself, without a person?"""
+        return self.flow == accounts.APP_ONLY
 
     @property
     def listens(self) -> bool:
@@ -116,7 +135,7 @@ def typed(options: argparse.Namespace) -> dict[str, Any]:
             "--authority names the organisation (tenant) itself: it does not go with --tenant or --cloud",
             remedy="Leave one of them out",
         )
-    return {choice: getattr(options, choice, None) for choice in CHOICES}
+    return application.typed({choice: getattr(options, choice, None) for choice in CHOICES})
 
 
 def make(name: str, typed: Mapping[str, Any], before: Account | None, *, defaults: bool, may_ask: bool = True) -> Plan:
@@ -130,13 +149,16 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     known = None if defaults else before
     chosen = _merge(typed, known.chosen if known else {})
     _refuse_contradictions(chosen)
+    is_app_only = bool(chosen.get("app_only"))
+    if is_app_only:
+        application.check(chosen)
     tables = Path(home.directory())
     clients = data.load("clients", tables)
     client_id = str(chosen.get("client_id") or clients["default"])
     client = clients["clients"].get(client_id)
     assumed = str(chosen.get("cloud") or "global")
     _mail_hosts(chosen, assumed), _scopes(chosen, assumed)
-    flow = _flow(typed, chosen)
+    flow = accounts.APP_ONLY if is_app_only else _flow(typed, chosen)
     redirect_uri = str(chosen.get("redirect_uri") or (client or clients["other"])[_page(flow)])
     port = _port(chosen, redirect_uri)
     # Asks the network, so after all that may be wrong usage.
@@ -144,11 +166,11 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
         name, chosen, known, is_default_client=client_id == clients["default"], may_ask=may_ask
     )
     cloud = place.cloud
-    is_personal = cloud == "global" and not endpoints and domains.is_personal(name, chosen, known)
+    is_personal = not is_app_only and cloud == "global" and not endpoints and domains.is_personal(name, chosen, known)
     mail = _mail_hosts(chosen, cloud, is_personal=is_personal)
-    provider = entra.Provider(client_id, authority, _scopes(chosen, cloud), endpoints)
+    provider = entra.Provider(client_id, authority, _scopes(chosen, cloud), endpoints, credentials.kept(chosen))
     is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")
-    kept = known if known is not None and is_same_person else None
+    kept = known if known is not None and is_same_person and not known.is_app_only else None
     return Plan(
         name=name,
         hint=str(chosen.get("identity") or (kept.identity if kept else None) or name),
@@ -184,6 +206,8 @@ def _merge(typed: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any
         kept.pop("smtp", None)
     if now.get("client_id", kept.get("client_id")) != kept.get("client_id"):
         kept.pop("redirect_uri", None)
+        elsewhere = True
+    application.forget(kept, now, is_elsewhere=elsewhere)
     return {**kept, **now}
 
 
@@ -270,7 +294,10 @@ def _checked_authority(text: str) -> str:
 
 
 def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
-    prefix = data.load("clouds", Path(home.directory()))["clouds"][cloud]["scope_prefix"]
+    row = data.load("clouds", Path(home.directory()))["clouds"][cloud]
+    prefix = row["scope_prefix"]
+    if chosen.get("app_only"):
+        return (str(row["app_scope"]),)
     found = []
     for scope in chosen.get("scope") or ["imap", "smtp"]:
         if scope in SCOPES:

@@ -72,7 +72,7 @@ def get_client_secret(account: str | None = None) -> str:
     """
     Return the client secret of *account*, ``""`` for a public client: OfflineIMAP would send None as the text ``None``.
 
-    Raises M365Error and its children.
+    Raises M365Error and its children; for a certificate, which no program could be told, Misconfigured.
     """
     return _secret(account, "client-secret")
 
@@ -238,8 +238,7 @@ def _native_secret(account: str | None, what: str) -> str:
 
     if what == "refresh-token":
         return tokens.refresh_token(account)
-    found = accounts.get(account)
-    return found.client_id if what == "client-id" else ""
+    return tokens.client_secret(account) if what == "client-secret" else accounts.get(account).client_id
 
 
 def _ask(account: str | None, options: list[str]) -> str:

@@ -8,7 +8,7 @@ import dataclasses
 import time
 from typing import Any
 
-from offlineimap_m365 import accounts, cache, errors, history, tokens, warm
+from offlineimap_m365 import accounts, cache, credentials, errors, history, tokens, warm
 
 _DAY = 86_400
 _TEMPORARY = errors.Temporary.exit_code
@@ -38,6 +38,7 @@ class Report:
     reason: str | None = None
     code: str | None = None
     correlation_id: str | None = None
+    certificate_ends: str | None = None
 
     @property
     def needs_somebody(self) -> bool:
@@ -80,7 +81,29 @@ def _report(name: str) -> Report:
         token = tokens.peek(account)
     except errors.M365Error as error:
         return _broken(base, error)
-    return _signed_in(base, account, token)
+    return _with_credential(_signed_in(base, account, token), account)
+
+
+def _with_credential(report: Report, account: accounts.Account) -> Report:
+    """Return the *report* with what can be told of a client's secret or certificate without running anything."""
+    try:
+        ends = credentials.end(account, history.certificate_ends(account.folder))
+    except errors.M365Error as error:
+        return _broken(report, error)
+    if ends is None:
+        return report
+    report = dataclasses.replace(report, certificate_ends=accounts.timestamp(ends))
+    days = int((ends - time.time()) // _DAY)
+    if days > credentials.SOON:
+        return report
+    when = f"ended on {accounts.timestamp(ends)}" if days < 0 else f"ends in {days} days"
+    where = (account.credential or {})["certificate"]
+    reason = f"Its certificate {when}: upload another one to the application's registration, and put it into {where}"
+    return dataclasses.replace(
+        report,
+        state="broken" if days < 0 else report.state,
+        reason=errors.printable(". ".join(filter(None, (report.reason, reason)))),
+    )
 
 
 def _signed_in(base: Report, account: accounts.Account, token: cache.AccessToken | None) -> Report:

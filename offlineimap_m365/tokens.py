@@ -6,12 +6,13 @@ Nothing here asks a person, prints or opens a browser. See contract.md §5 for w
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from functools import partial
 from typing import NamedTuple
 
-from offlineimap_m365 import accounts, cache, errors, history, home, lock, notices, stores, warm
+from offlineimap_m365 import accounts, cache, credentials, errors, history, home, lock, notices, stores, warm
 from offlineimap_m365.vault import Vault, is_behind, unwritable
 
 #: Tokens that never live as long as they should cause at most one refresh in this many seconds (contract §5.2).
@@ -87,12 +88,25 @@ def peek(account: accounts.Account) -> cache.AccessToken | None:
 
 
 def refresh_token(name: str | None = None) -> str:
-    """Return the refresh token of an account; raises SignInNeeded if there is none."""
+    """Return the refresh token of an account; raises SignInNeeded if there is none, Misconfigured if app-only."""
     account = _signed_in(name)
+    if account.is_app_only:
+        raise errors.Misconfigured(
+            f"{account.name} is app-only, and such a sign-in has no refresh token",
+            account=account.name,
+            meaning="Its access token is asked for anew each hour, with its secret or certificate",
+            remedy=f'Use that: oauth2_access_token_eval = get_access_token("{account.name}", 1800)',
+        )
     found = cache.refresh_token(Vault(account).read_carefully())
     if found is None:
         raise _lost(account)
     return found
+
+
+def client_secret(name: str | None = None) -> str:
+    """Return the client secret of an account, ``""`` for a public client; raises Misconfigured for a certificate."""
+    account = accounts.get(name)
+    return credentials.secret(account.credential, account.name)
 
 
 def _folder(name: str | None) -> str:
@@ -140,14 +154,19 @@ def _refresh(vault: Vault, known: cache.AccessToken | None, wanted: Wanted) -> c
                     now = _signed_in(account.name)
                     vault = vault if now == account else Vault(now, may_ask=wanted.may_ask)
                     token = _refresh_alone(vault, wanted, asked_at)
-                    return _keep_in_memory(vault, token, vault.generation())
+                    _keep_in_memory(vault, token, vault.generation())
+                _tell_of_certificate(account)
             except lock.Overtaken:
                 found = _obtained_by_another(vault, wanted, asked_at)
                 if found:
                     return found
+            else:
+                return token
     except FileNotFoundError as error:
         raise _lost(account) from error  # logout --all came first
     except OSError as error:
+        if account.is_app_only:
+            return _without_lock(vault, wanted, asked_at)
         return _make_do(known, wanted, unwritable(account, error))
     except (errors.Temporary, errors.Misconfigured) as trouble:
         return _make_do(known, wanted, trouble)
@@ -178,6 +197,34 @@ def _make_do(known: cache.AccessToken | None, wanted: Wanted, trouble: errors.M3
     return known
 
 
+def _without_lock(vault: Vault, wanted: Wanted, asked_at: float) -> cache.AccessToken:
+    """Obtain an app-only token where nothing can be written: no refresh token is lost, so it costs a request only."""
+    data = vault.read()
+    token = cache.access_token(data)
+    if token is None or not _is_enough(token, wanted, asked_at):
+        token = cache.access_token(_obtain(vault, data, impatient=wanted.impatient))
+    if token is None:
+        raise _without_token(vault.account.name)
+    return token
+
+
+def _tell_of_certificate(account: accounts.Account) -> None:
+    """Tell a person once that the certificate of an account, which was just used, ends soon."""
+    ends = history.certificate_ends(account.folder) if account.credential else None
+    if ends is not None:
+        from offlineimap_m365 import notify  # noqa: PLC0415 - only certificates pay for it
+
+        notify.certificate_ends(account, int((ends - time.time()) // 86_400), accounts.timestamp(ends))
+
+
+def _without_token(name: str) -> errors.M365Error:
+    return errors.M365Error(
+        f"{name}: a refresh left no access token",
+        account=name,
+        remedy=f"That is a bug. Report it; until then: {errors.login_command(name)}",
+    )
+
+
 def _refresh_alone(vault: Vault, wanted: Wanted, asked_at: float) -> cache.AccessToken:
     """Refresh while holding the lock, unless somebody else just did."""
     name = vault.account.name
@@ -193,11 +240,7 @@ def _refresh_alone(vault: Vault, wanted: Wanted, asked_at: float) -> cache.Acces
     token = cache.access_token(_obtain(vault, data, impatient=wanted.impatient))
     history.succeeded(vault.account.folder, "refresh")
     if token is None:
-        raise errors.M365Error(
-            f"{name}: a refresh left no access token",
-            account=name,
-            remedy=f"That is a bug. Report it; until then: {errors.login_command(name)}",
-        )
+        raise _without_token(name)
     if wanted.demand:
         _check_demand(name, token, wanted)
     return token
@@ -227,23 +270,28 @@ def _is_enough(token: cache.AccessToken, wanted: Wanted, asked_at: float) -> boo
 
 def _obtain(vault: Vault, data: bytes | None, *, impatient: bool, again: bool = True) -> bytes:
     """Redeem the refresh token in *data* and save what comes, unless it was refused a short time ago."""
-    folder = vault.account.folder
+    account, folder = vault.account, vault.account.folder
     used = cache.refresh_token(data)
-    if data is None or used is None:
-        raise _lost(vault.account)
-    remembered = None if impatient else history.last_failure(folder, used)
+    if not account.is_app_only and (data is None or used is None):
+        raise _lost(account)
+    proof = _proof(account)
+    tried = (used or account.client_id) + (proof.fingerprint if proof else "")  # a renewed secret is tried at once
+    remembered = None if impatient else history.last_failure(folder, tried)
     if remembered:
         raise remembered
-    with vault.reserve():
+    # Without a refresh token nothing is lost where an answer cannot be saved.
+    with contextlib.nullcontext() if account.is_app_only else vault.reserve():
         try:
-            fresh = _exchange(vault.account, data)
+            fresh = _exchange(account, data or b"", proof)
         except errors.M365Error as error:
-            newer = vault.read() if again and isinstance(error, errors.SignInNeeded) else None
+            may_differ = again and isinstance(error, errors.SignInNeeded) and not account.is_app_only
+            newer = vault.read() if may_differ else None
             if newer is None or cache.refresh_token(newer) in (used, None):
-                history.remember(folder, error, used)
+                history.remember(folder, error, tried)
                 raise
         else:
             vault.save(fresh)
+            history.note_certificate(folder, proof.ends if proof else None)
             return fresh
     # A machine without a common lock was faster: what it got is the newer one, and tried once.
     token = cache.access_token(newer)
@@ -252,11 +300,21 @@ def _obtain(vault: Vault, data: bytes | None, *, impatient: bool, again: bool = 
     return _obtain(vault, newer, impatient=True, again=False)
 
 
-def _exchange(account: accounts.Account, data: bytes) -> bytes:
+def _proof(account: accounts.Account) -> credentials.Proof | None:
+    try:
+        return credentials.read(account.credential, account.name)
+    except errors.Misconfigured as error:
+        error.of_client = True
+        raise
+
+
+def _exchange(account: accounts.Account, data: bytes, proof: credentials.Proof | None) -> bytes:
     from offlineimap_m365 import entra  # noqa: PLC0415 - MSAL takes 200 ms to import; only who refreshes pays
 
     try:
-        return entra.refresh(account, data)
+        if account.is_app_only and proof is not None:
+            return entra.obtain(entra.Provider.of(account), account.name, proof)
+        return entra.refresh(account, data, proof)
     except errors.Misconfigured as error:
         error.of_client = True
         raise

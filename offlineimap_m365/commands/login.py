@@ -22,13 +22,17 @@ def run(options: argparse.Namespace) -> int:
         before = accounts.load(name)
         found = plan.make(before.name if before else name, typed, before, defaults=options.defaults)
         account = login.sign_in(found, person, float(options.timeout))
+    if account.is_app_only:
+        say(errors.printable(f"{account.name} has a token of the application {account.client_id}."))
     who = f" as {account.identity}" if account.identity and account.identity.lower() != account.name.lower() else ""
-    say(errors.printable(f"{account.name} is signed in{who}."))
+    if not account.is_app_only:
+        say(errors.printable(f"{account.name} is signed in{who}."))
     where = "the desktop's keyring" if account.store == "keyring" else account.folder
     say(f"Kept in {where} (store: {account.store}), which only you can read.")
     for line in advice.after_sign_in(account, found.provider.scopes):
         say(errors.printable(line))
-    say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")
+    if not account.is_app_only:
+        say(f"Next: {errors.COMMAND} config {shlex.quote(account.name)}")
     if person.is_there() and not account.mailboxes and any("IMAP" in scope for scope in account.scopes):
         say(f"Folders not in English? {errors.COMMAND} folders {shlex.quote(account.name)} --learn")
     return 0

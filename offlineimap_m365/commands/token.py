@@ -37,5 +37,4 @@ def run(options: argparse.Namespace) -> int:
 def _other_value(name: str | None, what: str) -> str:
     if what == "refresh-token":
         return tokens.refresh_token(name)
-    account = accounts.get(name)
-    return account.client_id if what == "client-id" else ""
+    return tokens.client_secret(name) if what == "client-secret" else accounts.get(name).client_id

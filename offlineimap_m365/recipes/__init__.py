@@ -28,6 +28,8 @@ PROGRAMS = {
     "msmtp": ("sends mail", "~/.msmtprc"),
     **unattended.PROGRAMS,
 }
+#: How many mailboxes are synced at the same time: more only share this machine's connection, and Exchange throttles.
+_AT_ONCE = 4
 #: Where systems keep their trusted certificates in one file: Debian, Red Hat, SUSE, Alpine and OpenBSD, Homebrew.
 _CERTIFICATES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -48,10 +50,16 @@ def render(program: str, account: Account, mailboxes: Sequence[str] = ()) -> str
     environment would look elsewhere. Raises WrongUsage for an address that the program cannot be told.
     """
     wanted = list(dict.fromkeys(mailboxes)) or [account.name]
+    if account.is_app_only and not mailboxes and "@" not in account.name:
+        raise errors.WrongUsage(
+            f"{account.name} is app-only, so it has no mailbox of its own",
+            remedy=f"Name them: {errors.COMMAND} config {shlex.quote(account.name)} {program} --mailbox @FILE",
+        )
     quote = {"offlineimap": _quote_for_offlineimap, "msmtp": _quote_for_msmtp}[program]
     sections = _sections(wanted)
     filled = [quote(_values(account, mailbox, sections[mailbox])) for mailbox in wanted]
-    head = {**filled[0], "sections": ", ".join(sections[mailbox] for mailbox in wanted)}
+    many = "" if len(wanted) == 1 else f"\n# So many mailboxes at once.\nmaxsyncaccounts = {min(len(wanted), _AT_ONCE)}"
+    head = {**filled[0], "sections": ", ".join(sections[mailbox] for mailbox in wanted), "many": many}
     return "\n".join([_fill(program, head), *(_fill(f"{program}-mailbox", found) for found in filled)])
 
 
@@ -61,6 +69,7 @@ def sample() -> str:
         "login": "<you@example.org>",
         "section": "<work>",
         "sections": "<work>",
+        "many": "",
         "mailbox": "<you@example.org>",
         "asked": '"%(remoteuser)s"',
         "pythonfile": "<~/.local/share/offlineimap-m365/pythonfile.py>",
@@ -90,6 +99,7 @@ def _values(account: Account, mailbox: str, section: str) -> dict[str, str]:
     smtp_host, _, smtp_port = account.smtp.rpartition(":")
     return {
         "account": account.name,
+        "user": mailbox if account.is_app_only else account.name,
         "login": shlex.quote(account.name),
         "mailbox": mailbox,
         "section": section,
@@ -140,7 +150,7 @@ def _quote_for_msmtp(values: Mapping[str, str]) -> dict[str, str]:
             f"{values['mailbox']} cannot be msmtp's from: it puts something else in place of {pattern[0]}",
             remedy="Leave that line out, and give msmtp the address with -f",
         )
-    quoted = ("account", "mailbox", "certificates")
+    quoted = ("account", "user", "mailbox", "certificates")
     found = {key: f'"{value}"' if key in quoted and '"' in value else value for key, value in values.items()}
     found["certificates"] = found["certificates"] or "system"
     return found

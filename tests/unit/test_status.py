@@ -30,6 +30,7 @@ _FIELDS = [
     "reason",
     "code",
     "correlation_id",
+    "certificate_ends",
 ]
 
 

@@ -20,7 +20,8 @@ class Client:
     An application registration, in the shape in which Authlib asks for it (its ClientMixin).
 
     *device* is what the portal calls "Allow public client flows"; *roles* are the application permissions
-    that an administrator granted, such as ``IMAP.AccessAsApp``. *audience* is who may sign in: ``all``,
+    that an administrator granted, such as ``IMAP.AccessAsApp``. *certificates* (PEM) were uploaded to it;
+    *has_principal*: the organisation has an enterprise application of it. *audience* is who may sign in: ``all``,
     ``organizations`` or ``personal`` (Microsoft: "Supported account types").
     """
 
@@ -29,6 +30,9 @@ class Client:
     name: str = "An application"
     public: bool = True
     secret: str | None = None
+    secret_expired: bool = False
+    certificates: list[bytes] = field(default_factory=list)
+    has_principal: bool = True
     device: bool = True
     disabled: bool = False
     audience: str = "all"

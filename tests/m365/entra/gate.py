@@ -10,6 +10,7 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Response, jsonify, request
 
 from . import tokens
+from .assertion import check_assertion
 from .grants import ClientCredentials, CodeExchange, DeviceAuthorization, DeviceExchange, Pkce, Refresh
 from .records import Grant, RefreshToken
 from .refusals import Refusal, bare, translate
@@ -167,7 +168,10 @@ def prove_client(query_client: Any, request: OAuth2Request) -> Client:
         return client
     if not (secret or assertion):
         raise Refusal(7000218)
-    # Certificates will be proven here, by the assertion (RFC 7523 §2.2).
-    if not (secret and client.check_client_secret(secret)):
+    if assertion:
+        check_assertion(client, assertion, request.form.get("client_assertion_type", ""))
+    elif not client.check_client_secret(secret):
         raise Refusal(7000215)
+    elif client.secret_expired:
+        raise Refusal(7000222)
     return client

@@ -147,6 +147,8 @@ class ClientCredentials(ClientCredentialsGrant):
         if asked_tenant(provider) not in provider.tenants:
             raise Refusal(70003, grant=self.GRANT_TYPE)
         super().validate_token_request()
+        if not self.request.client.has_principal:
+            raise Refusal(7000229, client=self.request.client.client_id)
         if not (self.request.payload.scope or "").endswith("/.default"):
             raise Refusal(70011, scope=self.request.payload.scope or "")
 

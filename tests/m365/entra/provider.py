@@ -111,9 +111,11 @@ class Provider:
         secret: str | None = None,
         device: bool = True,
         name: str = "An application",
+        certificates: Iterable[bytes] = (),
     ) -> Client:
         """Register an application; ``http://localhost`` stands for every port, all else is exact."""
         client = Client(client_id, list(redirect_uris), name=name, public=public, secret=secret, device=device)
+        client.certificates.extend(certificates)
         self.clients[client_id] = client
         return client
 

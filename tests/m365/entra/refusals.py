@@ -88,6 +88,9 @@ WORDS = {
     ),
     700022: Words("invalid_scope", "The value of 'scope' is not valid: it contains more than one resource."),
     700025: Words("invalid_client", "Client is public so neither 'client_assertion' nor 'client_secret' may be sent."),
+    700027: Words(
+        "invalid_client", "Client assertion failed signature validation, or its certificate is not registered."
+    ),
     700082: Words("invalid_grant", "The refresh token has expired due to inactivity.", "bad_token"),
     # simonrob/email-oauth2-proxy#267: the id that Thunderbird used until 2022.
     7000112: Words("unauthorized_client", "Application '{client}' is disabled."),
@@ -98,6 +101,10 @@ WORDS = {
         "invalid_client", "The request body must contain the parameter 'client_assertion' or 'client_secret'."
     ),
     7000222: Words("invalid_client", "The provided client secret keys are expired."),
+    # Microsoft's list has no such number; seen in public threads on application permissions.
+    7000229: Words(
+        "unauthorized_client", "The client application '{client}' is missing service principal in the tenant."
+    ),
     90002: Words("invalid_request", "Tenant '{tenant}' not found. Check that you have the correct tenant ID."),
     90014: Words("invalid_request", "The required field '{field}' is missing from the request."),
     90033: Words("temporarily_unavailable", "A transient error has occurred. Please try again."),

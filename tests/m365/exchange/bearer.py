@@ -17,7 +17,8 @@ class Bearer:
 
     user: str
     token: str
-    #: Who signed in, the claim ``upn``; not always the address of the mailbox.
+    #: Who signed in, the claim ``upn``; not always the address of the mailbox. Of an application that may open
+    #: mailboxes by IMAP the claim ``appid``.
     identity: str
     #: When the token dies, the claim ``exp``, seconds since 1970.
     expires: float
@@ -44,7 +45,14 @@ def read_xoauth2(response: bytes) -> Bearer:
         raise ValueError("not XOAUTH2")
     token = bearer.removeprefix("auth=Bearer ")
     claims = _claims(token)
-    return Bearer(user.removeprefix("user="), token, str(claims.get("upn", "")), float(claims.get("exp", 0)))
+    return Bearer(user.removeprefix("user="), token, _identity(claims), float(claims.get("exp", 0)))
+
+
+def _identity(claims: dict[str, Any]) -> str:
+    """Return who the token is of; an application without the permission is nobody (Microsoft: IMAP.AccessAsApp)."""
+    if "upn" not in claims and "IMAP.AccessAsApp" in claims.get("roles", ()):
+        return str(claims.get("appid", ""))
+    return str(claims.get("upn", ""))
 
 
 def _claims(token: str) -> dict[str, Any]:
