@@ -39,7 +39,7 @@ def check_assertion(client: Client, assertion: str, kind: str) -> None:
             assertion,
             certificate.public_key(),  # type: ignore[arg-type]  # any kind of key; only RSA fits these algorithms
             algorithms=[header["alg"]],
-            audience=request.base_url,
+            audience=f"https://{request.host}{request.path}",
             issuer=client.client_id,
             options={"require": ["exp", "sub", "jti"]},
         )
@@ -53,4 +53,5 @@ def is_named(certificate: x509.Certificate, header: dict[str, Any]) -> bool:
     """Return whether the *header* names this *certificate* by a thumbprint (RFC 7515 §4.1.7, §4.1.8)."""
     sha256 = base64url(certificate.fingerprint(hashes.SHA256()))
     sha1 = base64url(certificate.fingerprint(hashes.SHA1()))
-    return bool(header.get("x5t#S256") == sha256 if header["alg"] == "PS256" else header.get("x5t") == sha1)
+    name, expected = ("x5t#S256", sha256) if header.get("alg") == "PS256" else ("x5t", sha1)
+    return str(header.get(name, "")).rstrip("=") == expected  # MSAL pads, and Entra takes it
