@@ -11,7 +11,7 @@ import re
 import time
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from offlineimap_m365 import data, disk, errors, home, learnt, warm
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CONSUMERS = re.compile(r"(?:outlook|hotmail|live|msn|windowslive|passport)\.(?:com|(?:com?\.)?[a-z]{2})")
 
 
-#: What ``kind`` a profile is of: somebody's sign-in, or an application's own (client credentials, RFC 6749 §4.4).
+#: The ``kind`` of a profile: somebody's sign-in, or an application's own (client credentials, RFC 6749 §4.4).
 DELEGATED, APP_ONLY = "delegated", "app-only"
 #: What a confidential client proves itself with, by the names of login's options; and what opens the last one.
 CREDENTIALS, PASSPHRASE = (
@@ -315,10 +315,7 @@ def _is_truth(value: object) -> bool:
 
 
 def _is_credential(value: object) -> bool:
-    if value is None:
-        return True
-    kinds = [name for name in CREDENTIALS if isinstance(value, dict) and name in value]
-    return _is_object_of_texts(value) and len(kinds) == 1
+    return value is None or (_is_object_of_texts(value) and len(set(CREDENTIALS).intersection(cast("Any", value))) == 1)
 
 
 def _are_findings(value: object) -> bool:
