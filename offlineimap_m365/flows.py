@@ -49,7 +49,7 @@ class Source:
     redirect_uri: str
     state: str = ""
     listener: listener.Listener | None = None
-    device: queue.Queue[entra.SignIn | errors.M365Error] | None = None
+    device: queue.Queue[entra.SignIn | Exception] | None = None
 
 
 @contextlib.contextmanager
@@ -111,7 +111,7 @@ def _device(plan: Plan, attempt: entra.Attempt, person: Person) -> Iterator[Sour
             remedy=f"Run: {plan.again} --paste",
         )
     code = attempt.begin_device()
-    outcome: queue.Queue[entra.SignIn | errors.M365Error] = queue.Queue()
+    outcome: queue.Queue[entra.SignIn | Exception] = queue.Queue()
     person.say("Open this address in a browser, on any machine:")
     person.say()
     person.say(errors.printable(code.address))
@@ -138,13 +138,15 @@ def _poll(
     plan: Plan,
     attempt: entra.Attempt,
     code: entra.DeviceCode,
-    outcome: queue.Queue[entra.SignIn | errors.M365Error],
+    outcome: queue.Queue[entra.SignIn | Exception],
 ) -> None:
     """Put into *outcome* who signed in, or why nobody did."""
     try:
         outcome.put(attempt.poll_device(code))
     except errors.M365Error as error:
         outcome.put(_expired(plan, error) if error.code in _PENDING else error)
+    except Exception as error:  # noqa: BLE001 - a bug; nobody would hear of it in this thread, and wait for ever
+        outcome.put(error)
 
 
 def _expired(plan: Plan, error: errors.M365Error) -> errors.SignInNeeded:
@@ -189,8 +191,8 @@ def wait(plan: Plan, attempt: entra.Attempt, source: Source, person: Person, dea
     )
 
 
-def _outcome(found: entra.SignIn | errors.M365Error) -> entra.SignIn:
-    if isinstance(found, errors.M365Error):
+def _outcome(found: entra.SignIn | Exception) -> entra.SignIn:
+    if isinstance(found, Exception):
         raise found
     return found
 

@@ -13,11 +13,13 @@ import pytest
 from offlineimap_m365 import accounts, entra, errors, flows, history, login, notices, plan
 from offlineimap_m365.flows import Source
 from offlineimap_m365.stores.file import FileStore
+from tests.kept import provider as known_provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.m365.entra import Entra
     from tests.world import World
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
@@ -437,3 +439,19 @@ def test_remarks_come_first(world: World, monkeypatch: pytest.MonkeyPatch) -> No
     login.sign_in(make_plan(remarks=("It lives\x1b elsewhere",)), somebody, 1)
 
     assert somebody.heard[0] == "It lives\ufffd elsewhere"
+
+
+def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(
+    world: World, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong in the background comes out in front at once, and is not waited for until the code expires."""
+
+    def fail(attempt: entra.Attempt, code: entra.DeviceCode) -> None:
+        raise ZeroDivisionError(attempt, code)
+
+    server: Entra = request.getfixturevalue("entra")  # the name is the room's here
+    monkeypatch.setattr(entra.Attempt, "_poll", fail)
+    made = make_plan(provider=known_provider(server), flow="device")
+
+    with pytest.raises(ZeroDivisionError):
+        login.sign_in(made, Somebody(), 20)
