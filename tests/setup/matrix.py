@@ -7,6 +7,8 @@ from dataclasses import dataclass
 #: The floor of pyproject.toml, Debian 13's; and whatever the index has.
 MSAL = ("msal==1.32.3", "msal")
 OFFLINEIMAP = ("offlineimap==8.0.2", "offlineimap==8.0.3")
+#: What the extra "keyring" asks for.
+KEYRING = "keyring>=24"
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Product:
 
     def requirements(self) -> tuple[str, ...]:
         """Return what pip is asked for."""
-        return (self.msal, self.offlineimap)
+        return (self.msal, self.offlineimap, KEYRING)
 
 
 def products(versions: list[str]) -> list[Product]:

@@ -72,6 +72,13 @@ class GpgHome:
         """Open *file* once, as a person who types the passphrase does; the agent keeps it."""
         self.run("--pinentry-mode", "loopback", "--passphrase", passphrase, "--decrypt", str(file))
 
+    def unlock_key(self, fingerprint: str, passphrase: str = PASSPHRASE) -> None:
+        """Use the key once, as a person who types the passphrase does; the agent keeps it."""
+        message = self.run("--encrypt", "--trust-model", "always", "--recipient", fingerprint, data=b"x")
+        file = self.path / "once.gpg"
+        file.write_bytes(message)
+        self.unlock(file, passphrase)
+
     def kill_agent(self) -> None:
         """End the agent, and with it all that was typed; gpg starts another one."""
         subprocess.run(["/usr/bin/gpgconf", "--kill", "all"], env=self.environ, check=False, capture_output=True)
