@@ -248,7 +248,7 @@ def _find_phrase(text: str, table: dict[str, Any]) -> str | None:
 def _find_reply(text: str, replies: Mapping[str, Any]) -> str | None:
     """Return the longest phrase of a mail server in *text*, the JSON of a refusal of XOAUTH2 if it holds one."""
     plain = _plain(text)
-    found = [phrase for phrase in replies if re.search(rf"(?<![\w.]){re.escape(_plain(phrase))}(?![\w.]\w)", plain)]
+    found = [phrase for phrase in replies if re.search(rf"(?<![\w.]){re.escape(_plain(phrase))}(?!\w|\.\w)", plain)]
     return max(found, key=len, default=None) or _find_refusal(text, replies)
 
 

@@ -245,6 +245,17 @@ def test_an_answer_becomes_the_error_of_its_class(
     assert error.remedy
 
 
+@pytest.mark.parametrize("name", ["interaction_required", "consent_required", "login_required"])
+@pytest.mark.parametrize("code", [700016, 90033, 50173])
+def test_what_wants_the_person_is_a_matter_for_the_person(name: str, code: int) -> None:
+    """The name of the error decides, the code only explains: 77 whatever its class, with a command that signs in."""
+    error = error_for({"error": name, "error_codes": [code]}, ALICE)
+
+    assert type(error) is SignInNeeded
+    assert error.code == f"AADSTS{code}"
+    assert f"login {ALICE}" in error.remedy
+
+
 def test_an_unknown_code_shows_microsofts_own_words() -> None:
     """A code that no table knows keeps Microsoft's sentence, without the tail of ids."""
     description = f"AADSTS999999: Something new. Trace ID: x Correlation ID: {CORRELATION} Timestamp: 2026"
@@ -255,6 +266,7 @@ def test_an_unknown_code_shows_microsofts_own_words() -> None:
     assert error.code == "AADSTS999999"
     assert error.meaning == "Microsoft says: AADSTS999999: Something new."
     assert error.correlation_id == CORRELATION
+    assert error.remedy.endswith("https://login.microsoftonline.com/error?code=999999")
 
 
 def test_own_words_are_short_and_harmless() -> None:
