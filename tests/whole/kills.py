@@ -1,0 +1,149 @@
+"""
+Writers of a store that come all at once, or that are killed before each of their steps.
+
+Run as a program with one thread, since only that may fork: ``python -m tests.whole.kills WHAT …`` does it and prints
+what it found as JSON.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from offlineimap_m365 import accounts, errors, home, lock, moving, stores, tokens
+from offlineimap_m365.stores import places
+from tests.kept import ALICE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.world import World
+
+#: Seconds that a writer may stand in line here: as many of them come at once as never do in life.
+_LINE = 300.0
+
+
+def run(world: World, *arguments: str) -> Any:
+    """Run this program in *world* and return what it found."""
+    done = world.execute([sys.executable, "-m", "tests.whole.kills", *arguments], timeout=_LINE)
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def count(store: str, number: str) -> list[int]:
+    """Let a *number* of writers add one to a number in the *store*, each under the lock; return what it is then."""
+    kept = _open(store)
+    kept.write(b"0")
+    children = [_fork(lambda: _add(store)) for _ in range(int(number))]
+    ended = [os.waitpid(child, 0)[1] for child in children]
+    return [int(kept.read() or b"-1"), sum(status == 0 for status in ended)]
+
+
+def _add(store: str) -> None:
+    with lock.held(home.folder(ALICE), ALICE, _LINE):
+        kept = _open(store)
+        with kept.reserve():
+            kept.write(b"%d" % (int(kept.read() or b"0") + 1))
+
+
+def write(store: str) -> list[str]:
+    """Kill a write before each of its steps; return what was read after each."""
+    kept, found = _open(store), []
+    for number in itertools.count():
+        kept.write(b"before")
+        is_killed = _is_killed(number, lambda: _write(store))
+        found.append((kept.read() or b"").decode())
+        _write(store)
+        assert kept.read() == b"after", "the next writer does not come through"
+        if not is_killed:
+            return found
+    raise AssertionError
+
+
+def _write(store: str) -> None:
+    kept = _open(store)
+    with kept.reserve():
+        kept.write(b"after")
+
+
+def move(source: str, target: str) -> list[list[Any]]:
+    """
+    Kill a move from *source* to *target* before each of its steps.
+
+    Return after each the step, where the profile points to, whether the token was there, and which places held
+    something once the move had been completed. A store is proved before the lock is taken, without a secret.
+    """
+    found = []
+    token = tokens.access_token(ALICE).value
+    places.prove = lambda *_, **__: None  # it takes long and changes nothing
+    for number in itertools.count():
+        moving.move(ALICE, source, runtime_cache=False)
+        is_killed = _is_killed(number, lambda: moving.move(ALICE, target))
+        pointed = accounts.get(ALICE).store
+        is_there = tokens.access_token(ALICE).value == token
+        moving.move(ALICE, target)
+        found.append([number, pointed, is_there, holders()])
+        if not is_killed:
+            return found
+    raise AssertionError
+
+
+def holders() -> list[str]:
+    """Return the kinds of places that hold something of Alice."""
+    kept = places.everywhere(home.folder(ALICE), ALICE)
+    return [places.kind(store.name) for store in kept if store.generation() is not None]
+
+
+def _open(store: str) -> stores.Store:
+    return stores.open_store(store, home.folder(ALICE), ALICE)
+
+
+def _fork(act: Callable[[], Any]) -> int:
+    child = os.fork()
+    if child:
+        return child
+    try:
+        act()
+    except (OSError, errors.M365Error) as error:
+        sys.stderr.write(f"{error}\n")
+        os._exit(1)
+    os._exit(0)
+
+
+def _is_killed(number: int, act: Callable[[], Any]) -> bool:
+    """Do *act* in a process that is killed before its step *number*: a rename, a removal, or a program it starts."""
+
+    def act_until_then() -> None:
+        steps = itertools.count()
+
+        def before(plain: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any, **options: Any) -> Any:
+                if next(steps) == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return plain(*arguments, **options)
+
+            return call
+
+        os.replace, os.unlink = before(os.replace), before(os.unlink)
+        subprocess.Popen = before(subprocess.Popen)  # type: ignore[misc,assignment]  # this process ends with it
+        act()
+
+    status = os.waitpid(_fork(act_until_then), 0)[1]
+    assert status == 0 or os.WIFSIGNALED(status), "it failed by itself"
+    return os.WIFSIGNALED(status)
+
+
+def _main() -> None:
+    what, *words = sys.argv[1:]
+    acts: dict[str, Callable[..., Any]] = {"count": count, "write": write, "move": move}
+    found = acts[what](*words)
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    _main()
