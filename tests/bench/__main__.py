@@ -9,16 +9,13 @@ it as an ordinary user on a machine that does nothing else.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench import mail, race, reading, refresh
-from tests.bench.place import place
+from tests.bench.place import machine, place
 
 RESULTS = Path(__file__).parents[1] / "results" / "bench.md"
 
@@ -46,21 +43,13 @@ def main() -> int:
 
 
 def _head() -> str:
-    names = {"Python": platform.python_version(), **{name: version(name) for name in ("msal", "offlineimap")}}
+    names = ("msal", "offlineimap")
     return (
         "# What it costs\n\n"
         "Made by `python -m tests.bench` with the package installed in a virtual environment. Each ratio is the median "
         "of pairs that took turns in one run; the times are medians too, and of this machine.\n\n"
-        f"{time.strftime('%Y-%m-%d')}, {_processor()}, {os.cpu_count()} processors, Linux {platform.release()}; "
-        + ", ".join(f"{name} {found}" for name, found in names.items())
-        + ".\n"
+        f"{machine()}, " + ", ".join(f"{name} {version(name)}" for name in names) + ".\n"
     )
-
-
-def _processor() -> str:
-    found = Path("/proc/cpuinfo")
-    lines = found.read_text(encoding="utf-8").splitlines() if found.exists() else []
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
+import platform
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -63,3 +66,15 @@ def place(venv: Path) -> Iterator[Place]:
         with Entra(root / "entra", ca) as entra:
             entra.add_person(ALICE, PASSWORD)
             yield Place(venv, world, entra, ca, keep(entra))
+
+
+def machine() -> str:
+    """Return the day, and what it is measured on."""
+    when, cores = time.strftime("%Y-%m-%d"), os.cpu_count()
+    return f"{when}, {_processor()}, {cores} processors, Linux {platform.release()}; Python {platform.python_version()}"
+
+
+def _processor() -> str:
+    found = Path("/proc/cpuinfo")
+    lines = found.read_text(encoding="utf-8").splitlines() if found.exists() else []
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
