@@ -20,6 +20,17 @@ PASSPHRASE = "a passphrase"
 #: What a key is made of: quick to make, quick to use.
 _ALGORITHMS = ("ed25519", "cv25519")
 
+#: A pinentry that types a passphrase, and notes where it was to ask (the Assuan protocol; pinentry's manual).
+_PINENTRY = """#!{python} -I
+import sys
+print("OK here", flush=True)
+for line in sys.stdin:
+    if line.startswith(("OPTION ttyname", "GETPIN")):
+        with open("{asked}", "a") as file:
+            file.write(line)
+    print("D {passphrase}\\nOK" if line.startswith("GETPIN") else "OK", flush=True)
+"""
+
 
 class GpgHome:
     """A directory of keys; *environ* leads gpg there."""
@@ -83,6 +94,15 @@ class GpgHome:
         """End the agent, and with it all that was typed; gpg starts another one."""
         subprocess.run(["/usr/bin/gpgconf", "--kill", "all"], env=self.environ, check=False, capture_output=True)
 
+    def use_person(self) -> Path:
+        """Let somebody who knows the passphrase sit at pinentry; return the file in which each question is noted."""
+        self.kill_agent()
+        pinentry, asked = self.path / "pinentry", self.path / "asked"
+        pinentry.write_text(_PINENTRY.format(python=sys.executable, asked=asked, passphrase=PASSPHRASE), "utf-8")
+        pinentry.chmod(0o700)
+        (self.path / "gpg-agent.conf").write_text(f"pinentry-program {pinentry}\n", encoding="utf-8")
+        return asked
+
     def forbid_agent(self) -> None:
         """Let no agent be started any more."""
         self.kill_agent()
@@ -93,7 +113,7 @@ class GpgHome:
         """Let gpg start an agent that never gets ready."""
         self.kill_agent()
         stuck = self.path / "stuck-agent"
-        stuck.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n", encoding="utf-8")
+        stuck.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)\n", encoding="utf-8")
         stuck.chmod(0o700)
         with (self.path / "gpg.conf").open("a", encoding="ascii") as config:
             config.write(f"agent-program {stuck}\n")

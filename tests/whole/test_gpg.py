@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,6 +107,27 @@ def test_locked_without_a_person(gpg: GpgHome) -> None:
     assert took < rooms.PATIENCE
     assert f"gpg --decrypt {file_of()}" in caught.value.remedy
     assert store_of(fingerprint).read() == SECRET
+
+
+def test_a_person_at_the_terminal_is_asked(gpg: GpgHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may be asked is asked once, at their own terminal; who may not never is, though somebody sits there."""
+    fingerprint = gpg.make(PERSON, PASSPHRASE)
+    store_of(fingerprint).write(SECRET)
+    asked = gpg.use_person()
+    with pytest.raises(errors.Temporary):
+        store_of(fingerprint).read()
+    unattended = asked.exists()
+    master, terminal = os.openpty()
+    with os.fdopen(terminal, "w", encoding="utf-8") as screen, os.fdopen(master, "rb"):
+        monkeypatch.setattr(sys, "stderr", screen)
+        where = os.ttyname(terminal)
+
+        found = GpgStore(home.folder(ALICE), ALICE, fingerprint, may_ask=True).read()
+
+    assert found == SECRET
+    assert not unattended
+    assert asked.read_text(encoding="utf-8").splitlines() == [f"OPTION ttyname={where}", "GETPIN"]
+    assert store_of(fingerprint).read() == SECRET  # the agent keeps it
 
 
 def test_a_locked_key_can_still_encrypt(gpg: GpgHome) -> None:
