@@ -6,12 +6,13 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365 import accounts, errors, lock, logout, tokens
+from offlineimap_m365 import accounts, errors, lock, logout, moving, runtime, tokens
 from tests.kept import ALICE, TOKEN, age, invent, keep
+from tests.unit import ring
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -126,3 +127,66 @@ def test_a_logout_waits_for_a_refresh(world: World, entra: Entra) -> None:
     assert not (Path(account.folder) / "cache.json").exists()
     with pytest.raises(errors.SignInNeeded):
         tokens.access_token(ALICE)
+
+
+def test_every_place_is_emptied(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets in stores that the profile does not name, set aside, half written or resting: all go."""
+    keys = ring.install(monkeypatch)
+    account = invent()
+    moving.move(ALICE, "keyring")
+    tokens.access_token(ALICE)
+    folder = Path(account.folder)
+    litter = ["cache.json", "cache.json.gpg", "cache.json.broken-20260101T000000Z", "cache.json.gpg.broken-2026"]
+    for name in [*litter, ".cache.json.1.ab.tmp", ".cache.json.gpg.1.ab.tmp", ".keyring.json.1.ab.tmp"]:
+        (folder / name).write_text("a-made-up-token")
+
+    done = logout.sign_out(ALICE, everything=False)
+
+    assert done
+    assert keys.items == {}
+    assert "made-up" not in world.text_of_all_files()
+    assert {path.name for path in folder.iterdir()} == {"lock", "profile.json", "state.json"}
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_place_that_cannot_be_emptied_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch, everything: bool
+) -> None:
+    """All others are emptied, nobody counts as signed in, and what leads to the rest stays for the next try."""
+    keys = ring.install(monkeypatch)
+    account = invent()
+    moving.move(ALICE, "keyring")
+    tokens.access_token(ALICE)  # rests in the session's folder, too
+    (Path(account.folder) / "cache.json").write_text("a-made-up-token")
+    keys.is_locked = True
+
+    with pytest.raises(errors.Temporary, match="locked") as caught:
+        logout.sign_out(ALICE, everything=everything)
+
+    found = accounts.load(ALICE)
+    assert caught.value.remedy.endswith(f"offlineimap-m365 logout {ALICE}")
+    assert found is not None
+    assert not found.is_signed_in
+    assert "made-up" not in world.text_of_all_files()
+    keys.is_locked = False
+    assert logout.sign_out(ALICE, everything=everything)
+    assert keys.items == {}
+
+
+def test_a_token_that_is_let_rest_during_a_logout_goes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who read the store just before it was emptied leaves nothing in the session's folder."""
+    ring.install(monkeypatch)
+    account = invent()
+    moving.move(ALICE, "keyring")
+    write = runtime.write
+
+    def write_late(*arguments: Any) -> None:
+        logout.sign_out(ALICE, everything=False)
+        write(*arguments)
+
+    monkeypatch.setattr(runtime, "write", write_late)
+
+    tokens.peek(accounts.get(ALICE))
+
+    assert not list(Path(world.environ["XDG_RUNTIME_DIR"]).rglob("*.json"))
+    assert account.is_signed_in

@@ -1,0 +1,51 @@
+"""
+A keyring that lies in memory, in the place of the child process that asks a real one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from offlineimap_m365.stores import keyring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+
+@dataclasses.dataclass
+class Ring:
+    """
+    What lies in it: *items* by their user's name. *asked* is what was done to it.
+
+    While it *is_locked* all is refused, as ``keyring.ask`` does; *locks_at* is what it is asked when it locks itself.
+    *spoil* changes what is written on its way in.
+    """
+
+    items: dict[str, str] = dataclasses.field(default_factory=dict)
+    asked: list[str] = dataclasses.field(default_factory=list)
+    is_locked: bool = False
+    spoil: Callable[[str], str] = str
+    locks_at: str = ""
+
+    def ask(self, action: str, account: str, user: str, *, kind: str = "", secret: str | None = None) -> dict[str, Any]:
+        """Answer as the child does."""
+        self.asked.append(action)
+        self.is_locked = self.is_locked or action == self.locks_at
+        if self.is_locked:
+            raise keyring.trouble("locked", "", account)
+        if action == "write":
+            assert secret is not None
+            self.items[user] = self.spoil(secret)
+        if action == "delete":
+            self.items.pop(user, None)
+        return {"kind": kind or "a ring", "value": self.items.get(user)}
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> Ring:
+    """Let every store ``keyring`` of this process ask a ring, and return it."""
+    made = Ring()
+    monkeypatch.setattr(keyring, "ask", made.ask)
+    return made
