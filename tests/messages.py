@@ -65,9 +65,9 @@ def messages() -> list[Message]:
 
 
 def explained() -> Iterator[tuple[str, str, str, str]]:
-    """Yield code or name, exit code, meaning and remedy of every answer of Microsoft that the table knows."""
+    """Yield code or name, exit code, meaning and remedy of every answer of Microsoft or a mail server that the table knows."""
     table = json.loads((PACKAGE / "data" / "aadsts.json").read_text(encoding="utf-8"))
-    for kind, prefix in (("codes", "AADSTS"), ("errors", ""), ("suberrors", "")):
+    for kind, prefix in (("codes", "AADSTS"), ("errors", ""), ("suberrors", ""), ("replies", "")):
         for name, row in table[kind].items():
             values = (row[part].replace("{command}", errors.COMMAND) for part in ("meaning", "remedy"))
             yield (prefix + name, str(EXIT_CODES[row["class"]]), *values)
@@ -84,7 +84,7 @@ def document() -> str:
     rows = "\n".join(
         f"- **{code}** {name}\n  <br>{meaning}\n  <br>{remedy}" for name, code, meaning, remedy in explained()
     )
-    return "".join([*parts, "\n## What Microsoft answers\n\n", rows, "\n"])
+    return "".join([*parts, "\n## What Microsoft and mail servers answer\n\n", rows, "\n"])
 
 
 def _of_room(path: Path) -> Iterator[Message]:

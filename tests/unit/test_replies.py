@@ -51,6 +51,7 @@ PASTES: dict[str, tuple[str, str, int]] = {
         "5.7.3", 77,
     ),
     "msmtp without a sign-in": ("530 5.7.57 Client not authenticated to send mail.", "5.7.57", 78),
+    "msmtp with a password": ("550 5.7.30 Basic authentication is not supported for Client Submission.", "5.7.30", 78),
     "mbsync without the plugin": (
         "Error performing SASL authentication step: SASL(-1): generic failure: Unable to find a callback: 18948",
         "Unable to find a callback", 78,
@@ -84,7 +85,7 @@ def test_what_users_paste_is_explained(text: str, code: str, exit_code: int) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["15.7.39", "5.7.30", "5.7.139.2", "eyJhbGciOiJub25lIn0.eyJzdGF0dXMiOiI0MDEifQ.x", "eyJ!!!", '{"status":"200"}'],
+    ["15.7.39", "5.7.31", "5.7.139.2", "eyJhbGciOiJub25lIn0.eyJzdGF0dXMiOiI0MDEifQ.x", "eyJ!!!", '{"status":"200"}'],
 )
 def test_what_only_looks_like_it_is_not(text: str) -> None:
     """A part of a longer number, a token and another status are no answer of a mail server."""
