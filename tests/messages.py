@@ -65,7 +65,7 @@ def messages() -> list[Message]:
 
 
 def explained() -> Iterator[tuple[str, str, str, str]]:
-    """Yield code or name, exit code, meaning and remedy of every answer of Microsoft or a mail server that the table knows."""
+    """Yield code, name or phrase, exit code, meaning and remedy of every answer that the table knows."""
     table = json.loads((PACKAGE / "data" / "aadsts.json").read_text(encoding="utf-8"))
     for kind, prefix in (("codes", "AADSTS"), ("errors", ""), ("suberrors", ""), ("replies", "")):
         for name, row in table[kind].items():
