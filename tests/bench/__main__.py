@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import mail, race, reading, refresh
+from tests.bench import filtering, mail, race, reading, refresh
 from tests.bench.place import machine, place
 
 RESULTS = Path(__file__).parents[1] / "results" / "bench.md"
@@ -36,6 +36,7 @@ def main() -> int:
                 ("A refresh", refresh.cold(here)),
                 ("Many processes on a stale token, with a provider that takes a refresh token once", race.races(here)),
                 ("A sync that finds nothing new", mail.syncs(here)),
+                ("The folder filter", filtering.filtering()),
             ]
     text = _head() + "".join(f"\n## {title}\n\n{table}" for title, table in parts)
     options.to.write_text(text, encoding="utf-8")
