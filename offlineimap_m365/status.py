@@ -20,7 +20,7 @@ class Report:
     One account, with the field names of ``status --json``.
 
     *state* is ``ok``, ``stale`` (the next use refreshes), ``waiting`` (the provider could not be reached last time, or
-    refuses where one is now),
+    refuses where one is now; or the store cannot be read now, such as a locked keyring),
     ``needs-login`` or ``broken``; *expires_in* seconds, *unused_days* whole days, times RFC 3339 in UTC.
     """
 
@@ -155,5 +155,5 @@ def _may_pass(account: accounts.Account, failure: errors.M365Error, now: float) 
 
 
 def _broken(base: Report, error: errors.M365Error) -> Report:
-    state = "needs-login" if isinstance(error, errors.SignInNeeded) else "broken"
+    state = {_TEMPORARY: "waiting", 77: "needs-login"}.get(error.exit_code, "broken")
     return dataclasses.replace(base, state=state, reason=error.one_line(), code=error.code)

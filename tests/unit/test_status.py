@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, history, status
+from offlineimap_m365 import errors, history, moving, status
 from tests.kept import ALICE, invent, made_up, put
+from tests.unit import ring
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -193,3 +194,17 @@ def test_a_refusal_that_depends_on_the_place_waits_for_a_day(
 
     assert (found.state, found.needs_somebody) == (state, state == "needs-login")
     assert found.code == "AADSTS53003"
+
+
+def test_a_locked_store_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keyring that is locked now needs nobody to sign in: it waits, and says what unlocks it."""
+    keys = ring.install(monkeypatch)
+    invent()
+    moving.move(ALICE, "keyring", runtime_cache=False)
+    keys.is_locked = True
+
+    found = only()
+
+    assert (found.state, found.needs_somebody, found.store) == ("waiting", False, "keyring")
+    assert "locked" in (found.reason or "")
+    assert world

@@ -284,6 +284,28 @@ def test_a_login_changes_the_store(world: World, entra: Entra, all_places: Place
     assert world.run("token", ALICE).code == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["bob@example.org", "--to", "file"], 77),
+        ([ALICE, "--to", "shelf"], 2),
+        ([ALICE, "--to", "gpg:nobody@example.org"], 78),
+        ([ALICE], 2),
+        (["--to", "file"], 2),
+    ],
+)
+def test_what_cannot_be_moved(world: World, gpg: GpgHome, words: list[str], code: int) -> None:
+    """An unknown account is 77, another word 2, a key that is not here 78; the sign-in stays where it is."""
+    assert gpg
+    invent()
+
+    done = world.run("store", *words)
+
+    assert (done.code, done.out) == (code, "")
+    assert 1 <= len(done.err.splitlines()) <= 6
+    assert world.run("token", ALICE).out == f"{SECRETS[0]}\n"
+
+
 def test_a_logout_of_a_locked_keyring_says_so(world: World, all_places: Places) -> None:
     """What cannot be removed now is 75 with what to do; all else is gone, and the next logout completes it."""
     place = all_places.get("keyring")
