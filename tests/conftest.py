@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 import trustme
 
-from tests.m365.entra import Entra
+from tests.m365.entra import Entra, Key
 from tests.sign_in import PASSWORD
 from tests.world import World
 
@@ -44,12 +44,18 @@ def world(tmp_path: Path, ca: trustme.CA) -> Iterator[World]:
     os.environ.update(before)
 
 
+@pytest.fixture(scope="session")
+def signing_key() -> Key:
+    """Return the key of the tenant, one for all tests since making it costs more than the rest of its server."""
+    return Key()
+
+
 @pytest.fixture
-def entra(tmp_path: Path, ca: trustme.CA) -> Iterator[Entra]:
+def entra(tmp_path: Path, ca: trustme.CA, signing_key: Key) -> Iterator[Entra]:
     """Run an Entra that knows alice@example.org and bob@example.org, with tokens that are fresh for three seconds."""
     directory = tmp_path / "entra"
     directory.mkdir()
-    with Entra(directory, ca, access_token_seconds=303) as made:
+    with Entra(directory, ca, access_token_seconds=303, key=signing_key) as made:
         made.add_person("alice@example.org", PASSWORD)
         made.add_person("bob@example.org", PASSWORD)
         yield made

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.m365.entra import Key
+
 IMAP = "https://outlook.office.com/IMAP.AccessAsUser.All"
 SMTP = "https://outlook.office.com/SMTP.Send"
 SCOPES = [IMAP, SMTP]
 
 
 @pytest.fixture
-def entra(tmp_path: Path) -> Iterator[Entra]:
+def entra(tmp_path: Path, signing_key: Key) -> Iterator[Entra]:
     """Serve Entra with one person, alice@example.org."""
-    with Entra(tmp_path, trustme.CA()) as running:
+    with Entra(tmp_path, trustme.CA(), key=signing_key) as running:
         running.add_person("alice@example.org", "sesame")
         yield running
 

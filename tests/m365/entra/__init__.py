@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .clients import THUNDERBIRD, Client
+from .keys import Key
 from .ledger import Request
 from .people import CONSUMERS, Person
 from .regions import CHINA, DOD, USGOV
@@ -18,6 +19,7 @@ __all__ = [
     "USGOV",
     "Client",
     "Entra",
+    "Key",
     "Person",
     "Request",
 ]

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.m365.entra import Key
+
 
 @pytest.fixture
-def entra(tmp_path: Path) -> Iterator[Entra]:
+def entra(tmp_path: Path, signing_key: Key) -> Iterator[Entra]:
     """Serve Entra with one person, alice@example.org."""
-    with Entra(tmp_path, trustme.CA()) as running:
+    with Entra(tmp_path, trustme.CA(), key=signing_key) as running:
         running.add_person("alice@example.org", "sesame")
         yield running
 

@@ -35,8 +35,16 @@ class Provider:
     claim.
     """
 
-    def __init__(self, *, strict: bool, access_token_seconds: float, extras: bool, access_token_bytes: int) -> None:
-        """Know nobody yet, and Thunderbird."""
+    def __init__(
+        self,
+        *,
+        strict: bool,
+        access_token_seconds: float,
+        extras: bool,
+        access_token_bytes: int,
+        key: Key | None = None,
+    ) -> None:
+        """Know nobody yet, and Thunderbird; sign with *key*, else with one of its own."""
         self.strict = strict
         self.extras = extras
         self.access_token_seconds = access_token_seconds
@@ -47,7 +55,7 @@ class Provider:
         self.delay = 0.0
         self.latency = 0.0
         self.id_token_claims_override: Claims = {}
-        self.key = Key()
+        self.key = key or Key()
         self.tenant = str(uuid.uuid4())
         self.other_tenant = str(uuid.uuid4())
         self.tenants = {self.tenant, self.other_tenant, CONSUMERS}

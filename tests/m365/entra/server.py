@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import trustme
 
+    from .keys import Key
     from .script import Answer
 
 
@@ -67,13 +68,15 @@ class Entra(Provider):
         access_token_seconds: float = 3600,
         extras: bool = True,
         access_token_bytes: int = 1400,
+        key: Key | None = None,
     ) -> None:
-        """Take a port; nobody is answered before the server is entered."""
+        """Take a port; nobody is answered before the server is entered. Without *key* it makes one of its own."""
         super().__init__(
             strict=strict,
             access_token_seconds=access_token_seconds,
             extras=extras,
             access_token_bytes=access_token_bytes,
+            key=key,
         )
         self.ca_file = directory / "ca.pem"
         ca.cert_pem.write_to_path(str(self.ca_file))
@@ -82,7 +85,7 @@ class Entra(Provider):
         self._server = make_server("127.0.0.1", 0, self._application(), threaded=True, request_handler=handler)
         self._server.socket, self._server.ssl_context = wrap(self._server.socket, ca)
         self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="entra", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="entra", daemon=True)
 
     @property
     def authority(self) -> str:
