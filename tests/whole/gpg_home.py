@@ -39,6 +39,8 @@ class GpgHome:
         """Use the directory *path*, which must be short: the agent's sockets in it have 108 bytes."""
         self.path = path
         self.environ = {**environ, "GNUPGHOME": str(path)}
+        # How long a passphrase takes is measured at the agent's start otherwise, and long on a busy machine.
+        (path / "gpg-agent.conf").write_text("s2k-count 65536\n", encoding="ascii")
 
     def run(self, *arguments: str, data: bytes = b"", check: bool = True) -> bytes:
         """Run gpg, unattended, with *data* on its standard input; return its standard output."""
@@ -100,7 +102,8 @@ class GpgHome:
         pinentry, asked = self.path / "pinentry", self.path / "asked"
         pinentry.write_text(_PINENTRY.format(python=sys.executable, asked=asked, passphrase=PASSPHRASE), "utf-8")
         pinentry.chmod(0o700)
-        (self.path / "gpg-agent.conf").write_text(f"pinentry-program {pinentry}\n", encoding="utf-8")
+        with (self.path / "gpg-agent.conf").open("a", encoding="utf-8") as config:
+            config.write(f"pinentry-program {pinentry}\n")
         return asked
 
     def forbid_agent(self) -> None:
