@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import offlineimap_m365
 from offlineimap_m365 import errors, recipes
 from offlineimap_m365.accounts import Account, clean_name
 from offlineimap_m365.recipes import order, unattended
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SAMPLE = Path(__file__).parents[2] / "sample-offlineimaprc"
 ALICE = "alice@example.org"
+FOLDERS = ("INBOX", "Sent Items", "Sent", "Archive", "Archive/2019", "Archives", "Calendar/x", "INBOX/Archive")
 #: Addresses with what shells and parsers stumble over; white space and controls are no part of a name.
 NAMES = st.text(
     st.characters(blacklist_categories=("C", "Z")) | st.sampled_from("'\"$%`\\#;()"), min_size=1, max_size=20
@@ -51,6 +53,29 @@ def asked(parser: configparser.ConfigParser, section: str) -> tuple[object, ...]
     code = parser.get(f"Repository {section}-remote", "oauth2_access_token_eval")
     found: tuple[object, ...] = eval(code, {"get_access_token": lambda *arguments: arguments})
     return found
+
+
+def arrangements(text: str, name: str) -> list[str]:
+    """Return the lines of *name* in a configuration that may take the place of the one that counts."""
+    return re.findall(rf"^#({name} = .*)$", text, re.MULTILINE)
+
+
+def test_every_line_for_another_arrangement_works(alice: Account) -> None:
+    """Each folderfilter that the sample proposes is what its comment says, once it is put in the place of the other."""
+    text = recipes.render("offlineimap", alice)
+    ours = {name: getattr(offlineimap_m365, name) for name in offlineimap_m365.__all__}
+    kept = []
+    for line in arrangements(text, "folderfilter"):
+        parser = parse(text.replace("folderfilter = folderfilter", line))
+        wanted = eval(parser.get("Repository alice-remote", "folderfilter"), ours)
+        kept.append([name for name in FOLDERS if wanted(name)])
+
+    assert arrangements(text, "folderfilter") == arrangements(recipes.sample(), "folderfilter")
+    assert kept == [
+        [name for name in FOLDERS if name != "Calendar/x"],
+        [name for name in FOLDERS if name not in {"Archive", "Archive/2019", "Calendar/x"}],
+        ["INBOX", "Sent Items"],
+    ]
 
 
 def test_the_sample_is_the_recipe() -> None:
