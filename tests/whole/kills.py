@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import accounts, errors, home, lock, moving, stores, tokens
@@ -30,7 +31,8 @@ _LINE = 300.0
 
 def run(world: World, *arguments: str) -> Any:
     """Run this program in *world* and return what it found."""
-    done = world.execute([sys.executable, "-m", "tests.whole.kills", *arguments], timeout=_LINE)
+    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = world.execute([sys.executable, "-m", "tests.whole.kills", *arguments], environ=environ, timeout=_LINE)
     assert done.code == 0, done.err
     return json.loads(done.out)
 
