@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from offlineimap_m365.accounts import Account
 
 
-def move(name: str, word: str, *, runtime_cache: bool | None = None) -> tuple[Account, str]:
+def move(name: str, word: str, *, runtime_cache: bool | None = None, may_ask: bool = False) -> tuple[Account, str]:
     """
     Let the secrets of the account *name* rest in the store that *word* of ``--to`` means, and in no other.
 
     Return the account, and the store in which they were before. *runtime_cache*: whether an access token may rest in
-    the session's folder; None leaves that as it is. Killed at any step, the account is what it was or what it shall be,
-    and moving again removes what is left of the other. Asks nobody but the stores. Raises SignInNeeded for who is not
-    signed in, WrongUsage, Temporary, Misconfigured; the last two also if the old place cannot be emptied.
+    the session's folder; None leaves that as it is. *may_ask*: a person is there who can unlock a store. Killed at any
+    step, the account is what it was or what it shall be, and moving again removes what is left of the other. Asks
+    nobody but the stores. Raises SignInNeeded for who is not signed in, WrongUsage, Temporary, Misconfigured; the last
+    two also if the old place cannot be emptied.
     """
     account = _signed_in(name)
     store, why = places.settle(word, account.folder, account.name)
@@ -31,12 +32,12 @@ def move(name: str, word: str, *, runtime_cache: bool | None = None) -> tuple[Ac
         notices.say(f"Secrets rest in the store {store}: {why}")
     try:
         if store != account.store:
-            places.prove(store, account.folder, account.name, may_ask=True)
+            places.prove(store, account.folder, account.name, may_ask=may_ask)
         with lock.held(account.folder, account.name):
             before = _signed_in(name)  # anew, since a login or a logout may have come first
             after = _changed(before, store, runtime_cache)
             if after != before:
-                _move(before, after)
+                _move(before, after, may_ask=may_ask)
             left = places.empty(after.folder, after.name, but=store)
     except FileNotFoundError as error:
         raise _lost(account) from error  # logout --all came first
@@ -63,17 +64,17 @@ def _changed(account: Account, store: str, runtime_cache: bool | None) -> Accoun
     return dataclasses.replace(account, store=store, runtime_cache=may_rest, chosen=chosen)
 
 
-def _move(before: Account, after: Account) -> None:
+def _move(before: Account, after: Account, *, may_ask: bool) -> None:
     """Write the new place, and let the profile name it; if either fails, all is as it was."""
     if before.store == after.store:
         accounts.save(after)
         return
-    vault = Vault(before, may_ask=True)
+    vault = Vault(before, may_ask=may_ask)
     vault.take_up()
     data = vault.read(may_set_aside=True)
     if data is None:
         raise _lost(before)
-    new = stores.open_store(after.store, after.folder, after.name, may_ask=True)
+    new = stores.open_store(after.store, after.folder, after.name, may_ask=may_ask)
 
     def undo() -> None:
         with contextlib.suppress(OSError, errors.M365Error):  # what went wrong first is what counts

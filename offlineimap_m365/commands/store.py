@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Move the secrets; raises M365Error, and then they are where they were."""
     name = accounts.clean_name(options.account)
     with person.ended_by_signals():
-        account, before = moving.move(name, options.to, runtime_cache=options.runtime_cache)
+        account, before = moving.move(name, options.to, runtime_cache=options.runtime_cache, may_ask=person.is_there())
     now = "were already" if before == account.store else f"have moved from the store {before}; they are"
     readers = _READERS[places.kind(account.store)]
     say(errors.printable(f"The secrets of {account.name} {now} in the store {account.store},"))
