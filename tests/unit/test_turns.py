@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, lock, tokens, turns
+from offlineimap_m365 import disk, errors, lock, tokens, turns
 from tests.kept import ALICE, TOKEN, age, cache_of, invent, keep, made_up, put
 
 if TYPE_CHECKING:
@@ -172,8 +172,9 @@ def test_a_login_while_waiting_counts(world: World, entra: Entra) -> None:
     with lock.held(account.folder, ALICE):
         waiting.start()
         time.sleep(0.2)
-        for path in Path(account.folder).glob("*.json"):
-            path.write_text(path.read_text().replace(account.client_id, "another"))
+        for name in ("profile.json", "cache.json"):  # whole, as a login does: who waits may read at any moment
+            path = Path(account.folder) / name
+            disk.write_whole(path, path.read_bytes().replace(account.client_id.encode(), b"another"))
     waiting.join()
 
     assert outcome == ["AADSTS70000"]
