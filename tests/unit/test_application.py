@@ -155,6 +155,7 @@ def test_a_lost_cache_costs_a_request_only(world: World, entra: Entra, secret: P
     assert tokens.access_token(NAME).is_good(200, time.time())
 
 
+@pytest.mark.once
 def test_a_store_that_takes_nothing_is_one_warning(world: World, entra: Entra, secret: Path) -> None:
     """A read-only store is no reason to fail: the token, exit code 0, one line."""
     account = with_secret(world, entra, secret)
@@ -225,6 +226,7 @@ def test_a_certificate_that_is_not_registered(world: World, entra: Entra) -> Non
     assert "--certificate FILE" in done.err
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("days", [29.5, -1])
 def test_status_tells_of_a_certificates_end(world: World, entra: Entra, days: float) -> None:
     """Thirty days before a certificate ends ``status`` says so, with 0; once it has ended, with 1."""
@@ -244,6 +246,7 @@ def test_status_tells_of_a_certificates_end(world: World, entra: Entra, days: fl
     assert str(path) in report["reason"]
 
 
+@pytest.mark.once
 def test_a_person_hears_of_a_certificates_end_once(world: World, entra: Entra) -> None:
     """The refresh that uses a certificate with less than 30 days runs the command of ``notify``, once."""
     key = certificates.rsa_key()
@@ -302,6 +305,7 @@ def test_a_region_of_the_environment_is_not_used(
     assert entra.count(TOKEN) == 1
 
 
+@pytest.mark.once
 def test_logout_leaves_the_secret(world: World, entra: Entra, secret: Path) -> None:
     """The tokens go; the file of the secret is the user's, and the next login finds it again."""
     with_secret(world, entra, secret)
@@ -315,6 +319,7 @@ def test_logout_leaves_the_secret(world: World, entra: Entra, secret: Path) -> N
     assert world.run("login", NAME).code == 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -378,6 +383,7 @@ def test_a_person_with_a_confidential_client(world: World, entra: Entra, secret:
     assert SECRET not in world.text_of_all_files()
 
 
+@pytest.mark.once
 def test_many_threads_ask_once(world: World, entra: Entra, secret: Path) -> None:
     """Twenty processes on a dead token of an application: one request."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only here

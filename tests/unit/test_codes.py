@@ -105,6 +105,7 @@ def test_a_code_of_the_token_endpoint(stage: Stage, code: str) -> None:
     check(caught.value, code)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("code", seen("token"))
 def test_a_code_at_the_redemption(stage: Stage, code: str) -> None:
     """While signing in, after the browser came back, it says the same."""
@@ -120,6 +121,7 @@ def test_a_code_at_the_redemption(stage: Stage, code: str) -> None:
     assert caught.value.remedy
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("code", seen("page"))
 def test_a_code_of_a_page(stage: Stage, code: str) -> None:
     """The page's text, pasted where the last address is awaited, is refused with 77 and explained; explain agrees."""

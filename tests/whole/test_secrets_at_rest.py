@@ -106,7 +106,7 @@ class Watch:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended.wait(0.005):
             for folder in Path("/proc").glob("[0-9]*"):
                 if folder.name == str(os.getpid()):
                     continue
