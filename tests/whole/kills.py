@@ -73,9 +73,9 @@ def _write(store: str) -> None:
         kept.write(b"after")
 
 
-def move(source: str, target: str) -> list[list[Any]]:
+def move(source: str, target: str, stride: str) -> list[list[Any]]:
     """
-    Kill a move from *source* to *target* before each of its steps.
+    Kill a move from *source* to *target* before each *stride*-th of its steps.
 
     Return after each the step, where the profile points to, whether the token was there, and which places held
     something once the move had been completed. A store is proved before the lock is taken, without a secret.
@@ -83,7 +83,7 @@ def move(source: str, target: str) -> list[list[Any]]:
     found = []
     token = tokens.access_token(ALICE).value
     places.prove = lambda *_, **__: None  # it takes long and changes nothing
-    for number in itertools.count():
+    for number in itertools.count(0, int(stride)):
         moving.move(ALICE, source, runtime_cache=False)
         is_killed = _is_killed(number, lambda: moving.move(ALICE, target))
         pointed = accounts.get(ALICE).store

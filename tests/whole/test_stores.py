@@ -217,14 +217,15 @@ class TestMoving:
         assert kills.holders() == [target]
         assert all((secret in readable(world)) == (target == "file") for secret in SECRETS)
 
+    @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
     def test_a_move_is_killed_before_each_step(
-        self, world: World, all_places: Places, source: str, target: str
+        self, world: World, all_places: Places, source: str, target: str, stride: int
     ) -> None:
         """Whenever a move is killed, the account works, and the command run again completes it."""
         invent()
         old, new = all_places.get(source).store, all_places.get(target).store
 
-        found = kills.run(world, "move", old, new)
+        found = kills.run(world, "move", old, new, str(stride))
 
         assert [is_there for _, _, is_there, _ in found] == [True] * len(found)
         pointed = [where for _, where, _, _ in found]
