@@ -194,13 +194,16 @@ def path() -> Path:
 def command() -> str | None:
     """Return the command that is set, or None. Raises Misconfigured for a file that is broken or open to others."""
     try:
-        descriptor = os.open(path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _unusable(f"it cannot be read ({error.strerror})") from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):  # a pipe would wait for ever
+        os.close(descriptor)
+        raise _unusable("it is not a file")
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
         if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
             raise _unusable("others may write to it, and it names a command to run")
         try:

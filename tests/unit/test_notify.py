@@ -19,7 +19,7 @@ from offlineimap_m365 import errors, history, lock, notices, notify, tokens
 from tests.kept import ALICE, invent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from offlineimap_m365.accounts import Account
     from tests.world import World
@@ -301,6 +301,21 @@ def test_a_link_is_not_followed(world: World, alice: Account) -> None:
     notify.path().rename(world.root / "elsewhere")
     notify.path().symlink_to(world.root / "elsewhere")
 
+    with pytest.raises(errors.Misconfigured):
+        notify.command()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_neither_hangs_nor_is_a_bug(
+    alice: Account, heard: list[str], make: Callable[..., None]
+) -> None:
+    """A pipe or a directory in its place is said at once, and is a configuration that the command refuses."""
+    notify.forget()
+    make(notify.path(), 0o700)
+
+    notify.failed(refused())
+
+    assert ["not a file" in line for line in heard] == [True]
     with pytest.raises(errors.Misconfigured):
         notify.command()
 
