@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import selectors
 import signal
 import stat
 import subprocess
@@ -223,7 +224,7 @@ def _output(command: str, name: str, option: str) -> bytes:
     """
     with _started(command) as process:
         try:
-            out, said = process.communicate(timeout=PATIENCE)
+            out, said = _collected(process, time.monotonic() + PATIENCE)
         except subprocess.TimeoutExpired:
             _end(process)
             raise errors.Temporary(
@@ -236,7 +237,7 @@ def _output(command: str, name: str, option: str) -> bytes:
             _end(process)
             raise
     if process.returncode == 0:
-        return out[: _LARGEST + 1]
+        return out
     kind = errors.Misconfigured if process.returncode in _NO_SUCH_COMMAND else errors.Temporary
     raise kind(
         f"{name}: what {option} runs ended with exit code {process.returncode}",
@@ -255,6 +256,33 @@ def _started(command: str) -> subprocess.Popen[bytes]:
         env=environment.for_child(),
         start_new_session=True,
     )
+
+
+def _collected(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+    """
+    Return what the command prints, and the end of what it says, each bounded: one that never stops fills no memory.
+
+    Who prints more than _LARGEST bytes is ended by its next write (SIGPIPE). Raises TimeoutExpired after *deadline*.
+    """
+    out, said = bytearray(), bytearray()
+    pairs = [(stream, into) for stream, into in ((process.stdout, out), (process.stderr, said)) if stream]
+    streams = {stream.fileno(): stream for stream, _ in pairs}
+    with selectors.DefaultSelector() as ready:
+        for stream, into in pairs:
+            ready.register(stream, selectors.EVENT_READ, into)
+        while ready.get_map():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired(process.args, PATIENCE)
+            for key, _ in ready.select(left):
+                part = os.read(key.fd, 65_536)
+                key.data.extend(part)
+                del said[:-_LARGEST]
+                if not part or (key.data is out and len(out) > _LARGEST):
+                    ready.unregister(key.fileobj)
+                    streams[key.fd].close()
+    process.wait(max(0.0, deadline - time.monotonic()))
+    return bytes(out), bytes(said)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -98,6 +98,21 @@ def test_a_command_that_is_not_there_is_misconfigured() -> None:
         from_command("no-such-program-anywhere")
 
 
+def test_a_command_that_never_stops_printing_is_ended() -> None:
+    """No command fills the memory: after more than any secret has, its next write ends it, long before its time."""
+    begun = time.monotonic()
+
+    with pytest.raises(errors.Temporary):
+        from_command("cat /dev/zero")
+
+    assert time.monotonic() - begun < credentials.PATIENCE / 2
+
+
+def test_a_command_that_never_stops_complaining_gives_its_secret() -> None:
+    """What is said on standard error is read to its end, so that the command can end, and only the end is kept."""
+    assert from_command(f"head -c 5000000 /dev/zero >&2; printf '{SECRET}'") == SECRET
+
+
 def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pinentry that waits in cron is 75 after the time limit, and all that it started is ended."""
     monkeypatch.setattr(credentials, "PATIENCE", 0.5)
