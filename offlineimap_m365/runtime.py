@@ -79,12 +79,23 @@ def write(folder: str, store_generation: tuple[int, ...], entry: dict[str, Any],
 
 
 def forget(folder: str) -> None:
-    """Remove what rests of the account in *folder*, in every place where it could; nothing there is no error."""
+    """
+    Remove what rests of the account in *folder*, in every place where it could; nothing there is no error.
+
+    With it goes what a killed writer left beside it, which holds the same token.
+    """
+    name = _file(folder)
     for top in _tops():
+        place = os.path.join(top, _NAME)
         try:
-            os.unlink(os.path.join(top, _NAME, _file(folder)))
-        except OSError:  # noqa: PERF203 - two places at most
+            found = [path for path in os.listdir(place) if path == name or path.startswith(name + ".")]
+        except OSError:
             continue
+        for path in found:
+            try:
+                os.unlink(os.path.join(place, path))
+            except OSError:  # noqa: PERF203 - one or two; another forgets the same, or the writer was done
+                continue
 
 
 def _replace(path: str, data: bytes) -> None:
@@ -97,7 +108,8 @@ def _replace(path: str, data: bytes) -> None:
             file.write(data)
         os.replace(beside, path)
     except BaseException:  # Ctrl-C, too
-        os.unlink(beside)
+        if os.path.lexists(beside):  # forget() may have come first
+            os.unlink(beside)
         raise
 
 

@@ -164,3 +164,16 @@ def test_a_relative_folder_does_not_count(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("XDG_RUNTIME_DIR", "run")
 
     assert environment.runtime_folders() == [f"/run/user/{os.geteuid()}"]
+
+
+def test_forgetting_takes_what_a_killed_writer_left(world: World, folder: Path) -> None:
+    """A token in a temporary file, of a writer killed before its last step, goes too; another account's stays."""
+    (mine,) = resting(world)
+    killed = mine.with_name(f"{mine.name}.4711.0123abcd.tmp")
+    killed.write_bytes(mine.read_bytes())
+    other = mine.with_name("0" * 64 + ".json")
+    other.write_text("{}")
+
+    runtime.forget(str(folder))
+
+    assert resting(world) == [other]
