@@ -299,7 +299,8 @@ class _Gpg:
         finally:
             if process.poll() is None:  # Ctrl-C, too
                 os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+            with process:  # reaps it, and closes its pipes unread: what it started may hold them open
+                pass
         lines = said.decode("utf-8", "replace").splitlines()
         status = [line.split()[1:] for line in lines if line.startswith("[GNUPG:] ")]
         return _Done(process.returncode, out, [line for line in status if line])

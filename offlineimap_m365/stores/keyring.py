@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ SERVICE = "offlineimap-m365"
 _CHILD = Path(__file__).with_name("keyring_child.py")
 #: The file in the account's folder that says what lies in the keyring.
 MARKER = "keyring.json"
+#: Until when a keyring that did not answer is not asked again by this process, by its bus, in time.monotonic().
+_silent: dict[str, float] = {}
 
 
 class KeyringStore:
@@ -132,7 +135,8 @@ def ask(action: str, account: str, user: str, *, kind: str = "", secret: str | N
     """
     Return the child's answer to *action* for the item *user*.
 
-    Raises Temporary for a keyring that cannot be used now, Misconfigured for one that cannot be used at all.
+    Raises Temporary for a keyring that cannot be used now, Misconfigured for one that cannot be used at all. After
+    one that did not answer it is left alone for as long: of several accounts only the first one waits.
     """
     request = {
         "action": action,
@@ -143,7 +147,11 @@ def ask(action: str, account: str, user: str, *, kind: str = "", secret: str | N
         "backend": environment.keyring_backend(),
         "path": [path for path in sys.path if Path(path).is_absolute()],
     }
-    answer = _answer(json.dumps(request).encode("ascii"))
+    bus, answer = environment.session_bus(), None
+    if time.monotonic() >= _silent.get(bus, 0.0):
+        answer = _answer(json.dumps(request).encode("ascii"))
+        if answer is None:
+            _silent[bus] = time.monotonic() + PATIENCE
     if answer is None:
         raise errors.Temporary(
             f"{account}: the keyring did not answer within {PATIENCE:.0f} s",
@@ -173,7 +181,8 @@ def _answer(request: bytes) -> dict[str, Any] | None:
     finally:
         if process.poll() is None:  # Ctrl-C, too
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+        with process:  # reaps it, and closes its pipes unread: something else may hold them open
+            pass
     try:
         found: dict[str, Any] = json.loads(said)
     except ValueError:

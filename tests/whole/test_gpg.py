@@ -179,6 +179,22 @@ def test_an_agent_that_hangs(gpg: GpgHome, monkeypatch: pytest.MonkeyPatch) -> N
     assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(gpg.path).encode() in contents(p)]
 
 
+def test_what_gpg_started_holds_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that gpg leaves behind in a session of its own, with gpg's pipes open, does not keep us waiting."""
+    program = world.root / "programs" / "gpg"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nsetsid sleep 12 &\nsleep 12\n", encoding="ascii")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(rooms, "PATIENCE", 1.0)
+
+    start = time.monotonic()
+    with pytest.raises(errors.Temporary, match="gpg did not come to an end within 1 s"):
+        rooms.resolve(ALICE)
+
+    assert time.monotonic() - start < 6
+
+
 def contents(path: Path) -> bytes:
     """Return what a file of a process holds; nothing of one that ended meanwhile."""
     try:

@@ -188,7 +188,24 @@ def test_a_service_that_never_answers(bus: Desktop) -> None:
     took = time.monotonic() - start
 
     assert keyring.PATIENCE <= took < keyring.PATIENCE + 2
-    assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"keyring_child" in contents(p)]
+    mine = [p for p in Path("/proc").glob("[0-9]*") if bus.address.encode() in contents(p / "environ")]
+    assert not [p for p in mine if b"keyring_child" in contents(p / "cmdline")]
+
+
+def test_only_the_first_waits_for_a_service_that_never_answers(bus: Desktop) -> None:
+    """Of several accounts one finds out that the keyring is stuck; the others are told so at once, for some seconds."""
+    bus.start_stuck_service()
+    said = []
+
+    start = time.monotonic()
+    for account in (ALICE, "bob@example.org", "carol@example.org"):
+        with pytest.raises(errors.Temporary, match="did not answer") as caught:
+            store_of(account).write(SECRET)
+        said.append(caught.value.account)
+    took = time.monotonic() - start
+
+    assert said == [ALICE, "bob@example.org", "carol@example.org"]
+    assert took < 2 * keyring.PATIENCE
 
 
 def contents(path: Path) -> bytes:
