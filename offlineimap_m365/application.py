@@ -54,15 +54,28 @@ def forget(kept: dict[str, Any], now: Mapping[str, Any], *, is_elsewhere: bool) 
             kept.pop(name, None)
 
 
-def check(chosen: Mapping[str, Any]) -> None:
-    """Raise WrongUsage for an app-only login that lacks something, or that asks nobody's organisation."""
+def check_owner(chosen: Mapping[str, Any]) -> None:
+    """Raise WrongUsage for a secret or certificate without the client id that it belongs to."""
+    if credentials.kept(chosen) and not chosen.get("client_id"):
+        raise errors.WrongUsage(
+            "A client secret or certificate belongs to a client id of your own, and none is named",
+            remedy="Name it with --client-id ID",
+        )
+
+
+def check(chosen: Mapping[str, Any], *, with_proof: bool) -> None:
+    """
+    Raise WrongUsage for an app-only login that lacks something, or that asks nobody's organisation.
+
+    *with_proof*: the application's secret or certificate has to be named as well; a letter about it needs none.
+    """
     place = str(chosen.get("tenant") or str(chosen.get("authority") or "").rstrip("/").rpartition("/")[2])
     missing = [
         option
         for option, is_there in (
             ("--tenant T", place),
             ("--client-id ID", chosen.get("client_id")),
-            ("--client-secret-file F or --certificate FILE", credentials.kept(chosen)),
+            ("--client-secret-file F or --certificate FILE", credentials.kept(chosen) or not with_proof),
         )
         if not is_there
     ]

@@ -87,6 +87,12 @@ def _login(commands: _Commands) -> argparse.ArgumentParser:
         metavar="S",
         help="how long to wait (default: %(default)s s)",
     )
+    _app_only(made)
+    _choices(made)
+    return made
+
+
+def _app_only(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--app-only",
         action="store_const",
@@ -94,8 +100,6 @@ def _login(commands: _Commands) -> argparse.ArgumentParser:
         help="for administrators: an application's own access to mailboxes; with --tenant, --client-id and one of"
         " --client-secret-file, --client-secret-command, --certificate",
     )
-    _choices(made)
-    return made
 
 
 def _choices(made: argparse.ArgumentParser) -> None:
@@ -201,6 +205,7 @@ def _config(commands: _Commands) -> argparse.ArgumentParser:
 def _consent(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "consent", "print a letter that asks an administrator to approve the client id")
     made.add_argument("account", nargs="?", metavar="ACCOUNT")
+    _app_only(made)
     _choices(made)
     return made
 

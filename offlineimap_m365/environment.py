@@ -68,6 +68,11 @@ def graphical() -> bool:
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
+def at_terminal() -> bool:
+    """Does somebody sit at a terminal who can be asked?"""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
 def colourless() -> bool:
     """Does the person want no colour? (no-color.org)."""
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import accounts, errors, history, home, installation, lock, notices, runtime, stores
+from offlineimap_m365 import accounts, environment, errors, history, home, installation, lock, notices, runtime, stores
 from offlineimap_m365.identity import home_of_guest
 from offlineimap_m365.stores import places
 
@@ -31,7 +31,7 @@ def make_sure_of_room(plan: Plan) -> Plan:
         store, why = places.settle(plan.store, folder, plan.name)
         if why:
             notices.say(f"Secrets rest in the store {store}: {why}")
-        places.prove(store, folder, plan.name, may_ask=True)
+        places.prove(store, folder, plan.name, may_ask=environment.at_terminal())
     except OSError as error:
         raise _unwritable(folder, plan.name, error) from error
     except errors.M365Error as error:  # advice to move what is not there yet is advice to choose another store
@@ -50,7 +50,7 @@ def keep(plan: Plan, found: entra.SignIn) -> Account:
     goes last. Raises Temporary, Misconfigured; then an earlier sign-in stays as it was.
     """
     before, account = accounts.load(plan.name), _account(plan, found)
-    kept = stores.open_store(account.store, account.folder, account.name, may_ask=True)
+    kept = stores.open_store(account.store, account.folder, account.name, may_ask=environment.at_terminal())
     try:
         home.make(account.folder)
         with lock.held(account.folder, account.name), kept.reserve():
@@ -75,7 +75,7 @@ def _way_back(before: Account | None, kept: stores.Store) -> Callable[[], None]:
     earlier, old = None, kept
     if before is None or places.kind(before.store) == places.kind(kept.name):
         if before and before.store != kept.name:  # another key for the same file
-            old = stores.open_store(before.store, before.folder, before.name, may_ask=True)
+            old = stores.open_store(before.store, before.folder, before.name, may_ask=environment.at_terminal())
         with contextlib.suppress(errors.Misconfigured):
             earlier = old.read()
 

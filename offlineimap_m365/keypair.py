@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
+#: A block of PEM, with no other one begun within it: else many beginnings without an end would take very long.
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----BEGIN ).)+?-----END \1-----", re.DOTALL)
 _PEM = b"-----BEGIN "
 
 
@@ -105,7 +106,9 @@ def _from_pem(data: bytes, passphrase: str | None) -> tuple[object, list[x509.Ce
 
 def _certificates(data: bytes) -> list[x509.Certificate]:
     blocks = [block[0] for block in _BLOCK.finditer(data) if block[1] == b"CERTIFICATE"]
-    return [x509.load_pem_x509_certificate(block + b"\n") for block in blocks]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of serial numbers that are not as they should be
+        return [x509.load_pem_x509_certificate(block + b"\n") for block in blocks]
 
 
 def _from_pfx(data: bytes, passphrase: str | None) -> tuple[object, list[x509.Certificate]]:

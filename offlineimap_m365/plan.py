@@ -151,7 +151,8 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     _refuse_contradictions(chosen)
     is_app_only = bool(chosen.get("app_only"))
     if is_app_only:
-        application.check(chosen)
+        application.check(chosen, with_proof=may_ask)
+    application.check_owner(chosen)
     tables = Path(home.directory())
     clients = data.load("clients", tables)
     client_id = str(chosen.get("client_id") or clients["default"])

@@ -343,6 +343,14 @@ def test_what_is_missing_or_contradicts(world: World, arguments: list[str], said
     assert said in done.err
 
 
+def test_a_secret_wants_the_client_id_that_it_belongs_to(world: World, secret: Path) -> None:
+    """A secret of one's own is not sent for somebody else's public client: 2, and nobody is asked."""
+    done = world.run("login", "alice@example.org", "--client-secret-file", str(secret))
+
+    assert done.code == 2
+    assert "--client-id ID" in done.err
+
+
 def test_a_secret_goes_to_its_own_client_only(world: World, entra: Entra, secret: Path) -> None:
     """Another client id without a secret of its own asks for one instead of sending the old one."""
     with_secret(world, entra, secret)

@@ -128,6 +128,15 @@ def test_an_application_has_a_letter_of_its_own(capsys: pytest.CaptureFixture[st
     assert "delegated" not in letter
 
 
+def test_an_application_may_be_asked_for_before_it_has_a_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who has only registered it gets the letter; without a client id there is nothing to approve."""
+    code, letter, _ = run(capsys, "backup", "--app-only", "--tenant", "example.org", "--client-id", OWN)
+    refused, *_ = run(capsys, "backup", "--app-only", "--tenant", "example.org")
+
+    assert (code, refused) == (0, 2)
+    assert "IMAP.AccessAsApp" in letter
+
+
 @pytest.mark.parametrize("words", [["alice@outlook.com"], [ALICE]])
 def test_nobody_approves_personal_accounts(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     """By the address or by who signed in last: there is no letter, and the reason is said without Microsoft's words."""
