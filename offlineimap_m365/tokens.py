@@ -71,12 +71,9 @@ def _access_token(name: str | None, wanted: Wanted) -> cache.AccessToken:
         return remembered.token
     vault = Vault(_signed_in(name), may_ask=wanted.may_ask)
     generation = vault.generation()  # before reading, lest a newer one is taken for what was read
-    token = vault.resting()
-    if token is None or not wanted.is_met_by(token, time.time()):
-        try:
-            token = cache.access_token(vault.read_carefully())
-        except errors.M365Error as trouble:
-            return _make_do(token, wanted, trouble)
+    token = vault.resting()  # counts only as long as the store is as it was, so that need not be read as well
+    if token is None:
+        token = cache.access_token(vault.read_carefully())
     if token and not vault.is_behind and wanted.is_met_by(token, time.time()):
         return _keep_in_memory(vault, token, generation)
     return _refresh(vault, token, wanted)
