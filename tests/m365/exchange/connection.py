@@ -18,6 +18,9 @@ from .rules import Rules, Session
 if TYPE_CHECKING:
     from .wire import Wire
 
+#: Seconds until Dovecot is asked again that could not answer.
+_PAUSE = 0.2
+
 _CAPABILITY = b"IMAP4 IMAP4rev1 AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+"
 _GREETING = b"* OK The Microsoft Exchange IMAP4 service is ready. [TABPADMANgA1AFAAMAAwADAAMAA=]\r\n"
 _SESSION_ENDED = b"* BYE Session invalidated - AccessTokenExpired\r\n"
@@ -106,12 +109,20 @@ class Connection:
             return None, "format"
         if self._rules.token_life_override is not None and self._rules.dies_at(bearer) <= time.time():
             return bearer, "dead"
+        answer = await self._ask_dovecot(tag, response)
+        while b"[UNAVAILABLE]" in answer:  # a busy machine's "temporary authentication failure": no word on the token
+            await asyncio.sleep(_PAUSE)
+            answer = await self._ask_dovecot(tag, response)
+        return bearer, "" if answer.startswith(tag + b" OK") else "token"
+
+    async def _ask_dovecot(self, tag: bytes, response: bytes) -> bytes:
+        """Return what Dovecot says to XOAUTH2's *response*, its last line."""
         await self._server.send(tag + b" AUTHENTICATE XOAUTH2 " + response + b"\r\n")
         while (answer := await self._server.line()) and not answer.startswith(tag + b" "):
             if answer.startswith(b"+"):
                 # The error in JSON (RFC 7628 §3.2.2), which Exchange does not send; an empty line takes note of it.
                 await self._server.send(b"\r\n")
-        return bearer, "" if answer.startswith(tag + b" OK") else "token"
+        return answer
 
     async def _open(self, bearer: Bearer) -> None:
         """Pass everything on until the client or Dovecot hangs up or the token dies."""
