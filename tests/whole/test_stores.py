@@ -217,7 +217,7 @@ class TestMoving:
         assert kills.holders() == [target]
         assert all((secret in readable(world)) == (target == "file") for secret in SECRETS)
 
-    @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+    @pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.long)])
     def test_a_move_is_killed_before_each_step(
         self, world: World, all_places: Places, source: str, target: str, stride: int
     ) -> None:
@@ -231,7 +231,7 @@ class TestMoving:
         pointed = [where for _, where, _, _ in found]
         at = pointed.index(new)
         assert pointed == [old] * at + [new] * (len(found) - at)
-        assert 0 < at < len(found) - 1
+        assert 0 < at < len(found) - (stride == 1)  # some steps come after the profile was written; the last is none
         assert {tuple(left) for _, _, _, left in found} == {(target,)}
 
     def test_a_logout_forgets_what_a_killed_move_left(
