@@ -282,7 +282,9 @@ def _talk(port: int, data: bytes) -> bytes:
             connection.shutdown(socket.SHUT_WR)
             while chunk := connection.recv(65536):
                 found += chunk
-        except ConnectionError:
+        except TimeoutError:
+            raise
+        except OSError:  # hung up on: also "not connected" (ENOTCONN) where a shutdown comes too late
             pass
     return found
 
