@@ -177,6 +177,19 @@ def get(name: str | None) -> Account:
     return account
 
 
+def signed_in(name: str | None) -> Account:
+    """Return the account *name*, or the only one for None; raises SignInNeeded if nobody is signed in to it."""
+    account = get(name)
+    if not account.is_signed_in:
+        raise not_signed_in(account.name)
+    return account
+
+
+def lost(account: Account) -> errors.SignInNeeded:
+    """Make the error for an *account* whose secrets are gone, though it counts as signed in."""
+    return not_signed_in(account.name, f"The sign-in of {account.name} is no longer in its store")
+
+
 def not_signed_in(name: str, fact: str | None = None) -> errors.SignInNeeded:
     """Make the error for an account that is not signed in; it names the directory and who might be meant instead."""
     return errors.SignInNeeded(

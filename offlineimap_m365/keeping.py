@@ -49,7 +49,8 @@ def keep(plan: Plan, found: entra.SignIn) -> Account:
     The secrets come first, so that a crash in between leaves tokens that the profile fits; what lay in another store
     goes last. Raises Temporary, Misconfigured; then an earlier sign-in stays as it was.
     """
-    before, account = accounts.load(plan.name), _account(plan, found)
+    before = accounts.load(plan.name)
+    account = _account(plan, found, before)
     kept = stores.open_store(account.store, account.folder, account.name, may_ask=environment.at_terminal())
     try:
         home.make(account.folder)
@@ -99,9 +100,8 @@ def _empty_others(account: Account) -> None:
         notices.say(f"What an earlier sign-in left in another store is still there: {trouble.one_line()}")
 
 
-def _account(plan: Plan, found: entra.SignIn) -> Account:
-    """Return the account as it will be kept; fields of a later release stay."""
-    before = accounts.load(plan.name)
+def _account(plan: Plan, found: entra.SignIn, before: Account | None) -> Account:
+    """Return the account as it will be kept; what is kept of *before* stays, and fields of a later release."""
     tenant, personal = _text(found.claims.get("tid")), accounts.personal_tenant()
     imap, smtp = plan.mail_hosts(is_personal=tenant == personal)
     return accounts.Account(

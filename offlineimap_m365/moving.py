@@ -26,7 +26,7 @@ def move(name: str, word: str, *, runtime_cache: bool | None = None, may_ask: bo
     nobody but the stores. Raises SignInNeeded for who is not signed in, WrongUsage, Temporary, Misconfigured; the last
     two also if the old place cannot be emptied.
     """
-    account = _signed_in(name)
+    account = accounts.signed_in(name)
     store, why = places.settle(word, account.folder, account.name)
     if why:
         notices.say(f"Secrets rest in the store {store}: {why}")
@@ -34,25 +34,18 @@ def move(name: str, word: str, *, runtime_cache: bool | None = None, may_ask: bo
         if store != account.store:
             places.prove(store, account.folder, account.name, may_ask=may_ask)
         with lock.held(account.folder, account.name):
-            before = _signed_in(name)  # anew, since a login or a logout may have come first
+            before = accounts.signed_in(name)  # anew, since a login or a logout may have come first
             after = _changed(before, store, runtime_cache)
             if after != before:
                 _move(before, after, may_ask=may_ask)
             left = places.empty(after.folder, after.name, but=store)
     except FileNotFoundError as error:
-        raise _lost(account) from error  # logout --all came first
+        raise accounts.lost(account) from error  # logout --all came first
     except OSError as error:
         raise unwritable(account, error) from error
     if left:
         raise _unfinished(after, left)
     return after, before.store
-
-
-def _signed_in(name: str) -> Account:
-    account = accounts.get(name)
-    if not account.is_signed_in:
-        raise accounts.not_signed_in(account.name)
-    return account
 
 
 def _changed(account: Account, store: str, runtime_cache: bool | None) -> Account:
@@ -73,7 +66,7 @@ def _move(before: Account, after: Account, *, may_ask: bool) -> None:
     vault.take_up()
     data = vault.read(may_set_aside=True)
     if data is None:
-        raise _lost(before)
+        raise accounts.lost(before)
     new = stores.open_store(after.store, after.folder, after.name, may_ask=may_ask)
 
     def undo() -> None:
@@ -87,10 +80,6 @@ def _move(before: Account, after: Account, *, may_ask: bool) -> None:
     with new.reserve(), accounts.prepared(after) as save:
         places.put(new, data, after.name, undo)
         save()
-
-
-def _lost(account: Account) -> errors.SignInNeeded:
-    return accounts.not_signed_in(account.name, f"The sign-in of {account.name} is no longer in its store")
 
 
 def _unfinished(account: Account, left: errors.M365Error) -> errors.M365Error:

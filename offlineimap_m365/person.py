@@ -13,7 +13,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, errors
+from offlineimap_m365 import accounts, environment, errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def tell(error: errors.M365Error, *, verbose: bool) -> int:
 
 def is_there() -> bool:
     """Does somebody sit at the terminal who can be asked?"""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+    return environment.at_terminal()
 
 
 def waits_for_answer() -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from functools import partial
 from typing import NamedTuple
 
 from offlineimap_m365 import accounts, cache, credentials, errors, history, home, lock, notices, stores, warm
@@ -69,7 +68,7 @@ def _access_token(name: str | None, wanted: Wanted) -> cache.AccessToken:
     is_met = remembered is not None and wanted.is_met_by(remembered.token, time.time())
     if remembered and is_met and not is_behind(folder) and _is_unchanged(remembered):
         return remembered.token
-    vault = Vault(_signed_in(name), may_ask=wanted.may_ask)
+    vault = Vault(accounts.signed_in(name), may_ask=wanted.may_ask)
     generation = vault.generation()  # before reading, lest a newer one is taken for what was read
     token = vault.resting()  # counts only as long as the store is as it was, so that need not be read as well
     if token is None:
@@ -86,7 +85,7 @@ def peek(account: accounts.Account) -> cache.AccessToken | None:
 
 def refresh_token(name: str | None = None) -> str:
     """Return the refresh token of an account; raises SignInNeeded if there is none, Misconfigured if app-only."""
-    account = _signed_in(name)
+    account = accounts.signed_in(name)
     if account.is_app_only:
         raise errors.Misconfigured(
             f"{account.name} is app-only, and such a sign-in has no refresh token",
@@ -96,7 +95,7 @@ def refresh_token(name: str | None = None) -> str:
         )
     found = cache.refresh_token(Vault(account).read_carefully())
     if found is None:
-        raise _lost(account)
+        raise accounts.lost(account)
     return found
 
 
@@ -111,17 +110,6 @@ def _folder(name: str | None) -> str:
         return home.folder(name)
     found = home.folders()
     return found[0] if len(found) == 1 else ""
-
-
-def _signed_in(name: str | None) -> accounts.Account:
-    account = accounts.get(name)
-    if not account.is_signed_in:
-        raise accounts.not_signed_in(account.name)
-    return account
-
-
-def _lost(account: accounts.Account) -> errors.SignInNeeded:
-    return accounts.not_signed_in(account.name, f"The sign-in of {account.name} is no longer in its store")
 
 
 def _is_unchanged(remembered: _Remembered) -> bool:
@@ -141,41 +129,40 @@ def _keep_in_memory(vault: Vault, token: cache.AccessToken, generation: tuple[in
 
 def _refresh(vault: Vault, known: cache.AccessToken | None, wanted: Wanted) -> cache.AccessToken:
     """Refresh under the lock; if that cannot be done now, *known* will do as long as it lives."""
-    account, asked_at = vault.account, time.time()
+    account, asked_at, found = vault.account, time.time(), None
     try:
-        while True:
-            seen = vault.generation()
-            try:
-                with lock.held(account.folder, account.name, overtaken=partial(_has_changed, vault, seen)):
-                    # anew, since a login or logout may have come first: another client id does not fit to its token
-                    now = _signed_in(account.name)
-                    vault = vault if now == account else Vault(now, may_ask=wanted.may_ask)
-                    token = _refresh_alone(vault, wanted, asked_at)
-                    _keep_in_memory(vault, token, vault.generation())
-                _tell_of_certificate(account)
-            except lock.Overtaken:
-                found = _obtained_by_another(vault, wanted, asked_at)
-                if found:
-                    return found
-            else:
-                return token
+        while found is None:
+            found = _take_turn(vault, wanted, asked_at)
     except FileNotFoundError as error:
-        raise _lost(account) from error  # logout --all came first
+        raise accounts.lost(account) from error  # logout --all came first
     except OSError as error:
         if account.is_app_only:
             return _without_lock(vault, wanted, asked_at)
         return _make_do(known, wanted, unwritable(account, error))
     except (errors.Temporary, errors.Misconfigured) as trouble:
         return _make_do(known, wanted, trouble)
+    return found
 
 
-def _has_changed(vault: Vault, seen: tuple[int, ...] | None) -> bool:
-    return vault.generation() != seen
+def _take_turn(vault: Vault, wanted: Wanted, asked_at: float) -> cache.AccessToken | None:
+    """Refresh under the lock, or take what whoever held it obtained meanwhile; None if that is not enough."""
+    account, seen = vault.account, vault.generation()
+    try:
+        with lock.held(account.folder, account.name, overtaken=lambda: vault.generation() != seen):
+            # anew, since a login or logout may have come first: another client id does not fit to its token
+            now = accounts.signed_in(account.name)
+            current = vault if now == account else Vault(now, may_ask=wanted.may_ask)
+            token = _refresh_alone(current, wanted, asked_at)
+            _keep_in_memory(current, token, current.generation())
+    except lock.Overtaken:
+        return _obtained_by_another(vault, wanted, asked_at)
+    _tell_of_certificate(account)
+    return token
 
 
 def _obtained_by_another(vault: Vault, wanted: Wanted, asked_at: float) -> cache.AccessToken | None:
     """Return the token that whoever held the lock has just saved, read without the lock, if that is enough."""
-    vault = Vault(_signed_in(vault.account.name), may_ask=wanted.may_ask)
+    vault = Vault(accounts.signed_in(vault.account.name), may_ask=wanted.may_ask)
     generation = vault.generation()
     token = vault.resting() or cache.access_token(vault.read_carefully())
     if token is None or vault.is_behind or not _is_enough(token, wanted, asked_at):
@@ -270,7 +257,7 @@ def _obtain(vault: Vault, data: bytes | None, *, impatient: bool, again: bool = 
     account, folder = vault.account, vault.account.folder
     used = cache.refresh_token(data)
     if not account.is_app_only and (data is None or used is None):
-        raise _lost(account)
+        raise accounts.lost(account)
     proof = _proof(account)
     tried = (used or account.client_id) + (proof.fingerprint if proof else "")  # a renewed secret is tried at once
     remembered = None if impatient else history.last_failure(folder, tried)

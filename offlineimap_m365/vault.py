@@ -8,7 +8,7 @@ there: the refresh token before it may be worth nothing by now (contract §5.3).
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import cache, errors, lock, notices, runtime, stores
 
@@ -69,27 +69,31 @@ class Vault:
         if data is None:
             return None
         try:
-            cache.parse(data)
+            content = cache.parse(data)
         except ValueError as error:
             raise self._damaged(self._set_aside() if may_set_aside else "") from error
         if generation is not None:
             self._seen = (generation, data)
-            self._rest(generation, data)
+            self._rest(generation, content)
         return data
 
     def resting(self) -> cache.AccessToken | None:
         """Return the access token that rests in the session's runtime folder; None for a store that is fast."""
-        if not (self.store.is_slow and self.account.runtime_cache):
+        if not self._may_rest:
             return None
         try:
             return cache.access_token_of(runtime.read(self.account.folder, self.account.store))
         except ValueError:
             return None
 
-    def _rest(self, generation: tuple[int, ...], data: bytes) -> None:
-        """Let the access token of *data* rest where the store is slow."""
-        if self.store.is_slow and self.account.runtime_cache:
-            for key, entry in cache.parse(data).get("AccessToken", {}).items():
+    @property
+    def _may_rest(self) -> bool:
+        return self.store.is_slow and self.account.runtime_cache
+
+    def _rest(self, generation: tuple[int, ...], content: dict[str, Any]) -> None:
+        """Let the access token of the cache *content* rest where the store is slow."""
+        if self._may_rest:
+            for key, entry in content.get("AccessToken", {}).items():
                 runtime.write(self.account.folder, generation, entry, key)
             if self.generation() != generation:  # somebody signed out or moved it meanwhile, and forgot what rested
                 runtime.forget(self.account.folder)
@@ -126,7 +130,7 @@ class Vault:
             _unsaved.pop(self.account.folder, None)
             generation = self.generation()
             if generation is not None:
-                self._rest(generation, data)
+                self._rest(generation, cache.parse(data))
 
     def _set_aside(self) -> str:
         where = self.store.set_aside()

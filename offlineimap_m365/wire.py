@@ -91,16 +91,9 @@ class Keeping(Wire):
         super().__init__(known)
         self._refresh_token = refresh_token
 
-    def post(
-        self,
-        url: str,
-        params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | str | None = None,
-        headers: Mapping[str, str] | None = None,
-        **_: Any,
-    ) -> Answer:
+    def post(self, url: str, *arguments: Any, **options: Any) -> Answer:
         """Send one request, see Wire; return its answer, with a refresh token in it if it was granted."""
-        found = super().post(url, params, data, headers)
+        found = super().post(url, *arguments, **options)
         body = json.loads(found.text)
         if "access_token" in body and not body.get("refresh_token"):
             return dataclasses.replace(found, text=json.dumps({**body, "refresh_token": self._refresh_token}))
