@@ -236,6 +236,23 @@ def _notify(commands: _Commands) -> argparse.ArgumentParser:
     return made
 
 
+def _doctor(commands: _Commands) -> argparse.ArgumentParser:
+    made = _command(commands, "doctor", "find out what is wrong, and the one command that helps")
+    made.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="default: all")
+    made.add_argument("--mailbox", metavar="ADDRESS", help="whose mail is opened, if not the account's own")
+    made.add_argument("--config", metavar="FILE", help="look at this offlineimaprc as well; it is read, not executed")
+    made.add_argument("--run-config", action="store_true", help="let the Python in that file run, as OfflineIMAP does")
+    made.add_argument("--offline", action="store_true", help="only what needs no network")
+    how = made.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="for programs")
+    how.add_argument(
+        "--report",
+        action="store_true",
+        help="the JSON with pseudonyms for addresses, ids, hosts and paths, fit for a public bug report",
+    )
+    return made
+
+
 def _folders(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "folders", "show a mailbox's folders, and which of them are synced and why")
     made.add_argument("account", nargs="?", metavar="ACCOUNT")
@@ -270,6 +287,7 @@ _ALL: tuple[Callable[[_Commands], argparse.ArgumentParser], ...] = (
     _token,
     _refresh,
     _status,
+    _doctor,
     _explain,
     _config,
     _folders,

@@ -60,6 +60,7 @@ _SHAPES: dict[str, dict[str, _Shape]] = {
     },
     "clouds": {"clouds": _CLOUD},
     "clients": {"clients": {**_CLIENT, "name": str, "publisher": str}},
+    "programs": {"programs": {"title": str, "limits": list, "source": list}},
 }
 
 #: Sections that are one row.
@@ -67,12 +68,13 @@ _SINGLE: dict[str, dict[str, _Shape]] = {
     "aadsts": {},
     "clouds": {"consumers": {"tenant": str, "imap": str, "smtp": str, "imap_switch": str}},
     "clients": {"other": _CLIENT},
+    "programs": {},
 }
 
 
 def load(name: str, home: Path | None = None) -> dict[str, Any]:
     """
-    Return the table *name* (``aadsts``, ``clouds`` or ``clients``), with the user's own file over it.
+    Return the table *name* (``aadsts``, ``clouds``, ``clients`` or ``programs``), with the user's own file over it.
 
     *home* is this package's home directory; None means the shipped table only.
 

@@ -1,0 +1,78 @@
+"""
+From "it does not work" to the one command that helps: named checks, in the order in which things usually break.
+
+Each room here looks at one thing and yields what it found; what depends on something that failed is not tried, so that
+one cause is named once. Nothing is changed but what a refresh changes, and no secret comes out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import accounts
+from offlineimap_m365.doctor import account, imap, network, offlineimaprc, place, smtp, token
+from offlineimap_m365.doctor.check import Check, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["Check", "Order", "Subject", "examine"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """
+    What shall be examined: *names* of accounts (none: all), *mailbox* if it is not the account's own, an offlineimaprc.
+
+    *offline*: nobody is asked over a network. *run_config*: the offlineimaprc's own Python may be run.
+    """
+
+    names: tuple[str, ...] = ()
+    mailbox: str | None = None
+    config: Path | None = None
+    run_config: bool = False
+    offline: bool = False
+
+
+def examine(order: Order) -> Iterator[Check]:
+    """
+    Yield the checks one after the other, as they end.
+
+    Raises SignInNeeded for a name that was never signed in, Temporary if the home cannot be read now.
+    """
+    names = [_known(name) for name in order.names] or accounts.names()
+    yield from place.examine(names)
+    subjects = []
+    for name in names:
+        subject = Subject(name, order.mailbox or name, offline=order.offline)
+        subjects.append(subject)
+        yield from _examine_account(subject)
+    if order.config is not None:
+        yield from offlineimaprc.examine(order.config, subjects, run=order.run_config)
+
+
+def _known(name: str) -> str:
+    """Return the name of an account as it is kept; a broken profile is no reason to say that there is none."""
+    clean = accounts.clean_name(name)
+    known = {found.lower(): found for found in accounts.names()}
+    if clean.lower() not in known:
+        raise accounts.not_signed_in(clean)
+    return known[clean.lower()]
+
+
+def _examine_account(subject: Subject) -> Iterator[Check]:
+    yield from _noted(subject, account.examine(subject))
+    if subject.offline:
+        return
+    for room in (network, token, imap, smtp):
+        yield from _noted(subject, room.examine(subject))
+
+
+def _noted(subject: Subject, checks: Iterable[Check]) -> Iterator[Check]:
+    """Let the rooms that follow know what failed."""
+    for check in checks:
+        if check.ok is False:
+            subject.failed.add(check.name)
+        yield check

@@ -1,0 +1,124 @@
+"""
+A user whose set-up can be broken: what the doctor finds, and whoever does literally what it advises.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offlineimap_m365.errors import COMMAND
+from tests.sign_in import options, sign_in
+from tests.whole.keyboard import product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.m365.entra import Entra
+    from tests.m365.exchange import Exchange
+    from tests.world import Outcome, World
+
+ALICE = "alice@example.org"
+
+
+@dataclasses.dataclass
+class Patient:
+    """
+    Alice, signed in, with a mailbox: her *world*, and the *entra* and *exchange* that it is connected with.
+
+    *admin* does what a remedy asks of an administrator, by the name of the PowerShell command.
+    """
+
+    world: World
+    entra: Entra
+    exchange: Exchange
+    admin: dict[str, Callable[[list[str]], None]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def make(cls, world: World, entra: Entra, exchange: Exchange, *also: str) -> Patient:
+        """Sign Alice in, with options of ``login`` in *also*, and give her a mailbox."""
+        entra.access_token_seconds = 3600
+        made = cls(product(world), entra, exchange)
+        exchange.add_mailbox(ALICE)
+        made.sign_in(*also)
+        entra.forget()
+        return made
+
+    def sign_in(self, *also: str) -> None:
+        """Sign Alice in by ``login``, with the options in *also*."""
+        hosts = options(self.entra, self.exchange.imap_port, self.exchange.smtp_port)
+        done = sign_in(self.world, self.entra, ALICE, *hosts, *also)
+        assert done.code == 0, done.err
+
+    def examine(self, *arguments: str) -> list[dict[str, Any]]:
+        """Return the checks of ``doctor --json``; its exit code fits them, and no secret comes out."""
+        done = self.world.run("doctor", "--json", *arguments)
+        self.keeps_secrets(done)
+        assert done.code in (0, 1), done.err
+        document = json.loads(done.out)
+        assert document["schema"] == 1
+        checks: list[dict[str, Any]] = document["checks"]
+        assert done.code == int(any(check["ok"] is False for check in checks))
+        return checks
+
+    def keeps_secrets(self, done: Outcome) -> None:
+        """Nothing that *done* said is a token, nor its beginning."""
+        said = done.out + done.err
+        assert [secret for secret in self.entra.refresh_tokens if secret in said] == []
+        assert not re.search(r"eyJ[\w-]{30,}|EwB[\w-]{30,}", said)
+
+    def only(self, name: str, *arguments: str) -> dict[str, Any]:
+        """Return the check that failed: exactly one, called *name*, with a meaning and a remedy."""
+        failed = [check for check in self.examine(*arguments) if check["ok"] is False]
+        assert [check["name"] for check in failed] == [name], json.dumps(failed, indent=1)
+        assert failed[0]["meaning"]
+        assert failed[0]["remedy"]
+        return failed[0]
+
+    def is_healed(self, *arguments: str) -> bool:
+        """Tell whether the doctor finds nothing any more."""
+        failed = [check for check in self.examine(*arguments) if check["ok"] is False]
+        assert failed == [], json.dumps(failed, indent=1)
+        return True
+
+    def follow(self, check: dict[str, Any]) -> None:
+        """Do literally what the *check* advises: correct the line of a file, or run the command at the end."""
+        if "corrected" in check:
+            correct(check)
+            return
+        remedy = check["remedy"]
+        if "In PowerShell: " in remedy:
+            words = shlex.split(remedy.partition("In PowerShell: ")[2], posix=True)
+            self.admin[words[0]](words[1:])
+            return
+        found = re.search(r"Run: (.*)$", remedy)
+        assert found, f"no command that could be followed: {remedy}"
+        self.run(found[1])
+
+    def run(self, command: str) -> None:
+        """Run a *command* of a remedy in Alice's shell; a sign-in is done by her in a browser."""
+        words = shlex.split(command)
+        if words[:2] == [COMMAND, "login"]:
+            done = sign_in(self.world, self.entra, *words[2:])
+            assert done.code == 0, done.err
+            return
+        ours = shlex.join(self.world.command)
+        script = f'{COMMAND}() {{ {ours} "$@"; }}\n{command}'.replace(f"{COMMAND}()", "ours()")
+        script = re.sub(rf"\b{COMMAND}(?= )", "ours", script)
+        done = self.world.execute(["/bin/sh", "-c", script])
+        assert done.code == 0, done.err
+
+
+def correct(check: dict[str, Any]) -> None:
+    """Put the line or lines of *check* in the place of the line that it names; without a number, at the file's end."""
+    path = Path(check["file"])
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if "line" in check:
+        lines[check["line"] - 1 : check["line"]] = check["corrected"].splitlines()
+    else:
+        lines += check["corrected"].splitlines()
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
