@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.whole.gpg_home import GpgHome
     from tests.whole.keyring_daemon import Desktop
     from tests.whole.sync import Sync
-    from tests.world import World
+    from tests.world import Outcome, World
 
 ALICE = "alice@example.org"
 _COUNTED = "oauth2/v2.0/token"
@@ -177,12 +177,15 @@ def test_only_the_access_token_rests_beside_the_store(place: Place, entra: Entra
 def test_no_secret_in_the_list_of_processes(signed_in: Place) -> None:
     """While a token is read and refreshed no process has a secret among its arguments or in its environment."""
     before = signed_in.secrets()
-    signed_in.age()
+    done: list[Outcome] = []
     with Watch(list(before.values())) as watch:
-        done = [signed_in.world.run("token", ALICE, "--min-validity", "600"), signed_in.world.run("token", ALICE)]
-    assert signed_in.secrets()["AccessToken"] == done[0].out.strip()
+        # On a busy machine nobody may look in the few milliseconds for which such a process lives.
+        while not any("keyring_child" in text or "/gpg " in text for text in set(watch.seen)) and len(done) < 20:
+            signed_in.age()
+            done += [signed_in.world.run("token", ALICE, "--min-validity", "600"), signed_in.world.run("token", ALICE)]
+    assert signed_in.secrets()["AccessToken"] == done[-2].out.strip()
 
-    assert [outcome.code for outcome in done] == [0, 0]
+    assert {outcome.code for outcome in done} == {0}
     assert [text for text in watch.seen if "keyring_child" in text or "/gpg " in text]  # it looked at the right ones
     assert watch.found == set()
 
