@@ -1,4 +1,4 @@
-# The accounts, out of the names of their folders: no program is started for a TAB.
+# The accounts, out of the names of their folders: no Python is started for a TAB.
 function _offlineimap_m365_accounts
   set -l home $OFFLINEIMAP_M365_HOME
   if test -z "$home"

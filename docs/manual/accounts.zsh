@@ -1,4 +1,4 @@
-# The accounts, out of the names of their folders: no program is started for a TAB.
+# The accounts, out of the names of their folders: no Python is started for a TAB.
 _offlineimap_m365_accounts() {
   local home=${OFFLINEIMAP_M365_HOME-} file name
   local -a names

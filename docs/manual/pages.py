@@ -37,7 +37,8 @@ def pages() -> dict[str, str]:
 
 def sections() -> dict[str, str]:
     """Return what is written by hand: by command, the program's under the empty name."""
-    parts = re.split(r'(?m)^\.\\" = ?([a-z]*)\n', _SECTIONS.read_text(encoding="utf-8"))
+    text = _SECTIONS.read_text(encoding="utf-8").replace("\n.EE\n", "\n.EE\n.nh\n")  # an-ext.tmac breaks words again
+    parts = re.split(r'(?m)^\.\\" = ?([a-z]*)\n', text)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 

@@ -67,6 +67,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("completion")
     for name, text in completions.completions().items():
         (made / name).write_text(text, encoding="utf-8")
+    read_by_fish = made / "home/.config/fish/config.fish"
+    read_by_fish.parent.mkdir(parents=True)
+    read_by_fish.write_text(f"source {made / completions.FILES['fish']}\n", encoding="utf-8")  # as the manual says
     for account in ACCOUNTS:
         folder = made / "home/.local/share/offlineimap-m365/accounts" / home.quoted(account)
         folder.mkdir(parents=True)
@@ -100,8 +103,8 @@ def bash(place: Path, typed: str, **more: str) -> set[str]:
 
 def fish(place: Path, typed: str, **more: str) -> set[str]:
     """Return what fish offers, without what it says about each."""
-    script = f"source {place / completions.FILES['fish']}; complete -C '{ME} {typed}'"
-    return {line.partition("\t")[0] for line in ask(place, "fish", "--no-config", "-c", script, **more)}
+    found = ask(place, "fish", "-c", f"complete -C '{ME} {typed}'", **more)
+    return {line.partition("\t")[0] for line in found}
 
 
 class Zsh:

@@ -26,9 +26,9 @@ def name_of(command: str) -> str:
     return "-".join(filter(None, (errors.COMMAND, command)))
 
 
-def shown(page: Path) -> str:
-    """Return what man(1) shows of a *page*, with plain characters, in lines that are not broken."""
-    environ = {**os.environ, "MANWIDTH": "1000", "LC_ALL": "C.UTF-8", "MAN_KEEP_FORMATTING": ""}
+def shown(page: Path, width: int = 1000) -> str:
+    """Return what man(1) shows of a *page* in lines of a *width*, and assert that it complains of nothing."""
+    environ = {**os.environ, "MANWIDTH": str(width), "LC_ALL": "C.UTF-8", "MAN_KEEP_FORMATTING": ""}
     done = subprocess.run(
         ["man", "--warnings=w", "--local-file", str(page)], env=environ, capture_output=True, text=True, check=True
     )
@@ -62,6 +62,11 @@ def test_groff_has_nothing_to_complain_of(page: Path) -> None:
     done = subprocess.run(["groff", "-ww", "-z", "-man", str(page)], capture_output=True, text=True, check=True)
 
     assert done.stdout + done.stderr == ""
+
+
+def test_no_word_is_torn(page: Path) -> None:
+    """At the end of a line no word is broken: a command could not be copied."""
+    assert not re.search(r"\w[\u2010-]$", shown(page, width=80), re.MULTILINE)
 
 
 def test_every_option_is_shown_with_its_help(command: str, page: Path) -> None:
