@@ -43,7 +43,8 @@ def table() -> str:
     found = commands.of(commands.program().parser)
     shared = _shared(found)
     rows = [(_code([command.name]), command.summary, _code(_own(command, shared))) for command in found]
-    rows.append((", ".join(_code([name]) for name in _ASKING), "who asks whom, and where it is kept", _code(shared)))
+    askers = ", ".join(_code([name]) for name in _ASKING)
+    rows.append((askers, "besides: who asks, where, for what, and where it is kept", _code(shared)))
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([BEGIN, "| command | does | options |", "| --- | --- | --- |", *lines, END])
 
