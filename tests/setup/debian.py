@@ -41,6 +41,13 @@ FOR_TESTING = (
     "systemd",
     # What the README installs with.
     "pipx",
+    # What shows man pages, and looks for mistakes in them.
+    "groff-base",
+    "man-db",
+    # The shells that complete our commands.
+    "bash",
+    "fish",
+    "zsh",
 )
 
 _ROOT = Path(__file__).resolve().parents[2]

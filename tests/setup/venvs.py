@@ -27,8 +27,9 @@ TESTS = HERE / "requirements.txt"
 CHECKS = HERE / "checks.txt"
 #: What drives a browser.
 BROWSER = HERE / "browser.txt"
-#: What an installation from source needs besides (pyproject.toml, build-system), and pipx for its own environment.
-BUILDING = ("hatchling", "pip", "setuptools", "offlineimap", "msal<2")
+#: What an installation from source needs besides (pyproject.toml, build-system; docs/hatch_build.py), and
+#: pipx for its own environment.
+BUILDING = ("hatchling", "shtab>=1.13", "pip", "setuptools", "offlineimap", "msal<2")
 
 
 @dataclass(frozen=True)

@@ -93,9 +93,27 @@ class Shop:
         self._build(self.clone("9.9.9"), "sdist")
         return next(self.shelf.glob("*.tar.gz"))
 
-    def _build(self, clone: Path, what: str) -> None:
+    def release(self, name: str) -> list[Path]:
+        """Return wheel and sdist of a clone of its own, in a directory called *name*."""
+        target = self.world.root / name
+        clone = self.clone("9.9.8").rename(self.world.root / f"clone-{name}")
+        for what in ("wheel", "sdist"):
+            self._build(clone, what, target)
+        return sorted(target.iterdir())
+
+    def do_without(self, package: str) -> None:
+        """Have an index without a *package*, whoever wants it."""
+        wheels = self.world.root / "wheels"
+        wheels.mkdir()
+        for folder in self.world.environ["PIP_FIND_LINKS"].split():
+            for path in Path(folder).iterdir():
+                if not path.name.startswith(f"{package}-"):
+                    (wheels / path.name).symlink_to(path)
+        self.world.environ["PIP_FIND_LINKS"] = str(wheels)
+
+    def _build(self, clone: Path, what: str, target: Path | None = None) -> None:
         """Build with the very backend that pyproject.toml names, which lies beside the tests."""
-        command = [sys.executable, "-m", "hatchling", "build", "-t", what, "-d", str(self.shelf)]
+        command = [sys.executable, "-m", "hatchling", "build", "-t", what, "-d", str(target or self.shelf)]
         done = subprocess.run(command, cwd=clone, env=self.world.environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

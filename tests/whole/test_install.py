@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offlineimap_m365 import arguments
 from offlineimap_m365.version import __version__
 from tests.sign_in import options, sign_in
 from tests.whole.shop import Shop, commands
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 ALICE = "alice@example.org"
 SAID = f"offlineimap-m365 {__version__}\n"
 
-
+#: Where each shell looks below a prefix.
+SHELLS = (
+    "bash-completion/completions/offlineimap-m365",
+    "zsh/site-functions/_offlineimap-m365",
+    "fish/vendor_completions.d/offlineimap-m365.fish",
+)
 _INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
 
 
@@ -37,6 +43,16 @@ def both_work(shop: Shop, scripts: Path) -> None:
     """Assert that console script and ``python -m`` are the same command in an environment."""
     assert shop.do(f"{scripts}/offlineimap-m365 --version") == SAID
     assert shop.do(f"{scripts}/python -m offlineimap_m365 --version") == SAID
+
+
+def is_documented(shop: Shop, prefix: Path) -> None:
+    """Assert that an installation at *prefix* has its man pages, which man shows, and what shells look for."""
+    share = prefix / "share"
+    found = {str(path.relative_to(share)) for path in share.rglob("*") if path.is_file()}
+    assert set(SHELLS) <= found
+    assert {f"man/man1/offlineimap-m365{end}.1" for end in ("", *(f"-{name}" for name in arguments.names()))} <= found
+    assert "offlineimap-m365-login - sign in" in shop.do(f"man -M '{share}/man' offlineimap-m365-login")
+    assert shop.do(f"bash -c 'source {share}/{SHELLS[0]}; complete -p offlineimap-m365'").startswith("complete ")
 
 
 def test_pipx_beside_a_distributions_offlineimap(shop: Shop) -> None:
@@ -69,12 +85,13 @@ def test_pipx_into_offlineimaps_environment(shop: Shop) -> None:
 
 
 def test_a_plain_virtual_environment(shop: Shop) -> None:
-    """The extra brings OfflineIMAP; console script and ``python -m`` are the same command."""
+    """The extra brings OfflineIMAP; console script and ``python -m`` are the same command, with its man pages."""
     install = next(line for line in commands("Install") if "-m venv" in line)
 
     shop.do(install)
 
     both_work(shop, shop.home / "mail-env/bin")
+    is_documented(shop, shop.home / "mail-env")
     assert shop.on_path() == set()
     assert (shop.home / "mail-env/bin/offlineimap").exists()
 
@@ -89,18 +106,34 @@ def test_from_a_clone(shop: Shop) -> None:
 
 
 def test_from_the_source_distribution(shop: Shop) -> None:
-    """The sdist installs, and holds what packagers want: tests, sample, licence, documents."""
+    """The sdist installs without shtab, and holds what packagers want: tests, sample, licence, documents."""
+    shop.do_without("shtab")
     source = shop.source()
     shop.do("python3 -m venv env")
 
     shop.do(f"env/bin/pip install '{source}'")
 
     assert shop.do("env/bin/offlineimap-m365 --version") == "offlineimap-m365 9.9.9\n"
+    is_documented(shop, shop.home / "env")
     held = shop.do(f"tar -tzf '{source}'")
     wanted = ("LICENSE", "NOTICE", "README.md", "sample-offlineimaprc", "tests/unit/test_store_file.py", "tests/run")
     assert [name for name in wanted if f"/{name}\n" not in held] == []
     installed = "import importlib.metadata as m; print(*m.files('offlineimap-m365'), sep=chr(10))"
     assert "licenses/NOTICE\n" in shop.do(f'env/bin/python -c "{installed}"')
+
+
+def test_a_release_is_built_twice_byte_for_byte(shop: Shop) -> None:
+    """Wheel and sdist of the same source are the same files, man pages and completions in them."""
+    first = {path.name: path.read_bytes() for path in shop.release("first")}
+    second = {path.name: path.read_bytes() for path in shop.release("second")}
+
+    assert len(first) == 2
+    assert first == second
+    source = next(name for name in first if name.endswith(".tar.gz"))
+    held = shop.do(f"tar -tzf '{shop.world.root}/first/{source}'").splitlines()
+    inside = {name.partition("/docs/")[2] for name in held}
+    assert {"man/offlineimap-m365.1", "man/offlineimap-m365-login.1", "completion/_offlineimap-m365"} <= inside
+    assert {"completion/offlineimap-m365.bash", "completion/offlineimap-m365.fish"} <= inside
 
 
 def test_an_upgrade_keeps_the_sign_in(shop: Shop, entra: Entra) -> None:

@@ -1,0 +1,3 @@
+"""
+Pictures of the README, and ``manual``, which makes man pages and completions out of the parser.
+"""

@@ -1,0 +1,67 @@
+"""
+What the parser holds, command by command: the one place that looks inside argparse, which has no public way to ask.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from offlineimap_m365 import arguments
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its *name* (empty for the program itself), its *summary* in the list of commands, and its *parser*."""
+
+    name: str
+    summary: str
+    parser: argparse.ArgumentParser
+
+    def options(self) -> list[argparse.Action]:
+        """Return the options that are shown to a person."""
+        return [action for action in _shown(self.parser) if action.option_strings]
+
+    def operands(self) -> list[argparse.Action]:
+        """Return what stands there without a name: ACCOUNT, FILE."""
+        return [action for action in _shown(self.parser) if not action.option_strings and not _is_list(action)]
+
+    def alternatives(self) -> list[list[argparse.Action]]:
+        """Return the groups of options of which only one can be given."""
+        groups = self.parser._mutually_exclusive_groups  # noqa: SLF001
+        return [group._group_actions for group in groups]  # noqa: SLF001
+
+    def help(self, action: argparse.Action) -> str:
+        """Return the help of *action* with its values filled in."""
+        return (action.help or "") % {**vars(action), "prog": self.parser.prog}
+
+
+def program() -> Command:
+    """Return the program itself, with the options that stand before a command."""
+    parser = arguments.parser()
+    return Command("", parser.description or "", parser)
+
+
+def of(parser: argparse.ArgumentParser) -> list[Command]:
+    """Return the commands of the whole *parser*, in the order of its help."""
+    found = next(action for action in parser._actions if _is_list(action))  # noqa: SLF001
+    assert isinstance(found, argparse._SubParsersAction)  # noqa: S101, SLF001
+    summaries = {choice.dest: choice.help or "" for choice in found._choices_actions}  # noqa: SLF001
+    return [Command(name, summaries[name], made) for name, made in found.choices.items()]
+
+
+def value(action: argparse.Action) -> str:
+    """Return what an option takes, in one word: its metavar, or its choices; empty for a switch."""
+    if action.nargs == 0:
+        return ""
+    if isinstance(action.metavar, str):
+        return action.metavar
+    return "|".join(map(str, action.choices)) if action.choices else action.dest.upper()
+
+
+def _shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [action for action in parser._actions if action.help != argparse.SUPPRESS]  # noqa: SLF001
+
+
+def _is_list(action: argparse.Action) -> bool:
+    return isinstance(action, argparse._SubParsersAction)  # noqa: SLF001

@@ -1,0 +1,261 @@
+"""Completions: each shell is asked as it is by a TAB, with the file that a release installs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pexpect
+import pytest
+
+from docs.manual import commands, completions
+from offlineimap_m365 import errors, home, recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ME = errors.COMMAND
+ACCOUNTS = ("alice@example.org", "backup one", "bob@uni.edu")
+COMMANDS = commands.of(commands.program().parser)
+#: What is typed before a TAB, and all that may come of it.
+ASKED = [
+    ("lo", {"login", "logout"}),
+    ("-v ref", {"refresh"}),
+    ("token ali", {"alice@example.org"}),
+    ("token alice@ex", {"alice@example.org"}),
+    ("token alice@example.org --fo", {"--format"}),
+    ("token alice@example.org --format ", {"token", "xoauth2"}),
+    ("login --cloud us", {"usgov", "usgov-dod"}),
+    ("login --cloud=ch", {"--cloud=china"}),
+    ("login --scope im", {"imap"}),
+    ("login --store key", {"keyring"}),
+    ("store bob@uni.edu --to ", {"file", "keyring", "gpg:", "auto"}),
+    ("refresh alice@example.org bob", {"bob@uni.edu"}),
+    ("config ms", {"msmtp"}),
+    ("config bob@uni.edu ", set(recipes.PROGRAMS)),
+    ("explain al", {"alice@example.org"}),
+    ("login --certificate ke", {"key one.pem", "key.pem"}),
+    ("doctor --config ke", {"key one.pem", "key.pem"}),
+    ("import bob@uni.edu key.", {"key.pem"}),
+    ("logout b", {"backup one", "bob@uni.edu"}),
+]
+
+_BASH = r"""
+source "$1"
+line=$2
+# As readline has it (test_at_a_terminal): each of "@", ":" and "=" is a word itself, and what an answer is put in place
+# of begins after ":" or "=", or with the "@".
+read -ra COMP_WORDS <<<"$(sed -E 's/[@:=]+/ & /g' <<<"$line")"
+[[ $line == *[[:space:]] ]] && COMP_WORDS+=("")
+COMP_LINE=$line COMP_POINT=${#line} COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
+typed=${line##*[[:space:]:=]}
+[[ $typed == *@* ]] && replaced=@${typed##*@} || replaced=$typed
+compopt() { :; }
+_offlineimap_m365 offlineimap-m365 "$replaced"
+before=${line##*[[:space:]]}
+for found in "${COMPREPLY[@]}"; do printf '%s\n' "${before%"$replaced"}$found"; done
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with the completions, a home with accounts, and files to choose from."""
+    made = tmp_path_factory.mktemp("completion")
+    for name, text in completions.completions().items():
+        (made / name).write_text(text, encoding="utf-8")
+    read_by_fish = made / "home/.config/fish/config.fish"
+    read_by_fish.parent.mkdir(parents=True)
+    read_by_fish.write_text(f"source {made / completions.FILES['fish']}\n", encoding="utf-8")  # as the manual says
+    for account in ACCOUNTS:
+        folder = made / "home/.local/share/offlineimap-m365/accounts" / home.quoted(account)
+        folder.mkdir(parents=True)
+        (folder / "profile.json").touch()
+    for name in ("key.pem", "key one.pem", "other.txt"):
+        (made / "home" / name).touch()
+    return made
+
+
+def environ(place: Path, **more: str) -> dict[str, str]:
+    """Return what a shell of a person's has in its environment, and nothing of ours."""
+    return {"HOME": str(place / "home"), "PATH": os.environ["PATH"], "TERM": "dumb", "LC_ALL": "C.UTF-8", **more}
+
+
+def ask(place: Path, *command: str, **more: str) -> set[str]:
+    """Return the lines that a shell's *command* prints, without a word on standard error."""
+    done = subprocess.run(
+        command, env=environ(place, **more), cwd=place / "home", capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stderr == ""
+    return set(done.stdout.splitlines())
+
+
+def bash(place: Path, typed: str, **more: str) -> set[str]:
+    """Return what bash offers for what is *typed* after our name, unquoted as a person would have it."""
+    found = ask(
+        place, "bash", "--norc", "-c", _BASH, "bash", str(place / completions.FILES["bash"]), f"{ME} {typed}", **more
+    )
+    return {word.replace("\\", "") for word in found}
+
+
+def fish(place: Path, typed: str, **more: str) -> set[str]:
+    """Return what fish offers, without what it says about each."""
+    found = ask(place, "fish", "-c", f"complete -C '{ME} {typed}'", **more)
+    return {line.partition("\t")[0] for line in found}
+
+
+class Zsh:
+    """An interactive zsh, whose completion works nowhere else, with our file on its fpath."""
+
+    def __init__(self, place: Path) -> None:
+        """Start it, and have it say the candidates instead of putting them on the line."""
+        arguments = ["-f", "-i"]
+        self.child = pexpect.spawn(
+            "zsh",
+            arguments,
+            env=environ(place),
+            cwd=place / "home",
+            encoding="utf-8",
+            timeout=60,
+            dimensions=(200, 400),
+        )
+        # A widget of its own collects what compadd is given (zshcompwid(1): -O puts the matches into an array).
+        self._do(
+            f"unsetopt zle_bracketed_paste prompt_sp; fpath=({place} $fpath); autoload -U compinit; compinit -u -D"
+        )
+        self._do(
+            'compadd() { local -a got; builtin compadd -O got "$@"; '
+            'all+=("${(@)got/#/$IPREFIX}"); builtin compadd "$@" }'
+        )
+        self._do(
+            'collect() { all=(); _main_complete; print -r -- "<${(j:|:)all}>"; compstate[insert]=; compstate[list]= }'
+        )
+        self._do("zle -C collect complete-word collect; bindkey '^O' collect; typeset -ga all")
+
+    def _do(self, line: str) -> None:
+        """Run one *line* and wait for its end."""
+        self.child.sendline(f"{line}; print -r -- do''ne")
+        self.child.expect("\ndone|\rdone")
+
+    def __call__(self, typed: str) -> set[str]:
+        """Return what it offers for what is *typed*."""
+        self.child.send(f"{ME} {typed}\x0f")
+        self.child.expect(r"<([^>]*)>")
+        found = str(self.child.match[1])  # type: ignore[index]
+        self.child.send("\x03")
+        return {word.replace("\\", "") for word in found.split("|") if word}
+
+    def close(self) -> None:
+        """End it."""
+        self.child.close(force=True)
+
+
+@pytest.fixture(scope="module")
+def zsh(place: Path) -> Iterator[Zsh]:
+    """Return one zsh for all questions."""
+    made = Zsh(place)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("typed", "offered"), ASKED, ids=[typed for typed, _ in ASKED])
+@pytest.mark.parametrize("shell", [bash, fish])
+def test_a_tab_offers_what_can_come(
+    place: Path, shell: Callable[[Path, str], set[str]], typed: str, offered: set[str]
+) -> None:
+    """Commands, options, choices, accounts, stores, programs and files, each where it belongs and nothing else."""
+    assert shell(place, typed) == offered
+
+
+@pytest.mark.parametrize(("typed", "offered"), ASKED, ids=[typed for typed, _ in ASKED])
+def test_a_tab_in_zsh_offers_the_same(zsh: Zsh, typed: str, offered: set[str]) -> None:
+    """What bash and fish know, zsh knows."""
+    assert zsh(typed) == offered
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("token alice@ex", "token|alice@example.org"),
+        ("token bac", "token|backup one"),
+        ("login --cloud=ch", "login|--cloud=china"),
+        ("store bob@uni.edu --to gp", "store|bob@uni.edu|--to|gpg:"),
+        ("login --certificate ot", "login|--certificate|other.txt"),
+    ],
+)
+def test_at_a_terminal_bash_puts_it_on_the_line(place: Path, typed: str, words: str) -> None:
+    """Where readline breaks words, and quotes them, is readline's own: what is run afterwards is what was meant."""
+    child = pexpect.spawn(
+        "bash", ["--norc"], env=environ(place), cwd=place / "home", encoding="utf-8", timeout=60, dimensions=(200, 400)
+    )
+    run = f"{ME}() {{ (IFS='|'; printf '<%s>' \"$*\"); }}"
+    child.sendline(
+        f"bind 'set enable-bracketed-paste off'; source {place / completions.FILES['bash']}; {run}; echo do''ne"
+    )
+    child.expect("\ndone|\rdone")
+
+    child.send(f"{ME} {typed}\t\n")
+    child.expect("<([^>]*)>")
+
+    assert str(child.match[1]) == words  # type: ignore[index]
+    child.close(force=True)
+
+
+@pytest.mark.parametrize("shell", [bash, fish])
+def test_every_option_is_offered(place: Path, shell: Callable[[Path, str], set[str]]) -> None:
+    """For each command all its options are there, and none that is hidden."""
+    for command in COMMANDS:
+        offered = shell(place, f"{command.name} --")
+        assert offered == {name for option in command.options() for name in option.option_strings if name[:2] == "--"}
+
+
+def test_every_option_is_offered_in_zsh(zsh: Zsh) -> None:
+    """For each command all its options are there, and none that is hidden."""
+    for command in COMMANDS:
+        names = {name for option in command.options() for name in option.option_strings if name[:2] == "--"}
+        assert {word.rstrip("=") for word in zsh(f"{command.name} --")} == names
+
+
+@pytest.mark.parametrize("shell", [bash, fish])
+@pytest.mark.parametrize(("variable", "below"), [("XDG_DATA_HOME", "offlineimap-m365"), ("OFFLINEIMAP_M365_HOME", "")])
+def test_a_home_of_ones_own_is_found(
+    place: Path, tmp_path: Path, shell: Callable[..., set[str]], variable: str, below: str
+) -> None:
+    """The accounts are those of the home that the command would use."""
+    folder = tmp_path / below / "accounts" / "eve@example.org"
+    folder.mkdir(parents=True)
+    (folder / "profile.json").touch()
+
+    assert shell(place, "token ", **{variable: str(tmp_path)}) == {"eve@example.org"}
+
+
+@pytest.mark.parametrize("shell", [bash, fish])
+def test_without_accounts_there_is_nothing(place: Path, tmp_path: Path, shell: Callable[..., set[str]]) -> None:
+    """Before the first login a TAB offers nothing, and no shell complains of a glob."""
+    assert shell(place, "token ", OFFLINEIMAP_M365_HOME=str(tmp_path)) == set()
+
+
+def test_they_are_made_again_byte_for_byte() -> None:
+    """Two builds of one source hold the same completions, whatever the order of a set is in each process."""
+    code = "import sys; from docs.manual import completions; print(completions.completions())"
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert len(made) == 1
+
+
+def test_an_old_shtab_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shtab without fish is an error that says so, so that a build takes what the sdist carries."""
+    import shtab  # noqa: PLC0415
+
+    monkeypatch.setattr(shtab, "SUPPORTED_SHELLS", ["bash", "zsh", "tcsh"])
+
+    with pytest.raises(ImportError, match=re.escape("knows nothing of fish")):
+        completions.completions()

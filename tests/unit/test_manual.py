@@ -1,0 +1,133 @@
+"""Man pages: all that the parser has is in them, in roff that no program complains about."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from docs.manual import commands, pages
+from offlineimap_m365 import arguments, errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGES = pages.pages()
+#: Each command of the parser, and the program itself under the empty name.
+COMMANDS = {each.name: each for each in (commands.program(), *commands.of(commands.program().parser))}
+
+
+def name_of(command: str) -> str:
+    """Return the name of the page of a *command*."""
+    return "-".join(filter(None, (errors.COMMAND, command)))
+
+
+def shown(page: Path, width: int = 1000) -> str:
+    """Return what man(1) shows of a *page* in lines of a *width*, and assert that it complains of nothing."""
+    environ = {**os.environ, "MANWIDTH": str(width), "LC_ALL": "C.UTF-8", "MAN_KEEP_FORMATTING": ""}
+    done = subprocess.run(
+        ["man", "--warnings=w", "--local-file", str(page)], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest) -> str:
+    """Return the name of each command in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def page(command: str, tmp_path: Path) -> Path:
+    """Return the page of *command* as a file."""
+    path = tmp_path / f"{name_of(command)}.1"
+    path.write_text(PAGES[path.name], encoding="utf-8")
+    return path
+
+
+def test_there_is_a_page_for_each_command() -> None:
+    """The program has a page and each command one of its own, as git has them."""
+    assert set(PAGES) == {f"{name_of(command)}.1" for command in COMMANDS}
+    assert set(pages.sections()) == set(COMMANDS)
+
+
+def test_groff_has_nothing_to_complain_of(page: Path) -> None:
+    """With all its warnings on, groff says nothing."""
+    done = subprocess.run(["groff", "-ww", "-z", "-man", str(page)], capture_output=True, text=True, check=True)
+
+    assert done.stdout + done.stderr == ""
+
+
+def test_no_word_is_torn(page: Path) -> None:
+    """At the end of a line no word is broken: a command could not be copied."""
+    assert not re.search(r"\w[\u2010-]$", shown(page, width=80), re.MULTILINE)
+
+
+def test_every_option_is_shown_with_its_help(command: str, page: Path) -> None:
+    """Man shows each option with what it takes and what it does, word for word, with hyphens that can be copied."""
+    text = " ".join(shown(page).split())
+
+    for option in COMMANDS[command].options():
+        names = " ".join(filter(None, (", ".join(option.option_strings), commands.value(option))))
+        assert f"{names} {COMMANDS[command].help(option)}".lower() in text.lower()
+
+
+def test_hidden_options_stay_hidden(command: str, page: Path) -> None:
+    """What only our own plugin says to the command is in no manual."""
+    text = shown(page)
+
+    assert "prefer-validity" not in text
+    assert "--what" not in text
+    assert COMMANDS[command].summary in " ".join(text.split())
+
+
+def test_the_program_names_every_command() -> None:
+    """The first page leads to all others, with what each does."""
+    text = PAGES[f"{errors.COMMAND}.1"]
+
+    for name, command in COMMANDS.items():
+        assert f".BR {pages.escape(name_of(name))} (1)\n{pages.escape(command.summary)}\n" in text or not name
+
+
+def test_examples_are_commands_of_ours() -> None:
+    """What stands under EXAMPLES can be typed: the parser takes it."""
+    blocks = [block for text in PAGES.values() for block in re.findall(r"(?ms)^\.EX\n(.*?)^\.EE$", text)]
+    plain = "".join(blocks).replace(r"\-", "-").replace(r"\(ti", "~").replace(r"\(aq", "'")
+    lines = [line for line in plain.splitlines() if line.startswith(errors.COMMAND)]
+
+    for line in lines:
+        arguments.parser().parse_args(shlex.split(line.partition(" >")[0])[1:])
+
+    assert len(lines) > 20
+    assert "\\" not in plain
+
+
+@pytest.mark.parametrize("exit_code", [0, 1, 2, 70, 75, 77, 78, 130])
+def test_every_exit_status_is_explained(exit_code: int) -> None:
+    """Scripts read the number, and the page says what it means."""
+    assert f".TP\n.B {exit_code}\n" in PAGES[f"{errors.COMMAND}.1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a -b --c-d",
+        ".TH is a macro",
+        "'quoted' `ticks` \"double\"",
+        "back\\slash \\fBbold",
+        "~/x ^y",
+        "an … ellipsis",
+    ],
+)
+def test_text_is_shown_as_it_is_written(text: str, tmp_path: Path) -> None:
+    """Nothing in a help text is a command to roff or becomes another character."""
+    path = tmp_path / "x.1"
+    path.write_text(f'.TH X 1 "" "" ""\n.SH NAME\nx\n.SH TEXT\n{pages.escape(text)}\n', encoding="utf-8")
+
+    assert text in shown(path).replace("\u2212", "?").replace("\u2010", "?")
