@@ -108,7 +108,7 @@ class Patient:
             return
         ours = shlex.join(self.world.command)
         script = f'{COMMAND}() {{ {ours} "$@"; }}\n{command}'.replace(f"{COMMAND}()", "ours()")
-        script = re.sub(rf"\b{COMMAND}(?= )", "ours", script)
+        script = re.sub(rf"(?<![/\w]){COMMAND}(?= )", "ours", script)
         done = self.world.execute(["/bin/sh", "-c", script])
         assert done.code == 0, done.err
 
