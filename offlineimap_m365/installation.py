@@ -35,9 +35,13 @@ def place() -> str:
 
     Empty if it lies where also an empty environment would look: cron and systemd do not read a shell's files.
     """
+    return "" if home.directory() == usual_home() else f"OFFLINEIMAP_M365_HOME={home.directory()}"
+
+
+def usual_home() -> str:
+    """Return where the home is in an environment that says nothing about it."""
     usual = "~/Library/Application Support" if sys.platform == "darwin" else "~/.local/share"
-    default = os.path.join(os.path.expanduser(usual), "offlineimap-m365")  # noqa: PTH111, PTH118 - as home does
-    return "" if home.directory() == default else f"OFFLINEIMAP_M365_HOME={home.directory()}"
+    return os.path.join(os.path.expanduser(usual), "offlineimap-m365")  # noqa: PTH111, PTH118 - as home does
 
 
 def stub_path() -> Path:

@@ -86,15 +86,17 @@ def peek(account: accounts.Account) -> cache.AccessToken | None:
     return cache.access_token(Vault(account).read())
 
 
-def renew(name: str) -> cache.AccessToken:
+def renew(name: str, *, may_ask: bool = False) -> cache.AccessToken:
     """
     Refresh once, however fresh the token of the account *name* is, and return what came; raises as access_token().
+
+    *may_ask*: the person may be asked for what opens the store.
 
     What another process obtains meanwhile counts. A failure is raised though the token in use may live on, and told
     to nobody else: who asks for this looks at what comes.
     """
-    known = peek(accounts.signed_in(name))
-    return _access_token(name, Wanted(impatient=True, instead_of=known))
+    known = cache.access_token(Vault(accounts.signed_in(name), may_ask=may_ask).read())
+    return _access_token(name, Wanted(impatient=True, may_ask=may_ask, instead_of=known))
 
 
 def refresh_token(name: str | None = None) -> str:

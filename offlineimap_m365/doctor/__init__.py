@@ -37,9 +37,7 @@ class Order:
 
 
 def examine(order: Order) -> Iterator[Check]:
-    """
-    Yield the checks one after the other, as they end. Raises SignInNeeded for a name that was never signed in.
-    """
+    """Yield the checks one after the other, as they end. Raises SignInNeeded for a name that was never signed in."""
     names, closed = notices.overheard(lambda: _names(order))
     failed: set[str] = set()
     yield from _noted(failed, place.examine(names, closed))

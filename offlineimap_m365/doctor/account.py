@@ -4,6 +4,7 @@ What is kept of one account: its profile, what its client proves itself with, it
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 import time
@@ -51,9 +52,10 @@ def examine(subject: Subject) -> Iterator[Check]:
 
 
 def _summary(account: Account) -> str:
-    """Return what the profile says, in a sentence."""
-    who = "an application's own sign-in" if account.is_app_only else f"{account.identity or account.name} signed in"
-    return f"{account.name}: {who} at {urlsplit(account.authority).netloc}, for the mail at {account.imap}"
+    """Return what the profile says, in a sentence: who signs in need not be called as the account is."""
+    who = "an application" if account.is_app_only else account.identity or account.name
+    of = "" if who.lower() == account.name.lower() else f"{account.name}: "
+    return f"{of}{who} signs in at {urlsplit(account.authority).netloc}, for the mail at {account.imap}"
 
 
 # What the client proves itself with
@@ -72,7 +74,7 @@ def _client(subject: Subject, account: Account) -> Check:
         if set(account.credential) == {"certificate"}:  # with a passphrase a command would have to run
             credentials.read(account.credential, account.name)
     except errors.M365Error as error:
-        return _missing(subject, account) or of_error("client", error, account.name)
+        return _missing(subject, account) or _unfit(of_error("client", error, account.name), account)
     proofs = {
         "client_secret_file": "the secret in {}",
         "client_secret_command": "the secret that a command prints, which was not run",  # it may hold what it prints
@@ -101,6 +103,12 @@ def _missing(subject: Subject, account: Account) -> Check | None:
                 "client", f"Its {what} {path} is gone", f"Put it there again, {elsewhere}. {_again(account)}"
             )
     return None
+
+
+def _unfit(check: Check, account: Account) -> Check:
+    """Return *check* with the command that proves it is over, where what helps is none."""
+    has_command = "Run: " in check.remedy
+    return check if has_command else dataclasses.replace(check, remedy=f"{check.remedy}. {_again(account)}")
 
 
 def _soon(ends: float | None) -> str:

@@ -59,6 +59,11 @@ def _bad(name: str, meaning: str, remedy: str) -> Check:
 def _nobody() -> Check:
     """Return the one failure where nobody ever signed in, or where another place is looked at than the last time."""
     error = accounts.not_signed_in("you@example.org", "Nobody is signed in")
+    usual = installation.usual_home()
+    if installation.place() and Path(usual, "accounts").is_dir():
+        meaning = f"{error.fact} here. {error.meaning}{_whence()}"
+        advice = f"There is another home, {usual}: if that is meant, set OFFLINEIMAP_M365_HOME={errors.quoted(usual)}"
+        return _bad("sign-in", meaning, f"{advice}; else sign in. Run: {_LOGIN}")
     return _bad("sign-in", f"{error.fact}. {error.meaning}{_whence()}", f"Run: {_LOGIN}")
 
 
@@ -120,6 +125,8 @@ def _unfit(top: Path) -> Check | None:
 def _try(top: Path) -> None:
     """Write something into *top* and remove it again. Raises OSError."""
     path = disk.temporary(str(top / "doctor"))
+    for left in disk.litter(str(top / "doctor")):  # of one that was killed
+        disk.remove(left)
     try:
         disk.fill(path, b"\0" * _TRIAL)
     finally:
@@ -142,7 +149,7 @@ def _whence() -> str:
     if not place:
         return ""
     named = "OFFLINEIMAP_M365_HOME" if environment.home() else "XDG_DATA_HOME"
-    return f", which {named} names: cron and systemd look elsewhere, unless they are told {place}"
+    return f"; {named} names it, and cron and systemd look elsewhere unless they are told {place}"
 
 
 # What tells a person

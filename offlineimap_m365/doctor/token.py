@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import data, errors, notices, tokens, vault, warm
+from offlineimap_m365 import data, environment, errors, notices, tokens, vault, warm
 from offlineimap_m365.doctor import claims
 from offlineimap_m365.doctor.check import Check, of_error
 
@@ -34,16 +34,20 @@ _SECRET = frozenset({"AADSTS70002", "AADSTS7000215", "AADSTS7000222"})
 
 
 def examine(subject: Subject) -> Iterator[Check]:
-    """Yield the checks of the token, which *subject* has afterwards if there is one."""
+    """Yield the checks of the token, which *subject* has afterwards if there is one that is right."""
     why = next((words for name, words in _POINTLESS.items() if name in subject.failed), None)
     account = subject.account
     if why or account is None:
         yield subject.untold("refresh", f"Not tried, since {why or 'there is no profile'}")
         return
     yield _refresh(subject, account)
-    if subject.token is not None:
-        yield _claims(subject, account, subject.token.value)
-        yield _length(subject, len(subject.token.value))
+    if subject.token is None:
+        return
+    found, length = _claims(subject, account, subject.token.value), len(subject.token.value)
+    if found.ok is False:  # what would come of it is no second finding, and it belongs to no mail server
+        subject.token = None
+    yield found
+    yield _length(subject, length)
 
 
 # The refresh
@@ -52,7 +56,7 @@ def examine(subject: Subject) -> Iterator[Check]:
 def _refresh(subject: Subject, account: Account) -> Check:
     """Ask for a new token, once; what another process obtains meanwhile will do."""
     try:
-        token, said = notices.overheard(lambda: tokens.renew(account.name))
+        token, said = notices.overheard(lambda: tokens.renew(account.name, may_ask=environment.at_terminal()))
     except errors.M365Error as error:
         if "data" in subject.failed and isinstance(error, errors.Misconfigured) and error.code is None:
             return subject.untold("refresh", "It failed, and a data file that cannot be used keeps back why")

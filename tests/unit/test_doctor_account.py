@@ -65,7 +65,7 @@ def test_a_good_account_is_told_in_four_lines(alice: accounts.Account) -> None:
         ("store", True),
         ("sign-in", True),
     ]
-    assert "alice@corp.example signed in at localhost:1" in found[0].meaning
+    assert found[0].meaning == f"{ALICE}: alice@corp.example signs in at localhost:1, for the mail at localhost:993"
     assert "the client id a client id, without a secret" in found[1].meaning
     assert alice.folder in found[2].meaning
     assert "used today; after 90 days without use" in found[3].meaning
@@ -199,9 +199,10 @@ def test_a_secret_that_is_none(world: World) -> None:
     """An empty file is no secret."""
     confidential(world, client_secret_file=str(certificates.write(world.root / "secret", "\n")))
 
-    (check,) = [check for check in offline() if check.ok is False]
+    check = only(offline(), "client")
 
-    assert (check.name, "its first line is empty" in check.meaning) == ("client", True)
+    assert "its first line is empty" in check.meaning
+    assert command_of(check) == f"offlineimap-m365 refresh {ALICE}"
 
 
 def test_the_command_of_a_secret_is_neither_run_nor_shown(world: World) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from offlineimap_m365 import disk, doctor, installation, notify
+from offlineimap_m365 import cli, disk, doctor, installation, notify
 from offlineimap_m365.doctor import place
 from offlineimap_m365.version import __version__
 from tests.examined import follow, is_well, named, only, put_stub
@@ -73,11 +73,8 @@ def test_a_good_place_is_told_in_four_lines(alice: World) -> None:
         ("notify", True),
         ("stub", True),
     ]
-    assert str(alice.home) in found[0].meaning
-    assert (
-        f"XDG_DATA_HOME names: cron and systemd look elsewhere, unless they are told OFFLINEIMAP_M365_HOME={alice.home}"
-        in (found[0].meaning)
-    )
+    told = f"cron and systemd look elsewhere unless they are told OFFLINEIMAP_M365_HOME={alice.home}"
+    assert found[0].meaning == f"{alice.home} is yours alone and can be written; XDG_DATA_HOME names it, and {told}"
     assert "config notify" in found[2].meaning
     assert f"pythonfile = {alice.home}/pythonfile.py" in found[3].meaning
     assert list(alice.home.glob(".*")) == []
@@ -240,6 +237,45 @@ def test_where_nobody_is_signed_in_there_is_one_failure(world: World, *, is_ther
     assert "XDG_DATA_HOME" in check.meaning
     assert check.remedy == "Run: offlineimap-m365 login you@example.org"
     assert world.home.exists() == is_there
+
+
+def test_a_home_elsewhere_is_pointed_out(world: World) -> None:
+    """Who signed in before XDG_DATA_HOME was set looks in the wrong place now."""
+    usual = world.root / "home" / ".local" / "share" / "offlineimap-m365"
+    (usual / "accounts").mkdir(parents=True)
+
+    check = only(offline(), "sign-in")
+
+    assert "Nobody is signed in here" in check.meaning
+    assert f"set OFFLINEIMAP_M365_HOME={usual}; else sign in" in check.remedy
+
+
+def test_nothing_is_left_of_a_trial(alice: World) -> None:
+    """Also what an earlier one left that was killed is gone."""
+    (alice.home / ".doctor.1.2.tmp").write_bytes(b"left")
+
+    is_well(offline())
+
+    assert sorted(path.name for path in alice.home.iterdir()) == ["accounts", "pythonfile.py"]
+
+
+def test_the_path_of_the_stub_is_printed_and_somebodys_own_left_alone(
+    alice: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``config --pythonfile`` writes it for this installation, unless this program did not write what is there."""
+    path = alice.home / "pythonfile.py"
+    path.unlink()
+    codes = [cli.main(["config", "--pythonfile"])]
+    written = path.read_text(encoding="utf-8")
+    path.write_text("mine = 1\n", encoding="utf-8")
+    codes.append(cli.main(["config", "--pythonfile"]))
+
+    said = capsys.readouterr()
+    assert codes == [0, 0]
+    assert said.out == f"{path}\n{path}\n"
+    assert repr(installation.command()) in written
+    assert path.read_text(encoding="utf-8") == "mine = 1\n"
+    assert "left it alone" in said.err
 
 
 def test_tables_that_are_used_are_named(alice: World) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offlineimap_m365 import accounts, errors, history, notices, notify, tokens
+from offlineimap_m365 import accounts, data, errors, history, notify, tokens
 from offlineimap_m365.doctor import claims, token
 from offlineimap_m365.doctor.check import Subject, followable
 from offlineimap_m365.stores.file import FileStore
@@ -23,7 +23,7 @@ from tests.kept import ALICE, TOKEN, age, cache_of, describe, invent, keep
 from tests.m365.entra import CONSUMERS, THUNDERBIRD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from offlineimap_m365.accounts import Account
     from offlineimap_m365.doctor import Check
@@ -61,12 +61,13 @@ def answers(world: World, entra: Entra) -> Callable[..., list[Check]]:
     """Return what examines Alice's account, with *changes* to its profile, whose next token is the one given."""
     kept = dataclasses.replace(keep(entra), tenant=TENANT, person={"tid": TENANT, "oid": "alice's"})
 
-    def examine(access_token: str, life: int = 3600, **changes: Any) -> list[Check]:
-        account = dataclasses.replace(kept, **changes)
-        accounts.save(account)
-        body = {"token_type": "Bearer", "access_token": access_token, "expires_in": life, "refresh_token": "another"}
+    def examine(access_token: str, subject: Subject | None = None, **changes: Any) -> list[Check]:
+        subject = subject or Subject(ALICE, ALICE)
+        subject.account = dataclasses.replace(kept, **changes)
+        accounts.save(subject.account)
+        body = {"token_type": "Bearer", "access_token": access_token, "expires_in": 3600, "refresh_token": "another"}
         entra.fail_next(TOKEN, body=body)
-        return examined(account)
+        return list(token.examine(subject))
 
     return examine
 
@@ -92,6 +93,15 @@ def test_it_is_one_request_however_fresh_the_token_is(world: World, entra: Entra
     assert subject.token.value in world.secrets(ALICE)
     assert subject.token.value not in str(found)
     assert "lives for 60 min" in found[0].meaning
+
+
+def test_a_stale_token_is_refreshed_by_the_doctor_as_well(world: World, entra: Entra) -> None:
+    """Also then it is one request."""
+    account = keep(entra)
+    age(account, 10)
+
+    assert is_well(examined(account))
+    assert entra.count(TOKEN) == 1
 
 
 def test_what_another_process_obtained_meanwhile_counts(world: World, entra: Entra) -> None:
@@ -341,6 +351,16 @@ def test_a_wrong_token_is_named_with_what_helps(answers: Callable[..., list[Chec
         assert command_of(check) == f"offlineimap-m365 login {ALICE} {options}".strip(), way
 
 
+def test_a_wrong_token_goes_to_no_mail_server(answers: Callable[..., list[Check]]) -> None:
+    """The rooms that follow have none: what they would meet is the same cause."""
+    subject = Subject(ALICE, ALICE)
+
+    answers(jwt(aud="https://graph.microsoft.com"), subject)
+
+    assert subject.account
+    assert subject.token is None
+
+
 def test_a_person_who_was_renamed_is_the_same(answers: Callable[..., list[Check]]) -> None:
     """By the id of Microsoft's; the new name is told."""
     found = answers(jwt(upn="alice.new@example.org"))
@@ -461,8 +481,6 @@ def test_the_command_of_a_remedy_goes_to_its_end(remedy: str, expected: str) -> 
 
 def test_every_explanation_of_microsofts_codes_can_be_followed(world: World) -> None:
     """No remedy of the table loses a word but those that led to its command."""
-    from offlineimap_m365 import data  # noqa: PLC0415 - for this test alone
-
     table = data.load("aadsts")
     for section in ("codes", "errors", "suberrors"):
         for row in table[section].values():
@@ -471,19 +489,3 @@ def test_every_explanation_of_microsofts_codes_can_be_followed(world: World) -> 
             assert found.count(errors.COMMAND) == remedy.count(errors.COMMAND), remedy
             if f": {errors.COMMAND} " in remedy:
                 assert f"Run: {errors.COMMAND} " in found.rpartition(". ")[2], found
-
-
-@pytest.fixture(autouse=True)
-def _silent() -> Iterator[None]:
-    """Let nobody hear the notices of these tests."""
-    yield
-    notices.listen(lambda _: None)
-
-
-def test_a_stale_token_is_refreshed_by_the_doctor_as_well(world: World, entra: Entra) -> None:
-    """Also then it is one request."""
-    account = keep(entra)
-    age(account, 10)
-
-    assert is_well(examined(account))
-    assert entra.count(TOKEN) == 1
