@@ -136,6 +136,7 @@ def rewrite(world: World, old: str, new: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("way", BROKEN)
 def test_each_way_to_break_it_is_named_alone_and_healed_by_its_advice(alice: World, way: str) -> None:
     """One cause is one failed check, whoever else meets it, and the command at the end of its remedy heals it."""

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.world import World
 
+#: Each signs in at an Entra of its own, and nothing here differs between Pythons.
+pytestmark = pytest.mark.once
+
 MAIL = "https://outlook.office.com"
 TENANT, OTHER = "11112222-3333-4444-5555-666677778888", "99992222-3333-4444-5555-666677778888"
 APP, SECRET = "0f0f0f0f-aaaa-bbbb-cccc-0123456789ab", "wq18Q~a.very.secret.value-of-40-letters"

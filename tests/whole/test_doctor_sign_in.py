@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.m365.entra import Entra
     from tests.m365.exchange import Exchange
+    from tests.whole.keyring_daemon import Desktop
     from tests.world import World
 
 BOB = "bob@example.org"
@@ -110,6 +111,23 @@ def test_the_doctor_asks_the_provider_once(alice: Patient) -> None:
     assert alice.is_healed("--offline")
     assert asked == 1
     assert alice.entra.requests == []
+
+
+def test_a_keyring_that_is_locked(alice: Patient, desktop: Desktop) -> None:
+    """It is called locked; once it is unlocked, as the remedy says first, the sign-in moves to a file for good."""
+    alice.world.environ["DBUS_SESSION_BUS_ADDRESS"] = desktop.address
+    alice.run(f"offlineimap-m365 store {ALICE} --to keyring")
+    desktop.lock()
+
+    check = alice.only("store")
+    desktop.kill_keyring()
+    desktop.start_keyring()
+    alice.follow(check)
+    desktop.lock()
+
+    assert "the keyring is locked" in check["meaning"]
+    assert check["remedy"].startswith("Unlock it: log in to the desktop")
+    assert alice.is_healed()
 
 
 def test_the_secret_of_an_application(alice: Patient) -> None:
