@@ -357,7 +357,10 @@ _SHAPES: dict[str, Callable[[object], bool]] = {
 
 
 def _broken(path: Path) -> errors.Misconfigured:
+    name = unquote(path.parent.name)
+    login = errors.login_command(name if home.quoted(name) == path.parent.name else "ACCOUNT")
+    move = f"mv {errors.quoted(str(path))} {errors.quoted(f'{path}.broken')}"
     return errors.Misconfigured(
         f"{path} is not a profile of this program",
-        remedy=f"Move it away and sign in again: mv {errors.quoted(str(path))} {errors.quoted(f'{path}.broken')}",
+        remedy=f"Move it away, and sign in again with the options of the first time. Run: {move} && {login}",
     )

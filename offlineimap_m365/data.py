@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from offlineimap_m365.errors import Misconfigured
+from offlineimap_m365.errors import Misconfigured, quoted
 
 #: What a remedy may be filled in with; anything else in braces is a mistake in the table.
 FILL_INS = frozenset({"account", "command", "client_id", "tenant", "redirect_uri"})
@@ -70,6 +70,9 @@ _SINGLE: dict[str, dict[str, _Shape]] = {
     "clients": {"other": _CLIENT},
     "programs": {},
 }
+
+#: The tables that load() knows. A user's folders.json is loaded by ``folders``, under any Python.
+TABLES = tuple(_SHAPES)
 
 
 def load(name: str, home: Path | None = None) -> dict[str, Any]:
@@ -200,5 +203,5 @@ def _broken(path: Path, why: str) -> Misconfigured:
     """Return the error about the table in the file *path*."""
     return Misconfigured(
         f"The data file {path} cannot be used: {why}",
-        remedy=f"Correct it, or remove it so that the shipped table counts: rm {path}",
+        remedy=f"Correct it, or remove it so that the shipped table counts: rm {quoted(str(path))}",
     )

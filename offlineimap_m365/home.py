@@ -28,7 +28,7 @@ def directory() -> str:
     if named and not os.path.isabs(named):
         raise errors.Misconfigured(
             f"OFFLINEIMAP_M365_HOME is not an absolute path: {named}",
-            remedy="Set it to a path that begins with / or ~, or unset it",
+            remedy="Set it to a path that begins with / or ~, or do without it. Run: unset OFFLINEIMAP_M365_HOME",
         )
     if named:
         return os.path.normpath(named)
@@ -133,7 +133,7 @@ def _check_ours(path: str, *, follow: bool) -> None:
     if stat.S_ISLNK(found.st_mode):
         raise errors.Misconfigured(
             f"{path} is a symbolic link, which could lead anywhere",
-            remedy=f"Put the real thing there: ls -l {errors.quoted(path)}",
+            remedy=f"Put there what it leads to, if that is yours. Run: {_unlink(path)}",
         )
     if found.st_uid != os.geteuid():
         raise errors.Misconfigured(
@@ -149,6 +149,12 @@ def _check_ours(path: str, *, follow: bool) -> None:
         )
     if found.st_mode & 0o077:
         _close(path, stat.S_IMODE(found.st_mode))
+
+
+def _unlink(path: str) -> str:
+    """Return the command that puts what the link *path* leads to in its place."""
+    link, real = errors.quoted(path), os.path.realpath(path)
+    return f"rm {link} && mv {errors.quoted(real)} {link}" if os.path.lexists(real) else f"rm {link}"
 
 
 def _close(path: str, mode: int) -> None:

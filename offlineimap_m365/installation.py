@@ -16,6 +16,9 @@ from pathlib import Path
 from offlineimap_m365 import disk, errors, home
 from offlineimap_m365.version import __version__
 
+#: How a stub says which version wrote it.
+_WRITTEN = re.compile(r"Written by offlineimap-m365 ([0-9.]+)")
+
 
 def command() -> list[str]:
     """Return the absolute command of this installation: the console script, else the interpreter with ``-m``."""
@@ -32,9 +35,13 @@ def place() -> str:
 
     Empty if it lies where also an empty environment would look: cron and systemd do not read a shell's files.
     """
+    return "" if home.directory() == usual_home() else f"OFFLINEIMAP_M365_HOME={home.directory()}"
+
+
+def usual_home() -> str:
+    """Return where the home is in an environment that says nothing about it."""
     usual = "~/Library/Application Support" if sys.platform == "darwin" else "~/.local/share"
-    default = os.path.join(os.path.expanduser(usual), "offlineimap-m365")  # noqa: PTH111, PTH118 - as home does
-    return "" if home.directory() == default else f"OFFLINEIMAP_M365_HOME={home.directory()}"
+    return os.path.join(os.path.expanduser(usual), "offlineimap-m365")  # noqa: PTH111, PTH118 - as home does
 
 
 def stub_path() -> Path:
@@ -47,7 +54,7 @@ def write_stub() -> Path:
     path = stub_path()
     home.make(str(path.parent))
     text = _stub()
-    if not path.is_file() or path.read_bytes() != text.encode("utf-8"):
+    if stub_fault() or path.read_bytes() != text.encode("utf-8"):
         disk.write_whole(path, text.encode("utf-8"))
     return path
 
@@ -56,15 +63,52 @@ def renew_stub() -> None:
     """Write the stub anew if it is of an older version or its command is gone; never an error, never another's."""
     with contextlib.suppress(OSError, ValueError, SyntaxError):
         path = stub_path()
-        if path.stat().st_uid != os.geteuid():
-            return
-        text = path.read_text(encoding="utf-8")
-        written = re.search(r"Written by offlineimap-m365 ([0-9.]+)", text)
-        recorded = re.search(r"^STUB_COMMAND = (\[.*\])$", text, re.MULTILINE)
-        is_older = written is not None and _number(written[1]) < _number(__version__)
-        is_gone = recorded is not None and not os.access(ast.literal_eval(recorded[1])[0], os.X_OK)
-        if is_older or is_gone:
+        if path.stat().st_uid == os.geteuid() and _is_stale(path.read_text(encoding="utf-8")):
             write_stub()
+
+
+def is_foreign_stub() -> bool:
+    """Is there a file in the place of the stub that this program did not write, such as the user's own?"""
+    try:
+        return _WRITTEN.search(stub_path().read_text(encoding="utf-8")) is None
+    except (OSError, ValueError):
+        return False
+
+
+def stub_fault() -> str:
+    """Return what is wrong with the stub, as the rest of a sentence; an empty text if nothing can be seen."""
+    path = stub_path()
+    try:
+        found, text = path.stat(), path.read_text(encoding="utf-8")
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            return "can be changed by others, and OfflineIMAP runs what is in it"
+        if _WRITTEN.search(text) is None:
+            return "was not written by this program"
+        return "is of an older version, or of an installation that is gone" if _is_stale(text) else ""
+    except FileNotFoundError:
+        return "is not there"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except (ValueError, SyntaxError):
+        return "is broken"
+
+
+def recorded_command() -> list[str]:
+    """Return the command that the stub names. Raises OSError, and ValueError or SyntaxError for a broken one."""
+    return _recorded(stub_path().read_text(encoding="utf-8"))
+
+
+def _is_stale(text: str) -> bool:
+    """Was a stub of this *text* written by an older version, or is its command gone?"""
+    written = _WRITTEN.search(text)
+    is_older = written is not None and _number(written[1]) < _number(__version__)
+    recorded = _recorded(text)
+    return is_older or bool(recorded and not os.access(recorded[0], os.X_OK))
+
+
+def _recorded(text: str) -> list[str]:
+    found = re.search(r"^STUB_COMMAND = (\[.*\])$", text, re.MULTILINE)
+    return [str(word) for word in ast.literal_eval(found[1])] if found else []
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -24,16 +24,19 @@ class Wanted:
     How long a token must live: *seconds*, as a wish or (*demand*) as a condition.
 
     *impatient*: a person waits at a terminal, so a remembered failure does not count. *may_ask*: the person may be
-    asked for what opens the store.
+    asked for what opens the store. *instead_of*: a token that will not do, however long it lives (see renew()).
     """
 
     seconds: int = warm.MARGIN
     demand: bool = False
     impatient: bool = False
     may_ask: bool = False
+    instead_of: cache.AccessToken | None = None
 
     def is_met_by(self, token: cache.AccessToken, now: float) -> bool:
         """Is *token* good enough to be handed out without a refresh?"""
+        if token == self.instead_of:
+            return False
         return token.is_good(self.seconds if self.demand else warm.wish(token.life, self.seconds), now)
 
 
@@ -81,6 +84,19 @@ def _access_token(name: str | None, wanted: Wanted) -> cache.AccessToken:
 def peek(account: accounts.Account) -> cache.AccessToken | None:
     """Return the access token in the account's store, dead or alive, without asking anybody; raises M365Error."""
     return cache.access_token(Vault(account).read())
+
+
+def renew(name: str, *, may_ask: bool = False) -> cache.AccessToken:
+    """
+    Refresh once, however fresh the token of the account *name* is, and return what came; raises as access_token().
+
+    *may_ask*: the person may be asked for what opens the store.
+
+    What another process obtains meanwhile counts. A failure is raised though the token in use may live on, and told
+    to nobody else: who asks for this looks at what comes.
+    """
+    known = cache.access_token(Vault(accounts.signed_in(name), may_ask=may_ask).read())
+    return _access_token(name, Wanted(impatient=True, may_ask=may_ask, instead_of=known))
 
 
 def refresh_token(name: str | None = None) -> str:
@@ -175,7 +191,7 @@ def _make_do(known: cache.AccessToken | None, wanted: Wanted, trouble: errors.M3
     is_passing = isinstance(trouble, errors.Temporary)
     is_ours = isinstance(trouble, errors.Misconfigured) and not trouble.of_client
     lives = known is not None and known.is_good(0, time.time())
-    if known is None or not lives or wanted.demand or not (is_passing or is_ours):
+    if known is None or known == wanted.instead_of or not lives or wanted.demand or not (is_passing or is_ours):
         raise trouble
     notices.say(f"{trouble.one_line()}; the token in use lives for another {known.expires_on - time.time():.0f} s")
     return known
@@ -245,7 +261,7 @@ def _is_enough(token: cache.AccessToken, wanted: Wanted, asked_at: float) -> boo
     now = time.time()
     if wanted.is_met_by(token, now):
         return True
-    if wanted.demand or not token.is_good(0, now):
+    if wanted.demand or token == wanted.instead_of or not token.is_good(0, now):
         return False
     obtained_meanwhile = token.cached_at >= int(asked_at)
     is_short_lived = token.life <= warm.MARGIN and now - token.cached_at < _SHORT_LIVED_PAUSE

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Print a snippet, the list of programs, or the path for ``pythonfile``."""
     if options.pythonfile:
-        stub = installation.stub_path()
-        if not stub.exists():
-            say(f"It is not there yet: login writes it. Run: {errors.COMMAND} login you@example.org")
-        return warm.hand_out(str(stub))
+        return _pythonfile()
     if options.list:
         rows = (f"{name:12}  {what}: {where}" for name, (what, where) in recipes.PROGRAMS.items())
         return warm.hand_out("\n".join(rows))
@@ -37,6 +34,21 @@ def run(options: argparse.Namespace) -> int:
     where = recipes.PROGRAMS[program][1]
     say(f"Nothing was changed. Put this into {where}, which nobody else should read (chmod 600 {where}):")
     return warm.hand_out(text.rstrip("\n"))
+
+
+def _pythonfile() -> int:
+    """Print the path for ``pythonfile``; what is there leads to this installation afterwards, if anybody signed in."""
+    stub = installation.stub_path()
+    if installation.is_foreign_stub():
+        say(f"This program did not write it, and left it alone: {stub}")
+    elif accounts.names():
+        try:
+            installation.write_stub()
+        except OSError as error:
+            say(f"It cannot be written ({error.strerror})")
+    elif not stub.exists():
+        say(f"It is not there yet: login writes it. Run: {errors.COMMAND} login you@example.org")
+    return warm.hand_out(str(stub))
 
 
 def _unattended(program: str, name: str | None, mailboxes: list[str] | None) -> int:

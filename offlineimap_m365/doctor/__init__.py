@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts
+from offlineimap_m365 import accounts, errors, notices
 from offlineimap_m365.doctor import account, imap, network, offlineimaprc, place, smtp, token
 from offlineimap_m365.doctor.check import Check, Subject
 
@@ -37,20 +37,25 @@ class Order:
 
 
 def examine(order: Order) -> Iterator[Check]:
-    """
-    Yield the checks one after the other, as they end.
-
-    Raises SignInNeeded for a name that was never signed in, Temporary if the home cannot be read now.
-    """
-    names = [_known(name) for name in order.names] or accounts.names()
-    yield from place.examine(names)
+    """Yield the checks one after the other, as they end. Raises SignInNeeded for a name that was never signed in."""
+    names, closed = notices.overheard(lambda: _names(order))
+    failed: set[str] = set()
+    yield from _noted(failed, place.examine(names, closed))
     subjects = []
     for name in names:
-        subject = Subject(name, order.mailbox or name, offline=order.offline)
+        subject = Subject(name, order.mailbox or name, offline=order.offline, failed=set(failed))
         subjects.append(subject)
         yield from _examine_account(subject)
     if order.config is not None:
         yield from offlineimaprc.examine(order.config, subjects, run=order.run_config)
+
+
+def _names(order: Order) -> list[str]:
+    """Return whom to examine; where the home cannot be read now nobody is found, and its check says why."""
+    try:
+        return [_known(name) for name in order.names] or accounts.names()
+    except (errors.Temporary, errors.Misconfigured):
+        return [accounts.clean_name(name) for name in order.names]
 
 
 def _known(name: str) -> str:
@@ -63,16 +68,16 @@ def _known(name: str) -> str:
 
 
 def _examine_account(subject: Subject) -> Iterator[Check]:
-    yield from _noted(subject, account.examine(subject))
+    yield from _noted(subject.failed, account.examine(subject))
     if subject.offline:
         return
     for room in (network, token, imap, smtp):
-        yield from _noted(subject, room.examine(subject))
+        yield from _noted(subject.failed, room.examine(subject))
 
 
-def _noted(subject: Subject, checks: Iterable[Check]) -> Iterator[Check]:
+def _noted(failed: set[str], checks: Iterable[Check]) -> Iterator[Check]:
     """Let the rooms that follow know what failed."""
     for check in checks:
         if check.ok is False:
-            subject.failed.add(check.name)
+            failed.add(check.name)
         yield check

@@ -5,12 +5,27 @@ One check and what came of it, and whom it is about.
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Any
+
+from offlineimap_m365.errors import COMMAND
 
 if TYPE_CHECKING:
     from offlineimap_m365 import errors
     from offlineimap_m365.accounts import Account
     from offlineimap_m365.cache import AccessToken
+
+#: A remedy that ends with its command already.
+_ENDS_WITH_IT = re.compile(r"(?:Run|In PowerShell): (?:(?!\. |; ).)+$")
+#: A word of a command of ours within a sentence: no stop of it, and none of its own words.
+_WORD = r"(?:'[^']*'|(?!(?:or|at|then|to|and|where|with) )[^\s;,']*[^\s;,'.])"
+#: What leads to a command in a sentence, and goes with it.
+_LEAD = r"(?:(?:,? ?(?:then|and) )?\b[Rr]un(?: again)?|\bLook at|\bTry)?: "
+#: A command of ours, which counts more, and another one, which ends a remedy; the first if there are two.
+_COMMANDS = (
+    re.compile(rf"{_LEAD}(?P<command>{COMMAND}(?: {_WORD})+)"),
+    re.compile(rf"{_LEAD}(?P<command>(?:ls|df|mv|rm|sudo|pipx) [^;]+)(?:; .+)?$"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +67,22 @@ def of_error(name: str, error: errors.M365Error, account: str | None = None) -> 
         name,
         ok=False,
         meaning=meaning,
-        remedy=error.remedy,
+        remedy=followable(error.remedy),
         account=account if account is not None else error.account,
         code=error.code,
         correlation_id=error.correlation_id,
     )
+
+
+def followable(remedy: str) -> str:
+    """Return the *remedy* of an error with the command that it names first at its end, where somebody looks for it."""
+    if _ENDS_WITH_IT.search(remedy):
+        return remedy
+    found = next(filter(None, (one.search(remedy) for one in _COMMANDS)), None)
+    if found is None:
+        return remedy
+    rest = (remedy[: found.start()] + remedy[found.end() :]).strip(" .,;")
+    return f"{rest}. Run: {found['command']}" if rest else f"Run: {found['command']}"
 
 
 @dataclasses.dataclass

@@ -157,7 +157,8 @@ def ask(action: str, account: str, user: str, *, kind: str = "", secret: str | N
             f"{account}: the keyring did not answer within {PATIENCE:.0f} s",
             account=account,
             meaning="It may wait for a person, or be stuck; nothing was kept waiting for it",
-            remedy=f"Try again once the desktop's keyring answers; for cron and ssh: {_to_file(account)}",
+            remedy="Try again once the desktop's keyring answers; "
+            f"for cron and ssh keep it in a file: {_to_file(account)}",
         )
     if "trouble" in answer:
         raise trouble(str(answer["trouble"]), str(answer["what"]), account)
@@ -204,14 +205,14 @@ def trouble(kind: str, what: str, account: str) -> errors.M365Error:
         "no bus": errors.Temporary(
             f"{account}: the keyring cannot be reached, since there is no D-Bus session now",
             account=account,
-            remedy=f"Try it in the desktop's session; for cron and ssh: {_to_file(account)}",
+            remedy=f"Try it in the desktop's session; for cron and ssh keep it in a file: {_to_file(account)}",
         ),
         "locked": errors.Temporary(
             f"{account}: the keyring is locked",
             account=account,
             meaning="Nobody is asked to unlock it from here",
             remedy="Unlock it: log in to the desktop, or open its keyring (seahorse, kwalletmanager); "
-            f"for cron and ssh: {_to_file(account)}",
+            f"for cron and ssh keep it in a file: {_to_file(account)}",
         ),
         "no service": errors.Misconfigured(
             f"{account}: no keyring is in this session (nothing on its D-Bus is org.freedesktop.secrets)",
@@ -239,7 +240,7 @@ def trouble(kind: str, what: str, account: str) -> errors.M365Error:
     return known.get(kind) or errors.Temporary(
         f"{account}: the keyring failed ({what})",
         account=account,
-        remedy=f"Try again; for cron and ssh: {_to_file(account)}",
+        remedy=f"Try again; for cron and ssh keep it in a file: {_to_file(account)}",
     )
 
 

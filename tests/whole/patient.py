@@ -50,9 +50,12 @@ class Patient:
 
     def sign_in(self, *also: str) -> None:
         """Sign Alice in by ``login``, with the options in *also*."""
-        hosts = options(self.entra, self.exchange.imap_port, self.exchange.smtp_port)
-        done = sign_in(self.world, self.entra, ALICE, *hosts, *also)
+        done = sign_in(self.world, self.entra, ALICE, *self.first_options(), *also)
         assert done.code == 0, done.err
+
+    def first_options(self) -> list[str]:
+        """Return what Alice tells ``login`` the first time; her profile remembers it."""
+        return options(self.entra, self.exchange.imap_port, self.exchange.smtp_port)
 
     def examine(self, *arguments: str) -> list[dict[str, Any]]:
         """Return the checks of ``doctor --json``; its exit code fits them, and no secret comes out."""
@@ -101,14 +104,18 @@ class Patient:
 
     def run(self, command: str) -> None:
         """Run a *command* of a remedy in Alice's shell; a sign-in is done by her in a browser."""
-        words = shlex.split(command)
+        before, _, last = command.rpartition(" && ")
+        words = shlex.split(last)
         if words[:2] == [COMMAND, "login"]:
-            done = sign_in(self.world, self.entra, *words[2:])
+            if before:
+                self.run(before)
+            is_first = not (self.world.folder(words[2]) / "profile.json").exists()
+            done = sign_in(self.world, self.entra, *words[2:], *(self.first_options() if is_first else []))
             assert done.code == 0, done.err
             return
         ours = shlex.join(self.world.command)
         script = f'{COMMAND}() {{ {ours} "$@"; }}\n{command}'.replace(f"{COMMAND}()", "ours()")
-        script = re.sub(rf"\b{COMMAND}(?= )", "ours", script)
+        script = re.sub(rf"(?<![/\w]){COMMAND}(?= )", "ours", script)
         done = self.world.execute(["/bin/sh", "-c", script])
         assert done.code == 0, done.err
 

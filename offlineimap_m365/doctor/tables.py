@@ -1,0 +1,78 @@
+"""
+The tables that a user put over the shipped ones (codes, clouds, clients, folders), and whether they can be used.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from offlineimap_m365 import data, errors, folders, home
+from offlineimap_m365.doctor.check import Check, of_error
+
+#: The table that is loaded by ``folders``, not like the rest.
+_FOLDERS = "folders"
+
+
+def _good(meaning: str) -> Check:
+    return Check("data", ok=True, meaning=meaning)
+
+
+def _bad(meaning: str, remedy: str) -> Check:
+    return Check("data", ok=False, meaning=meaning, remedy=remedy)
+
+
+def examine() -> Check:
+    """Return which shipped tables a user's files change, or which of those cannot be used."""
+    folder = Path(home.directory()) / "data"
+    try:
+        paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return _good("No shipped table (codes, clouds, clients, folders) is overridden")
+    except OSError as error:
+        return _bad(f"{folder} cannot be read ({error.strerror})", f"Run: chmod u+rwx {errors.quoted(str(folder))}")
+    tables = [path for path in paths if path.suffix == ".json"]
+    for path in (folder, *tables):
+        wrong = _open_to_others(path)
+        if wrong:
+            return wrong
+    for path in tables:
+        wrong = _faulty(path)
+        if wrong:
+            return wrong
+    listed = ", ".join(map(str, tables))
+    return _good(f"Over the shipped tables goes what you wrote: {listed}" if tables else f"{folder} is empty")
+
+
+def _open_to_others(path: Path) -> Check | None:
+    """Return the failure of a *path* that somebody else could change: a table names where secrets are sent."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # whoever loads it says so
+    where = errors.quoted(str(path))
+    if found.st_uid not in (0, os.geteuid()):
+        return _bad(f"{path} belongs to user id {found.st_uid}", f"Run: sudo chown -R $(id -un) {where}")
+    if found.st_mode & 0o022:
+        return _bad(f"Others may write to {path}", f"Run: chmod go-w {where}")
+    return None
+
+
+def _faulty(path: Path) -> Check | None:
+    """Return what is wrong with the table in *path*, None if it is used."""
+    remove = f"Run: rm {errors.quoted(str(path))}"
+    try:
+        if path.stem == _FOLDERS:
+            folders.load_table(str(path))
+        elif path.stem in data.TABLES:
+            data.load(path.stem, Path(home.directory()))
+        else:
+            known = ", ".join(sorted({*data.TABLES, _FOLDERS}))
+            return _bad(f"{path} is not used: tables are called {known}", f"Rename it, or remove it. {remove}")
+    except errors.Misconfigured as error:
+        return of_error("data", error)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        meaning = f"The data file {path} cannot be used: {why}"
+        return _bad(meaning, f"Correct it, or remove it so that the shipped table counts. {remove}")
+    return None

@@ -1,0 +1,65 @@
+"""
+What the doctor found, in this process: exactly one failure, and whoever does literally what it advises.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import installation
+from offlineimap_m365.errors import COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from offlineimap_m365.doctor import Check
+
+
+def put_stub(program: str = "/bin/true") -> Path:
+    """Write the stub, which names *program* as the installed one: who is not about it need not start a Python."""
+    path = installation.write_stub()
+    text = re.sub(r"(?m)^STUB_COMMAND = .*$", f"STUB_COMMAND = {[program]!r}", path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def named(checks: Iterable[Check], name: str) -> Check:
+    """Return the check called *name*; none after it is made."""
+    return next(check for check in checks if check.name == name)
+
+
+def only(checks: Iterable[Check], name: str) -> Check:
+    """Return the check that failed: exactly one, called *name*, with a meaning and a command at its remedy's end."""
+    failed = [check for check in checks if check.ok is False]
+    assert [check.name for check in failed] == [name], failed
+    check = failed[0]
+    assert check.meaning
+    assert not check.meaning.endswith(".")
+    assert command_of(check)
+    return check
+
+
+def is_well(checks: Iterable[Check]) -> bool:
+    """Tell whether nothing failed."""
+    failed = [check for check in checks if check.ok is False]
+    assert failed == []
+    return True
+
+
+def command_of(check: Check) -> str:
+    """Return the command with which the remedy ends."""
+    found = re.search(r"(?:^|\. )Run: ((?:(?!\. |; ).)+)$", check.remedy)
+    assert found, f"no command that could be followed: {check.remedy}"
+    return found[1]
+
+
+def follow(check: Check) -> None:
+    """Run the command that the *check* advises, in this process's environment."""
+    command = re.sub(rf"(?<![/\w]){COMMAND}(?= )", "ours", command_of(check))
+    script = f'ours() {{ {sys.executable} -m offlineimap_m365 "$@"; }}\n{command}'
+    done = subprocess.run(["/bin/sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,155 @@
+"""A set-up broken in the home, in the store or at the provider: the doctor names it, and its advice heals it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import version
+from tests import certificates
+from tests.sign_in import options, sign_in
+from tests.whole.patient import ALICE, Patient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.m365.entra import Entra
+    from tests.m365.exchange import Exchange
+    from tests.whole.keyring_daemon import Desktop
+    from tests.world import World
+
+BOB = "bob@example.org"
+TOKEN = "oauth2/v2.0/token"
+APP, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "wq18Q~a.very.secret.value-of-40-letters"
+
+
+@pytest.fixture
+def alice(world: World, entra: Entra, exchange: Exchange) -> Patient:
+    """Return Alice, who is well."""
+    return Patient.make(world, entra, exchange)
+
+
+def linked(path: Path) -> None:
+    """Move *path* away, and put a link in its place."""
+    elsewhere = path.parent.parent.parent.parent / "elsewhere"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def written(path: Path, text: str) -> None:
+    """Write a file of Alice's home that belongs to her."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+
+
+def edited(path: Path, old: str, new: str) -> None:
+    """Replace *old* by *new* in a file."""
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+#: What is broken in the home (the check that says so, and what breaks it, given the home): nobody is asked for it.
+AT_HOME: list[tuple[str, Callable[[Path], object]]] = [
+    ("home", lambda home: home.chmod(0o777)),
+    ("home", lambda home: home.chmod(0o500)),
+    ("profile", lambda home: (home / "accounts" / ALICE / "profile.json").chmod(0o660)),
+    ("profile", lambda home: (home / "accounts" / ALICE).chmod(0o770)),
+    ("profile", lambda home: linked(home / "accounts" / ALICE / "cache.json")),
+    ("store", lambda home: (home / "accounts" / ALICE).chmod(0o500)),
+    ("data", lambda home: written(home / "data" / "aadsts.json", "{")),
+    ("notify", lambda home: written(home / "notify.json", '{"version": 1, "command": "/opt/gone/tell-me"}')),
+    ("stub", lambda home: (home / "pythonfile.py").unlink()),
+    ("stub", lambda home: edited(home / "pythonfile.py", f"m365 {version.__version__}", "m365 0.0.1")),
+]
+
+
+def test_what_is_broken_in_the_home_is_named_alone_and_healed(alice: Patient) -> None:
+    """Modes, owners, links, files that are no more: one failed check each, whose command heals it; nobody is asked."""
+    for name, break_it in AT_HOME:
+        break_it(alice.world.home)
+
+        alice.follow(alice.only(name, "--offline"))
+
+        assert alice.is_healed("--offline")
+    assert alice.entra.requests == []
+
+
+def test_what_a_sign_in_heals_is_named_alone_and_healed(alice: Patient) -> None:
+    """A profile or cache that is none or another's, a sign-out, a changed password, a consent that was taken back."""
+    folder, entra = alice.world.folder(ALICE), alice.entra
+    bob = sign_in(alice.world, entra, BOB, *options(entra, alice.exchange.imap_port, alice.exchange.smtp_port))
+    assert bob.code == 0, bob.err
+    bobs = (alice.world.folder(BOB) / "cache.json").read_bytes()
+    alice.run(f"offlineimap-m365 logout {BOB} --all")
+    broken: list[tuple[str, Callable[[], object]]] = [
+        ("profile", lambda: written(folder / "profile.json", "{")),
+        ("store", lambda: written(folder / "cache.json", "{")),
+        ("sign-in", lambda: alice.run(f"offlineimap-m365 logout {ALICE}")),
+        ("refresh", lambda: entra.revoke(ALICE)),
+        ("refresh", lambda: entra.refuse(ALICE, 65001)),
+        ("token", lambda: (folder / "cache.json").write_bytes(bobs)),
+    ]
+    for name, break_it in broken:
+        break_it()
+
+        alice.follow(alice.only(name))
+
+        assert alice.is_healed()
+    assert not (alice.world.folder(BOB)).exists()
+
+
+def test_the_doctor_asks_the_provider_once(alice: Patient) -> None:
+    """One refresh, also of a token that was issued a moment ago; offline there is none."""
+    assert alice.is_healed()
+    asked = alice.entra.count(TOKEN)
+    alice.entra.forget()
+
+    assert alice.is_healed("--offline")
+    assert asked == 1
+    assert alice.entra.requests == []
+
+
+def test_a_keyring_that_is_locked(alice: Patient, desktop: Desktop) -> None:
+    """It is called locked; once it is unlocked, as the remedy says first, the sign-in moves to a file for good."""
+    alice.world.environ["DBUS_SESSION_BUS_ADDRESS"] = desktop.address
+    alice.run(f"offlineimap-m365 store {ALICE} --to keyring")
+    desktop.lock()
+
+    check = alice.only("store")
+    desktop.kill_keyring()
+    desktop.start_keyring()
+    alice.follow(check)
+    desktop.lock()
+
+    assert "the keyring is locked" in check["meaning"]
+    assert check["remedy"].startswith("Unlock it: log in to the desktop")
+    assert alice.is_healed()
+
+
+def test_the_secret_of_an_application(alice: Patient) -> None:
+    """Gone, open to others, and no longer the right one: each is named; an administrator puts the right one there."""
+    world, entra = alice.world, alice.entra
+    entra.add_client(APP, ["http://localhost"], public=False, secret=SECRET)
+    path = certificates.write(world.root / "secret", SECRET)
+    alice.sign_in("--client-id", APP, "--client-secret-file", str(path), "--redirect-uri", "http://localhost")
+
+    path.chmod(0o640)
+    alice.follow(alice.only("client", "--offline"))
+    healed = alice.is_healed("--offline")
+    shutil.move(path, world.root / "away")
+    gone = alice.only("client")
+    certificates.write(path, "an-older-one")
+    old = alice.only("refresh")
+    certificates.write(path, SECRET)
+    alice.follow(old)
+
+    assert healed
+    assert str(path) in gone["meaning"]
+    assert old["code"] == "AADSTS7000215"
+    assert str(path) in old["remedy"]
+    assert alice.is_healed()
+    assert SECRET not in json.dumps([gone, old])
