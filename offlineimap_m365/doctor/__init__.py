@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import accounts
-from offlineimap_m365.doctor import account, imap, network, offlineimaprc, place, smtp, token
+from offlineimap_m365.doctor import versions
 from offlineimap_m365.doctor.check import Check, Subject
 
 if TYPE_CHECKING:
@@ -43,10 +43,20 @@ def examine(order: Order) -> Iterator[Check]:
     Raises SignInNeeded for a name that was never signed in, Temporary if the home cannot be read now.
     """
     names = [_known(name) for name in order.names] or accounts.names()
+    yield from versions.examine()
+    if not versions.can_speak():
+        return
+    # Not before: they need MSAL, or what it depends on.
+    from offlineimap_m365.doctor import offlineimaprc, place, trust  # noqa: PLC0415
+
+    trusted = trust.examine()
+    yield trusted
     yield from place.examine(names)
-    subjects = []
+    subjects: list[Subject] = []
+    hosts: dict[str, list[Check]] = {}
     for name in names:
-        subject = Subject(name, order.mailbox or name, offline=order.offline)
+        subject = Subject(name, order.mailbox or name, offline=order.offline, hosts=hosts)
+        subject.failed |= {trusted.name} if trusted.ok is False else set()
         subjects.append(subject)
         yield from _examine_account(subject)
     if order.config is not None:
@@ -63,6 +73,8 @@ def _known(name: str) -> str:
 
 
 def _examine_account(subject: Subject) -> Iterator[Check]:
+    from offlineimap_m365.doctor import account, imap, network, smtp, token  # noqa: PLC0415 - as above
+
     yield from _noted(subject, account.examine(subject))
     if subject.offline:
         return

@@ -100,7 +100,7 @@ class Patient:
         self.run(found[1])
 
     def run(self, command: str) -> None:
-        """Run a *command* of a remedy in Alice's shell; a sign-in is done by her in a browser."""
+        """Type a *command* of a remedy into Alice's shell; a sign-in is done by her in a browser."""
         words = shlex.split(command)
         if words[:2] == [COMMAND, "login"]:
             done = sign_in(self.world, self.entra, *words[2:])
@@ -109,7 +109,7 @@ class Patient:
         ours = shlex.join(self.world.command)
         script = f'{COMMAND}() {{ {ours} "$@"; }}\n{command}'.replace(f"{COMMAND}()", "ours()")
         script = re.sub(rf"\b{COMMAND}(?= )", "ours", script)
-        done = self.world.execute(["/bin/sh", "-c", script])
+        done = self.world.type(script)
         assert done.code == 0, done.err
 
 
