@@ -30,7 +30,7 @@ def find_cause(account: Account, token: str, refused: Attempt, again: str) -> Tr
     if refused.family == socket.AF_INET6 and _opens(account, refused.mailbox, token, socket.AF_INET):
         return _over_ipv6(refused, again)
     if account.is_app_only:
-        return _of_application(account, token, refused.mailbox)
+        return of_application(account, token, refused.mailbox)
     return _beside_what_opens(account, token, refused.mailbox) or _where_nothing_opens(account, refused, again)
 
 
@@ -66,7 +66,8 @@ def _over_ipv6(refused: Attempt, again: str) -> Trouble:
     )
 
 
-def _of_application(account: Account, token: str, mailbox: str) -> Trouble:
+def of_application(account: Account, token: str, mailbox: str) -> Trouble:
+    """Return that an application may not open *mailbox*, and the commands that let it, filled in."""
     object_id = str(claims(token).get("oid") or _OBJECT_ID)
     return Trouble(
         f"The application may not open the mailbox {mailbox}: Exchange does not know it, it lacks the permission on the"

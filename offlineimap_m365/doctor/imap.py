@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import data, dial, errors, folders, imap, learning, learnt
+from offlineimap_m365 import dial, errors, folders, imap, learning, learnt
 from offlineimap_m365 import mailbox as mailboxes
 from offlineimap_m365.doctor import closed, opening, reach
 from offlineimap_m365.doctor.opening import CONNECT, MAILBOX, SIGN_IN, STAGES, XOAUTH2
@@ -78,16 +78,17 @@ def _good(subject: Subject, account: Account, made: Attempt, name: str) -> Check
 
 def _bad(subject: Subject, account: Account, made: Attempt, token: str | None) -> Check:
     """Return the check of the stage at which an attempt ended."""
-    again = look_again(subject, made.mailbox)
+    again = reach.look_again(subject, made.mailbox)
     if made.error is None:
-        return subject.bad(XOAUTH2, *_without_xoauth2(account, made, again))
+        found = reach.without_xoauth2(account, "imap", made.mechanisms)
+        return reach.check(subject, XOAUTH2, found, again)
     if made.is_refused and token is not None:
         cause = closed.find_cause(account, token, made, again)
         return _of(subject, made.mailbox, subject.bad(made.stage, cause.meaning, cause.remedy))
     trouble = _trouble(account) if made.stage == CONNECT else None
     if trouble is not None:
-        return subject.bad(made.stage, trouble.meaning, f"{trouble.remedy}. Run: {again}")
-    return _of(subject, made.mailbox, of_error(subject, made.stage, made.error, again))
+        return reach.check(subject, made.stage, trouble, again)
+    return _of(subject, made.mailbox, reach.of_error(subject, made.stage, made.error, again))
 
 
 def _of(subject: Subject, mailbox: str, check: Check) -> Check:
@@ -107,11 +108,7 @@ def _why_untold(subject: Subject, made: Attempt) -> str:
 def _trouble(account: Account) -> Trouble | None:
     host, port = mailboxes.split(account.imap)
     if not port:
-        server = _server(account)
-        return reach.Trouble(
-            f"What is kept as the address of the mail server is none: {account.imap}",
-            f"Name it when signing in: {errors.login_command(account.name)} --imap {server}",
-        )
+        return reach.no_address(account, "imap")
 
     def shake(context: ssl.SSLContext) -> bytes:
         plain = dial.dial(host, port)
@@ -120,39 +117,6 @@ def _trouble(account: Account) -> Trouble | None:
             return wrapped.getpeercert(binary_form=True) or b""
 
     return reach.find_trouble(account, host, port, shake)
-
-
-def _server(account: Account) -> str:
-    """Return the mail server of the account's cloud."""
-    clouds = data.load("clouds")["clouds"]
-    return str(clouds[account.cloud if account.cloud in clouds else "global"]["imap"])
-
-
-def _without_xoauth2(account: Account, made: Attempt, again: str) -> tuple[str, str]:
-    offered = ", ".join(made.mechanisms) or "nothing"
-    host, _ = mailboxes.split(account.imap)
-    meaning = f"{host} lets nobody sign in with a token: it offers {offered}, and no XOAUTH2"
-    if account.cloud is not None and account.imap.lower() != _server(account).lower():
-        right = f"{errors.login_command(account.name)} --imap {_server(account)}"
-        return meaning, f"It is not the mail server of this cloud. Run: {right}"
-    return meaning, f"Ask whoever runs it to offer XOAUTH2, then look again. Run: {again}"
-
-
-def of_error(subject: Subject, name: str, error: errors.M365Error, again: str) -> Check:
-    """Return the check *name* that met what may pass, or what nobody expected."""
-    fact = error.fact.removeprefix(f"{subject.name}: ")
-    if isinstance(error, errors.Misconfigured):
-        return subject.untold(name, f"not tried: {fact}")
-    wait = getattr(error, "retry_after", 0.0)
-    pause = f"wait {wait:.0f} s" if wait > errors.Temporary.retry_after else "wait a little"
-    return subject.bad(name, fact, f"This can pass by itself: {pause}, then look again. Run: {again}")
-
-
-def look_again(subject: Subject, mailbox: str) -> str:
-    """Return the command that examines the account, and *mailbox* if it is not its own, once more."""
-    own = mailbox.lower() in ("", subject.name.lower())
-    also = "" if own else f" --mailbox {errors.quoted(mailbox)}"
-    return f"{errors.COMMAND} doctor {errors.quoted(subject.name)}{also}"
 
 
 def _learnt(subject: Subject, account: Account, made: Attempt) -> Check:

@@ -13,10 +13,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import certificates, dial, errors, heard
+from offlineimap_m365 import certificates, data, dial, errors, heard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from offlineimap_m365.accounts import Account
+    from offlineimap_m365.doctor.check import Check, Subject
 
 #: Seconds for a port that is only asked whether it answers.
 _GLANCE = 3.0
@@ -27,10 +30,15 @@ _NOT_YET, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
 
 @dataclasses.dataclass(frozen=True)
 class Trouble:
-    """What is wrong, as a sentence without an end stop, and what to do before one looks again."""
+    """
+    What is wrong, as a sentence without an end stop, and what helps.
+
+    *cause* is the same for all that one cause does, empty where that is nothing else.
+    """
 
     meaning: str
     remedy: str
+    cause: str = ""
 
 
 #: Connects, does the TLS handshake as a context says, leaves, and returns the server's certificate (DER).
@@ -40,6 +48,59 @@ Handshake = Callable[[ssl.SSLContext], bytes]
 def find_trouble(account: Account, host: str, port: int, shake: Handshake) -> Trouble | None:
     """Return why *host* cannot be reached on *port*, or is not believed; None if that cannot be seen any more."""
     return _on_the_way(account, host, port) or _in_the_handshake(host, port, shake)
+
+
+def no_address(account: Account, which: str) -> Trouble:
+    """Return that what is kept as the address of the server *which* (``imap``, ``smtp``) is none."""
+    return Trouble(
+        f"What is kept as the address of the mail server is none: {getattr(account, which)}",
+        f"Run: {errors.login_command(account.name)} --{which} {_server(account, which)}",
+    )
+
+
+def without_xoauth2(account: Account, which: str, offered: Sequence[str]) -> Trouble:
+    """Return that the server *which* (``imap``, ``smtp``) takes no token, and who would."""
+    server = getattr(account, which)
+    ways = ", ".join(offered) or "nothing"
+    meaning = f"{server} lets nobody sign in with a token: it offers {ways}, and no XOAUTH2"
+    if account.cloud is not None and server.lower() != _server(account, which).lower():
+        right = f"{errors.login_command(account.name)} --{which} {_server(account, which)}"
+        return Trouble(meaning, f"It is not the mail server of this cloud. Run: {right}")
+    return Trouble(meaning, "Ask whoever runs it to offer XOAUTH2")
+
+
+def check(subject: Subject, name: str, trouble: Trouble, again: str) -> Check:
+    """Return the failed check *name*, unless its cause was named already; *again* is what one does in the end."""
+    if trouble.cause in subject.causes:
+        return subject.untold(name, "not told, since a check above has failed for the same reason")
+    subject.causes |= {trouble.cause} - {""}
+    has_command = "Run: " in trouble.remedy or "In PowerShell: " in trouble.remedy
+    return subject.bad(name, trouble.meaning, trouble.remedy if has_command else f"{trouble.remedy}. Run: {again}")
+
+
+def of_error(subject: Subject, name: str, error: errors.M365Error, again: str) -> Check:
+    """Return the check *name* that met what may pass, or what nobody expected."""
+    fact = error.fact.removeprefix(f"{subject.name}: ")
+    if isinstance(error, errors.Misconfigured):
+        return subject.untold(name, f"not tried: {fact}")
+    wait = getattr(error, "retry_after", 0.0)
+    pause = f"wait {wait:.0f} s" if wait > errors.Temporary.retry_after else "wait a little"
+    return subject.bad(name, fact, f"This can pass by itself: {pause}, then look again. Run: {again}")
+
+
+def look_again(subject: Subject, mailbox: str) -> str:
+    """Return the command that examines the account, and *mailbox* if it is not its own, once more."""
+    own = mailbox.lower() in ("", subject.name.lower())
+    also = "" if own else f" --mailbox {errors.quoted(mailbox)}"
+    return f"{errors.COMMAND} doctor {errors.quoted(subject.name)}{also}"
+
+
+def _server(account: Account, which: str) -> str:
+    """Return the server *which* of the account's cloud."""
+    clouds = data.load("clouds")
+    if account.is_personal:
+        return str(clouds["consumers"][which])
+    return str(clouds["clouds"][account.cloud if account.cloud in clouds["clouds"] else "global"][which])
 
 
 def unanswered_family(host: str, port: int, used: int) -> str:
@@ -64,6 +125,7 @@ def _on_the_way(account: Account, host: str, port: int) -> Trouble | None:
         return Trouble(
             f"The name of the mail server cannot be found: {host}",
             "Correct the name, or this machine's network",
+            f"name {host}",
         )
     except OSError as error:
         return _blocked(account, host, port, _what_happened(error))
@@ -84,8 +146,11 @@ def _blocked(account: Account, host: str, port: int, how: str) -> Trouble:
             f" {login.hostname} answers",
             f"Ask whoever runs this network to open port {port} to {host}, or use another one (a VPN, a phone);"
             " if the server is down, wait",
+            f"host {host}",
         )
-    return Trouble(f"No connection: {host} {how} on port {port}, and nothing else answers", "Connect to a network")
+    return Trouble(
+        f"No connection: {host} {how} on port {port}, and nothing else answers", "Connect to a network", "offline"
+    )
 
 
 def _answers(host: str, port: int) -> bool:
@@ -147,6 +212,7 @@ def _of_certificate(error: ssl.SSLCertVerificationError, host: str, issuer: str)
         f"The certificate of {host} was issued by {issuer}, which is not trusted here: so do organisations and virus"
         " scanners that look into connections, and attackers",
         f"If whoever runs this network says that this is right, add the certificate of that issuer to {_trusted()}",
+        f"issuer {issuer}",
     )
 
 

@@ -345,7 +345,7 @@ def test_an_address_that_is_none(world: World) -> None:
     """A profile that somebody edited is told what belongs there."""
     check = failed(subject_at("nonsense"))
 
-    assert check.remedy.startswith(f"Name it when signing in: offlineimap-m365 login {ALICE} --imap outlook.office365")
+    assert check.remedy == f"Run: offlineimap-m365 login {ALICE} --imap outlook.office365.com:993"
 
 
 def test_a_foreign_certificate_names_who_issued_it(world: World, ca: trustme.CA) -> None:
