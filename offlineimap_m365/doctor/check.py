@@ -65,8 +65,9 @@ class Subject:
     An account under examination: what the rooms have found out so far.
 
     *account* is None until its profile was read, *token* until there is one that works; *failed* are the names of the
-    checks that failed, so that what depends on them is not tried. *hosts* is shared by all subjects of one run: what
-    was found of a login host, since 500 accounts on one host are no reason to ask it 500 times.
+    checks that failed, so that what depends on them is not tried; *causes* what was named already, so that one cause
+    that several checks meet is named once. *hosts* is shared by all subjects of one run: what was found of a login
+    host, since 500 accounts on one host are no reason to ask it 500 times.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Subject:
     account: Account | None = None
     token: AccessToken | None = dataclasses.field(default=None, repr=False)
     failed: set[str] = dataclasses.field(default_factory=set)
+    causes: set[str] = dataclasses.field(default_factory=set)
     hosts: dict[str, list[Check]] = dataclasses.field(default_factory=dict)
 
     def good(self, name: str, meaning: str) -> Check:
