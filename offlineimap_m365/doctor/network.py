@@ -14,8 +14,9 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import errors, wire
+from offlineimap_m365 import dial, errors, wire
 from offlineimap_m365.doctor import proxy, trust, way
+from offlineimap_m365.doctor.check import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,14 +49,15 @@ def examine(subject: Subject) -> Iterator[Check]:
     for check in _look(subject, subject.account):
         found.append(check)
         yield check
-    subject.hosts[host] = found
+    subject.hosts[host] = Findings(found, frozenset(subject.causes))
 
 
-def _known(subject: Subject, known: list[Check]) -> Check:
-    """Return what *known* says of the host, without a second failure for its cause."""
-    failed = next((check for check in known if check.ok is False), None)
+def _known(subject: Subject, known: Findings) -> Check:
+    """Return what is *known* of the host, without a second failure for its cause."""
+    subject.causes |= known.causes
+    failed = next((check for check in known.checks if check.ok is False), None)
     if failed is None:
-        return subject.good("login-host", known[NAMES.index("login-host")].meaning)
+        return subject.good("login-host", known.checks[NAMES.index("login-host")].meaning)
     subject.failed.add(failed.name)
     return subject.untold("login-host", f"Not tried, since {failed.name} failed for {failed.account}")
 
@@ -67,6 +69,7 @@ def _look(subject: Subject, account: Account) -> Iterator[Check]:
     for name, step in zip(NAMES, steps, strict=True):
         if name == "tls" and trust.NAME in subject.failed:
             since = since or trust.NAME
+            subject.failed.add("tls")  # what needs TLS knows it by that name
         check = subject.untold(name, f"Not tried, since {since} failed") if since else step()
         since = name if check.ok is False else since
         yield check
@@ -117,12 +120,13 @@ class _Visit:
         if self.leads is not None:
             return self.subject.untold("dns", f"The proxy resolves {self.host}")
         try:
-            found = way.addresses(way.resolve(self.host, self.port))
+            found = list(dict.fromkeys(str(entry[4][0]) for entry in dial.addresses(self.host, self.port)))
         except OSError as error:
             return self._nameless(error)
         return self.subject.good("dns", f"{self.host} is {', '.join(found[:3])}")
 
     def _nameless(self, error: OSError) -> Check:
+        self.subject.causes |= way.NO_NETWORK
         is_sure = isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME
         meaning = (
             f"Nobody knows a host called {self.host}" if is_sure else f"The name {self.host} cannot be resolved now"
@@ -140,15 +144,17 @@ class _Visit:
             return self.subject.untold("tls", f"Not looked at by itself behind {leads.name}")
         peer = trust.Peer(self.host, lambda: way.reach(self.host, self.port, leads), self.again, self.rename)
         try:
-            fault = trust.find_fault(peer)
+            trouble = trust.find_trouble(peer)
         except OSError as error:
             return self._unreachable(error)
-        if fault:
-            return self.subject.bad("tls", fault.meaning, fault.remedy)
+        if trouble:
+            self.subject.causes |= {trouble.cause} - {""}
+            return self.subject.bad("tls", trouble.meaning, trouble.remedy)
         return self.subject.good("tls", f"{self.host} showed a certificate that is trusted here")
 
     def _unreachable(self, error: OSError) -> Check:
         """Tell of a host that cannot be connected with though its name is known."""
+        self.subject.causes |= {"offline", f"host {self.host}"}
         meaning = f"{self.host} cannot be connected with on port {self.port} ({way.reason(error)})"
         if self.is_custom:
             return self.subject.bad(
@@ -224,8 +230,8 @@ class _Visit:
         return self.subject.bad("clock", f"{fact}, {why}", f"Set it. Run: {trust.set_clock()}")
 
 
-#: What a resolver says that is sure that there is no such host; else it had no answer (getaddrinfo(3)).
-_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+#: What a resolver says that is sure that there is no such host; else it had no answer (getaddrinfo(3)). None: no name.
+_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME), None})
 
 
 def _is_busy(answer: wire.Answer) -> bool:

@@ -33,7 +33,8 @@ class Trouble:
     """
     What is wrong, as a sentence without an end stop, and what helps.
 
-    *cause* is the same for all that one cause does, empty where that is nothing else.
+    *cause* is the same for all that one cause does, empty where that is nothing else. Its first word is the kind: what
+    has ``every KIND`` among its causes has each of them.
     """
 
     meaning: str
@@ -71,7 +72,8 @@ def without_xoauth2(account: Account, which: str, offered: Sequence[str]) -> Tro
 
 def check(subject: Subject, name: str, trouble: Trouble, again: str) -> Check:
     """Return the failed check *name*, unless its cause was named already; *again* is what one does in the end."""
-    if trouble.cause in subject.causes:
+    kind = trouble.cause.partition(" ")[0]
+    if {trouble.cause, f"every {kind}"} & subject.causes:
         return subject.untold(name, "not told, since a check above has failed for the same reason")
     subject.causes |= {trouble.cause} - {""}
     has_command = "Run: " in trouble.remedy or "In PowerShell: " in trouble.remedy
@@ -202,6 +204,7 @@ def _of_certificate(error: ssl.SSLCertVerificationError, host: str, issuer: str)
         return Trouble(
             f"The certificate of {host} {when}, by this machine's clock",
             f"If the clock is right, tell whoever runs {host}",
+            "validity",
         )
     if code in (_OTHER_NAME, _OTHER_ADDRESS):
         return Trouble(

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from offlineimap_m365 import certificates, environment, errors, keypair
+from offlineimap_m365.doctor import reach
 from offlineimap_m365.doctor.check import Check
+from offlineimap_m365.doctor.reach import Trouble
 
 if TYPE_CHECKING:
     import socket
@@ -42,14 +43,6 @@ class Shown:
     issuer: str
     begins: float
     ends: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """What is wrong with a host's TLS: *meaning* and *remedy* of a check."""
-
-    meaning: str
-    remedy: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +72,7 @@ def examine() -> Check:
     return Check(NAME, ok=True, meaning=f"Trusted are the certificates of {path} ({certificates.origin(path)})")
 
 
-def find_fault(peer: Peer) -> Fault | None:
+def find_trouble(peer: Peer) -> Trouble | None:
     """
     Shake hands with *peer*, and tell what is wrong; None if its certificate is trusted.
 
@@ -91,13 +84,13 @@ def find_fault(peer: Peer) -> Fault | None:
     except ssl.SSLCertVerificationError as error:
         return _explain(peer, error)
     except TimeoutError:
-        return Fault(
+        return Trouble(
             f"{peer.host} did not finish the TLS handshake in time",
             f"Try another network; if that helps, something in this one holds it back. Run: {peer.again}",
         )
     except OSError as error:  # all of ssl's are
         reason = errors.printable(getattr(error, "reason", None) or type(error).__name__)
-        return Fault(
+        return Trouble(
             f"{peer.host}, or something before it, broke off the TLS handshake ({reason})",
             "Sign in to this network if it wants that (a captive portal), or ask whoever runs it what it does to"
             f" encrypted connections. Run: {peer.again}",
@@ -136,26 +129,16 @@ def _read(der: bytes) -> Shown:
             names += alternative.get_values_for_type(x509.DNSName)
             names += map(str, alternative.get_values_for_type(x509.IPAddress))
         begins, ends = keypair.validity(certificate)
-        issuer = _words(certificate.issuer) or "nobody"
-        return Shown(tuple(names) or (_words(certificate.subject) or "nobody",), issuer, begins, ends)
+    subject = ", ".join(str(part.value) for part in certificate.subject)
+    return Shown(tuple(names) or (subject or "nobody",), reach.issuer_of(der), begins, ends)
 
 
-def _words(name: x509.Name) -> str:
-    """Return the organisation and the common name in *name*, as a person knows them."""
-    found = [
-        errors.printable(str(attribute.value))[:_LONGEST]
-        for kind in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
-        for attribute in name.get_attributes_for_oid(kind)[:1]
-    ]
-    return f"{found[0]} ({found[1]})" if len(found) > 1 else "".join(found)
-
-
-def _explain(peer: Peer, error: ssl.SSLCertVerificationError) -> Fault:
+def _explain(peer: Peer, error: ssl.SSLCertVerificationError) -> Trouble:
     """Put into words why the certificate of *peer* was refused."""
     seen, code, host = shown(peer), error.verify_code, peer.host
     if code in (_NAME, _ADDRESS):
         names = ", ".join(errors.printable(name)[:_LONGEST] for name in seen.names[:3]) if seen else "another host"
-        return Fault(
+        return Trouble(
             f"{host} showed a certificate for {names}, so somebody else answers in its place, or its name is wrong",
             "Sign in to this network if it wants that (a captive portal)"
             f"{', or correct the name' if peer.rename else ''}. Run: {peer.rename or peer.again}",
@@ -163,37 +146,38 @@ def _explain(peer: Peer, error: ssl.SSLCertVerificationError) -> Fault:
     if code == _NOT_YET:
         begins = f" before {_date(seen.begins)}" if seen else ""
         today = _date(time.time())
-        return Fault(
+        return Trouble(
             f"{host} showed a certificate that is not valid{begins}, and this machine's clock says {today}",
             f"Set this machine's clock. Run: {set_clock()}",
+            "validity",
         )
     if code == _EXPIRED:
         return _expired(peer, seen)
     if code in _FOREIGN:
         return _foreign(peer, code, seen)
-    return Fault(
+    return Trouble(
         f"{host} showed a certificate that is not accepted ({errors.printable(error.verify_message)})",
         f"Ask whoever issued it, {seen.issuer if seen else 'an authority that cannot be read'}, for one that is."
         f" Run: {peer.again}",
     )
 
 
-def _expired(peer: Peer, seen: Shown | None) -> Fault:
+def _expired(peer: Peer, seen: Shown | None) -> Trouble:
     now = time.time()
     which = f"a certificate that expired on {_date(seen.ends)}" if seen and seen.ends <= now else "an expired one"
     meaning = f"{peer.host} showed {which}, and this machine's clock says {_date(now)}"
     if peer.rename is None:
-        return Fault(
-            meaning, f"Microsoft renews its certificates in time: set this machine's clock. Run: {set_clock()}"
-        )
-    return Fault(
+        remedy = f"Microsoft renews its certificates in time: set this machine's clock. Run: {set_clock()}"
+        return Trouble(meaning, remedy, "validity")
+    return Trouble(
         meaning,
         f"If that is not today's date, set the clock ({set_clock()}); otherwise ask whoever runs {peer.host} to renew"
         f" the certificate. Run: {peer.again}",
+        "validity",
     )
 
 
-def _foreign(peer: Peer, code: int, seen: Shown | None) -> Fault:
+def _foreign(peer: Peer, code: int, seen: Shown | None) -> Trouble:
     """Name who issued what *peer* showed, and how to trust that."""
     issuer = seen.issuer if seen else "an authority that cannot be read"
     path = certificates.find()
@@ -204,18 +188,19 @@ def _foreign(peer: Peer, code: int, seen: Shown | None) -> Fault:
     )
     fewer = next((names for names in _fewer() if _is_trusted(peer, names)), None)
     if fewer:
-        return Fault(meaning, f"Without what the environment names it is trusted. {_unset(fewer)}")
+        return Trouble(meaning, f"Without what the environment names it is trusted. {_unset(fewer)}", "every issuer")
     variable = environment.certificates_variable()
     variable = variable if variable == "REQUESTS_CA_BUNDLE" else "SSL_CERT_FILE"
     command = f"export {variable}=CERTIFICATE.pem"
     if Path(path).is_file():
         together = _unused("~/trusted-certificates")
         command = f"cat {errors.quoted(path)} CERTIFICATE.pem >{together} && export {variable}={together}"
-    return Fault(
+    return Trouble(
         meaning,
         f"If {issuer} is your own company's, which looks into encrypted connections, or your virus scanner's, get its"
         " certificate as a file in PEM, and set the variable wherever mail is fetched, cron included."
         f" Run: {command}",
+        f"issuer {issuer}",
     )
 
 

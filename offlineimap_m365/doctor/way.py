@@ -10,20 +10,17 @@ from __future__ import annotations
 import base64
 import dataclasses
 import socket
-import threading
 import time
-from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from offlineimap_m365 import certificates, errors, wire
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from offlineimap_m365 import certificates, dial, errors, wire
 
 #: What requests can speak with a proxy; SOCKS needs a library that MSAL does not depend on.
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 #: Bytes of the head of a proxy's answer.
 _LARGEST_HEAD = 1 << 16
+#: What mail servers may suffer from as well if nobody answers here (see reach.Trouble).
+NO_NETWORK = frozenset({"offline", "every name", "every host"})
 
 
 class Refused(OSError):
@@ -70,44 +67,11 @@ class Proxy:
         return self.scheme.startswith("socks")
 
 
-def resolve(host: str, port: int) -> list[tuple[Any, ...]]:
-    """Return the addresses of *host* as getaddrinfo does; raises OSError, TimeoutError if the resolver is silent."""
-    outcome: list[list[tuple[Any, ...]] | OSError] = []
-
-    def work() -> None:
-        try:
-            outcome.append(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
-        except OSError as error:
-            outcome.append(error)
-        except UnicodeError as error:  # a name that cannot be one
-            outcome.append(socket.gaierror(socket.EAI_NONAME, str(error)))
-
-    worker = threading.Thread(target=work, name="offlineimap-m365-resolve", daemon=True)
-    worker.start()
-    worker.join(wire.WHOLE)
-    if not outcome:
-        raise TimeoutError
-    if isinstance(outcome[0], OSError):
-        raise outcome[0]
-    return outcome[0]
-
-
 def connect(host: str, port: int) -> socket.socket:
-    """Return a connection: CONNECT seconds for each of the host's addresses, WHOLE for all. Raises OSError."""
-    end = time.monotonic() + wire.WHOLE
-    failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
-    for family, kind, protocol, _, address in resolve(host, port):
-        plain = socket.socket(family, kind, protocol)
-        try:
-            plain.settimeout(max(0.1, min(wire.CONNECT, end - time.monotonic())))
-            plain.connect(address)
-            plain.settimeout(wire.READ)
-        except OSError as error:
-            plain.close()
-            failure = error
-        else:
-            return plain
-    raise failure
+    """Return a connection whose steps are bounded; raises OSError as dial() does."""
+    plain = dial.dial(host, port)
+    plain.settimeout(wire.READ)
+    return plain
 
 
 def through(proxy: Proxy, host: str, port: int) -> socket.socket:
@@ -168,11 +132,6 @@ def _head(plain: socket.socket) -> bytes:
         found += byte
     plain.settimeout(wire.READ)
     return bytes(found)
-
-
-def addresses(found: Sequence[tuple[Any, ...]]) -> list[str]:
-    """Return the numeric addresses in what resolve() returned, each once."""
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def reason(error: OSError) -> str:

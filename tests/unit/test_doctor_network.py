@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from offlineimap_m365 import accounts, wire
-from offlineimap_m365.doctor import network, trust, way
-from offlineimap_m365.doctor.check import Check, Subject
+from offlineimap_m365 import accounts, dial, wire
+from offlineimap_m365.doctor import network, trust
+from offlineimap_m365.doctor.check import Check, Findings, Subject
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy
@@ -261,7 +261,7 @@ def test_a_name_that_cannot_be_one(world: World) -> None:
 def test_a_resolver_that_hangs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A resolver that never answers is given up after the time of an exchange."""
     over = _Over()
-    monkeypatch.setattr(wire, "WHOLE", 0.2)
+    monkeypatch.setattr(dial, "WHOLE", 0.2)
     monkeypatch.setattr(socket, "getaddrinfo", over.wait)
 
     failed = only("dns", microsoft())
@@ -283,9 +283,10 @@ def test_a_port_where_nobody_listens(world: World, entra_alike: LoginHost) -> No
 
 def test_a_network_that_lets_nobody_out(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
     """Microsoft's host cannot be connected with: a network that has a proxy, which is named as advised."""
-    monkeypatch.setattr(way, "resolve", lambda *_: [(socket.AF_INET, 1, 6, "", ("127.0.0.1", closed_port()))])
-    failed = only("tls", microsoft())
-    monkeypatch.undo()
+    with monkeypatch.context() as here:
+        nobody = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", closed_port()))]
+        here.setattr(socket, "getaddrinfo", lambda *_, **__: nobody)
+        failed = only("tls", microsoft())
 
     with ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as proxy:
         follow(world, failed, **{"HOST:PORT": f"127.0.0.1:{proxy.port}"})
@@ -587,7 +588,7 @@ def test_the_command_that_sets_the_clock(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_many_accounts_ask_once(world: World, entra: Entra) -> None:
     """500 accounts on one host are one visit; each says what came of it."""
-    hosts: dict[str, list[Check]] = {}
+    hosts: dict[str, Findings] = {}
     checks = [
         check
         for number in range(500)
@@ -601,7 +602,7 @@ def test_many_accounts_ask_once(world: World, entra: Entra) -> None:
 
 def test_many_accounts_fail_once(world: World) -> None:
     """One cause is one failure, however many accounts it hits; what depends on it is tried for none."""
-    hosts: dict[str, list[Check]] = {}
+    hosts: dict[str, Findings] = {}
     port = closed_port()
     about = [at(port, name=f"user{number}@example.org", hosts=hosts) for number in range(3)]
 
