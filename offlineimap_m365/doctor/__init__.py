@@ -43,20 +43,19 @@ def examine(order: Order) -> Iterator[Check]:
     Raises SignInNeeded for a name that was never signed in, Temporary if the home cannot be read now.
     """
     names = [_known(name) for name in order.names] or accounts.names()
-    yield from versions.examine()
+    failed: set[str] = set()
+    yield from _noted(failed, versions.examine())
     if not versions.can_speak():
         return
     # Not before: they need MSAL, or what it depends on.
     from offlineimap_m365.doctor import offlineimaprc, place, trust  # noqa: PLC0415
 
-    trusted = trust.examine()
-    yield trusted
-    yield from place.examine(names)
+    yield from _noted(failed, [trust.examine()])
+    yield from _noted(failed, place.examine(names))
     subjects: list[Subject] = []
     hosts: dict[str, Findings] = {}
     for name in names:
-        subject = Subject(name, order.mailbox or name, offline=order.offline, hosts=hosts)
-        subject.failed |= {trusted.name} if trusted.ok is False else set()
+        subject = Subject(name, order.mailbox or name, offline=order.offline, failed=set(failed), hosts=hosts)
         subjects.append(subject)
         yield from _examine_account(subject)
     if order.config is not None:
@@ -75,16 +74,16 @@ def _known(name: str) -> str:
 def _examine_account(subject: Subject) -> Iterator[Check]:
     from offlineimap_m365.doctor import account, imap, network, smtp, token  # noqa: PLC0415 - as above
 
-    yield from _noted(subject, account.examine(subject))
+    yield from _noted(subject.failed, account.examine(subject))
     if subject.offline:
         return
     for room in (network, token, imap, smtp):
-        yield from _noted(subject, room.examine(subject))
+        yield from _noted(subject.failed, room.examine(subject))
 
 
-def _noted(subject: Subject, checks: Iterable[Check]) -> Iterator[Check]:
+def _noted(failed: set[str], checks: Iterable[Check]) -> Iterator[Check]:
     """Let the rooms that follow know what failed."""
     for check in checks:
         if check.ok is False:
-            subject.failed.add(check.name)
+            failed.add(check.name)
         yield check
