@@ -80,16 +80,16 @@ def of_application(account: Account, token: str, mailbox: str) -> Trouble:
 
 def _without_permission(account: Account, mailbox: str) -> Trouble:
     who = account.identity or account.name
-    meaning = f"{who} may not open the mailbox {mailbox}, or there is no such mailbox, while {account.name} opens"
+    meaning = f"{account.name} opens with this token, and {mailbox} does not: {who} may not open it, there is no such"
     if account.is_personal:
         return Trouble(
-            f"{meaning}; personal accounts have no shared mailboxes",
+            f"{meaning} mailbox, or it is another person's; personal accounts have no shared mailboxes",
             f"Sign in to the other address by itself. Run: {errors.login_command(mailbox)}",
         )
     return Trouble(
-        meaning,
-        f"Compare the address; if it is right, an administrator grants the permission, which counts within the hour."
-        f" In PowerShell: {powershell.permit(mailbox, who)}",
+        f"{meaning} mailbox, or IMAP is switched off for it",
+        "Compare the address; if it is right, an administrator grants the permission (or, if it has that, switches"
+        f" IMAP on: {powershell.switch_imap_on(mailbox)}). In PowerShell: {powershell.permit(mailbox, who)}",
     )
 
 

@@ -28,7 +28,7 @@ def examine(subject: Subject) -> Iterator[Check]:
     """Yield the checks of one connection, and of what was learnt of the mailbox's folders."""
     account = subject.account
     if account is None:
-        yield subject.untold(CONNECT, "not tried, since the account is not known")
+        yield subject.untold(CONNECT, "Not tried, since the account is not known")
         return
     mailbox = _mailbox(subject, account)
     token = subject.token.value if subject.token and mailbox else None
@@ -82,6 +82,8 @@ def _bad(subject: Subject, account: Account, made: Attempt, token: str | None) -
     if made.error is None:
         found = reach.without_xoauth2(account, "imap", made.mechanisms)
         return reach.check(subject, XOAUTH2, found, again)
+    if made.is_refused and "token" in subject.failed:
+        return _of(subject, made.mailbox, subject.untold(made.stage, "Not told, since the token is not the right one"))
     if made.is_refused and token is not None:
         cause = closed.find_cause(account, token, made, again)
         return _of(subject, made.mailbox, subject.bad(made.stage, cause.meaning, cause.remedy))
@@ -98,11 +100,11 @@ def _of(subject: Subject, mailbox: str, check: Check) -> Check:
 
 def _why_untold(subject: Subject, made: Attempt) -> str:
     if made.stage == SIGN_IN and subject.token is None:
-        return "not tried, since there is no token"
+        return "Not tried, since there is no token"
     if not made.mailbox:
         name = errors.quoted(subject.name)
-        return f"not tried, since an application has no mailbox of its own: {errors.COMMAND} doctor {name} --mailbox …"
-    return "not tried, since the step before failed"
+        return f"Not tried, since an application has no mailbox of its own: {errors.COMMAND} doctor {name} --mailbox …"
+    return "Not tried, since the step before failed"
 
 
 def _trouble(account: Account) -> Trouble | None:
@@ -129,7 +131,7 @@ def _learnt(subject: Subject, account: Account, made: Attempt) -> Check:
     try:
         table = folders.load_table(folders.own_table())
     except (OSError, ValueError):
-        return subject.untold(FOLDERS, "not tried, since the table of folders cannot be read")
+        return subject.untold(FOLDERS, "Not tried, since the table of folders cannot be read")
     changed = learning.changed(learning.find_out(table, made.folders, {}), kept)
     if not changed:
         return subject.good(FOLDERS, f"What was learnt of the folders of {made.mailbox} still fits")

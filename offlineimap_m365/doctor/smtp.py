@@ -49,7 +49,7 @@ def examine(subject: Subject) -> Iterator[Check]:
     account = subject.account
     why = _why_skipped(subject)
     if account is None or why:
-        yield subject.untold(CONNECT, f"not tried, since {why or 'the account is not known'}")
+        yield subject.untold(CONNECT, f"Not tried, since {why or 'the account is not known'}")
         return
     user = subject.mailbox if account.is_app_only else account.name
     token = subject.token.value if subject.token and "@" in user else None
@@ -135,10 +135,10 @@ def _bad(subject: Subject, account: Account, made: _Attempt, token: str | None) 
 
 def _why_untold(subject: Subject, made: _Attempt) -> str:
     if made.stage == SIGN_IN and subject.token is None:
-        return "not tried, since there is no token"
+        return "Not tried, since there is no token"
     if made.stage == SIGN_IN and "@" not in made.user:
-        return "not tried, since an application has no mailbox of its own"
-    return "not tried, since the step before failed"
+        return "Not tried, since an application has no mailbox of its own"
+    return "Not tried, since the step before failed"
 
 
 def _trouble(account: Account) -> Trouble | None:
@@ -170,8 +170,8 @@ def _refused(subject: Subject, account: Account, made: _Attempt, token: str) -> 
     """Return the check of a sign-in that was refused, and why."""
     said = made.error.fact if made.error else ""
     if _SWITCHED_OFF not in said.lower():
-        if subject.failed.intersection((opening.SIGN_IN, opening.MAILBOX)):
-            return subject.untold(SIGN_IN, "not told, since the mailbox does not open either")
+        if subject.failed.intersection(("token", opening.SIGN_IN, opening.MAILBOX)):
+            return subject.untold(SIGN_IN, "Not told, since a check before it has failed for the same reason")
         somebody = account.identity if account.identity not in (None, made.user) else None
         if somebody and not account.is_app_only and not _attempt(account, somebody, token).stage:
             meaning = f"{somebody} may send mail: name that as the user for sending, and {made.user} as the sender"

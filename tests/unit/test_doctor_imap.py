@@ -82,7 +82,7 @@ def test_without_a_token_the_server_is_looked_at_all_the_same(world: World, ca: 
         found = examine(subject_at(server.address, token=None))
 
     assert [check.ok for check in found.values()] == [True, True, None, None]
-    assert found["imap-sign-in"].meaning == "not tried, since there is no token"
+    assert found["imap-sign-in"].meaning == "Not tried, since there is no token"
     assert server.commands == ["CAPABILITY", "LOGOUT"]
 
 
@@ -141,7 +141,7 @@ def test_a_shared_mailbox_without_the_permission(world: World, ca: trustme.CA) -
     check, server = closed_to([ALICE], ca, SHARED)
 
     assert check.mailbox == SHARED
-    assert f"{ALICE} may not open the mailbox {SHARED}, or there is no such mailbox" in check.meaning
+    assert f"{ALICE} may not open it, there is no such mailbox, or IMAP is switched off for it" in check.meaning
     wanted = f"In PowerShell: Add-MailboxPermission -Identity {SHARED} -User {ALICE} -AccessRights FullAccess"
     assert check.remedy.endswith(wanted)
     assert server.users == [SHARED, ALICE]
@@ -417,6 +417,37 @@ def test_a_server_that_drips_is_left(world: World, ca: trustme.CA, monkeypatch: 
         check = failed(subject_at(server.address))
 
     assert "did not answer in time" in check.meaning
+
+
+@pytest.mark.parametrize("name", ["tls", "certificates"])
+def test_an_issuer_that_was_named_is_not_named_again(world: World, ca: trustme.CA, name: str) -> None:
+    """Who looks into all connections is one cause, which the sign-in service's certificate told."""
+    with ImapServer(trustme.CA()) as server:
+        subject = subject_at(server.address)
+        subject.failed.add(name)
+        found = examine(subject)
+
+    assert [check.ok for check in found.values()] == [None] * 4
+
+
+def test_no_network_is_named_once(world: World) -> None:
+    """If the sign-in service was not found either, the mail server is not blamed."""
+    subject = subject_at("nobody.invalid:993")
+    subject.failed.add("dns")
+
+    found = examine(subject)
+
+    assert [check.ok for check in found.values()] == [None] * 4
+
+
+def test_a_wrong_token_is_not_the_mailboxs_fault(world: World, ca: trustme.CA) -> None:
+    """What the token itself told is not told again by the refusal that it meets."""
+    with ImapServer(ca, opens=[]) as server:
+        subject = subject_at(server.address)
+        subject.failed.add("token")
+        found = examine(subject)
+
+    assert [check.ok for check in found.values()] == [True, True, True, None]
 
 
 def test_a_hostile_greeting_is_shown_harmless(world: World, ca: trustme.CA) -> None:

@@ -15,7 +15,7 @@ import trustme
 
 from offlineimap_m365 import accounts, dial, wire
 from offlineimap_m365.doctor import network, trust
-from offlineimap_m365.doctor.check import Check, Findings, Subject
+from offlineimap_m365.doctor.check import Check, Subject
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy
@@ -588,7 +588,7 @@ def test_the_command_that_sets_the_clock(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_many_accounts_ask_once(world: World, entra: Entra) -> None:
     """500 accounts on one host are one visit; each says what came of it."""
-    hosts: dict[str, Findings] = {}
+    hosts: dict[str, list[Check]] = {}
     checks = [
         check
         for number in range(500)
@@ -602,7 +602,7 @@ def test_many_accounts_ask_once(world: World, entra: Entra) -> None:
 
 def test_many_accounts_fail_once(world: World) -> None:
     """One cause is one failure, however many accounts it hits; what depends on it is tried for none."""
-    hosts: dict[str, Findings] = {}
+    hosts: dict[str, list[Check]] = {}
     port = closed_port()
     about = [at(port, name=f"user{number}@example.org", hosts=hosts) for number in range(3)]
 

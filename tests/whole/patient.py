@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.errors import COMMAND
 from tests.sign_in import options, sign_in
+from tests.whole import administrator
 from tests.whole.keyboard import product
 
 if TYPE_CHECKING:
@@ -42,16 +43,16 @@ class Patient:
     def make(cls, world: World, entra: Entra, exchange: Exchange, *also: str) -> Patient:
         """Sign Alice in, with options of ``login`` in *also*, and give her a mailbox."""
         entra.access_token_seconds = 3600
-        made = cls(product(world), entra, exchange)
+        made = cls(product(world), entra, exchange, administrator.commands(exchange))
         exchange.add_mailbox(ALICE)
         made.sign_in(*also)
         entra.forget()
         return made
 
-    def sign_in(self, *also: str) -> None:
-        """Sign Alice in by ``login``, with the options in *also*."""
+    def sign_in(self, *also: str, upn: str | None = None) -> None:
+        """Sign Alice in by ``login``, with the options in *also*; in the browser as *upn* if it is somebody else."""
         hosts = options(self.entra, self.exchange.imap_port, self.exchange.smtp_port)
-        done = sign_in(self.world, self.entra, ALICE, *hosts, *also)
+        done = sign_in(self.world, self.entra, ALICE, *hosts, *also, upn=upn)
         assert done.code == 0, done.err
 
     def examine(self, *arguments: str) -> list[dict[str, Any]]:
@@ -92,8 +93,9 @@ class Patient:
             return
         remedy = check["remedy"]
         if "In PowerShell: " in remedy:
-            words = shlex.split(remedy.partition("In PowerShell: ")[2], posix=True)
-            self.admin[words[0]](words[1:])
+            for command in remedy.partition("In PowerShell: ")[2].split("; "):
+                words = shlex.split(command)
+                self.admin[words[0]](words[1:])
             return
         found = re.search(r"Run: (.*)$", remedy)
         assert found, f"no command that could be followed: {remedy}"
@@ -108,7 +110,7 @@ class Patient:
             return
         ours = shlex.join(self.world.command)
         script = f'{COMMAND}() {{ {ours} "$@"; }}\n{command}'.replace(f"{COMMAND}()", "ours()")
-        script = re.sub(rf"\b{COMMAND}(?= )", "ours", script)
+        script = re.sub(rf"(?<![/\w]){COMMAND}(?= )", "ours", script)
         done = self.world.type(script)
         assert done.code == 0, done.err
 

@@ -85,13 +85,12 @@ def test_the_provider_cannot_be_asked(world: World, entra: Entra, exchange: Exch
     entra.fail_next(DISCOVERY, times=2, status=302, headers={"Location": "https://portal.hotel.example/"})
     assert "portal.hotel.example" in patient.only("login-host")["meaning"]
 
-    for ahead, side in ((1200, "20 min behind"), (-1200, "20 min ahead of")):
-        entra.clock = ahead
-        found = patient.only("clock")
-        assert side in found["meaning"]
-        assert found["remedy"].endswith(f"Run: {trust.set_clock()}")
-        entra.clock = 0.0  # what that command does: nobody may set this machine's clock
-        assert patient.is_healed()
+    entra.clock = 1200.0
+    found = patient.only("clock")
+    assert "20 min behind" in found["meaning"]
+    assert found["remedy"].endswith(f"Run: {trust.set_clock()}")
+    entra.clock = 0.0  # what that command does: nobody may set this machine's clock
+    assert patient.is_healed()
 
 
 def test_programs_are_named(world: World, entra: Entra, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
