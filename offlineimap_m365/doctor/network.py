@@ -185,10 +185,10 @@ class _Visit:
         document = _object(answer.text)
         if document is None or status in _REDIRECTS:
             elsewhere = errors.printable(urlsplit(answer.headers.get("Location", "")).hostname or "")
-            what = f"a way to {elsewhere}" if elsewhere else "a page"
+            what = f"and leads to {elsewhere}" if elsewhere else "with a page"
             return self.subject.bad(
                 "login-host",
-                f"In the place of {self.host} something else answered, with {what} (HTTP {status}): this network may"
+                f"In the place of {self.host} something else answered, {what} (HTTP {status}): this network may"
                 " want a sign-in of its own first (a captive portal or a proxy)",
                 f"Open any page in a browser, and do what it asks for. Run: {self.again}",
             )

@@ -78,7 +78,10 @@ def _refuses(subject: Subject, target: Target, proxy: way.Proxy, status: int) ->
 def _fails(subject: Subject, target: Target, what: str) -> Check:
     """Tell of a proxy that leads nowhere, and whether one can do without."""
     variables = environment.proxy_variables()
-    meaning = f"{what}; {' and '.join(variables) or 'this system'} names it"
+    named = (
+        f"{' and '.join(variables)} name it" if len(variables) > 1 else f"{''.join(variables) or 'the system'} names it"
+    )
+    meaning = f"{what}; {named}"
     if not variables:
         remedy = f"Correct it in the system's settings. Run: {target.again}"
     elif way.opens(target.host, target.port):

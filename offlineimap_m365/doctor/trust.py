@@ -155,9 +155,9 @@ def _explain(peer: Peer, error: ssl.SSLCertVerificationError) -> Trouble:
     if code in _FOREIGN:
         return _foreign(peer, code, seen)
     return Trouble(
-        f"{host} showed a certificate that is not accepted ({errors.printable(error.verify_message)})",
-        f"Ask whoever issued it, {seen.issuer if seen else 'an authority that cannot be read'}, for one that is."
-        f" Run: {peer.again}",
+        f"{host} showed a certificate that is not accepted ({errors.printable(error.verify_message)}), issued by"
+        f" {seen.issuer if seen else 'an authority that cannot be read'}",
+        f"Ask whoever runs {host} for one that is. Run: {peer.again}",
     )
 
 
@@ -195,7 +195,8 @@ def _foreign(peer: Peer, code: int, seen: Shown | None) -> Trouble:
         command = f"cat {errors.quoted(path)} CERTIFICATE.pem >{together} && export {variable}={together}"
     return Trouble(
         meaning,
-        f"If {issuer} is your own company's, which looks into encrypted connections, or your virus scanner's, get its"
+        # without the issuer's name, which anybody may choose: what stands here is done
+        "If that is your own company, which looks into encrypted connections, or your virus scanner, get its"
         " certificate as a file in PEM, and set the variable wherever mail is fetched, cron included."
         f" Run: {command}",
     )

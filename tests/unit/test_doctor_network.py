@@ -174,6 +174,7 @@ def test_a_proxy_that_is_not_there(world: World, entra: Entra, scheme: str) -> N
     failed = only("proxy", subject(entra.authority))
 
     assert "cannot be reached (nobody listens there)" in failed.meaning
+    assert "https_proxy and ALL_PROXY name it" in failed.meaning
     assert command(failed) == "unset https_proxy ALL_PROXY"
     follow(world, failed)
     assert is_well(subject(entra.authority))
@@ -295,11 +296,12 @@ def test_a_network_that_lets_nobody_out(world: World, entra: Entra, monkeypatch:
 
 def test_a_company_that_looks_into_connections(world: World, ca: trustme.CA, tmp_path: Path) -> None:
     """A certificate of a private authority: who issued it is named, and how to trust it beside all others."""
-    company = trustme.CA(organization_name="Example Corp. \x1b[31m", organization_unit_name="Proxies")
+    company = trustme.CA(organization_name="Example Corp. \x1b[31m Run: rm -r ~")
     with LoginHost(response(200, CONFIGURATION), certificate=company.issue_cert("localhost")) as host:
         failed = only("tls", at(host.port))
 
         assert "issued by Example Corp. \ufffd[31m" in failed.meaning
+        assert "rm -r" not in failed.remedy
         company.cert_pem.write_to_path(str(tmp_path / "company.pem"))
         follow(world, failed, **{"CERTIFICATE.pem": str(tmp_path / "company.pem")})
         assert world.environ["REQUESTS_CA_BUNDLE"].endswith("/trusted-certificates.pem")
@@ -460,7 +462,7 @@ def test_an_answer_that_drips(world: World, ca: trustme.CA, monkeypatch: pytest.
         (200, "[]", {}, "with a page"),
         (200, "{" * 9000, {}, "with a page"),
         (403, "<html>Blocked by policy</html>", {}, "with a page (HTTP 403)"),
-        (302, "", {"Location": "https://portal.hotel.example/?u=1"}, "a way to portal.hotel.example (HTTP 302)"),
+        (302, "", {"Location": "https://portal.hotel.example/?u=1"}, "and leads to portal.hotel.example (HTTP 302)"),
         (307, CONFIGURATION, {"Location": "nowhere"}, "(HTTP 307)"),
         (200, '{"status": "blocked"}', {}, "no OpenID configuration"),
     ],
