@@ -116,7 +116,7 @@ class Connection:
             return None, "format"
         if self._rules.token_life_override is not None and self._rules.dies_at(bearer) <= time.time():
             return bearer, "dead"
-        if bearer.sha256 in self._rules.withdrawn:
+        if self._rules.withdrawn(bearer):
             return bearer, "withdrawn"
         answer = await self._ask_dovecot(tag, response)
         while b"[UNAVAILABLE]" in answer:  # a busy machine's "temporary authentication failure": no word on the token
