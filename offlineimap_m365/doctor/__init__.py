@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365 import accounts
 from offlineimap_m365.doctor import versions
-from offlineimap_m365.doctor.check import Check, Subject
+from offlineimap_m365.doctor.check import Check, Findings, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +53,7 @@ def examine(order: Order) -> Iterator[Check]:
     yield from _noted(failed, [trust.examine()])
     yield from _noted(failed, place.examine(names))
     subjects: list[Subject] = []
-    hosts: dict[str, list[Check]] = {}
+    hosts: dict[str, Findings] = {}
     for name in names:
         subject = Subject(name, order.mailbox or name, offline=order.offline, failed=set(failed), hosts=hosts)
         subjects.append(subject)

@@ -59,6 +59,14 @@ def of_error(name: str, error: errors.M365Error, account: str | None = None) -> 
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What was found of a host that several accounts share: *checks*, and *causes* as those of a Subject."""
+
+    checks: list[Check]
+    causes: frozenset[str]
+
+
 @dataclasses.dataclass
 class Subject:
     """
@@ -77,7 +85,7 @@ class Subject:
     token: AccessToken | None = dataclasses.field(default=None, repr=False)
     failed: set[str] = dataclasses.field(default_factory=set)
     causes: set[str] = dataclasses.field(default_factory=set)
-    hosts: dict[str, list[Check]] = dataclasses.field(default_factory=dict)
+    hosts: dict[str, Findings] = dataclasses.field(default_factory=dict)
 
     def good(self, name: str, meaning: str) -> Check:
         """Return a check of this account that is as it should be."""

@@ -59,6 +59,7 @@ def _is_somebody_else(account: Account) -> bool:
 
 
 def _over_ipv6(refused: Attempt, again: str) -> Trouble:
+    """Return that IPv6 is the cause (thunderbird/thunderbird-android#9635), and what does without (gai.conf(5))."""
     return Trouble(
         f"The mailbox {refused.mailbox} opens over IPv4, but not over IPv6, which is a fault of the server's",
         "Let programs use IPv4: OfflineIMAP by the line ipv6 = no in the section of the remote repository, all others"
@@ -95,10 +96,11 @@ def _without_permission(account: Account, mailbox: str) -> Trouble:
 
 def _of_somebody_else(account: Account, mailbox: str) -> Trouble:
     who = account.identity or account.name
+    shared = f"If it is a shared mailbox, an administrator grants it by {powershell.permit(mailbox, who)}; else s"
     return Trouble(
         f"{who} has signed in, whose own mailbox opens, but not {mailbox}",
-        f"If it is a shared mailbox, an administrator grants it by {powershell.permit(mailbox, who)}; else sign in as"
-        f" its owner. Run: {errors.login_command(account.name)} --identity {errors.quoted(mailbox)}",
+        f"{'S' if account.is_personal else shared}ign in as its owner. Run: {errors.login_command(account.name)}"
+        f" --identity {errors.quoted(mailbox)}",
     )
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from offlineimap_m365 import dial, errors, wire
 from offlineimap_m365.doctor import proxy, trust, way
+from offlineimap_m365.doctor.check import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,14 +49,15 @@ def examine(subject: Subject) -> Iterator[Check]:
     for check in _look(subject, subject.account):
         found.append(check)
         yield check
-    subject.hosts[host] = found
+    subject.hosts[host] = Findings(found, frozenset(subject.causes))
 
 
-def _known(subject: Subject, known: list[Check]) -> Check:
+def _known(subject: Subject, known: Findings) -> Check:
     """Return what is *known* of the host, without a second failure for its cause."""
-    failed = next((check for check in known if check.ok is False), None)
+    subject.causes |= known.causes
+    failed = next((check for check in known.checks if check.ok is False), None)
     if failed is None:
-        return subject.good("login-host", known[NAMES.index("login-host")].meaning)
+        return subject.good("login-host", known.checks[NAMES.index("login-host")].meaning)
     subject.failed.add(failed.name)
     return subject.untold("login-host", f"Not tried, since {failed.name} failed for {failed.account}")
 
@@ -124,6 +126,7 @@ class _Visit:
         return self.subject.good("dns", f"{self.host} is {', '.join(found[:3])}")
 
     def _nameless(self, error: OSError) -> Check:
+        self.subject.causes |= way.NO_NETWORK
         is_sure = isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME
         meaning = (
             f"Nobody knows a host called {self.host}" if is_sure else f"The name {self.host} cannot be resolved now"
@@ -145,11 +148,13 @@ class _Visit:
         except OSError as error:
             return self._unreachable(error)
         if trouble:
+            self.subject.causes |= {trouble.cause} - {""}
             return self.subject.bad("tls", trouble.meaning, trouble.remedy)
         return self.subject.good("tls", f"{self.host} showed a certificate that is trusted here")
 
     def _unreachable(self, error: OSError) -> Check:
         """Tell of a host that cannot be connected with though its name is known."""
+        self.subject.causes |= {"offline", f"host {self.host}"}
         meaning = f"{self.host} cannot be connected with on port {self.port} ({way.reason(error)})"
         if self.is_custom:
             return self.subject.bad(

@@ -87,5 +87,6 @@ def _fails(subject: Subject, target: Target, what: str) -> Check:
     elif way.opens(target.host, target.port):
         remedy = f"{target.host} can be reached without it. Run: unset {' '.join(variables)}"
     else:
+        subject.causes |= way.NO_NETWORK
         remedy = f"Ask whoever runs this network for the right one. Run: export {variables[0]}=http://HOST:PORT"
     return subject.bad("proxy", meaning, remedy)

@@ -33,19 +33,13 @@ class Trouble:
     """
     What is wrong, as a sentence without an end stop, and what helps.
 
-    *cause* is the same for all that one cause does, empty where that is nothing else. *told_by* are the checks of the
-    way to the login host that have named it already if one of them failed.
+    *cause* is the same for all that one cause does, empty where that is nothing else. Its first word is the kind: what
+    has ``every KIND`` among its causes has each of them.
     """
 
     meaning: str
     remedy: str
     cause: str = ""
-    told_by: frozenset[str] = frozenset()
-
-
-#: The checks of the way to the login host: of its name, of its certificate, of the time.
-_NAME, _TRUST, _TIME = frozenset({"dns", "proxy"}), frozenset({"certificates", "tls"}), frozenset({"clock", "tls"})
-_WAY = _NAME | _TRUST | {"login-host"}
 
 
 #: Connects, does the TLS handshake as a context says, leaves, and returns the server's certificate (DER).
@@ -78,7 +72,8 @@ def without_xoauth2(account: Account, which: str, offered: Sequence[str]) -> Tro
 
 def check(subject: Subject, name: str, trouble: Trouble, again: str) -> Check:
     """Return the failed check *name*, unless its cause was named already; *again* is what one does in the end."""
-    if trouble.cause in subject.causes or trouble.told_by & subject.failed:
+    kind = trouble.cause.partition(" ")[0]
+    if {trouble.cause, f"every {kind}"} & subject.causes:
         return subject.untold(name, "Not told, since a check before it has failed for the same reason")
     subject.causes |= {trouble.cause} - {""}
     has_command = "Run: " in trouble.remedy or "In PowerShell: " in trouble.remedy
@@ -133,7 +128,6 @@ def _on_the_way(account: Account, host: str, port: int) -> Trouble | None:
             f"The name of the mail server cannot be found: {host}",
             "Correct the name, or this machine's network",
             f"name {host}",
-            _NAME,
         )
     except OSError as error:
         return _blocked(account, host, port, _what_happened(error))
@@ -210,7 +204,7 @@ def _of_certificate(error: ssl.SSLCertVerificationError, host: str, issuer: str)
         return Trouble(
             f"The certificate of {host} {when}, by this machine's clock",
             f"If the clock is right, tell whoever runs {host}",
-            told_by=_TIME,
+            "validity",
         )
     if code in (_OTHER_NAME, _OTHER_ADDRESS):
         return Trouble(
@@ -222,7 +216,6 @@ def _of_certificate(error: ssl.SSLCertVerificationError, host: str, issuer: str)
         " scanners that look into connections, and attackers",
         f"If whoever runs this network says that this is right, add the certificate of that issuer to {_trusted()}",
         f"issuer {issuer}",
-        _TRUST,
     )
 
 

@@ -149,6 +149,7 @@ def _explain(peer: Peer, error: ssl.SSLCertVerificationError) -> Trouble:
         return Trouble(
             f"{host} showed a certificate that is not valid{begins}, and this machine's clock says {today}",
             f"Set this machine's clock. Run: {set_clock()}",
+            "validity",
         )
     if code == _EXPIRED:
         return _expired(peer, seen)
@@ -167,11 +168,12 @@ def _expired(peer: Peer, seen: Shown | None) -> Trouble:
     meaning = f"{peer.host} showed {which}, and this machine's clock says {_date(now)}"
     if peer.rename is None:
         remedy = f"Microsoft renews its certificates in time: set this machine's clock. Run: {set_clock()}"
-        return Trouble(meaning, remedy)
+        return Trouble(meaning, remedy, "validity")
     return Trouble(
         meaning,
         f"If that is not today's date, set the clock ({set_clock()}); otherwise ask whoever runs {peer.host} to renew"
         f" the certificate. Run: {peer.again}",
+        "validity",
     )
 
 
@@ -186,7 +188,7 @@ def _foreign(peer: Peer, code: int, seen: Shown | None) -> Trouble:
     )
     fewer = next((names for names in _fewer() if _is_trusted(peer, names)), None)
     if fewer:
-        return Trouble(meaning, f"Without what the environment names it is trusted. {_unset(fewer)}")
+        return Trouble(meaning, f"Without what the environment names it is trusted. {_unset(fewer)}", "every issuer")
     variable = environment.certificates_variable()
     variable = variable if variable == "REQUESTS_CA_BUNDLE" else "SSL_CERT_FILE"
     command = f"export {variable}=CERTIFICATE.pem"
@@ -199,6 +201,7 @@ def _foreign(peer: Peer, code: int, seen: Shown | None) -> Trouble:
         "If that is your own company, which looks into encrypted connections, or your virus scanner, get its"
         " certificate as a file in PEM, and set the variable wherever mail is fetched, cron included."
         f" Run: {command}",
+        f"issuer {issuer}",
     )
 
 

@@ -19,6 +19,8 @@ from offlineimap_m365 import certificates, dial, errors, wire
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 #: Bytes of the head of a proxy's answer.
 _LARGEST_HEAD = 1 << 16
+#: What mail servers may suffer from as well if nobody answers here (see reach.Trouble).
+NO_NETWORK = frozenset({"offline", "every name", "every host"})
 
 
 class Refused(OSError):

@@ -172,12 +172,16 @@ def test_imap_is_off_in_outlook_com(world: World, ca: trustme.CA) -> None:
     assert check.remedy.endswith(f"Run: offlineimap-m365 doctor {ALICE}")
 
 
-def test_somebody_else_has_signed_in(world: World, ca: trustme.CA) -> None:
-    """If the mailbox of who signed in opens, it is the wrong person, or a shared mailbox."""
-    check, server = closed_to([BOB], ca, identity=BOB)
+@pytest.mark.parametrize("is_personal", [False, True])
+def test_somebody_else_has_signed_in(world: World, ca: trustme.CA, is_personal: bool) -> None:
+    """If the mailbox of who signed in opens, it is the wrong person, or in an organisation a shared mailbox."""
+    tenant = "9188040d-6c67-4c5b-b112-36a304b66dad" if is_personal else "a tenant"
+
+    check, server = closed_to([BOB], ca, identity=BOB, tenant=tenant)
 
     assert f"{BOB} has signed in, whose own mailbox opens, but not {ALICE}" in check.meaning
     assert check.remedy.endswith(f"Run: offlineimap-m365 login {ALICE} --identity {ALICE}")
+    assert ("administrator" in check.remedy) is not is_personal
     assert server.users == [ALICE, BOB]
 
 
@@ -227,22 +231,7 @@ def test_an_application_without_a_mailbox_is_not_tried(world: World, ca: trustme
     assert "AUTHENTICATE" not in server.commands
 
 
-@pytest.fixture
-def two_families(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let localhost have an address of IPv6 as well, which is 127.0.0.2 in the end (RFC 4291 §2.5.5.2)."""
-    real = socket.getaddrinfo
-
-    def look_up(host: str, port: int, family: int = 0, *more: Any) -> list[Any]:
-        if host != "localhost":
-            return list(real(host, port, family, *more))
-        four = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-        six = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::ffff:127.0.0.2", port, 0, 0))
-        return [found for found in (six, four) if family in (0, found[0])]
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-
-
-def test_ipv6_is_tried_again_over_ipv4(world: World, ca: trustme.CA, two_families: None) -> None:
+def test_ipv6_is_tried_again_over_ipv4(world: World, ca: trustme.CA, two_families: list[int]) -> None:
     """A mailbox that opens over IPv4 only: the fault of the server's is named, and the way round it."""
     with ImapServer(ca, {"LIST": LISTED}) as four:
         port = int(four.address.rpartition(":")[2])
@@ -254,7 +243,7 @@ def test_ipv6_is_tried_again_over_ipv4(world: World, ca: trustme.CA, two_familie
     assert (six.users, four.users) == ([ALICE], [ALICE])
 
 
-def test_ipv6_is_not_blamed_for_what_ipv4_does_not_do(world: World, ca: trustme.CA, two_families: None) -> None:
+def test_ipv6_is_not_blamed_for_what_ipv4_does_not_do(world: World, ca: trustme.CA, two_families: list[int]) -> None:
     """A mailbox that opens over neither has another trouble."""
     with ImapServer(ca, opens=[]) as four:
         port = int(four.address.rpartition(":")[2])
@@ -264,7 +253,7 @@ def test_ipv6_is_not_blamed_for_what_ipv4_does_not_do(world: World, ca: trustme.
     assert "-ImapEnabled" in check.remedy
 
 
-def test_ipv6_without_a_server_is_no_failure(world: World, ca: trustme.CA, two_families: None) -> None:
+def test_ipv6_without_a_server_is_no_failure(world: World, ca: trustme.CA, two_families: list[int]) -> None:
     """Programs go on to IPv4 by themselves when IPv6 says no at once."""
     with ImapServer(ca, {"LIST": LISTED}) as server:
         found = examine(subject_at(server.address))
@@ -419,21 +408,31 @@ def test_a_server_that_drips_is_left(world: World, ca: trustme.CA, monkeypatch: 
     assert "did not answer in time" in check.meaning
 
 
-@pytest.mark.parametrize("name", ["tls", "certificates"])
-def test_an_issuer_that_was_named_is_not_named_again(world: World, ca: trustme.CA, name: str) -> None:
+@pytest.mark.parametrize("cause", ["issuer Acme Inspection", "every issuer"])
+def test_an_issuer_that_was_named_is_not_named_again(world: World, ca: trustme.CA, cause: str) -> None:
     """Who looks into all connections is one cause, which the sign-in service's certificate told."""
-    with ImapServer(trustme.CA()) as server:
+    with ImapServer(trustme.CA(organization_name="Acme Inspection")) as server:
         subject = subject_at(server.address)
-        subject.failed.add(name)
+        subject.causes.add(cause)
         found = examine(subject)
 
     assert [check.ok for check in found.values()] == [None] * 4
 
 
+def test_another_issuer_is_another_cause(world: World, ca: trustme.CA) -> None:
+    """What was named before explains nothing else."""
+    with ImapServer(trustme.CA(organization_name="Acme Inspection")) as server:
+        subject = subject_at(server.address)
+        subject.causes |= {"issuer Somebody else", "offline", "validity"}
+        check = failed(subject)
+
+    assert "Acme Inspection" in check.meaning
+
+
 def test_no_network_is_named_once(world: World) -> None:
     """If the sign-in service was not found either, the mail server is not blamed."""
     subject = subject_at("nobody.invalid:993")
-    subject.failed.add("dns")
+    subject.causes |= {"offline", "every name"}
 
     found = examine(subject)
 

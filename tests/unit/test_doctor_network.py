@@ -15,7 +15,7 @@ import trustme
 
 from offlineimap_m365 import accounts, dial, wire
 from offlineimap_m365.doctor import network, trust
-from offlineimap_m365.doctor.check import Check, Subject
+from offlineimap_m365.doctor.check import Check, Findings, Subject
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy
@@ -244,11 +244,13 @@ def test_a_name_that_does_not_resolve(
     world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, number: int, words: str
 ) -> None:
     """A name that nobody knows is told from a resolver that is not there; back in the network all is well."""
+    about = subject(entra.authority)
     with monkeypatch.context() as away:
         away.setattr(socket, "getaddrinfo", _raise(socket.gaierror(number, "no")))
-        failed = only("dns", subject(entra.authority))
+        failed = only("dns", about)
 
     assert words in failed.meaning
+    assert about.causes == {"offline", "every name", "every host"}
     assert is_well(subject(entra.authority))
 
 
@@ -590,7 +592,7 @@ def test_the_command_that_sets_the_clock(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_many_accounts_ask_once(world: World, entra: Entra) -> None:
     """500 accounts on one host are one visit; each says what came of it."""
-    hosts: dict[str, list[Check]] = {}
+    hosts: dict[str, Findings] = {}
     checks = [
         check
         for number in range(500)
@@ -604,7 +606,7 @@ def test_many_accounts_ask_once(world: World, entra: Entra) -> None:
 
 def test_many_accounts_fail_once(world: World) -> None:
     """One cause is one failure, however many accounts it hits; what depends on it is tried for none."""
-    hosts: dict[str, list[Check]] = {}
+    hosts: dict[str, Findings] = {}
     port = closed_port()
     about = [at(port, name=f"user{number}@example.org", hosts=hosts) for number in range(3)]
 
@@ -613,6 +615,7 @@ def test_many_accounts_fail_once(world: World) -> None:
     assert [check.name for check in checks if check.ok is False] == ["tls"]
     assert checks[-1].meaning == "Not tried, since tls failed for user0@example.org"
     assert [each.failed for each in about[1:]] == [{"tls"}, {"tls"}]
+    assert [each.causes for each in about[1:]] == [{"offline", "host localhost"}] * 2
 
 
 def closed_port() -> int:

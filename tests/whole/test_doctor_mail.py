@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
+from offlineimap_m365 import accounts, tokens
+from offlineimap_m365.doctor import imap
+from offlineimap_m365.doctor.check import Subject
 from tests import certificates
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
@@ -69,7 +71,7 @@ def alice(ward: Patient, authority: trustme.CA) -> Iterator[Patient]:
     rules.renew(authority)
     rules.imap_off.clear()
     rules.smtp_off.clear()
-    rules.withdrawn.clear()
+    rules.withdrawn = lambda _: False
     rules.throttled, rules.offers_xoauth2 = None, True
     rules.grant(ALICE, ALICE)
     rules.grant(ALICE, SHARED)
@@ -230,9 +232,10 @@ def test_learnt_folders_that_are_out_of_date(alice: Patient) -> None:
     assert alice.is_healed("--mailbox", SHARED)
 
 
-def test_a_token_that_was_withdrawn(alice: Patient) -> None:
-    """A token that did not expire is not taken: one signs in again, and sending is no second failure."""
-    alice.exchange.withdrawn |= {hashlib.sha256(secret.encode()).hexdigest() for secret in alice.world.secrets(ALICE)}
+def test_a_sign_in_that_was_withdrawn(alice: Patient) -> None:
+    """Entra still gives tokens and Exchange takes none: one signs in again, and sending is no second failure."""
+    before = alice.entra.count("authorization_code")
+    alice.exchange.withdrawn = lambda _: alice.entra.count("authorization_code") == before
 
     check = alice.only("imap-sign-in")
     alice.follow(check)
@@ -249,6 +252,34 @@ def test_sending_is_switched_off(alice: Patient) -> None:
     alice.follow(check)
 
     assert "while IMAP can work" in check["meaning"]
+    assert alice.is_healed()
+
+
+def test_ipv6_opens_no_mailbox(alice: Patient, two_families: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over IPv4 it opens: so the line in /etc/gai.conf that puts IPv4 first heals it, and is what is advised."""
+    for name, value in alice.world.environ.items():
+        monkeypatch.setenv(name, value)
+    alice.exchange.open_nothing_at("127.0.0.2")
+    subject = Subject(ALICE, ALICE, account=accounts.load(ALICE), token=tokens.access_token(ALICE))
+
+    before = [check for check in imap.examine(subject) if check.ok is False]
+    two_families.reverse()
+    after = [check for check in imap.examine(subject) if check.ok is False]
+
+    [check] = before
+    assert check.name == "imap-mailbox"
+    assert "opens over IPv4, but not over IPv6" in check.meaning
+    assert "precedence ::ffff:0:0/96 100" in check.remedy
+    assert after == []
+
+
+def test_a_long_token_is_taken_by_both_servers(alice: Patient) -> None:
+    """Dovecot takes no command of such a length: the token of many groups comes after the 334."""
+    alice.entra.access_token_bytes, usual = 5600, alice.entra.access_token_bytes
+    alice.sign_in()
+    alice.entra.access_token_bytes = usual
+
+    assert max(map(len, alice.world.secrets(ALICE))) > 5000
     assert alice.is_healed()
 
 

@@ -42,9 +42,10 @@ _CAPABILITY_CODE = re.compile(rb"\[CAPABILITY [^\]]*\] ?")
 class Connection:
     """A mail program (*client*) and the Dovecot that answers it (*server*)."""
 
-    def __init__(self, rules: Rules, client: Wire, server: Wire) -> None:
-        """Make a connection that obeys *rules*."""
+    def __init__(self, rules: Rules, client: Wire, server: Wire, *, opens: bool = True) -> None:
+        """Make a connection that obeys *rules*; one that never *opens* a mailbox takes good tokens all the same."""
         self._rules = rules
+        self._opens = opens
         self._client = client
         self._server = server
 
@@ -56,7 +57,7 @@ class Connection:
         if bearer and self._rules.throttled is not None:
             wait = b"%d milliseconds" % self._rules.throttled
             await self._answer_all_with(b"NO Request is throttled. Suggested Backoff Time: " + wait)
-        elif bearer and self._rules.may_fetch(bearer.identity, bearer.user):
+        elif bearer and self._opens and self._rules.may_fetch(bearer.identity, bearer.user):
             await self._open(bearer)
         elif bearer:
             self._rules.refuse("mailbox", bearer)
@@ -115,7 +116,7 @@ class Connection:
             return None, "format"
         if self._rules.token_life_override is not None and self._rules.dies_at(bearer) <= time.time():
             return bearer, "dead"
-        if bearer.sha256 in self._rules.withdrawn:
+        if self._rules.withdrawn(bearer):
             return bearer, "withdrawn"
         answer = await self._ask_dovecot(tag, response)
         while b"[UNAVAILABLE]" in answer:  # a busy machine's "temporary authentication failure": no word on the token

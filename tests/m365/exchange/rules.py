@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .bearer import Bearer
 
 
@@ -55,8 +57,8 @@ class Rules:
     smtp_off: set[str] = field(default_factory=set)
     #: Milliseconds that a busy server wants to be left alone (imapsync#198, #212, #272).
     throttled: int | None = None
-    #: Tokens that are good no more though they did not expire, by their SHA-256 (continuous access evaluation).
-    withdrawn: set[str] = field(default_factory=set)
+    #: Which tokens are good no more though they did not expire, since Entra said so (continuous access evaluation).
+    withdrawn: Callable[[Bearer], bool] = field(default=lambda _: False)
     #: Whether XOAUTH2 is offered over IMAP: servers of an organisation's own offer none (offlineimap3#187).
     offers_xoauth2: bool = True
     sessions: list[Session] = field(default_factory=list)

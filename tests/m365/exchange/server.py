@@ -109,6 +109,10 @@ class Exchange(Rules):
         """Return the ids of the processes that belong to it and live."""
         return self._dovecot.processes()
 
+    def open_nothing_at(self, address: str) -> None:
+        """Open no mailbox to whoever comes by another *address*: Outlook.com over IPv6 (thunderbird-android#9635)."""
+        self._loopback.open_nothing_at(address)
+
     def block(self, what: str) -> None:
         """Let connections to the port of *what* (``imap`` or ``smtp``) be refused."""
         self._loopback.block(what)
