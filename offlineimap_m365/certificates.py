@@ -12,13 +12,14 @@ import certifi
 from offlineimap_m365 import environment, errors
 
 
-def find() -> str:
+def find(*without: str) -> str:
     """
     Return the file or directory of trusted certificates: the environment's, else the system's store, else certifi's.
 
-    Raises Misconfigured if the environment names one that is not there.
+    The variables *without* count as if they were not set. Raises Misconfigured if the environment names one that is
+    not there.
     """
-    named = environment.certificates()
+    named = environment.certificates(*without)
     if named:
         if not Path(named).exists():
             raise errors.Misconfigured(
@@ -31,13 +32,21 @@ def find() -> str:
     return found[0] if found else str(certifi.where())
 
 
-def context() -> ssl.SSLContext:
+def origin(path: str) -> str:
+    """Tell where it comes from that *path*, which find() returned, is trusted."""
+    variable = environment.certificates_variable()
+    if variable:
+        return f"{variable} names it"
+    return "the store of certifi, a Python package" if path == str(certifi.where()) else "the system's own store"
+
+
+def context(*without: str) -> ssl.SSLContext:
     """
-    Return what a connection is verified with: those certificates, and the name of the host.
+    Return what a connection is verified with: those certificates, and the name of the host; *without* as in find().
 
     Raises Misconfigured if there are none, or none that can be read.
     """
-    path = find()
+    path = find(*without)
     try:
         if Path(path).is_dir():
             return ssl.create_default_context(capath=path)

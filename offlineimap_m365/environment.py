@@ -78,18 +78,40 @@ def colourless() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
-def certificates() -> str | None:
+def certificates(*without: str) -> str | None:
     """
     Return the file or directory of trusted certificates that the environment names, or None.
 
     ``REQUESTS_CA_BUNDLE`` comes first, then ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, OpenSSL's own. The last may be a
-    list (SSL_CTX_set_default_verify_paths(3)), of which the first directory that exists counts.
+    list (SSL_CTX_set_default_verify_paths(3)), of which the first directory that exists counts. The variables
+    *without* count as if they were not set.
     """
+    return _certificates(without)[1]
+
+
+def certificates_variable(*without: str) -> str | None:
+    """Return the name of the variable that names them, or None; *without* as in certificates()."""
+    return _certificates(without)[0]
+
+
+def _certificates(without: tuple[str, ...]) -> tuple[str, str] | tuple[None, None]:
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-        if os.environ.get(name):
-            return os.environ[name]
+        if os.environ.get(name) and name not in without:
+            return name, os.environ[name]
     listed = [path for path in os.environ.get("SSL_CERT_DIR", "").split(os.pathsep) if path]
-    return next((path for path in listed if os.path.isdir(path)), listed[0] if listed else None)
+    if not listed or "SSL_CERT_DIR" in without:
+        return None, None
+    return "SSL_CERT_DIR", next((path for path in listed if os.path.isdir(path)), listed[0])
+
+
+def proxy_variables() -> list[str]:
+    """Return the names of the variables that are set and name a proxy for https, best first (requests' own order)."""
+    return [name for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY") if os.environ.get(name)]
+
+
+def python_path() -> list[str]:
+    """Return the directories of ``$PYTHONPATH``, from which Python imports before anything that is installed."""
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 def for_child() -> dict[str, str]:

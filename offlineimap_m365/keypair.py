@@ -54,7 +54,7 @@ def read(data: bytes, passphrase: str | None) -> KeyPair:
     own = [found for found in certificates if _numbers(found) == numbers]
     if not own:
         raise Unusable("its key and its certificate do not belong together", "Put the key and its certificate into it")
-    begins, ends = _validity(own[0])
+    begins, ends = validity(own[0])
     now = time.time()
     if now < begins:
         raise Unusable(f"it is not valid before {_date(begins)}", "Use it from then on, or set this machine's clock")
@@ -77,7 +77,7 @@ def end(data: bytes) -> float | None:
     """Return when the certificate in *data* ends, in seconds since 1970; None if a passphrase is needed to tell."""
     try:
         found = _certificates(data) if _PEM in data else _open_pfx(data, None)[1]
-        return min(_validity(one)[1] for one in found[:1])
+        return min(validity(one)[1] for one in found[:1])
     except ValueError:
         return None
 
@@ -152,8 +152,12 @@ def _numbers(certificate: x509.Certificate) -> object:
     return public.public_numbers() if isinstance(public, rsa.RSAPublicKey) else None
 
 
-def _validity(certificate: x509.Certificate) -> tuple[float, float]:
-    """Return from when to when it is good; cryptography before 42 has times without a zone, which are UTC."""
+def validity(certificate: x509.Certificate) -> tuple[float, float]:
+    """
+    Return from when to when it is good, in seconds since 1970.
+
+    cryptography before 42 has times without a zone, which are UTC.
+    """
     names = ("not_valid_before", "not_valid_after")
     found: list[datetime] = []
     for name in names:

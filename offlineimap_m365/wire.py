@@ -11,7 +11,7 @@ import dataclasses
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -110,13 +110,33 @@ def get_json(url: str) -> dict[str, Any]:
     return {} if answer.status_code in _CLIENT_ERRORS else dict(json.loads(answer.text))
 
 
+def probe(url: str) -> Answer:
+    """
+    Return whatever is answered to a GET of *url*, of any status and with all its headers; nothing secret is sent.
+
+    Raises Temporary if there is no answer.
+    """
+    return _within(url, lambda: _send("GET", url))
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy through which *url* is asked, as the environment spells it; None without one."""
+    found: str | None = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    return found
+
+
 def _exchange(method: str, url: str, *, may_be_missing: bool = False, **arguments: Any) -> Answer:
-    """Send one request, bounded by WHOLE seconds, whatever the resolver or a server that drips bytes may do."""
+    """Send one request and look at its answer."""
+    return _within(url, lambda: _judge(url, _send(method, url, **arguments), may_be_missing=may_be_missing))
+
+
+def _within(url: str, exchange: Callable[[], Answer]) -> Answer:
+    """Let an *exchange* with *url* take WHOLE seconds, whatever the resolver or a server that drips bytes may do."""
     outcome: list[Answer | BaseException] = []
 
     def work() -> None:
         try:
-            outcome.append(_judge(url, _send(method, url, **arguments), may_be_missing=may_be_missing))
+            outcome.append(exchange())
         except Exception as error:  # noqa: BLE001 - handed to the caller's thread below, whatever it is
             outcome.append(error)
 
@@ -156,7 +176,7 @@ def _judge(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
     """Raise Temporary for what is not an answer of a provider that works."""
     if answer.status_code == requests.codes.too_many_requests or answer.status_code >= requests.codes.server_error:
         error = _unreachable(url, f"is busy or broken (HTTP {answer.status_code})", said=answer.text)
-        error.retry_after = _retry_after(answer.headers.get("Retry-After"))
+        error.retry_after = retry_after(answer.headers.get("Retry-After"))
         raise error
     if answer.status_code in _CLIENT_ERRORS:
         if may_be_missing:
@@ -172,8 +192,8 @@ def _judge(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
     return answer
 
 
-def _retry_after(text: str | None) -> float:
-    """Return the seconds of a Retry-After header, a number or a date (RFC 9110 §10.2.3)."""
+def retry_after(text: str | None) -> float:
+    """Return the seconds of a Retry-After header, a number or a date (RFC 9110 §10.2.3); BUSY without one."""
     if not text:
         return BUSY
     try:

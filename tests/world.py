@@ -110,6 +110,19 @@ class World:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
+    def type(self, command: str) -> Outcome:
+        """Type *command* into the user's shell, which stays open: what it exports and unsets is so from then on."""
+        kept = self.root / "tmp" / "shell"
+        script = f"{command}\ncode=$?\nenv -0 >{kept}\nexit $code"
+        done = self.execute(["/bin/sh", "-c", script])
+        lines = kept.read_text(encoding="utf-8").split("\0")
+        found = dict(line.split("=", 1) for line in lines if "=" in line)
+        self.environ.clear()
+        self.environ.update(
+            {name: value for name, value in found.items() if name not in {"PWD", "OLDPWD", "_", "SHLVL"}}
+        )
+        return done
+
     def age(self, account: str, *, left: int = 10) -> None:
         """Make the access token of *account* one that has only *left* seconds to live (less than none: a dead one)."""
         path = self.folder(account) / "cache.json"

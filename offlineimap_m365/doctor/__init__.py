@@ -11,8 +11,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import accounts, errors, notices
-from offlineimap_m365.doctor import account, imap, network, offlineimaprc, place, smtp, token
-from offlineimap_m365.doctor.check import Check, Subject
+from offlineimap_m365.doctor import versions
+from offlineimap_m365.doctor.check import Check, Findings, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,10 +40,18 @@ def examine(order: Order) -> Iterator[Check]:
     """Yield the checks one after the other, as they end. Raises SignInNeeded for a name that was never signed in."""
     names, closed = notices.overheard(lambda: _names(order))
     failed: set[str] = set()
+    yield from _noted(failed, versions.examine())
+    if not versions.can_speak():
+        return
+    # Not before: they need MSAL, or what it depends on.
+    from offlineimap_m365.doctor import offlineimaprc, place, trust  # noqa: PLC0415
+
+    yield from _noted(failed, [trust.examine()])
     yield from _noted(failed, place.examine(names, closed))
-    subjects = []
+    subjects: list[Subject] = []
+    hosts: dict[str, Findings] = {}
     for name in names:
-        subject = Subject(name, order.mailbox or name, offline=order.offline, failed=set(failed))
+        subject = Subject(name, order.mailbox or name, offline=order.offline, failed=set(failed), hosts=hosts)
         subjects.append(subject)
         yield from _examine_account(subject)
     if order.config is not None:
@@ -68,6 +76,8 @@ def _known(name: str) -> str:
 
 
 def _examine_account(subject: Subject) -> Iterator[Check]:
+    from offlineimap_m365.doctor import account, imap, network, smtp, token  # noqa: PLC0415 - as above
+
     yield from _noted(subject.failed, account.examine(subject))
     if subject.offline:
         return

@@ -85,13 +85,23 @@ def followable(remedy: str) -> str:
     return f"{rest}. Run: {found['command']}" if rest else f"Run: {found['command']}"
 
 
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What was found of a host that several accounts share: *checks*, and *causes* as those of a Subject."""
+
+    checks: list[Check]
+    causes: frozenset[str]
+
+
 @dataclasses.dataclass
 class Subject:
     """
     An account under examination: what the rooms have found out so far.
 
     *account* is None until its profile was read, *token* until there is one that works; *failed* are the names of the
-    checks that failed, so that what depends on them is not tried.
+    checks that failed, so that what depends on them is not tried; *causes* what was named already, so that one cause
+    that several checks meet is named once. *hosts* is shared by all subjects of one run: what was found of a login
+    host, since 500 accounts on one host are no reason to ask it 500 times.
     """
 
     name: str
@@ -100,6 +110,8 @@ class Subject:
     account: Account | None = None
     token: AccessToken | None = dataclasses.field(default=None, repr=False)
     failed: set[str] = dataclasses.field(default_factory=set)
+    causes: set[str] = dataclasses.field(default_factory=set)
+    hosts: dict[str, Findings] = dataclasses.field(default_factory=dict)
 
     def good(self, name: str, meaning: str) -> Check:
         """Return a check of this account that is as it should be."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.errors import COMMAND
 from tests.sign_in import options, sign_in
+from tests.whole import administrator
 from tests.whole.keyboard import product
 
 if TYPE_CHECKING:
@@ -42,15 +43,15 @@ class Patient:
     def make(cls, world: World, entra: Entra, exchange: Exchange, *also: str) -> Patient:
         """Sign Alice in, with options of ``login`` in *also*, and give her a mailbox."""
         entra.access_token_seconds = 3600
-        made = cls(product(world), entra, exchange)
+        made = cls(product(world), entra, exchange, administrator.commands(exchange))
         exchange.add_mailbox(ALICE)
         made.sign_in(*also)
         entra.forget()
         return made
 
-    def sign_in(self, *also: str) -> None:
-        """Sign Alice in by ``login``, with the options in *also*."""
-        done = sign_in(self.world, self.entra, ALICE, *self.first_options(), *also)
+    def sign_in(self, *also: str, upn: str | None = None) -> None:
+        """Sign Alice in by ``login``, with the options in *also*; in the browser as *upn* if it is somebody else."""
+        done = sign_in(self.world, self.entra, ALICE, *self.first_options(), *also, upn=upn)
         assert done.code == 0, done.err
 
     def first_options(self) -> list[str]:
@@ -95,15 +96,16 @@ class Patient:
             return
         remedy = check["remedy"]
         if "In PowerShell: " in remedy:
-            words = shlex.split(remedy.partition("In PowerShell: ")[2], posix=True)
-            self.admin[words[0]](words[1:])
+            for command in remedy.partition("In PowerShell: ")[2].split("; "):
+                words = shlex.split(command)
+                self.admin[words[0]](words[1:])
             return
         found = re.search(r"Run: (.*)$", remedy)
         assert found, f"no command that could be followed: {remedy}"
         self.run(found[1])
 
     def run(self, command: str) -> None:
-        """Run a *command* of a remedy in Alice's shell; a sign-in is done by her in a browser."""
+        """Type a *command* of a remedy into Alice's shell; a sign-in is done by her in a browser."""
         before, _, last = command.rpartition(" && ")
         words = shlex.split(last)
         if words[:2] == [COMMAND, "login"]:
@@ -116,7 +118,7 @@ class Patient:
         ours = shlex.join(self.world.command)
         script = f'{COMMAND}() {{ {ours} "$@"; }}\n{command}'.replace(f"{COMMAND}()", "ours()")
         script = re.sub(rf"(?<![/\w]){COMMAND}(?= )", "ours", script)
-        done = self.world.execute(["/bin/sh", "-c", script])
+        done = self.world.type(script)
         assert done.code == 0, done.err
 
 

@@ -31,8 +31,8 @@ class Provider:
     ones stay good, as Entra's (Microsoft: "Refresh tokens"). *extras* are what only Entra sends; without them
     it is a provider that keeps to the RFCs. *latency* is how far away it is: each connection and each answer
     takes as long. *delay* holds every answer of the token endpoint back; both, *interval* (of polling for a
-    device code) and all lives are seconds. *id_token_claims_override* makes ID tokens wrong; None removes a
-    claim.
+    device code), all lives and *clock*, by which its own is ahead, are seconds. *id_token_claims_override* makes ID
+    tokens wrong; None removes a claim.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Provider:
         self.interval = 1
         self.delay = 0.0
         self.latency = 0.0
+        self.clock = 0.0
         self.id_token_claims_override: Claims = {}
         self.key = key or Key()
         self.tenant = str(uuid.uuid4())

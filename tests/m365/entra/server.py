@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING, final
 
 from flask import Flask, Response, g, has_request_context, request
@@ -37,11 +38,17 @@ class Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     #: Holds each new connection back, as a distance does.
     held_back: Callable[[], object]
+    #: Tells the time, in seconds since 1970.
+    clock: Callable[[], float]
 
     def setup(self) -> None:
         """Take a connection, after the way to here."""
         type(self).held_back()
         super().setup()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the time of an answer's head."""
+        return super().date_time_string(self.clock() if timestamp is None else timestamp)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
@@ -81,7 +88,11 @@ class Entra(Provider):
         self.ca_file = directory / "ca.pem"
         ca.cert_pem.write_to_path(str(self.ca_file))
         self._stopping = threading.Event()
-        handler = type("Handler", (Quiet,), {"held_back": staticmethod(lambda: self._stopping.wait(self.latency))})
+        parts = {
+            "held_back": staticmethod(lambda: self._stopping.wait(self.latency)),
+            "clock": staticmethod(lambda: time.time() + self.clock),
+        }
+        handler = type("Handler", (Quiet,), parts)
         self._server = make_server("127.0.0.1", 0, self._application(), threaded=True, request_handler=handler)
         self._server.socket, self._server.ssl_context = wrap(self._server.socket, ca)
         self.port = self._server.server_port

@@ -2,7 +2,8 @@
 One IMAP connection to Exchange: sign-in in Exchange's words, then Dovecot's answers until the token dies.
 
 The wording is from public logs of Exchange Online: greeting and CAPABILITY (mutt_oauth2.py, neomutt#2927), BYE
-(email-oauth2-proxy), "User is authenticated but not connected." (M365-IMAP#8, imapsync's FAQ).
+(email-oauth2-proxy), "User is authenticated but not connected." (M365-IMAP#8, imapsync's FAQ), "Request is throttled"
+(imapsync#198).
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ _CAPABILITY_CODE = re.compile(rb"\[CAPABILITY [^\]]*\] ?")
 class Connection:
     """A mail program (*client*) and the Dovecot that answers it (*server*)."""
 
-    def __init__(self, rules: Rules, client: Wire, server: Wire) -> None:
-        """Make a connection that obeys *rules*."""
+    def __init__(self, rules: Rules, client: Wire, server: Wire, *, opens: bool = True) -> None:
+        """Make a connection that obeys *rules*; one that never *opens* a mailbox takes good tokens all the same."""
         self._rules = rules
+        self._opens = opens
         self._client = client
         self._server = server
 
@@ -52,7 +54,10 @@ class Connection:
         await self._server.line()
         await self._client.send(_GREETING)
         bearer = await self._sign_in()
-        if bearer and self._rules.may_open(bearer.identity, bearer.user):
+        if bearer and self._rules.throttled is not None:
+            wait = b"%d milliseconds" % self._rules.throttled
+            await self._answer_all_with(b"NO Request is throttled. Suggested Backoff Time: " + wait)
+        elif bearer and self._opens and self._rules.may_fetch(bearer.identity, bearer.user):
             await self._open(bearer)
         elif bearer:
             self._rules.refuse("mailbox", bearer)
@@ -75,6 +80,8 @@ class Connection:
     async def _answer(self, tag: bytes, verb: bytes, otherwise: bytes) -> bool:
         """Answer one command that needs no mailbox, any other with *otherwise*; say whether to go on."""
         before = _ANSWERS.get(verb)
+        if before and not self._rules.offers_xoauth2:
+            before = before.replace(b" AUTH=XOAUTH2", b" AUTH=PLAIN")
         end = otherwise if before is None else verb + b" completed."
         status = b"" if before is None else b"OK "
         await self._client.send((before or b"") + tag + b" " + status + end + b"\r\n")
@@ -109,6 +116,8 @@ class Connection:
             return None, "format"
         if self._rules.token_life_override is not None and self._rules.dies_at(bearer) <= time.time():
             return bearer, "dead"
+        if self._rules.withdrawn(bearer):
+            return bearer, "withdrawn"
         answer = await self._ask_dovecot(tag, response)
         while b"[UNAVAILABLE]" in answer:  # a busy machine's "temporary authentication failure": no word on the token
             await asyncio.sleep(_PAUSE)

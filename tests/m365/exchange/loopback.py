@@ -30,6 +30,9 @@ class Loopback:
         self.imap_port, self.smtp_port, self.relay_port = (
             listener.getsockname()[1] for listener in (self._imap, self._smtp, self._relay)
         )
+        #: Who answers in Dovecot's place for whoever may not send, once there is somebody.
+        self.smtp_refuser: tuple[str, int] | None = None
+        self._servers: dict[str, asyncio.AbstractServer] = {}
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="exchange", daemon=True)
@@ -39,6 +42,38 @@ class Loopback:
         self._dovecot_imap = dovecot_imap
         self._dovecot_smtp = dovecot_smtp
         self._thread.start()
+
+    def open_nothing_at(self, address: str) -> None:
+        """Listen for IMAP at another *address*, too, where tokens are taken and no mailbox opens."""
+        listener = socket.create_server((address, self.imap_port))
+        asyncio.run_coroutine_threadsafe(self._listen("nothing", listener), self._loop).result()
+
+    def block(self, what: str) -> None:
+        """Let nobody listen at the port of *what* (``imap`` or ``smtp``) any more."""
+        self._loop.call_soon_threadsafe(self._servers[what].close)
+        self._finish()
+
+    def unblock(self, what: str) -> None:
+        """Listen there again."""
+        port = self.imap_port if what == "imap" else self.smtp_port
+        listener = socket.create_server(("127.0.0.1", port))
+        asyncio.run_coroutine_threadsafe(self._listen(what, listener), self._loop).result()
+
+    def _finish(self) -> None:
+        """Wait for what the loop was told to do."""
+
+        async def nothing() -> None:
+            await asyncio.sleep(0)
+
+        asyncio.run_coroutine_threadsafe(nothing(), self._loop).result()
+
+    async def _listen(self, what: str, listener: socket.socket) -> None:
+        if what in ("imap", "nothing"):
+            take = self._take_imap if what == "imap" else self._take_and_open_nothing
+            made = await asyncio.start_server(take, sock=listener, ssl=self._tls, limit=LIMIT)
+        else:
+            made = await asyncio.start_server(self._take_smtp, sock=listener, limit=LIMIT)
+        self._servers[what] = made
 
     def stop(self) -> None:
         """End all connections and listeners."""
@@ -53,13 +88,11 @@ class Loopback:
         self._loop.run_until_complete(self._serve())
 
     async def _serve(self) -> None:
-        servers = [
-            await asyncio.start_server(self._take_imap, sock=self._imap, ssl=self._tls, limit=LIMIT),
-            await asyncio.start_server(self._take_smtp, sock=self._smtp, limit=LIMIT),
-            await self._loop.create_server(lambda: self._outbox.protocol(self._loop), sock=self._relay),
-        ]
+        await self._listen("imap", self._imap)
+        await self._listen("smtp", self._smtp)
+        relay = await self._loop.create_server(lambda: self._outbox.protocol(self._loop), sock=self._relay)
         await self._ended.wait()
-        for server in servers:
+        for server in (*self._servers.values(), relay):
             server.close()
         self._outbox.hang_up()
         await self._end_conversations()
@@ -77,13 +110,18 @@ class Loopback:
                 task.cancel()
             await asyncio.wait(others, timeout=0.2)
 
-    async def _take_imap(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _take_and_open_nothing(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._take_imap(reader, writer, opens=False)
+
+    async def _take_imap(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, opens: bool = True
+    ) -> None:
         if self._ended.is_set():
             writer.transport.abort()
             return
 
         async def talk(client: Wire, server: Wire) -> None:
-            await Connection(self._rules, client, server).serve()
+            await Connection(self._rules, client, server, opens=opens).serve()
 
         await _join(Wire(reader, writer), self._dovecot_imap, talk)
 
@@ -91,7 +129,9 @@ class Loopback:
         if self._ended.is_set():
             writer.transport.abort()
             return
-        await _join(Wire(reader, writer), self._dovecot_smtp, _pass_both_ways)
+        is_refused = self.smtp_refuser is not None and bool(self._rules.smtp_off)
+        address = self.smtp_refuser if is_refused and self.smtp_refuser else self._dovecot_smtp
+        await _join(Wire(reader, writer), address, _pass_both_ways)
 
 
 async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wire], Awaitable[None]]) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .bearer import Bearer
 
 
@@ -29,8 +31,8 @@ class Refusal:
     """
     One attempt to sign in over IMAP that got nowhere.
 
-    *reason* is "dead" (by token_life_override), "token" (Dovecot: signature, issuer, expiry), "mailbox" (not this
-    identity's, or none of that name), "format" or "mechanism"; *user* is empty for the last two.
+    *reason* is "dead" (by token_life_override), "withdrawn", "token" (Dovecot: signature, issuer, expiry), "mailbox"
+    (not this identity's, none of that name, or IMAP is off), "format" or "mechanism"; *user* is empty for the last two.
     """
 
     user: str
@@ -49,6 +51,16 @@ class Rules:
     slow_seconds: float = 0.0
     #: Seconds that a token is good from its first use here, whatever it says itself.
     token_life_override: float | None = None
+    #: Whose IMAP is switched off (Set-CASMailbox -ImapEnabled; offlineimap and others then hear "not connected").
+    imap_off: set[str] = field(default_factory=set)
+    #: Who may not send by programs (Set-CASMailbox -SmtpClientAuthenticationDisabled; email-oauth2-proxy#193).
+    smtp_off: set[str] = field(default_factory=set)
+    #: Milliseconds that a busy server wants to be left alone (imapsync#198, #212, #272).
+    throttled: int | None = None
+    #: Which tokens are good no more though they did not expire, since Entra said so (continuous access evaluation).
+    withdrawn: Callable[[Bearer], bool] = field(default=lambda _: False)
+    #: Whether XOAUTH2 is offered over IMAP: servers of an organisation's own offer none (offlineimap3#187).
+    offers_xoauth2: bool = True
     sessions: list[Session] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     _owners: dict[str, set[str]] = field(default_factory=dict)
@@ -65,6 +77,14 @@ class Rules:
     def may_open(self, identity: str, mailbox: str) -> bool:
         """Say whether the mailbox exists and *identity* may open it."""
         return identity.lower() in self._owners.get(mailbox.lower(), ())
+
+    def has_mailbox(self, mailbox: str) -> bool:
+        """Say whether there is a mailbox of that address."""
+        return mailbox.lower() in self._owners
+
+    def may_fetch(self, identity: str, mailbox: str) -> bool:
+        """Say whether *identity* may open *mailbox* over IMAP."""
+        return self.may_open(identity, mailbox) and mailbox.lower() not in self.imap_off
 
     def dies_at(self, bearer: Bearer) -> float:
         """Return when the token dies, in seconds since 1970; the first question counts as its first use."""

@@ -1,0 +1,96 @@
+"""A host on loopback that answers every connection in one way: a login host, a proxy, or what is none of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import threading
+import time
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import trustme
+    from typing_extensions import Self
+
+#: An OpenID configuration with as much in it as is looked at.
+CONFIGURATION = json.dumps({"token_endpoint": "https://localhost/token"})
+
+
+def response(status: int, body: str = "", headers: Mapping[str, str] | None = None) -> bytes:
+    """Return an HTTP answer, with the time in it unless *headers* have another one."""
+    given = {"Date": formatdate(usegmt=True), "Content-Length": str(len(body.encode())), "Connection": "close"}
+    lines = [f"HTTP/1.1 {status} So", *(f"{name}: {value}" for name, value in {**given, **(headers or {})}.items())]
+    return "\r\n".join([*lines, "", body]).encode()
+
+
+class LoginHost:
+    """
+    Answers whatever it is asked with *answer*; a context manager.
+
+    With a *certificate* it does so over TLS. *drip* is the pause in seconds after each byte that it sends, without end.
+    What came is in *received*, without what belongs to TLS.
+    """
+
+    def __init__(self, answer: bytes = b"", *, certificate: trustme.LeafCert | None = None, drip: float = 0.0) -> None:
+        """Take a free port."""
+        self.answer = answer
+        self.received: list[bytes] = []
+        self.use(certificate)
+        self._drip = drip
+        self._ended = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.02)
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, name="host", daemon=True)
+
+    def use(self, certificate: trustme.LeafCert | None) -> None:
+        """Show this *certificate* from now on."""
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
+        if certificate and self._tls:
+            certificate.configure_cert(self._tls)
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._ended.set()
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while not self._ended.is_set():
+            try:
+                plain, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            plain.settimeout(5)
+            with plain, contextlib.suppress(OSError):
+                if self._tls is None:
+                    self._answer(plain)
+                    continue
+                with self._tls.wrap_socket(plain, server_side=True) as client:
+                    self._answer(client)
+
+    def _answer(self, client: socket.socket) -> None:
+        if self._drip:
+            while not self._ended.is_set():
+                client.sendall(b"H")
+                time.sleep(self._drip)
+            return
+        asked = b""
+        while not asked.endswith(b"\r\n\r\n") and not asked.startswith(b"\x16"):  # a TLS handshake (RFC 8446 §5.1)
+            chunk = client.recv(65536)
+            if not chunk:
+                break
+            asked += chunk
+        if asked:
+            self.received.append(asked)
+            client.sendall(self.answer)

@@ -1,0 +1,123 @@
+"""The doctor as somebody runs it whose network, clock or certificates are not what they were yesterday."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trustme
+
+from offlineimap_m365.doctor import trust
+from tests.login_host import LoginHost, response
+from tests.m365.wire import ConnectProxy
+from tests.whole import builds
+from tests.whole.patient import Patient
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import pytest
+
+    from tests.m365.entra import Entra
+    from tests.m365.exchange import Exchange
+    from tests.world import World
+
+#: Read at import: the worlds of tests forget it.
+INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
+DISCOVERY = ".well-known/openid-configuration"
+
+
+def names(checks: list[dict[str, Any]]) -> list[str]:
+    """Return the names of *checks* in their order."""
+    return [check["name"] for check in checks]
+
+
+def test_the_environment_is_wrong(world: World, entra: Entra, exchange: Exchange, tmp_path: Path) -> None:
+    """A proxy that is not there, one that refuses, trusted certificates that are gone or another's: each is unset."""
+    patient = Patient.make(world, entra, exchange)
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    with ConnectProxy({}) as refuses, LoginHost(response(407)) as strict:
+        for name, value, check in (
+            ("https_proxy", "http://alice:geheim@127.0.0.1:1", "proxy"),
+            ("ALL_PROXY", "mailto:alice:geheim", "proxy"),
+            ("HTTPS_PROXY", refuses.url, "proxy"),
+            ("REQUESTS_CA_BUNDLE", str(tmp_path / "nothing.pem"), "certificates"),
+            ("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"), "tls"),
+        ):
+            world.environ[name] = value
+
+            found = patient.only(check)
+
+            assert "geheim" not in str(found)
+            patient.follow(found)
+            assert name not in world.environ
+        world.environ["HTTPS_PROXY"] = f"http://127.0.0.1:{strict.port}"
+        assert "NAME:PASSWORD" in patient.only("proxy")["remedy"]
+        patient.run("unset HTTPS_PROXY")
+
+    assert patient.is_healed()
+
+
+def test_a_company_looks_into_connections(world: World, entra: Entra, exchange: Exchange, tmp_path: Path) -> None:
+    """The certificates of a company are named by who issued them, and trusted beside the others as advised."""
+    patient = Patient.make(world, entra, exchange)
+    company = Path(world.environ["REQUESTS_CA_BUNDLE"])
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "usual.pem"))
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        world.environ[name] = str(tmp_path / "usual.pem")
+
+    found = patient.only("tls")
+
+    assert "issued by trustme" in found["meaning"]
+    command = found["remedy"].rpartition("Run: ")[2]
+    patient.run(command.replace("CERTIFICATE.pem", str(company)))
+    assert patient.is_healed()
+
+
+def test_the_provider_cannot_be_asked(world: World, entra: Entra, exchange: Exchange) -> None:
+    """A busy provider is waited for as advised; a captive portal and a wrong clock are named as such."""
+    patient = Patient.make(world, entra, exchange)
+
+    entra.fail_next(DISCOVERY, status=503, headers={"Retry-After": "1"})
+    patient.follow(patient.only("login-host"))
+
+    entra.fail_next(DISCOVERY, times=2, status=302, headers={"Location": "https://portal.hotel.example/"})
+    assert "portal.hotel.example" in patient.only("login-host")["meaning"]
+
+    entra.clock = 1200.0
+    found = patient.only("clock")
+    assert "20 min behind" in found["meaning"]
+    assert found["remedy"].endswith(f"Run: {trust.set_clock()}")
+    entra.clock = 0.0  # what that command does: nobody may set this machine's clock
+    assert patient.is_healed()
+
+
+def test_programs_are_named(world: World, entra: Entra, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The distribution's OfflineIMAP is told from one in this program's Python; offline, too, without a request."""
+    monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", INVENTORY)
+    patient = Patient.make(world, entra, exchange)
+    for build in (builds.find("distribution"), builds.find("8.0.3")):
+        patient.world.command = list(build.command)
+        world.environ["PATH"] = f"{Path(build.offlineimap[0]).parent}:/usr/bin:/bin"
+
+        checks = patient.examine("--offline")
+
+        assert names(checks)[:3] == ["versions", "offlineimap", "certificates"]
+        assert build.offlineimap[0] in checks[1]["meaning"]
+        assert ("asks the installed command" in checks[1]["meaning"]) is build.is_foreign
+        assert ("for each connection" in checks[1]["meaning"]) is build.asks_always
+    assert entra.requests == []
+
+
+def test_another_msal_comes_first(world: World, entra: Entra, exchange: Exchange) -> None:
+    """A broken MSAL in somebody's PYTHONPATH is the one failure; unset is what heals it."""
+    patient = Patient.make(world, entra, exchange)
+    place = world.root / "python"
+    place.mkdir()
+    (place / "msal.py").write_text("import nothing_of_this_name\n")
+    world.environ["PYTHONPATH"] = str(place)
+
+    patient.follow(patient.only("versions"))
+
+    assert patient.is_healed()
