@@ -97,11 +97,18 @@ def load(name: str, home: Path | None = None) -> dict[str, Any]:
 
 
 def override(name: str, home: Path | None) -> Path | None:
-    """Return the user's own file for the table *name*, None if there is none; ``doctor`` shows it."""
+    """
+    Return the user's own file for the table *name*, None if there is none; ``doctor`` shows it.
+
+    Raises Misconfigured where that cannot be told.
+    """
     if home is None:
         return None
     path = home / "data" / f"{name}.json"
-    return path if path.exists() or path.is_symlink() else None
+    try:
+        return path if path.exists() or path.is_symlink() else None
+    except OSError as error:  # its folder is closed to us
+        raise _broken(path, error.strerror or type(error).__name__) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
