@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import data, environment, errors, notices, tokens, vault, warm
+from offlineimap_m365 import environment, errors, notices, tokens, vault, warm
 from offlineimap_m365.doctor import claims
 from offlineimap_m365.doctor.check import Check, of_error
+from offlineimap_m365.recipes import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,11 +44,12 @@ def examine(subject: Subject) -> Iterator[Check]:
     yield _refresh(subject, account)
     if subject.token is None:
         return
-    found, length = _claims(subject, account, subject.token.value), len(subject.token.value)
+    value = subject.token.value
+    found = _claims(subject, account, value)
     if found.ok is False:  # what would come of it is no second finding, and it belongs to no mail server
         subject.token = None
     yield found
-    yield _length(subject, length)
+    yield _length(subject, value)
 
 
 # The refresh
@@ -153,13 +155,12 @@ def _summary(account: Account, found: dict[str, Any]) -> str:
 # How long it is
 
 
-def _length(subject: Subject, length: int) -> Check:
-    """Return which programs cannot send a token of this *length*; whether they are in use is not known here."""
-    programs = data.load("programs")["programs"].values()
-    limits = {row["title"]: row["longest_token"] for row in programs if isinstance(row.get("longest_token"), int)}
-    too_short = [f"{title} (no more than {limit})" for title, limit in limits.items() if limit < length]
+def _length(subject: Subject, token: str) -> Check:
+    """Return which programs cannot send the *token*; whether they are in use is not known here."""
+    length = f"It has {len(token):,} characters"
+    too_short = limits.too_short_for(subject.name, token)
     if too_short:
         return subject.untold(
-            "token-length", f"It has {length} characters, which some cannot send: {', '.join(too_short)}"
+            "token-length", f"{length}, more than some can send together with a user's name: {', '.join(too_short)}"
         )
-    return subject.good("token-length", f"It has {length} characters, which every program known here can send")
+    return subject.good("token-length", f"{length}, which every program known here can send")
