@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from .connection import Connection
+from .submission import Submission
 from .wire import LIMIT, Wire
 
 if TYPE_CHECKING:
@@ -91,15 +92,18 @@ class Loopback:
         if self._ended.is_set():
             writer.transport.abort()
             return
-        await _join(Wire(reader, writer), self._dovecot_smtp, _pass_both_ways)
+
+        async def talk(client: Wire, server: Wire) -> None:
+            await Submission(self._tls, client, server).serve()
+
+        await _join(Wire(reader, writer), self._dovecot_smtp, talk)
 
 
 async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wire], Awaitable[None]]) -> None:
     """Let *client* and the server at *address* talk; when one hangs up, so does the other."""
     wires = [client]
     try:
-        # From 127.0.0.1 in particular: see submission-login in the templates.
-        wires.append(Wire(*await asyncio.open_connection(*address, local_addr=("127.0.0.1", 0), limit=LIMIT)))
+        wires.append(Wire(*await asyncio.open_connection(*address, limit=LIMIT)))
         await talk(*wires)
     except (OSError, asyncio.IncompleteReadError):
         pass
@@ -109,13 +113,3 @@ async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wi
         finally:  # also if this was interrupted before a farewell could begin
             for wire in wires:
                 wire.cut()
-
-
-async def _pass_both_ways(client: Wire, server: Wire) -> None:
-    ways = [asyncio.create_task(way) for way in (client.pass_all(server), server.pass_all(client))]
-    try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
