@@ -47,6 +47,7 @@ _CLOUD: _Shape = {
     ),
     **dict.fromkeys(("domains", "also"), list),
 }
+_LIMIT: _Shape = {"what": str, "versions": str, "source": str}
 _CLIENT: _Shape = {"browser": str, "paste": str}
 
 #: Per table: its sections, and what every row of each must have.
@@ -60,7 +61,7 @@ _SHAPES: dict[str, dict[str, _Shape]] = {
     },
     "clouds": {"clouds": _CLOUD},
     "clients": {"clients": {**_CLIENT, "name": str, "publisher": str}},
-    "programs": {"programs": {"title": str, "limits": list, "source": list}},
+    "programs": {"programs": {"title": str, "tested": str, "limits": list, "source": list}},
 }
 
 #: Sections that are one row.
@@ -144,6 +145,8 @@ def _find_stray(name: str, table: dict[str, Any]) -> str:
     """Return which entry of the *table* points to something that does not exist."""
     if name == "clients" and table.get("default") not in list(table["clients"]):  # it may be anything
         return '"default" is not one of "clients"'
+    if name == "programs":
+        return _find_wrong_limit(table["programs"])
     if name != "aadsts":
         return ""
     for section in ("codes", "errors", "suberrors", "replies"):
@@ -154,6 +157,17 @@ def _find_stray(name: str, table: dict[str, Any]) -> str:
     for phrase, row in table["pages"].items():
         if row["code"] not in table["codes"]:
             return f'"pages", "{phrase}": its code is not in "codes"'
+    return ""
+
+
+def _find_wrong_limit(programs: dict[str, Any]) -> str:
+    """Return which limit of the *programs* is told in another way, an empty text if none is."""
+    for name, row in programs.items():
+        if not all(_has(limit, _LIMIT) for limit in row["limits"]):
+            return f'"programs", "{name}": each of its limits has {", ".join(_LIMIT)}'
+        longest = row.get("longest_token", 1)
+        if not isinstance(longest, int) or isinstance(longest, bool) or longest < 1:
+            return f'"programs", "{name}": "longest_token" is a number of characters'
     return ""
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, errors, installation, recipes, warm
+from offlineimap_m365 import accounts, errors, installation, recipes, tokens, warm
 from offlineimap_m365.person import say
-from offlineimap_m365.recipes import order, unattended
+from offlineimap_m365.recipes import limits, order, unattended
 
 if TYPE_CHECKING:
     import argparse
@@ -22,10 +22,10 @@ def run(options: argparse.Namespace) -> int:
             say(f"It is not there yet: login writes it. Run: {errors.COMMAND} login you@example.org")
         return warm.hand_out(str(stub))
     if options.list:
-        rows = (f"{name:12}  {what}: {where}" for name, (what, where) in recipes.PROGRAMS.items())
+        rows = (f"{name:15}  {program.what}: {program.file}" for name, program in recipes.PROGRAMS.items())
         return warm.hand_out("\n".join(rows))
     name, program = order.account_and_program(options.words)
-    if program in unattended.PROGRAMS:
+    if program in unattended.NAMES:
         return _unattended(program, name, options.mailbox)
     mailboxes = order.mailboxes(options.mailbox or [])
     account = accounts.load(name) if name else accounts.only() if accounts.names() else None
@@ -34,9 +34,26 @@ def run(options: argparse.Namespace) -> int:
         command = errors.login_command(account.name)
         say(f"{account.name} is not signed in: these are the defaults. Run: {command}")
     text = recipes.render(program, account, mailboxes)
-    where = recipes.PROGRAMS[program][1]
-    say(f"Nothing was changed. Put this into {where}, which nobody else should read (chmod 600 {where}):")
+    recipe = recipes.PROGRAMS[program]
+    private = f", which nobody else should read (chmod 600 {recipe.file})" if recipe.is_private else ""
+    say(f"Nothing was changed. Put this into {recipe.file}{private}:")
+    for line in limits.of(program):
+        say(line)
+    _compare(program, account)
     return warm.hand_out(text.rstrip("\n"))
+
+
+def _compare(program: str, account: accounts.Account) -> None:
+    """Say so if the token that *account* has now is too long for *program*."""
+    longest = limits.longest_token(program)
+    if longest is None:
+        return
+    try:
+        token = tokens.peek(account)
+    except errors.M365Error:  # whoever wants a token hears of it
+        return
+    if token and len(token.value) > longest:
+        say(f"The token of {account.name} has {len(token.value):,} characters: too long for {program}.")
 
 
 def _unattended(program: str, name: str | None, mailboxes: list[str] | None) -> int:
@@ -50,5 +67,5 @@ def _unattended(program: str, name: str | None, mailboxes: list[str] | None) -> 
     if name and account is None:
         say(f"{name} is not signed in. Run: {errors.login_command(name)}")
     text = unattended.render(program, account.name if account else name)
-    say(f"Nothing was changed. This belongs into {unattended.PROGRAMS[program][1]}:")
+    say(f"Nothing was changed. This belongs into {recipes.PROGRAMS[program].file}:")
     return warm.hand_out(text.rstrip("\n"))

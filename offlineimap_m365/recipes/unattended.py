@@ -7,17 +7,19 @@ The first two are about all accounts, or the one that is named; the last about w
 from __future__ import annotations
 
 import shlex
-import string
 from pathlib import Path
 
 from offlineimap_m365 import installation
+from offlineimap_m365.recipes.program import Program, fill
 
-#: The programs of this room, with what their snippet is for and where it belongs.
-PROGRAMS = {
-    "systemd": ("keeps sign-ins alive, by a timer", "~/.config/systemd/user/"),
-    "cron": ("keeps sign-ins alive, by a line", "the table that crontab -e opens"),
-    "notify": ("tells you once that an account needs you", "a shell"),
-}
+#: The programs of this room.
+PROGRAMS = (
+    Program("systemd", "keeps sign-ins alive, by a timer", "~/.config/systemd/user/"),
+    Program("cron", "keeps sign-ins alive, by a line", "the table that crontab -e opens"),
+    Program("notify", "tells you once that an account needs you", "a shell"),
+)
+#: Their names.
+NAMES = frozenset(program.name for program in PROGRAMS)
 _HERE = Path(__file__).parent
 
 
@@ -30,17 +32,12 @@ def render(program: str, name: str | None) -> str:
     if program == "cron":
         command = shlex.join([*(["env", place] if place else []), *words])
         # cron makes a new line of a per cent sign, and takes away the backslash before one (crontab(5))
-        return _fill("cron", command=command.replace("%", "\\%"))
+        return fill("cron", {"command": command.replace("%", "\\%")})
     about = (
         f"Environment={_for_systemd(place)}" if place else "# What your shell sets, HTTPS_PROXY say, is not known here."
     )
-    return _fill(
-        "systemd", command=" ".join(_for_systemd(word).replace("$", "$$") for word in words), environment=about
-    )
-
-
-def _fill(template: str, **values: str) -> str:
-    return string.Template((_HERE / f"{template}.txt").read_text(encoding="utf-8")).substitute(values)
+    quoted = " ".join(_for_systemd(word).replace("$", "$$") for word in words)
+    return fill("systemd", {"command": quoted, "environment": about})
 
 
 def _for_systemd(text: str) -> str:

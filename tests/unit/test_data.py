@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import offlineimap_m365.data
+from offlineimap_m365 import recipes
 from offlineimap_m365.data import EXIT_CODES, load, override
 from offlineimap_m365.errors import Misconfigured
+from offlineimap_m365.recipes import unattended
 
 SHIPPED = Path(offlineimap_m365.data.__file__).with_name("data")
 
@@ -40,6 +42,10 @@ BROKEN = {
     "default that is no client": ("clients", '{"default": "nobody"}'),
     "cloud without a mail host": ("clouds", '{"clouds": {"mars": {"login": "login.example"}}}'),
     "consumers of another type": ("clouds", '{"consumers": "none"}'),
+    "program that nobody says was run": ("programs", '{"programs": {"pine": {"title": "Pine"}}}'),
+    "limit without a source": ("programs", '{"programs": {"msmtp": {"limits": [{"what": "x", "versions": "1"}]}}}'),
+    "limit that is no number": ("programs", '{"programs": {"msmtp": {"longest_token": "3040"}}}'),
+    "limit of nothing": ("programs", '{"programs": {"msmtp": {"longest_token": 0}}}'),
     "very deep": ("clouds", '{"a":' * 200000),
 }
 
@@ -52,7 +58,7 @@ def write(home: Path, name: str, text: str | bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["aadsts", "clouds", "clients"])
+@pytest.mark.parametrize("name", ["aadsts", "clouds", "clients", "programs"])
 def test_shipped_tables_pass_their_own_check(name: str, tmp_path: Path) -> None:
     """A shipped table has the shape that is asked of a user's."""
     write(tmp_path, name, "{}")
@@ -189,8 +195,18 @@ def test_tables_are_written_as_they_are_read() -> None:
     """A shipped table holds no key twice, which JSON would drop without a word."""
     keys: list[list[str]] = []
 
-    for name in ("aadsts", "clouds", "clients"):
+    for name in ("aadsts", "clouds", "clients", "programs"):
         text = (SHIPPED / f"{name}.json").read_text(encoding="utf-8")
         json.loads(text, object_pairs_hook=lambda pairs: keys.append([key for key, _ in pairs]))
 
     assert all(len(names) == len(set(names)) for names in keys)
+
+
+def test_every_program_has_its_row() -> None:
+    """What config can print for a mail program has a row of what that program cannot do, and no other program has."""
+    rows = load("programs")["programs"]
+
+    assert set(rows) == set(recipes.PROGRAMS) - unattended.NAMES
+    for row in rows.values():
+        assert row["source"]
+        assert all(len(limit["what"]) <= 160 and not limit["what"].endswith(".") for limit in row["limits"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import dataclasses
+import json
 import os
 import re
 import shlex
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 import offlineimap_m365
 from offlineimap_m365 import errors, recipes
 from offlineimap_m365.accounts import Account, clean_name
-from offlineimap_m365.recipes import order, unattended
+from offlineimap_m365.recipes import limits, order, unattended, values
+from offlineimap_m365.recipes.program import Program
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -179,9 +181,9 @@ def test_certificates_are_those_that_the_environment_names(
     named = recipes.render("msmtp", alice)
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(name)
-    monkeypatch.setattr(recipes, "_CERTIFICATES", (str(world.root / "ca.pem"), "/nowhere"))
+    monkeypatch.setattr(values, "CERTIFICATES", (str(world.root / "ca.pem"), "/nowhere"))
     found = recipes.certificates()
-    monkeypatch.setattr(recipes, "_CERTIFICATES", ())
+    monkeypatch.setattr(values, "CERTIFICATES", ())
     monkeypatch.setattr("ssl.get_default_verify_paths", lambda: dataclasses.make_dataclass("P", ["cafile"])(None))
 
     assert f"tls_trust_file {world.root}/ca.pem" in named
@@ -197,18 +199,57 @@ def test_what_msmtp_would_replace_is_refused(alice: Account, local: str) -> None
         recipes.render("msmtp", alice, [f"{local}@example.org"])
 
 
+@pytest.fixture
+def program(world: World, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Return a program that has one mailbox in its file and nothing for applications, and a template."""
+    found = Program("cron", "is made up", "~/.madeup")
+    monkeypatch.setitem(recipes.PROGRAMS, "madeup", dataclasses.replace(found, is_for_applications=False))
+    return found
+
+
+def test_one_mailbox_is_no_more(alice: Account, program: Program) -> None:
+    """A program whose file has one mailbox is not handed several: wrong usage, and how to ask."""
+    with pytest.raises(errors.WrongUsage, match=r"has one mailbox in ~/\.madeup, not 2") as caught:
+        recipes.render("madeup", alice, ["a@example.org", "b@example.org"])
+
+    assert "config alice@example.org madeup --mailbox a@example.org" in caught.value.remedy
+
+
+def test_what_cannot_be_an_application_says_so(alice: Account, program: Program) -> None:
+    """A program that opens no mailbox for an application is refused for an account that is app-only."""
+    account = dataclasses.replace(alice, kind="app-only")
+
+    with pytest.raises(errors.WrongUsage, match="cannot open a mailbox for an application"):
+        recipes.render("madeup", account, ["a@example.org"])
+
+
+def test_limits_are_said_line_by_line(world: World) -> None:
+    """Each limit comes with the versions that it was seen in; what was never run is said first; all from the table."""
+    (world.home / "data").mkdir(parents=True)
+    row = {"tested": "", "limits": [{"what": "No \x1b XOAUTH2", "versions": "before 1.8", "source": "x"}]}
+    (world.home / "data" / "programs.json").write_text(json.dumps({"programs": {"msmtp": row}}), encoding="utf-8")
+
+    found = limits.of("msmtp")
+
+    assert "never run" in found[0]
+    assert found[1].startswith("msmtp before 1.8: No ")
+    assert "\x1b" not in found[1]
+    assert limits.longest_token("msmtp") == 3040
+    assert limits.longest_token("offlineimap") is None
+
+
 def test_every_program_has_its_templates(alice: Account) -> None:
     """What the list offers can be rendered, and has something for the account in it, or for all."""
-    for program, (what, where) in recipes.PROGRAMS.items():
-        if program in unattended.PROGRAMS:
+    for program, recipe in recipes.PROGRAMS.items():
+        if program in unattended.NAMES:
             text = unattended.render(program, ALICE)
         else:
             text = recipes.render(program, alice)
             assert "$" not in text
 
         assert ALICE in text or program == "notify"
-        assert what
-        assert where in text
+        assert recipe.what
+        assert recipe.file in text
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_what_counts_as_a_failure(user: World) -> None:
 
 def test_no_mailbox_belongs_there(user: World) -> None:
     """They are about sign-ins: ``--mailbox`` is wrong usage."""
-    for program in unattended.PROGRAMS:
+    for program in sorted(unattended.NAMES):
         assert user.run("config", program, "--mailbox", "info@example.org").code == 2
 
 
