@@ -12,14 +12,15 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from .wire import Wire
+from .wire import LIMIT, Wire
 
 if TYPE_CHECKING:
     import ssl
 
 _READY = b"220 2.0.0 SMTP server ready\r\n"
 _NOT_YET = b"530 5.7.0 Must issue a STARTTLS command first.\r\n"
-_AUTH = re.compile(rb"(?m)^250-AUTH [^\r\n]*\r\n")
+#: What EHLO's reply does not offer before TLS, and what it does not offer after it.
+_AUTH, _STARTTLS = re.compile(rb"(?m)^250-AUTH [^\r\n]*\r\n"), re.compile(rb"(?m)^250-STARTTLS\r\n")
 
 
 class Submission:
@@ -62,8 +63,8 @@ class Submission:
             line = words[1] + b"\r\n"
         await self._server.send(line)
         reply = await self._reply()
-        if verb == b"EHLO" and not self._is_secure:
-            reply = _AUTH.sub(b"250-STARTTLS\r\n", reply)
+        if verb == b"EHLO":
+            reply = (_STARTTLS if self._is_secure else _AUTH).sub(b"", reply)
         await self._client.send(reply)
         return reply.startswith(b"235")
 
@@ -78,11 +79,12 @@ class Submission:
     async def _secure(self) -> None:
         """Go on over TLS, in a way that Python 3.10 knows as well."""
         await self._client.send(_READY)
-        reader, writer, loop = self._client.reader, self._client.writer, asyncio.get_running_loop()
-        protocol = writer.transport.get_protocol()
-        transport = await loop.start_tls(writer.transport, protocol, self._tls, server_side=True)
+        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(LIMIT)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport = await loop.start_tls(self._client.writer.transport, protocol, self._tls, server_side=True)
         if transport is None:
             raise ConnectionResetError
+        protocol.connection_made(transport)
         self._client = Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
         self._is_secure = True
 
