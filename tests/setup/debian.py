@@ -41,6 +41,12 @@ FOR_TESTING = (
     "systemd",
     # What the README installs with.
     "pipx",
+    # Programs that people read mail with, run with what config prints for them.
+    "aerc",
+    "emacs-nox",
+    "mu4e",
+    "mutt",
+    "neomutt",
 )
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,86 @@
+"""mutt and neomutt read and send mail with the very text that ``config`` prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whole.office import ALICE, ARRANGEMENTS, BOB, on_screen, program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.whole.office import Arrangement, Office
+    from tests.world import Outcome
+
+OWN = ARRANGEMENTS[0]
+
+
+@pytest.fixture(params=["mutt", "neomutt"])
+def mutt(request: pytest.FixtureRequest) -> str:
+    """Return each of the two programs in turn."""
+    return str(request.param)
+
+
+def configured(office: Office, mutt: str, arrangement: Arrangement) -> list[str | Path]:
+    """Return the command that starts *mutt* with what ``config`` prints, and nothing else."""
+    at = office.configure(mutt, office.here / f".{mutt}rc", arrangement)
+    return [program(mutt), "-n", "-F", at]
+
+
+def send(office: Office, command: list[str | Path]) -> Outcome:
+    """Send a mail to Bob, as from a script."""
+    words = [str(word) for word in (*command, "-s", "Lunch", BOB)]
+    return office.world.execute(words, stdin="Today?\n", environ={**office.world.environ, "TERM": "xterm"})
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
+def test_mutt_reads_and_sends(office: Office, mutt: str, arrangement: Arrangement) -> None:
+    """The mailbox opens and a mail is read; another is sent by who may, and no second copy of it is kept."""
+    command = configured(office, mutt, arrangement)
+
+    with on_screen(office.world, *command) as screen:
+        screen.expect("Lunch on Friday")
+        screen.send("\r")
+        screen.expect("At-noon")
+        screen.send("qx")
+    done = send(office, command)
+
+    assert done.code == 0, done.err
+    assert office.opened() == {arrangement.mailbox}
+    assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
+    assert b"Today?" in office.exchange.outbox[0].data
+    assert office.exchange.contents(arrangement.mailbox)["Sent Items"] == []
+
+
+def test_a_sign_in_that_is_gone_reaches_the_person(office: Office, mutt: str) -> None:
+    """Without a token nothing is sent, and what is shown has our line with the command that helps."""
+    command = configured(office, mutt, OWN)
+    profile = office.world.folder(ALICE)
+    profile.rename(profile.with_suffix(".away"))
+
+    done = send(office, command)
+
+    profile.with_suffix(".away").rename(profile)
+    assert done.code != 0
+    assert office.sent() == []
+    assert f"offlineimap-m365 login {ALICE}" in done.out + done.err
+
+
+def test_neomutt_has_no_room_for_a_longer_token(office: Office) -> None:
+    """Where neomutt gives up, config says so beforehand; mutt goes on."""
+    office.entra.access_token_bytes = 4200
+    office.world.age(ALICE, left=-5)
+    assert 4095 < len(office.world.run("token", ALICE).out) < 4300
+
+    told = office.world.run("config", ALICE, "neomutt")
+    refused = send(office, configured(office, "neomutt", OWN))
+    done = send(office, configured(office, "mutt", OWN))
+
+    office.entra.access_token_bytes = 1400
+    office.world.age(ALICE, left=-5)
+    assert "too long for neomutt" in told.err
+    assert "too big" in refused.out + refused.err
+    assert done.code == 0, done.err
+    assert office.sent() == [(ALICE, ALICE, (BOB,))]
