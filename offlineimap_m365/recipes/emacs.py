@@ -30,7 +30,7 @@ def _for_emacs(found: Values) -> dict[str, str]:
     quoted["command"] = _strings(words[2:] if environment else words)
     quoted["environment"] = f"'({_strings(environment)})" if environment else "nil"
     trusted = quoted["certificates"]
-    add = f"(with-eval-after-load 'gnutls\n  (add-to-list 'gnutls-trustfiles \"{trusted}\"))"
+    add = f"(require 'gnutls)\n(add-to-list 'gnutls-trustfiles \"{trusted}\")"
     quoted["trust"] = add if trusted else ";; Certificates are those that Emacs finds."
     return quoted
 

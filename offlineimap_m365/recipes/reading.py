@@ -27,8 +27,8 @@ _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(\.[^\x00-\x20\x7f()<
 
 
 def _for_mutt(found: Values) -> dict[str, str]:
-    """Return values as they are written between double quotes; in *login_url* who signs in to send, for an address."""
-    values = {**found, "login_url": quote(found["user"], safe="")}
+    """Return values as they are written between double quotes; *login_url* and *sender* are for an URL and a header."""
+    values = {**found, "login_url": quote(found["user"], safe=""), "sender": _addr_spec(found["mailbox"])}
     return {key: value if key == "login" else _escape(value) for key, value in values.items()}
 
 

@@ -89,4 +89,5 @@ def office(whole_office: Office) -> Office:
     """Return the office, with nothing sent and nothing opened yet."""
     whole_office.exchange.outbox.clear()
     whole_office.exchange.sessions.clear()
+    whole_office.exchange.refusals.clear()
     return whole_office

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pexpect
+from hypothesis import strategies as st
 
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 ALICE, INFO, BOB = "alice@example.org", "info@example.org", "bob@example.org"
 _APP, _SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "wq18Q~a.very.secret.value-of-40-letters"
+#: Addresses with what may stand before an @ (RFC 5322 §3.2.3, and quoted), and shells and parsers stumble over.
+NAMES = st.text("ab'\"$%`\\#;!*?[]{}()<>|&~^=+-._/,:", min_size=1, max_size=12).map(
+    lambda local: f"{local.lstrip('-') or 'x'}@example.org"
+)
 #: What lies in each INBOX.
 MAIL = (
     b"From: bob@example.org\r\nTo: alice@example.org\r\nSubject: Lunch on Friday\r\n"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
-from tests.whole.office import ALICE, ARRANGEMENTS, BOB, on_screen, program
+from offlineimap_m365 import installation, recipes
+from offlineimap_m365.accounts import clean_name
+from offlineimap_m365.recipes.order import defaults
+from tests.whole.office import ALICE, ARRANGEMENTS, BOB, NAMES, on_screen, program
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.whole.office import Arrangement, Office
-    from tests.world import Outcome
+    from tests.world import Outcome, World
 
 OWN = ARRANGEMENTS[0]
+VARIABLES = ("imap_user", "imap_oauth_refresh_command", "smtp_url")
 
 
 @pytest.fixture(params=["mutt", "neomutt"])
@@ -84,3 +91,29 @@ def test_neomutt_has_no_room_for_a_longer_token(office: Office) -> None:
     assert "too big" in refused.out + refused.err
     assert done.code == 0, done.err
     assert office.sent() == [(ALICE, ALICE, (BOB,))]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let our command be a short one, since mutt shows no more than 255 characters of a variable."""
+    monkeypatch.setattr(installation, "command", lambda: ['/it\'s a \\ $HOME `id` "command"'])
+    monkeypatch.setattr(installation, "place", lambda: "")
+
+
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=NAMES)
+@pytest.mark.usefixtures("short")
+def test_mutt_reads_back_what_was_meant(world: World, mutt: str, name: str) -> None:
+    """However odd an address is, the program has that very text in its variables, and the token's command for it."""
+    name, rc = clean_name(name), world.root / "muttrc"
+    rc.write_text(recipes.render(mutt, defaults(name)), encoding="utf-8")
+    asked = [word for variable in VARIABLES for word in ("-Q", variable)]
+
+    done = world.execute([program(mutt), "-n", "-F", str(rc), *asked])
+
+    shown = dict(re.findall(r'^(?:set )?(\w+) ?= ?"(.*)"$', done.out, re.MULTILINE))
+    user, command, url = (re.sub(r"\\(.)", r"\1", shown[variable]) for variable in VARIABLES)
+    assert done.code == 0, done.err
+    assert user == name
+    assert command == recipes.token_command(name)
+    assert unquote(url.split("//")[1].split("@")[0]) == name

@@ -33,6 +33,7 @@ class Loopback:
         )
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
+        self._secured: set[asyncio.Task[None] | None] = set()
         self._thread = threading.Thread(target=self._run, name="exchange", daemon=True)
 
     def start(self, dovecot_imap: tuple[str, int], dovecot_smtp: tuple[str, int]) -> None:
@@ -96,7 +97,13 @@ class Loopback:
         async def talk(client: Wire, server: Wire) -> None:
             await Submission(self._tls, client, server).serve()
 
-        await _join(Wire(reader, writer), self._dovecot_smtp, talk)
+        # Once TLS has begun, nobody else holds the task: asyncio.create_task, "Save a reference".
+        task = asyncio.current_task()
+        self._secured.add(task)
+        try:
+            await _join(Wire(reader, writer), self._dovecot_smtp, talk)
+        finally:
+            self._secured.discard(task)
 
 
 async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wire], Awaitable[None]]) -> None:
