@@ -8,6 +8,7 @@ be corrected without copying the table. What a user wrote is checked before anyb
 from __future__ import annotations
 
 import json
+import re
 import string
 from collections.abc import Mapping
 from pathlib import Path
@@ -163,8 +164,10 @@ def _find_stray(name: str, table: dict[str, Any]) -> str:
 def _find_wrong_limit(programs: dict[str, Any]) -> str:
     """Return which limit of the *programs* is told in another way, an empty text if none is."""
     for name, row in programs.items():
-        if not all(_has(limit, _LIMIT) for limit in row["limits"]):
+        if not all(_has(limit, _LIMIT) and isinstance(limit.get("system", ""), str) for limit in row["limits"]):
             return f'"programs", "{name}": each of its limits has {", ".join(_LIMIT)}'
+        if not isinstance(row.get("needs", ""), str) or not re.fullmatch(r"\d+(\.\d+)*", row.get("needs", "0")):
+            return f'"programs", "{name}": "needs" is a version in numbers'
         longest = row.get("longest_token", 1)
         if not isinstance(longest, int) or isinstance(longest, bool) or longest < 1:
             return f'"programs", "{name}": "longest_token" is a number of characters'

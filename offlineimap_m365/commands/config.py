@@ -13,6 +13,8 @@ from offlineimap_m365.recipes import limits, order, unattended
 if TYPE_CHECKING:
     import argparse
 
+    from offlineimap_m365.recipes.program import Program
+
 
 def run(options: argparse.Namespace) -> int:
     """Print a snippet, the list of programs, or the path for ``pythonfile``."""
@@ -37,23 +39,21 @@ def run(options: argparse.Namespace) -> int:
     recipe = recipes.PROGRAMS[program]
     private = f", which nobody else should read (chmod 600 {recipe.file})" if recipe.is_private else ""
     say(f"Nothing was changed. Put this into {recipe.file}{private}:")
-    for line in limits.of(program):
-        say(line)
-    _compare(program, account)
+    for line in limits.of(recipe):
+        say(f"{line}.")
+    _compare(recipe, account, mailboxes)
     return warm.hand_out(text.rstrip("\n"))
 
 
-def _compare(program: str, account: accounts.Account) -> None:
+def _compare(program: Program, account: accounts.Account, mailboxes: list[str]) -> None:
     """Say so if the token that *account* has now is too long for *program*."""
-    longest = limits.longest_token(program)
-    if longest is None:
-        return
     try:
         token = tokens.peek(account)
     except errors.M365Error:  # whoever wants a token hears of it
         return
-    if token and len(token.value) > longest:
-        say(f"The token of {account.name} has {len(token.value):,} characters: too long for {program}.")
+    users = [account.name, *mailboxes]
+    if token and any(limits.is_too_long(program, user, token.value) for user in users):
+        say(f"The token of {account.name} has {len(token.value):,} characters: too long for {program.name}.")
 
 
 def _unattended(program: str, name: str | None, mailboxes: list[str] | None) -> int:

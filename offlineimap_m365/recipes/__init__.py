@@ -44,7 +44,7 @@ def render(program: str, account: Account, mailboxes: Sequence[str] = ()) -> str
 
     The values are quoted for the program; commands are absolute, and name the store's place where an empty
     environment would look elsewhere. Raises WrongUsage for an address that the program cannot be told, and for more
-    mailboxes than it can have.
+    mailboxes than it can have; Misconfigured if something that the program needs is not there.
     """
     recipe, wanted = PROGRAMS[program], list(dict.fromkeys(mailboxes)) or [account.name]
     command = f"{errors.COMMAND} config {shlex.quote(account.name)} {program}"

@@ -56,6 +56,6 @@ _FILE = "~/.emacs.d/init.el"
 
 #: The programs of this room.
 PROGRAMS = (
-    Program("emacs", "sends mail by smtpmail", _FILE, _for_emacs, is_private=False),
+    Program("emacs", "sends mail by smtpmail", _FILE, _for_emacs, is_private=False, version=("emacs", "--version")),
     Program("mu4e", "reads mail in Emacs that offlineimap fetches", _FILE, _for_mu4e, is_private=False),
 )

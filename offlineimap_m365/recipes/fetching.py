@@ -1,12 +1,14 @@
 """
-Programs that fetch mail into a Maildir.
+Programs that fetch mail; mbsync has a room of its own.
 """
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.recipes import values
+from offlineimap_m365 import errors
+from offlineimap_m365.recipes import mbsync, values
 from offlineimap_m365.recipes.program import Program
 
 if TYPE_CHECKING:
@@ -52,6 +54,38 @@ def _offlineimap_head(filled: Sequence[Values]) -> dict[str, str]:
     return {**filled[0], "sections": ", ".join(found["section"] for found in filled), "many": many}
 
 
+def _for_getmail(found: Values) -> dict[str, str]:
+    """
+    Return values for getmail's file: Python's RawConfigParser, in it Python for a command, and no quotes for the rest.
+
+    It puts variables of the environment into paths (getmailcore/utilities.py, expand_user_vars). Its Maildir is its
+    own, since no Maildir can serve two programs.
+    """
+    if not found["certificates"]:
+        raise errors.Misconfigured(
+            "getmail looks at no certificate without a file of those that are trusted, and none was found here",
+            remedy=f"Name one: SSL_CERT_FILE=/path/to/ca.pem {errors.COMMAND} config {found['login']} getmail",
+        )
+    if "$" in found["certificates"]:
+        raise errors.WrongUsage(
+            f"{found['certificates']} cannot be getmail's ca_certs: it takes what follows a $ for a variable",
+            remedy="Name the file by a path without one, in SSL_CERT_FILE",
+        )
+    words = ", ".join(ascii(word) for word in shlex.split(found["token_command"]))
+    return {**found, "maildir": f"~/Mail/getmail/{found['section']}", "token_words": f"({words},)"}
+
+
+def _for_fetchmail(found: Values) -> dict[str, str]:
+    """Return values for fetchmailrc, in whose double quotes any character may be told by its code (fetchmail(1))."""
+    file = f' sslcertfile "{_by_code(found["certificates"])}"' if found["certificates"] else ""
+    return {**found, "mailbox": _by_code(found["mailbox"]), "certificate_file": file}
+
+
+def _by_code(text: str) -> str:
+    r"""Return *text* with what ends or changes a string of fetchmail's as ``\xhh``: it knows no other escape for it."""
+    return "".join(f"\\x{ord(character):02x}" if character in '"\\' else character for character in text)
+
+
 _OFFLINEIMAP = Program(
     "offlineimap",
     "fetches mail into a Maildir",
@@ -62,4 +96,15 @@ _OFFLINEIMAP = Program(
 )
 
 #: The programs of this room.
-PROGRAMS = (_OFFLINEIMAP,)
+PROGRAMS = (
+    _OFFLINEIMAP,
+    *mbsync.PROGRAMS,
+    Program("getmail", "fetches mail into a Maildir", "~/.config/getmail/getmailrc", _for_getmail),
+    Program(
+        "fetchmail",
+        "fetches mail for this machine's mail server",
+        "~/.fetchmailrc",
+        _for_fetchmail,
+        version=("fetchmail", "--version"),
+    ),
+)

@@ -4,27 +4,66 @@ What a program cannot do, out of the table ``programs``: for whoever is about to
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import data, errors, home
 
+if TYPE_CHECKING:
+    from offlineimap_m365.recipes.program import Program
 
-def of(program: str) -> list[str]:
-    """Return what is known of *program*, a line each: that it was never run, and its limits with their versions."""
+#: Seconds for a program to say its version: it is only asked for a line on the screen.
+_PATIENCE = 5
+
+
+def of(program: Program) -> list[str]:
+    """
+    Return what there is to know of *program*, a line each: it is too old here, was never run, and its limits here.
+    """
     row = _row(program)
-    found = [f"{row['title']} {limit['versions']}: {limit['what']}" for limit in row["limits"]]
+    limits = [limit for limit in row["limits"] if limit.get("system", sys.platform) == sys.platform]
+    found = [f"{row['title']} {limit['versions']}: {limit['what']}" for limit in limits]
     if not row["tested"]:
         found.insert(0, f"This was never run: it is what the documentation of {row['title']} says")
+    here = version(program)
+    if here and "needs" in row and _number(here) < _number(row["needs"]):
+        found.insert(0, f"The {row['title']} of this machine is {here}, and this needs {row['needs']} or newer")
     return [errors.printable(line) for line in found]
 
 
-def longest_token(program: str) -> int | None:
-    """Return how many characters the longest token has that *program* can send, None where no limit is known."""
-    found: int | None = _row(program).get("longest_token")
-    return found
+def is_too_long(program: Program, user: str, token: str) -> bool:
+    """Is the *token* more than *program* can send, together with the name of the *user* who signs in with it?"""
+    longest = _row(program).get("longest_token")
+    return longest is not None and len(user) + len(token) > longest
 
 
-def _row(program: str) -> dict[str, Any]:
-    row: dict[str, Any] = data.load("programs", Path(home.directory()))["programs"][program]
+def version(program: Program) -> str | None:
+    """Return the version of *program* that is installed here; None if it is not there, or does not say."""
+    path = shutil.which(program.version[0]) if program.version else None
+    if path is None:
+        return None
+    try:
+        done = subprocess.run(
+            [path, *program.version[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(rb"\b\d+(\.\d+)+", done.stdout)
+    return found[0].decode() if found else None
+
+
+def _number(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _row(program: Program) -> dict[str, Any]:
+    row: dict[str, Any] = data.load("programs", Path(home.directory()))["programs"][program.name]
     return row

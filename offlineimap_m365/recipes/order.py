@@ -21,12 +21,19 @@ def account_and_program(words: list[str]) -> tuple[str | None, str]:
     program = rest.pop() if rest and rest[-1] in PROGRAMS else "offlineimap"
     name = accounts.clean_name(rest.pop(0)) if rest and is_account(rest[0]) else None
     if rest:
-        close = difflib.get_close_matches(rest[0].lower(), PROGRAMS, cutoff=0.4)
+        close = _close_to(rest[0].lower())
         hint = f"Did you mean {' or '.join(close)}? " if close else ""
         raise errors.WrongUsage(
             f"There is no recipe for {rest[0]}", remedy=f"{hint}See the list: {errors.COMMAND} config --list"
         )
     return name, program
+
+
+def _close_to(word: str) -> list[str]:
+    """Return the programs that may have been meant, the most likely first: none or up to three."""
+    if word in PROGRAMS:
+        return [word]
+    return [name for name in PROGRAMS if word in name] or difflib.get_close_matches(word, PROGRAMS, cutoff=0.4)
 
 
 def is_account(word: str) -> bool:

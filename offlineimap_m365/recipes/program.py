@@ -33,7 +33,7 @@ class Program:
     *quote* returns the values of one mailbox as they are written in that file, and raises WrongUsage for one that the
     program cannot be told. *has_many*: one file can have several mailboxes; *head* then makes of their quoted values
     what stands above them. *is_for_applications*: it works with an account that is app-only. *is_private*: it minds
-    who else can read its file.
+    who else can read its file. *version*: the command that prints its version.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Program:
     has_many: bool = False
     is_for_applications: bool = True
     is_private: bool = True
+    version: tuple[str, ...] = ()
 
     def fill(self, mailboxes: Sequence[Values]) -> str:
         """Return the snippet for *mailboxes*: their values, not yet quoted. Raises WrongUsage."""

@@ -87,8 +87,21 @@ def _toml(value: str) -> str:
 
 #: The programs of this room.
 PROGRAMS = (
-    Program("mutt", "reads and sends mail in a terminal", "~/.muttrc", _for_mutt),
+    Program("mutt", "reads and sends mail in a terminal", "~/.muttrc", _for_mutt, version=("mutt", "-v")),
     Program("neomutt", "reads and sends mail in a terminal", "~/.config/neomutt/neomuttrc", _for_neomutt),
-    Program("aerc", "reads and sends mail in a terminal", "~/.config/aerc/accounts.conf", _for_aerc, has_many=True),
-    Program("himalaya", "reads and sends mail by commands", "~/.config/himalaya/config.toml", _for_himalaya),
+    Program(
+        "aerc",
+        "reads and sends mail in a terminal",
+        "~/.config/aerc/accounts.conf",
+        _for_aerc,
+        has_many=True,
+        version=("aerc", "-v"),
+    ),
+    Program(
+        "himalaya",
+        "reads and sends mail by commands",
+        "~/.config/himalaya/config.toml",
+        _for_himalaya,
+        version=("himalaya", "--version"),
+    ),
 )

@@ -5,6 +5,8 @@ Programs that send mail.
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import errors
@@ -31,5 +33,27 @@ def _for_msmtp(found: Values) -> dict[str, str]:
     return quoted
 
 
+def _for_git(found: Values) -> dict[str, str]:
+    """Return values for a file of git's (git-config(1), Syntax): quoted, backslashes before quotes and backslashes."""
+    program = shutil.which("msmtp") or "msmtp"
+    command = shlex.join([program, "-a", found["section"]])
+    return {**found, "sendmail": _quote_for_git(command), "mailbox": _quote_for_git(found["mailbox"])}
+
+
+def _quote_for_git(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 #: The programs of this room.
-PROGRAMS = (Program("msmtp", "sends mail", "~/.msmtprc", _for_msmtp, has_many=True),)
+PROGRAMS = (
+    Program("msmtp", "sends mail", "~/.msmtprc", _for_msmtp, has_many=True, version=("msmtp", "--version")),
+    Program(
+        "git-send-email",
+        "sends patches, through msmtp",
+        "~/.gitconfig",
+        _for_git,
+        has_many=True,
+        is_private=False,
+        version=("git", "--version"),
+    ),
+)

@@ -39,6 +39,13 @@ FOR_TESTING = (
     "gnupg",
     # Its systemd-analyze looks at the units that config prints; without systemd-sysv it is nobody's init.
     "systemd",
+    # Mail programs that config has a recipe for, what mbsync signs in with, and what git send-email cannot do without.
+    "fetchmail",
+    "getmail6",
+    "git-email",
+    "isync",
+    "libmailtools-perl",
+    "libsasl2-modules-kdexoauth2",
     # What the README installs with.
     "pipx",
     # Programs that people read mail with, run with what config prints for them.

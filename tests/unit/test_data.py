@@ -44,6 +44,8 @@ BROKEN = {
     "consumers of another type": ("clouds", '{"consumers": "none"}'),
     "program that nobody says was run": ("programs", '{"programs": {"pine": {"title": "Pine"}}}'),
     "limit without a source": ("programs", '{"programs": {"msmtp": {"limits": [{"what": "x", "versions": "1"}]}}}'),
+    "version that cannot be compared": ("programs", '{"programs": {"msmtp": {"needs": "1.8-rc1"}}}'),
+    "version that is no text": ("programs", '{"programs": {"msmtp": {"needs": 1.8}}}'),
     "limit that is no number": ("programs", '{"programs": {"msmtp": {"longest_token": "3040"}}}'),
     "limit of nothing": ("programs", '{"programs": {"msmtp": {"longest_token": 0}}}'),
     "very deep": ("clouds", '{"a":' * 200000),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import configparser
 import dataclasses
-import json
 import os
 import re
 import shlex
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 import offlineimap_m365
 from offlineimap_m365 import errors, recipes
 from offlineimap_m365.accounts import Account, clean_name
-from offlineimap_m365.recipes import limits, order, unattended, values
+from offlineimap_m365.recipes import order, unattended, values
 from offlineimap_m365.recipes.program import Program
 
 if TYPE_CHECKING:
@@ -221,21 +220,6 @@ def test_what_cannot_be_an_application_says_so(alice: Account, program: Program)
 
     with pytest.raises(errors.WrongUsage, match="cannot open a mailbox for an application"):
         recipes.render("madeup", account, ["a@example.org"])
-
-
-def test_limits_are_said_line_by_line(world: World) -> None:
-    """Each limit comes with the versions that it was seen in; what was never run is said first; all from the table."""
-    (world.home / "data").mkdir(parents=True)
-    row = {"tested": "", "limits": [{"what": "No \x1b XOAUTH2", "versions": "before 1.8", "source": "x"}]}
-    (world.home / "data" / "programs.json").write_text(json.dumps({"programs": {"msmtp": row}}), encoding="utf-8")
-
-    found = limits.of("msmtp")
-
-    assert "never run" in found[0]
-    assert found[1].startswith("msmtp before 1.8: No ")
-    assert "\x1b" not in found[1]
-    assert limits.longest_token("msmtp") == 3040
-    assert limits.longest_token("offlineimap") is None
 
 
 def test_every_program_has_its_templates(alice: Account) -> None:

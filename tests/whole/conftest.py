@@ -12,6 +12,8 @@ import pytest
 
 from tests.m365.exchange import Exchange
 from tests.whole import builds, gpg_home, keyring_daemon
+from tests.whole.keyboard import product
+from tests.whole.mailer import Mailer
 from tests.whole.office import open_office
 from tests.whole.sync import Sync
 
@@ -50,6 +52,12 @@ def sync(world: World, entra: Entra, exchange: Exchange, build: Build) -> Sync:
     """Return a user with this build of OfflineIMAP and this package's command of the same installation."""
     mine = dataclasses.replace(world, command=list(build.command))
     return Sync(mine, entra, exchange, build)
+
+
+@pytest.fixture
+def mailer(world: World, entra: Entra, exchange: Exchange) -> Mailer:
+    """Return a person with mail, a shared mailbox and no mail program yet."""
+    return Mailer.make(product(world), entra, exchange)
 
 
 @pytest.fixture

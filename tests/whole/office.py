@@ -7,37 +7,28 @@ It is signed in once for all tests of a file, since they only read and send mail
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pexpect
-from hypothesis import strategies as st
 
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
-from tests.sign_in import PASSWORD, options, sign_in
+from tests.sign_in import PASSWORD
 from tests.whole.keyboard import product
+from tests.whole.mailer import ALICE, BACKUP, INFO, LOCAL_PARTS, Mailer
 from tests.world import PATIENCE, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import trustme
 
-ALICE, INFO, BOB = "alice@example.org", "info@example.org", "bob@example.org"
-_APP, _SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "wq18Q~a.very.secret.value-of-40-letters"
-#: Addresses with what may stand before an @ (RFC 5322 §3.2.3, and quoted), and shells and parsers stumble over.
-NAMES = st.text("ab'\"$%`\\#;!*?[]{}()<>|&~^=+-._/,:", min_size=1, max_size=12).map(
-    lambda local: f"{local.lstrip('-') or 'x'}@example.org"
-)
-#: What lies in each INBOX.
-MAIL = (
-    b"From: bob@example.org\r\nTo: alice@example.org\r\nSubject: Lunch on Friday\r\n"
-    b"Date: Mon, 01 Sep 2025 08:00:00 +0000\r\n\r\nAt-noon?\r\n"
-)
+BOB = "bob@example.org"
+#: Odd addresses.
+NAMES = LOCAL_PARTS.map(lambda local: f"{local.lstrip('-') or 'x'}@example.org")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,31 +49,17 @@ class Arrangement:
 ARRANGEMENTS = (
     Arrangement("own", ALICE, ALICE, ALICE),
     Arrangement("shared", ALICE, INFO, ALICE),
-    Arrangement("app-only", "backup", INFO, INFO),
+    Arrangement("app-only", BACKUP, INFO, INFO),
 )
 
 
-@dataclasses.dataclass
-class Office:
-    """The *world* of who works there, and the *entra* and *exchange* that it is connected with."""
+class Office(Mailer):
+    """Whoever works there, with what each mailbox has in Exchange; what was opened and sent can be seen."""
 
-    world: World
-    entra: Entra
-    exchange: Exchange
-
-    @property
-    def here(self) -> Path:
-        """The home directory."""
-        return Path(self.world.environ["HOME"])
-
-    def configure(self, program: str, at: Path, arrangement: Arrangement) -> Path:
-        """Write what ``config`` prints for *program* to *at*, its file."""
-        done = self.world.run("config", arrangement.account, program, "--mailbox", arrangement.mailbox)
-        assert done.code == 0, done.err
-        at.parent.mkdir(parents=True, exist_ok=True)
-        at.write_text(done.out, encoding="utf-8")
-        at.chmod(0o600)
-        return at
+    def prepare(self, program: str, at: str, arrangement: Arrangement) -> Path:
+        """Write what ``config`` prints for *program* into the file *at* in the home; return its path."""
+        self.configure(at, arrangement.account, program, arrangement.mailbox)
+        return self.home / at
 
     def wait_for_mail(self, count: int = 1) -> None:
         """Wait until so many mails were sent."""
@@ -111,33 +88,13 @@ def open_office(top: Path, ca: trustme.CA) -> Iterator[Office]:
             Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()),
         )
         entra.add_person(ALICE, PASSWORD)
-        entra.add_client(_APP, [], public=False, secret=_SECRET)
+        office = Office.make(product(World.make(top / "world", top / "ca.pem")), entra, exchange)
+        assert isinstance(office, Office)
+        office.add_application()
         for mailbox in (ALICE, INFO):
-            exchange.add_mailbox(mailbox, ["INBOX", "Drafts", "Sent Items", "Deleted Items", "Junk Email"])
-            exchange.deliver(mailbox, "INBOX", MAIL)
-            for identity in (ALICE, _APP):
-                exchange.grant(identity, mailbox)
-        office = Office(product(World.make(top / "world", top / "ca.pem")), entra, exchange)
-        _sign_in(office)
+            exchange.furnish(mailbox, dict.fromkeys(("Drafts", "Sent Items", "Deleted Items", "Junk Email"), ()))
+            office.deliver(mailbox, "Lunch")
         yield office
-
-
-def _sign_in(office: Office) -> None:
-    world, hosts = office.world, options(office.entra, office.exchange.imap_port, office.exchange.smtp_port)
-    done = sign_in(world, office.entra, ALICE, *hosts)
-    assert done.code == 0, done.err
-    secret = world.root / "secret"
-    secret.write_text(_SECRET, encoding="utf-8")
-    secret.chmod(0o600)
-    done = world.run("login", "backup", "--app-only", "--client-id", _APP, "--client-secret-file", secret, *hosts)
-    assert done.code == 0, done.err
-
-
-def program(name: str) -> str:
-    """Return the path of a program that tests/run installs."""
-    found = shutil.which(name, path="/usr/bin:/usr/local/bin")
-    assert found, f"there is no {name}; run: tests/run"
-    return found
 
 
 @contextmanager

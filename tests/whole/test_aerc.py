@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.office import ARRANGEMENTS, BOB, Arrangement, on_screen, program
+from tests.whole.mailer import find
+from tests.whole.office import ARRANGEMENTS, BOB, Arrangement, on_screen
 
 if TYPE_CHECKING:
     from tests.whole.office import Office
@@ -16,32 +16,29 @@ if TYPE_CHECKING:
 ODD = "a#b;c'd\"e`f$(id)%(from)s\\g%20|&+?/:x@example.org"
 
 
-def accounts(office: Office) -> Path:
-    """Return where aerc looks for its accounts."""
-    return Path(office.world.environ["XDG_CONFIG_HOME"]) / "aerc/accounts.conf"
-
-
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
 def test_aerc_reads_and_sends(office: Office, arrangement: Arrangement) -> None:
     """The mailbox opens and a mail is read; another is sent by who may, and no second copy of it is kept."""
-    office.configure("aerc", accounts(office), arrangement)
+    office.prepare("aerc", ".config/aerc/accounts.conf", arrangement)
     editor = office.world.root / "editor"
-    editor.write_text('#!/bin/sh\necho "Today?" >>"$1"\n', encoding="utf-8")
+    editor.write_text('#!/bin/sh\necho "Tomorrow?" >>"$1"\n', encoding="utf-8")
     editor.chmod(0o755)
 
-    with on_screen(office.world, program("aerc"), EDITOR=str(editor)) as screen:
-        screen.expect("Lunch on Friday")
+    with on_screen(
+        office.world, find("aerc"), XDG_CONFIG_HOME=str(office.home / ".config"), EDITOR=str(editor)
+    ) as screen:
+        screen.expect("Lunch")
         screen.send(f":compose -H 'To: {BOB}' -H 'Subject: Lunch'\r")
         screen.expect("Send this email")
         screen.send(":send\r")
         office.wait_for_mail()
-        screen.expect("Lunch on Friday")
+        screen.expect("Lunch")
         screen.send("\r")
-        screen.expect("At-noon")
+        screen.expect("Today")
 
     assert office.opened() == {arrangement.mailbox}
     assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
-    assert b"Today?" in office.exchange.outbox[0].data
+    assert b"Tomorrow?" in office.exchange.outbox[0].data
     assert office.exchange.contents(arrangement.mailbox)["Sent Items"] == []
 
 
@@ -50,11 +47,11 @@ def test_aerc_reads_back_what_was_meant(office: Office) -> None:
     script, noted = office.world.root / "script", office.world.root / "noted"
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{noted}\necho token\n', encoding="utf-8")
     script.chmod(0o755)
-    at = office.configure("aerc", accounts(office), Arrangement("odd", ODD, ODD, ODD))
+    at = office.prepare("aerc", ".config/aerc/accounts.conf", Arrangement("odd", ODD, ODD, ODD))
     text = at.read_text(encoding="utf-8").replace(shlex.join(office.world.command), str(script))
     at.write_text(text.replace("outlook.office365.com:993", f"localhost:{office.exchange.imap_port}"), encoding="utf-8")
 
-    with on_screen(office.world, program("aerc")) as screen:
+    with on_screen(office.world, find("aerc"), XDG_CONFIG_HOME=str(office.home / ".config")) as screen:
         screen.expect("AUTHENTICATE")
 
     assert noted.read_text(encoding="utf-8").splitlines() == ["token", ODD]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from offlineimap_m365 import installation, recipes
 from offlineimap_m365.accounts import clean_name
 from offlineimap_m365.recipes.order import defaults
-from tests.whole.office import ALICE, ARRANGEMENTS, BOB, NAMES, program
+from tests.whole.mailer import ALICE, find
+from tests.whole.office import ARRANGEMENTS, BOB, NAMES
 
 if TYPE_CHECKING:
     from tests.whole.office import Arrangement, Office
@@ -29,7 +30,7 @@ _MU4E = next(Path("/usr/share/emacs/site-lisp/elpa-src").glob("mu4e-*"), Path())
 SEND = """
 (message-mail "bob@example.org" "Lunch")
 (message-goto-body)
-(insert "Today?\\n")
+(insert "Tomorrow?\\n")
 (message-send)
 """
 CAREFULLY = "(condition-case told (progn {}) (error (princ (error-message-string told)) (kill-emacs 1)))"
@@ -38,16 +39,16 @@ COMPILE = '(unless (let ((byte-compile-error-on-warn t)) (byte-compile-file "{}"
 
 def emacs(office: Office, init: Path, code: str, *, environ: dict[str, str] | None = None) -> Outcome:
     """Let Emacs, which finds nothing but *init* and mu4e, do what *code* says; an error comes out in its words."""
-    (office.here / ".emacs.d").mkdir(exist_ok=True)  # where an Emacs with a person keeps what it saw of a server
+    (office.home / ".emacs.d").mkdir(exist_ok=True)  # where an Emacs with a person keeps what it saw of a server
     return office.world.execute(
-        [program("emacs"), "-Q", "--batch", "-L", str(_MU4E), "-l", str(init), "--eval", CAREFULLY.format(code)],
+        [find("emacs"), "-Q", "--batch", "-L", str(_MU4E), "-l", str(init), "--eval", CAREFULLY.format(code)],
         environ=environ,
     )
 
 
 def configured(office: Office, name: str, arrangement: Arrangement = OWN) -> Path:
     """Write what ``config`` prints for the program *name* into an init file; return it."""
-    return office.configure(name, office.here / f"{name}.el", arrangement)
+    return office.prepare(name, f"{name}.el", arrangement)
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
@@ -59,7 +60,7 @@ def test_emacs_sends(office: Office, arrangement: Arrangement) -> None:
 
     assert done.code == 0, done.err
     assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
-    assert b"Today?" in office.exchange.outbox[0].data
+    assert b"Tomorrow?" in office.exchange.outbox[0].data
 
 
 def test_an_emacs_from_a_dock_finds_everything(office: Office) -> None:
@@ -98,9 +99,9 @@ def test_what_is_printed_compiles_without_a_warning(office: Office, name: str) -
 
 def test_mu4e_has_mail_fetched_and_sends(office: Office) -> None:
     """Its command fetches through OfflineIMAP, mu finds the mail under the folders that it names, and it sends."""
-    office.configure("offlineimap", office.here / ".offlineimaprc", OWN)
+    office.prepare("offlineimap", ".offlineimaprc", OWN)
     init = configured(office, "mu4e")
-    mu = program("mu")
+    mu = find("mu")
 
     done = emacs(
         office,
@@ -108,15 +109,15 @@ def test_mu4e_has_mail_fetched_and_sends(office: Office) -> None:
         f'(unless (eq 0 (call-process-shell-command mu4e-get-mail-command nil "*fetch*")) (kill-emacs 3)) {SEND}'
         "(princ (list mu4e-sent-folder mu4e-trash-folder (directory-file-name mu4e-drafts-folder)))",
     )
-    office.world.execute([mu, "init", "--maildir", str(office.here / "Mail")])
+    office.world.execute([mu, "init", "--maildir", str(office.home / "Mail")])
     office.world.execute([mu, "index"])
     found = office.world.execute([mu, "find", "--fields", "m s", "subject:Lunch"])
 
     assert done.code == 0, done.err
-    assert "/alice/INBOX Lunch on Friday" in found.out
+    assert "/alice/INBOX Lunch" in found.out
     for folder in ("Sent Items", "Deleted Items", "Drafts"):
         assert f"/alice/{folder}" in done.out
-        assert (office.here / "Mail/alice" / folder / "cur").is_dir()
+        assert (office.home / "Mail/alice" / folder / "cur").is_dir()
     assert office.sent() == [(ALICE, ALICE, (BOB,))]
 
 
@@ -132,7 +133,7 @@ def test_emacs_reads_back_what_was_meant(world: World, monkeypatch: pytest.Monke
         init.write_text(recipes.render("emacs", defaults(str(name))), encoding="utf-8")
         code += f'(load "{init}" nil t) (makunbound (quote offlineimap-m365-command)) (load "{init}" nil t) {SHOW}'
 
-    done = world.execute([program("emacs"), "-Q", "--batch", "--eval", f"(progn {code})"])
+    done = world.execute([find("emacs"), "-Q", "--batch", "--eval", f"(progn {code})"])
 
     assert done.code == 0, done.err
     assert [json.loads(line) for line in done.out.splitlines()] == wanted

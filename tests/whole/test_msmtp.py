@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from offlineimap_m365 import errors, installation, recipes
+from offlineimap_m365 import data, errors, installation, recipes
 from offlineimap_m365.accounts import clean_name
 from offlineimap_m365.recipes.order import defaults
 from tests.sign_in import options, sign_in
 from tests.whole.keyboard import product
+from tests.whole.mailer import ALICE, BACKUP, INFO, LOCAL_PARTS, find
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.m365.exchange import Exchange
+    from tests.whole.mailer import Mailer
     from tests.world import Outcome, World
 
-ALICE, INFO = "alice@example.org", "info@example.org"
 MAIL = "From: {}\r\nTo: bob@example.org\r\nSubject: Lunch\r\n\r\nToday?\r\n"
-#: What an address may hold before its @ (RFC 5322 §3.2.3, and quoted ones), and shells and parsers stumble over.
-LOCAL_PARTS = st.text("ab'\"$%`\\#;!*?[]{}()<>|&~^=+-._/UHCM", min_size=1, max_size=12)
 
 
 @pytest.fixture
 def msmtp() -> str:
-    """Return the program, which tests/run installs."""
-    found = shutil.which("msmtp", path="/usr/bin:/usr/local/bin")
-    assert found, "there is no msmtp; run: tests/run"
-    return found
+    """Return the program."""
+    return find("msmtp")
 
 
 @pytest.fixture
@@ -91,6 +87,35 @@ def test_a_shared_mailbox_is_the_sender_and_alice_signs_in(alice: World, exchang
 
     assert done.code == 0, done.err
     assert [(sent.user, sent.sender) for sent in exchange.outbox] == [(ALICE, INFO)]
+
+
+def test_an_application_signs_in_as_the_mailbox_that_sends(mailer: Mailer, msmtp: str) -> None:
+    """For an account that is app-only the mailbox is user as well as sender (Microsoft: SMTP.SendAsApp)."""
+    mailer.add_application()
+    mailer.configure(".msmtprc", BACKUP, "msmtp", INFO)
+
+    done = send(mailer.world, msmtp, "info", INFO)
+
+    assert done.code == 0, done.err
+    assert [(sent.user, sent.sender) for sent in mailer.exchange.outbox] == [(INFO, INFO)]
+
+
+def test_the_longest_token_is_as_long_as_the_data_say(
+    world: World, exchange: Exchange, msmtp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One character more, and msmtp does not even ask the server; with as many as config allows it does."""
+    account = dataclasses.replace(defaults(ALICE), smtp=f"localhost:{exchange.smtp_port}")
+    longest = data.load("programs")["programs"]["msmtp"]["longest_token"] - len(ALICE)
+    said = []
+    for length in (longest, longest + 1):
+        monkeypatch.setattr(installation, "command", lambda length=length: ["/bin/sh", "-c", f"printf %0{length}d 0"])
+        rc = Path(world.environ["HOME"]) / ".msmtprc"
+        rc.write_text(recipes.render("msmtp", account), encoding="utf-8")
+        rc.chmod(0o600)
+        said.append(send(world, msmtp, "alice", ALICE).err)
+
+    assert "authentication failed" in said[0]
+    assert "longer than 4094 characters" in said[1]
 
 
 def test_cron_has_enough_environment(alice: World, exchange: Exchange, msmtp: str) -> None:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from offlineimap_m365 import installation, recipes
 from offlineimap_m365.accounts import clean_name
 from offlineimap_m365.recipes.order import defaults
-from tests.whole.office import ALICE, ARRANGEMENTS, BOB, NAMES, on_screen, program
+from tests.whole.mailer import ALICE, find
+from tests.whole.office import ARRANGEMENTS, BOB, NAMES, on_screen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,14 +33,14 @@ def mutt(request: pytest.FixtureRequest) -> str:
 
 def configured(office: Office, mutt: str, arrangement: Arrangement) -> list[str | Path]:
     """Return the command that starts *mutt* with what ``config`` prints, and nothing else."""
-    at = office.configure(mutt, office.here / f".{mutt}rc", arrangement)
-    return [program(mutt), "-n", "-F", at]
+    at = office.prepare(mutt, f".{mutt}rc", arrangement)
+    return [find(mutt), "-n", "-F", at]
 
 
 def send(office: Office, command: list[str | Path]) -> Outcome:
     """Send a mail to Bob, as from a script."""
     words = [str(word) for word in (*command, "-s", "Lunch", BOB)]
-    return office.world.execute(words, stdin="Today?\n", environ={**office.world.environ, "TERM": "xterm"})
+    return office.world.execute(words, stdin="Tomorrow?\n", environ={**office.world.environ, "TERM": "xterm"})
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
@@ -48,16 +49,16 @@ def test_mutt_reads_and_sends(office: Office, mutt: str, arrangement: Arrangemen
     command = configured(office, mutt, arrangement)
 
     with on_screen(office.world, *command) as screen:
-        screen.expect("Lunch on Friday")
+        screen.expect("Lunch")
         screen.send("\r")
-        screen.expect("At-noon")
+        screen.expect("Today")
         screen.send("qx")
     done = send(office, command)
 
     assert done.code == 0, done.err
     assert office.opened() == {arrangement.mailbox}
     assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
-    assert b"Today?" in office.exchange.outbox[0].data
+    assert b"Tomorrow?" in office.exchange.outbox[0].data
     assert office.exchange.contents(arrangement.mailbox)["Sent Items"] == []
 
 
@@ -109,7 +110,7 @@ def test_mutt_reads_back_what_was_meant(world: World, mutt: str, name: str) -> N
     rc.write_text(recipes.render(mutt, defaults(name)), encoding="utf-8")
     asked = [word for variable in VARIABLES for word in ("-Q", variable)]
 
-    done = world.execute([program(mutt), "-n", "-F", str(rc), *asked])
+    done = world.execute([find(mutt), "-n", "-F", str(rc), *asked])
 
     shown = dict(re.findall(r'^(?:set )?(\w+) ?= ?"(.*)"$', done.out, re.MULTILINE))
     user, command, url = (re.sub(r"\\(.)", r"\1", shown[variable]) for variable in VARIABLES)

@@ -39,7 +39,7 @@ class _Relay(SMTP):
 
 
 class Outbox:
-    """Takes mail from Dovecot, which names the mailbox as user, and as password the token's person and application."""
+    """Takes mail from Dovecot, which names the mailbox as user and the token's identities as password."""
 
     def __init__(self, rules: Rules) -> None:
         """Make an empty outbox; *rules* say who may send as whom."""
@@ -72,5 +72,7 @@ class Outbox:
 
     def _authenticate(self, _server: SMTP, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
-        user, (person, _, application) = data.login.decode(), data.password.decode().partition("|")
-        return AuthResult(success=self._rules.may_open(person or application, user), handled=False, auth_data=user)
+        user = data.login.decode()
+        person, _, application = data.password.decode().partition("/")
+        identity = person or application  # a token of an application has no upn (Microsoft: "Access tokens")
+        return AuthResult(success=self._rules.may_open(identity, user), handled=False, auth_data=user)

@@ -1,0 +1,55 @@
+"""What ``config fetchmail`` prints, as far as Debian's fetchmail can read it: no release signs in with a token yet."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, given, settings
+
+from offlineimap_m365 import errors, recipes
+from offlineimap_m365.accounts import clean_name
+from offlineimap_m365.recipes.order import defaults
+from tests.whole.mailer import ALICE, LOCAL_PARTS, find
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(local=LOCAL_PARTS.filter(str.isascii))  # its dump garbles other letters
+def test_fetchmail_reads_back_what_was_meant(world: World, local: str) -> None:
+    """However odd an address is, fetchmail reads it as it is, once the words of version 7 are taken out."""
+    try:
+        text = recipes.render("fetchmail", defaults(name := clean_name(f"{local}@example.org")))
+    except errors.WrongUsage:
+        assert local.startswith("-")
+        return
+    for new, old in (("auth oauthbearer", ""), ("passwordfd 0", ""), ("sslmode wrapped", "ssl")):
+        assert new in text
+        text = text.replace(new, old)
+    rc = world.root / "fetchmailrc"
+    rc.write_text(text, encoding="utf-8")
+    rc.chmod(0o600)
+
+    done = world.execute([find("fetchmail"), "--fetchmailrc", str(rc), "--configdump"])
+
+    assert done.code == 0, done.err
+    dump = done.out.partition("fetchmailrc = ")[2].replace(":TRUE,", ":True,").replace("FALSE", "False")
+    server = ast.literal_eval(dump)["servers"][0]
+    user = server["users"][0]
+    assert (server["pollname"], server["protocol"], server["service"]) == ("outlook.office365.com", "IMAP", "993")
+    assert user["remote"] == name
+    assert (user["ssl"], user["sslcertck"], user["keep"]) == (True, True, True)
+    assert user["sslcertfile"] == str(world.root / "ca.pem")
+
+
+def test_config_says_that_this_fetchmail_is_too_old(world: World) -> None:
+    """The snippet is for version 7, which is said with the version that is installed and with what works instead."""
+    done = world.run("config", ALICE, "fetchmail")
+
+    assert done.code == 0
+    assert "auth oauthbearer" in done.out
+    assert "The fetchmail of this machine is 6." in done.err
+    assert "This was never run" in done.err
+    assert "mbsync and getmail can do it" in done.err

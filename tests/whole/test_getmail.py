@@ -1,0 +1,124 @@
+"""getmail6 fetches mail with the very text that ``config getmail`` prints."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import errors, installation, recipes
+from offlineimap_m365.accounts import clean_name
+from offlineimap_m365.recipes.order import defaults
+from tests.imap_server import ImapServer
+from tests.whole.mailer import ALICE, BACKUP, INFO, find, subjects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import trustme
+
+    from tests.whole.mailer import Mailer
+    from tests.world import Outcome, World
+
+#: What an address may hold before its @, and parsers stumble over.
+LONG_STORY = "#;'\"$HOME%(x)s`\\=[]{}\u00fc@example.org"
+#: Where getmail looks in the world of a test, which has $XDG_CONFIG_HOME.
+RC = "../config/getmail/getmailrc"
+
+
+def fetch(world: World, environ: Mapping[str, str] | None = None, rc: str = "") -> Outcome:
+    """Do what the first lines of the file say; *rc* names another one than the usual."""
+    text = (Path(world.environ["HOME"]) / (rc or RC)).read_text(encoding="utf-8")
+    command = next(line for line in text.splitlines() if line.startswith("# Then: ")).removeprefix("# Then: ")
+    assert command.endswith(" && getmail")
+    return world.execute(["/bin/sh", "-c", command + (f" --rcfile ~/{rc}" if rc else "")], environ=environ)
+
+
+def test_getmail_fetches_with_what_config_prints(mailer: Mailer) -> None:
+    """Host, certificates and token command work, a dead token is renewed once, and nothing is fetched twice."""
+    mailer.deliver(ALICE, "Lunch")
+    mailer.configure(RC, ALICE, "getmail")
+    mailer.world.age(ALICE, left=-5)
+
+    first = fetch(mailer.world)
+    mailer.deliver(ALICE, "Tea")
+    second = fetch(mailer.world)
+
+    assert (first.code, second.code) == (0, 0), first.out + first.err + second.err
+    assert subjects(mailer.home / "Mail" / "getmail" / "alice") == ["Lunch", "Tea"]
+    assert len(mailer.exchange.contents(ALICE)["INBOX"]) == 2
+    assert mailer.entra.count("refresh_token") == 1
+
+
+def test_getmail_fetches_a_shared_mailbox_and_an_applications(mailer: Mailer) -> None:
+    """Alice's token opens the shared mailbox, an application's its own, with what cron has."""
+    mailer.add_application()
+    mailer.deliver(INFO, "Order")
+    (mailer.home / ".config" / "getmail").mkdir(parents=True)
+    mailer.configure(".config/getmail/shared", ALICE, "getmail", INFO)
+    mailer.configure(".config/getmail/backup", BACKUP, "getmail", INFO)
+    maildir = mailer.home / "Mail" / "getmail" / "info"
+
+    hers = fetch(mailer.world, mailer.in_cron(), ".config/getmail/shared")
+    found = subjects(maildir)
+    mailer.deliver(INFO, "Reminder")
+    its = fetch(mailer.world, mailer.in_cron(), ".config/getmail/backup")
+
+    assert (hers.code, its.code) == (0, 0), hers.err + its.err
+    assert (found, subjects(maildir)) == (["Order"], ["Order", "Reminder"])
+    assert [session.user for session in mailer.exchange.sessions] == [INFO, INFO]
+    assert len({session.token_sha256 for session in mailer.exchange.sessions}) == 2
+
+
+def test_a_server_that_is_another_gets_no_token(world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what config prints, getmail hands nothing to a server whose certificate is for another host."""
+    with ImapServer(ca, host="elsewhere.example", last="AUTHENTICATE") as server:
+        rc = Path(world.environ["HOME"]) / RC
+        rc.parent.mkdir(parents=True)
+        monkeypatch.setattr(installation, "command", lambda: ["echo"])
+        rc.write_text(recipes.render("getmail", dataclasses.replace(defaults(ALICE), imap=server.address)), "utf-8")
+
+        ran = fetch(world)
+
+        assert "elsewhere.example" in ran.out + ran.err
+        assert b"AUTHENTICATE" not in server.received
+
+
+def test_without_certificates_there_is_no_recipe(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since getmail looks at no certificate unless it is told which to trust, a machine without any is 78."""
+    monkeypatch.setattr("offlineimap_m365.recipes.values.certificates", lambda: None)
+
+    with pytest.raises(errors.Misconfigured, match="looks at no certificate"):
+        recipes.render("getmail", defaults(ALICE))
+
+
+def test_a_path_that_getmail_would_change_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Because getmail fills in variables in paths, certificates below one with a dollar sign are wrong usage."""
+    monkeypatch.setattr("offlineimap_m365.recipes.values.certificates", lambda: "/etc/$HOME/ca.pem")
+
+    with pytest.raises(errors.WrongUsage, match="takes what follows a \\$ for a variable"):
+        recipes.render("getmail", defaults(ALICE))
+
+
+def test_getmail_reads_back_what_was_meant(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However odd an address or a path is, getmail's own dump of its configuration has it as it is."""
+    name = clean_name(LONG_STORY)
+    command = [f'{world.root}/it\'s "a" \\command', "50%", "#", "$HOME"]
+    monkeypatch.setattr(installation, "command", lambda: command)
+    rc = world.root / "getmailrc"
+    rc.write_text(recipes.render("getmail", defaults(name)), encoding="utf-8")
+    path = next(line for line in rc.read_text(encoding="utf-8").splitlines() if line.startswith("path = "))
+    for part in ("cur", "new", "tmp"):
+        (Path(path.removeprefix("path = ")).expanduser() / part).mkdir(parents=True)
+
+    done = world.execute([find("getmail"), "--getmaildir", str(world.root), "--rcfile", str(rc), "--dump"])
+
+    assert done.code == 0, done.err
+    assert f'username="{name}")' in done.out
+    words = re.search(r'password_command="(.*?\))", port="993"', done.out)
+    assert words is not None
+    assert ast.literal_eval(words[1])[2:] == (*command, "token", name)
