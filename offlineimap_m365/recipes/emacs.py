@@ -1,5 +1,5 @@
 """
-Emacs: sending by smtpmail, with a token from auth-source; and mu4e, which sends so and lets another program fetch.
+Emacs: sending by smtpmail, with a token from auth-source; Gnus, and mu4e, which lets another program fetch.
 
 No shell is asked and nothing is looked for in PATH, which an Emacs from a dock does not have.
 """
@@ -35,10 +35,15 @@ def _for_emacs(found: Values) -> dict[str, str]:
     return quoted
 
 
-def _for_mu4e(found: Values) -> dict[str, str]:
-    """Return the same with *sending*, what Emacs is told, and *offlineimap*, the command by its whole path."""
+def _for_gnus(found: Values) -> dict[str, str]:
+    """Return the same with *sending*, what Emacs is told anyway."""
     quoted = _for_emacs(found)
-    quoted["sending"] = fill("emacs", quoted)
+    return {**quoted, "sending": fill("emacs", quoted)}
+
+
+def _for_mu4e(found: Values) -> dict[str, str]:
+    """Return the same with *offlineimap*, the command by its whole path."""
+    quoted = _for_gnus(found)
     quoted["offlineimap"] = _escape(shlex.quote(shutil.which("offlineimap") or "offlineimap"))
     return quoted
 
@@ -52,10 +57,11 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-_FILE = "~/.emacs.d/init.el"
+_FILE, _VERSION = "~/.emacs.d/init.el", ("emacs", "--version")
 
 #: The programs of this room.
 PROGRAMS = (
-    Program("emacs", "sends mail by smtpmail", _FILE, _for_emacs, is_private=False, version=("emacs", "--version")),
+    Program("emacs", "sends mail by smtpmail", _FILE, _for_emacs, is_private=False, version=_VERSION),
+    Program("gnus", "reads and sends mail in Emacs", _FILE, _for_gnus, is_private=False, version=_VERSION),
     Program("mu4e", "reads mail in Emacs that offlineimap fetches", _FILE, _for_mu4e, is_private=False),
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.world import World
 
 ALICE, INFO = "alice@example.org", "info@example.org"
-READERS = ("mutt", "neomutt", "aerc", "himalaya", "emacs", "mu4e")
+READERS = ("mutt", "neomutt", "aerc", "himalaya", "emacs", "gnus", "mu4e")
 #: Reads TOML: part of Python from 3.11 on, and of pytest before.
 TOML: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
@@ -101,6 +101,7 @@ def test_who_signs_in_and_whose_mail_it_is(world: World, program: str) -> None:
         "aerc": ("imaps+xoauth2://info%40", "from = <info@", "smtp+xoauth2://alice%40"),
         "himalaya": ('imap.sasl.xoauth2.username = "info@', 'smtp.sasl.xoauth2.username = "alice@'),
         "emacs": ('user-mail-address "info@', 'smtpmail-smtp-user "alice@'),
+        "gnus": ('nnimap-user "info@', 'user-mail-address "info@', 'smtpmail-smtp-user "alice@'),
         "mu4e": ('user-mail-address "info@', 'smtpmail-smtp-user "alice@', "/info/Sent Items"),
     }
     assert [part for part in expected[program] if part not in text] == []

@@ -1,4 +1,4 @@
-"""Emacs sends, and mu4e has mail fetched, with the very text that ``config`` prints."""
+"""Emacs sends, Gnus reads, and mu4e has mail fetched, with the very text that ``config`` prints."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ SEND = """
 (insert "Tomorrow?\\n")
 (message-send)
 """
+READ = """
+(let* ((method (car gnus-secondary-select-methods)) (nntp-server-buffer (get-buffer-create "*server*")))
+  (unless (nnimap-open-server (cadr method) (cddr method)) (error "%s" (nnheader-get-report 'nnimap)))
+  (nnimap-request-article 1 "INBOX" (cadr method) (get-buffer-create "*article*"))
+  (princ (with-current-buffer "*article*" (buffer-string))))
+"""
 CAREFULLY = "(condition-case told (progn {}) (error (princ (error-message-string told)) (kill-emacs 1)))"
 COMPILE = '(unless (let ((byte-compile-error-on-warn t)) (byte-compile-file "{}")) (kill-emacs 1))'
 
@@ -63,6 +69,19 @@ def test_emacs_sends(office: Office, arrangement: Arrangement) -> None:
     assert b"Tomorrow?" in office.exchange.outbox[0].data
 
 
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
+def test_gnus_reads_and_sends(office: Office, arrangement: Arrangement) -> None:
+    """The mailbox opens and a mail is read; another is sent by who may, as the mailbox."""
+    init = configured(office, "gnus", arrangement)
+
+    done = emacs(office, init, READ + SEND)
+
+    assert done.code == 0, done.err
+    assert "Today?" in done.out
+    assert office.opened() == {arrangement.mailbox}
+    assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
+
+
 def test_an_emacs_from_a_dock_finds_everything(office: Office) -> None:
     """With HOME only, and without a PATH, it still sends: nothing is looked for."""
     init = configured(office, "emacs")
@@ -86,7 +105,7 @@ def test_each_mail_asks_for_a_token_and_says_why_there_is_none(office: Office) -
     assert f"offlineimap-m365 login {ALICE}" in done.out
 
 
-@pytest.mark.parametrize("name", ["emacs", "mu4e"])
+@pytest.mark.parametrize("name", ["emacs", "gnus", "mu4e"])
 def test_what_is_printed_compiles_without_a_warning(office: Office, name: str) -> None:
     """The byte compiler finds nothing wrong."""
     init = configured(office, name)
