@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from offlineimap_m365 import accounts, errors, installation, recipes, tokens, warm
 from offlineimap_m365.person import say
 from offlineimap_m365.recipes import limits, order, unattended
+from offlineimap_m365.vault import Vault
 
 if TYPE_CHECKING:
     import argparse
@@ -46,9 +47,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _compare(program: Program, account: accounts.Account, mailboxes: list[str]) -> None:
-    """Say so if the token that *account* has now is too long for *program*."""
+    """Say so if the token that *account* has now is too long for *program*; no slow store is asked for it."""
     try:
-        token = tokens.peek(account)
+        token = tokens.peek(account) if account.store == "file" else Vault(account).resting()
     except errors.M365Error:  # whoever wants a token hears of it
         return
     users = [account.name, *mailboxes]

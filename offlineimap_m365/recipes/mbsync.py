@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import environment, errors, folders, learnt, utf7, words
-from offlineimap_m365.recipes.program import Program
+from offlineimap_m365.recipes.program import Program, in_quotes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,22 +23,22 @@ _WILD = frozenset("*%")
 _USUAL = ("en", None)
 
 
-def _quote(text: str) -> str:
-    """Return *text* as one argument (mbsync(1): in double quotes, with backslashes before those and backslashes)."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def _fill_in(found: Values) -> dict[str, str]:
-    """Return the values of one mailbox for mbsync; its paths are its own, since no Maildir can serve two programs."""
+    """
+    Return the values of one mailbox for mbsync: quoted as mbsync(1) says under "Configuration".
+
+    Its paths are its own, since no Maildir can serve two programs. PipelineDepth 1 in the template is what mbsync(1)
+    says of Exchange; mutt-wizard#377 saw it needed with outlook.com.
+    """
     own = environment.certificates()
     finding = learnt.find(found["account"], found["mailbox"])
     return {
         **found,
-        "mailbox": _quote(found["mailbox"]),
-        "token_command": _quote(found["token_command"]),
+        "mailbox": in_quotes(found["mailbox"]),
+        "token_command": in_quotes(found["token_command"]),
         "maildir": f"~/Mail/mbsync/{found['section']}",
         # Only what the system does not trust by itself belongs there (mbsync(1), CertificateFile).
-        "certificate_file": f"CertificateFile {_quote(own)}" if own else "# The system's certificates are trusted.",
+        "certificate_file": f"CertificateFile {in_quotes(own)}" if own else "# The system's certificates are trusted.",
         "how": "as offlineimap-m365 folders --learn found them."
         if finding
         else f"by their names in English. Elsewhere first run: {errors.COMMAND} folders {found['login']} --learn",
@@ -57,7 +57,7 @@ def _unwanted(finding: dict[str, list[str]]) -> list[str]:
 
 def _pattern(name: str) -> str:
     """Return the line that leaves the folder *name* out with all below it, as each version spells such a name."""
-    return "Patterns " + " ".join(_quote(f"!{spelt}{end}") for spelt in _spellings(name) for end in ("", "/*"))
+    return "Patterns " + " ".join(in_quotes(f"!{spelt}{end}") for spelt in _spellings(name) for end in ("", "/*"))
 
 
 def _spellings(name: str) -> list[str]:

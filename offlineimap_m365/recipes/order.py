@@ -33,7 +33,8 @@ def _close_to(word: str) -> list[str]:
     """Return the programs that may have been meant, the most likely first: none or up to three."""
     if word in PROGRAMS:
         return [word]
-    return [name for name in PROGRAMS if word in name] or difflib.get_close_matches(word, PROGRAMS, cutoff=0.4)
+    longer = [name for name in PROGRAMS if word and word in name]
+    return longer[:3] or difflib.get_close_matches(word, PROGRAMS, cutoff=0.4)
 
 
 def is_account(word: str) -> bool:

@@ -20,6 +20,11 @@ def as_they_are(values: Values) -> dict[str, str]:
     return dict(values)
 
 
+def in_quotes(text: str) -> str:
+    """Return *text* in double quotes, with a backslash before each of those and each backslash."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def of_the_first(filled: Sequence[Values]) -> dict[str, str]:
     """Return what a file's head is filled in with where nothing in it is about all mailboxes."""
     return dict(filled[0])

@@ -10,7 +10,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import errors
-from offlineimap_m365.recipes.program import Program
+from offlineimap_m365.recipes.program import Program, in_quotes
 
 if TYPE_CHECKING:
     from offlineimap_m365.recipes.program import Values
@@ -37,11 +37,7 @@ def _for_git(found: Values) -> dict[str, str]:
     """Return values for a file of git's (git-config(1), Syntax): quoted, backslashes before quotes and backslashes."""
     program = shutil.which("msmtp") or "msmtp"
     command = shlex.join([program, "-a", found["section"]])
-    return {**found, "sendmail": _quote_for_git(command), "mailbox": _quote_for_git(found["mailbox"])}
-
-
-def _quote_for_git(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return {**found, "sendmail": in_quotes(command), "mailbox": in_quotes(found["mailbox"])}
 
 
 #: The programs of this room.

@@ -251,7 +251,17 @@ def test_an_order_is_read(world: World, words: list[str], found: tuple[str | Non
     assert order.account_and_program(words) == found
 
 
-@pytest.mark.parametrize(("words", "hint"), [(["mstmp"], "Did you mean msmtp"), (["Offlineimap"], "offlineimap?")])
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["mstmp"], "Did you mean msmtp"),
+        (["Offlineimap"], "Did you mean offlineimap? "),
+        (["isync"], "Did you mean mbsync"),
+        (["getmail6"], "Did you mean getmail"),
+        (["git"], "Did you mean git-send-email? "),
+        ([""], "See the list"),
+    ],
+)
 def test_an_unknown_program_has_close_ones(world: World, words: list[str], hint: str) -> None:
     """Wrong usage, with the names that it may have been."""
     assert world

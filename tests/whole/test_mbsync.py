@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from offlineimap_m365 import errors, installation, recipes, utf7
+from offlineimap_m365 import data, errors, installation, recipes, utf7
 from offlineimap_m365.accounts import clean_name
 from offlineimap_m365.recipes.order import defaults
 from tests.imap_server import ImapServer
@@ -98,6 +98,42 @@ def test_mbsync_fetches_several_mailboxes_and_an_applications(mailer: Mailer) ->
     assert mailer.entra.count("refresh_token") == 0
 
 
+def test_a_run_that_outlives_its_token_is_gone_on_with(mailer: Mailer) -> None:
+    """When Exchange closes a session whose token died, mbsync stops; its next run fetches the rest, nothing twice."""
+    names = [f"Mail {number}" for number in range(8)]
+    mailer.deliver(ALICE, *names)
+    mailer.configure(".mbsyncrc", ALICE, "mbsync")
+    mailer.exchange.token_life_override, mailer.exchange.slow_seconds = 1.5, 0.4
+    cut = sync(mailer.world)
+    some = subjects(maildir(mailer, "alice") / "INBOX")
+    mailer.exchange.token_life_override, mailer.exchange.slow_seconds = None, 0
+
+    ran = sync(mailer.world)
+
+    assert (cut.code, ran.code) == (1, 0), ran.err
+    assert 0 < len(some) < len(names)
+    assert subjects(maildir(mailer, "alice") / "INBOX") == names
+
+
+def test_a_token_as_long_as_the_data_say_is_sent_whole(
+    world: World, server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many characters of a token reach the server; of more, mbsync 1.4.4 reads the beginning only."""
+    longest = data.load("programs")["programs"]["mbsync"]["longest_token"]
+    monkeypatch.setattr(installation, "command", lambda: ["/bin/sh", "-c", f"printf '%0{longest}d\\n' 0"])
+    rc = Path(world.environ["HOME"]) / ".mbsyncrc"
+    rc.write_text(recipes.render("mbsync", dataclasses.replace(defaults(ALICE), imap=server.address)), "utf-8")
+
+    sync(world)
+
+    assert answer_of(server) == f"user={ALICE}\1auth=Bearer {'0' * longest}\1\1".encode()
+
+
+def answer_of(server: ImapServer) -> bytes:
+    """Return what the server was handed to sign in."""
+    return base64.b64decode(server.received.split(b"AUTHENTICATE XOAUTH2\r\n")[1].split(b"\r\n")[0])
+
+
 def test_a_server_that_is_another_gets_no_token(world: World, ca: trustme.CA) -> None:
     """With what config prints, mbsync hands nothing to a server whose certificate is for another host."""
     with ImapServer(ca, ANSWERS, host="elsewhere.example", last="LOGOUT") as server:
@@ -160,6 +196,5 @@ def test_mbsync_reads_back_what_was_meant(world: World, server: ImapServer, note
     done = world.execute([find("mbsync"), "-c", str(rc), "-l", section])
 
     assert done.code == 0, done.err
-    sent = server.received.split(b"AUTHENTICATE XOAUTH2\r\n")[1].split(b"\r\n")[0]
-    assert base64.b64decode(sent) == f"user={name}\1auth=Bearer token\1\1".encode()
+    assert answer_of(server) == f"user={name}\1auth=Bearer token\1\1".encode()
     assert note.read_text(encoding="utf-8").splitlines() == ["token", name]
