@@ -21,7 +21,7 @@ from tests.whole.mailer import ALICE, BACKUP, INFO, LOCAL_PARTS, Mailer
 from tests.world import PATIENCE, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import trustme
@@ -61,12 +61,30 @@ class Office(Mailer):
         self.configure(at, arrangement.account, program, arrangement.mailbox)
         return self.home / at
 
-    def wait_for_mail(self, count: int = 1) -> None:
-        """Wait until so many mails were sent."""
+    @staticmethod
+    def wait_until(happened: Callable[[], object]) -> None:
+        """Wait until something has *happened*."""
         end = time.monotonic() + PATIENCE
-        while len(self.exchange.outbox) < count:
-            assert time.monotonic() < end, "nothing was sent"
+        while not happened():
+            assert time.monotonic() < end, "it never happened"
             time.sleep(0.02)
+
+    @contextmanager
+    def short_lives(self) -> Iterator[None]:
+        """Let each token be good for two seconds in Exchange, however long it says, and begin with a new one."""
+        self.renew()
+        self.exchange.token_life_override = 2
+        try:
+            yield
+        finally:
+            self.exchange.token_life_override = None
+            self.renew()
+
+    def renew(self) -> None:
+        """Let Alice have another token."""
+        self.world.age(ALICE, left=-5)
+        done = self.world.run("refresh", ALICE)
+        assert done.code == 0, done.err
 
     def sent(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """Return who signed in to send, as whom, and to whom; oldest first."""

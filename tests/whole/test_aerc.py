@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.mailer import find
+from tests.whole.mailer import ALICE, find
 from tests.whole.office import ARRANGEMENTS, BOB, Arrangement, on_screen
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def test_aerc_reads_and_sends(office: Office, arrangement: Arrangement) -> None:
         screen.send(f":compose -H 'To: {BOB}' -H 'Subject: Lunch'\r")
         screen.expect("Send this email")
         screen.send(":send\r")
-        office.wait_for_mail()
+        office.wait_until(lambda: office.exchange.outbox)
         screen.expect("Lunch")
         screen.send("\r")
         screen.expect("Today")
@@ -56,3 +56,21 @@ def test_aerc_reads_back_what_was_meant(office: Office) -> None:
 
     assert noted.read_text(encoding="utf-8").splitlines() == ["token", ODD]
     assert {refusal.user for refusal in office.exchange.refusals} == {ODD}
+
+
+def test_aerc_reconnects_with_the_token_that_it_was_started_with(office: Office) -> None:
+    """What config says of it: after the session ended with its token, a new one is there, and aerc offers the old."""
+    office.prepare("aerc", ".config/aerc/accounts.conf", ARRANGEMENTS[0])
+
+    with (
+        office.short_lives(),
+        on_screen(office.world, find("aerc"), XDG_CONFIG_HOME=str(office.home / ".config")) as screen,
+    ):
+        screen.expect("Lunch")
+        office.renew()
+        office.wait_until(lambda: office.exchange.refusals)
+
+    [session] = office.exchange.sessions
+    assert session.closed_by == "bye"
+    assert {refusal.token_sha256 for refusal in office.exchange.refusals} == {session.token_sha256}
+    assert "token that it was started with" in office.world.run("config", ALICE, "aerc").err

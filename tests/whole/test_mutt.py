@@ -76,6 +76,23 @@ def test_a_sign_in_that_is_gone_reaches_the_person(office: Office, mutt: str) ->
     assert f"offlineimap-m365 login {ALICE}" in done.out + done.err
 
 
+def test_the_mailbox_opens_again_after_its_token_died(office: Office, mutt: str) -> None:
+    """Exchange ends a session with its token; whoever opens the mailbox again does so with another one."""
+    command = configured(office, mutt, OWN)
+
+    with office.short_lives(), on_screen(office.world, *command, "-e", "set mark_old=no sleep_time=0") as screen:
+        screen.expect("Lunch")
+        office.renew()
+        office.wait_until(lambda: office.exchange.sessions[0].closed_by)
+        screen.send("c+INBOX\r")
+        office.wait_until(lambda: len(office.exchange.sessions) > 1)
+
+    first, second, *_ = office.exchange.sessions
+    assert first.closed_by == "bye"
+    assert first.token_sha256 != second.token_sha256
+    assert office.exchange.refusals == []
+
+
 def test_neomutt_has_no_room_for_a_longer_token(office: Office) -> None:
     """Where neomutt gives up, config says so beforehand; mutt goes on."""
     office.entra.access_token_bytes = 4200
