@@ -14,7 +14,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import errors
-from offlineimap_m365.recipes import fetching, sending, unattended, values
+from offlineimap_m365.recipes import emacs, fetching, reading, sending, unattended, values
 from offlineimap_m365.recipes.fetching import sample
 from offlineimap_m365.recipes.values import certificates, token_command
 
@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["PROGRAMS", "certificates", "render", "sample", "token_command"]
 
 #: Every program with a recipe, by name, in the order in which they are listed.
-PROGRAMS = {program.name: program for program in (*fetching.PROGRAMS, *sending.PROGRAMS, *unattended.PROGRAMS)}
+PROGRAMS = {
+    program.name: program
+    for program in (
+        *fetching.PROGRAMS,
+        *sending.PROGRAMS,
+        *reading.PROGRAMS,
+        *emacs.PROGRAMS,
+        *unattended.PROGRAMS,
+    )
+}
 
 
 def render(program: str, account: Account, mailboxes: Sequence[str] = ()) -> str:

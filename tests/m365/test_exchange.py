@@ -279,6 +279,24 @@ def test_submission_wants_tls_and_a_token(exchange: Exchange, signer: Signer, tr
     assert exchange.outbox == []
 
 
+@pytest.mark.parametrize("in_one_line", [True, False])
+def test_a_long_token_may_come_in_either_line(
+    exchange: Exchange, signer: Signer, trust: ssl.SSLContext, *, in_one_line: bool
+) -> None:
+    """4,000 characters are taken with AUTH or after it, as Exchange does."""
+    initial = initial_response(ALICE, signer.token(ALICE, pad="x" * 2600))
+
+    with Submission(exchange) as line:
+        line.secure(trust)
+        words = [f"XOAUTH2 {initial}"] if in_one_line else ["XOAUTH2", initial]
+        answers = [line.docmd("AUTH", words[0])[0], *(line.docmd(word)[0] for word in words[1:])]
+        line.sendmail(ALICE, ["bob@example.net"], b"Subject: x\r\n\r\nx\r\n")
+
+    assert len(initial) > 4000
+    assert answers == ([235] if in_one_line else [334, 235])
+    assert [sent.user for sent in exchange.outbox] == [ALICE]
+
+
 def test_nobody_sends_as_somebody_else(exchange: Exchange, signer: Signer, trust: ssl.SSLContext) -> None:
     """A good token of another person does not send from this mailbox."""
     initial = initial_response(ALICE, signer.token("mallory@example.org"))

@@ -55,6 +55,12 @@ FOR_TESTING = (
     "bash",
     "fish",
     "zsh",
+    # Programs that people read mail with, run with what config prints for them.
+    "aerc",
+    "emacs-nox",
+    "mu4e",
+    "mutt",
+    "neomutt",
 )
 
 _ROOT = Path(__file__).resolve().parents[2]

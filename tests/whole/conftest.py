@@ -14,6 +14,7 @@ from tests.m365.exchange import Exchange
 from tests.whole import builds, gpg_home, keyring_daemon
 from tests.whole.keyboard import product
 from tests.whole.mailer import Mailer
+from tests.whole.office import open_office
 from tests.whole.sync import Sync
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tests.whole.builds import Build
     from tests.whole.gpg_home import GpgHome
     from tests.whole.keyring_daemon import Desktop
+    from tests.whole.office import Office
     from tests.world import World
 
 _INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
@@ -81,3 +83,19 @@ def gpg(world: World) -> Iterator[GpgHome]:
         world.environ["GNUPGHOME"] = str(made.path)
         world.enter()
         yield made
+
+
+@pytest.fixture(scope="module")
+def whole_office(tmp_path_factory: pytest.TempPathFactory, ca: trustme.CA) -> Iterator[Office]:
+    """Furnish an office for all tests of a file."""
+    with open_office(tmp_path_factory.mktemp("office"), ca) as made:
+        yield made
+
+
+@pytest.fixture
+def office(whole_office: Office) -> Office:
+    """Return the office, with nothing sent and nothing opened yet."""
+    whole_office.exchange.outbox.clear()
+    whole_office.exchange.sessions.clear()
+    whole_office.exchange.refusals.clear()
+    return whole_office

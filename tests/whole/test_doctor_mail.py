@@ -246,7 +246,7 @@ def test_a_sign_in_that_was_withdrawn(alice: Patient) -> None:
 
 def test_sending_is_switched_off(alice: Patient) -> None:
     """Fetching works, sending does not: the administrator's command for the mailbox."""
-    alice.exchange.forbid_sending(ALICE)
+    alice.exchange.smtp_off.add(ALICE)
 
     check = alice.only("smtp-sign-in")
     alice.follow(check)

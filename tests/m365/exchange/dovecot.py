@@ -62,7 +62,7 @@ class Dovecot:
             imap, smtp = _free_ports()
             self._configure(imap, smtp)
             if self._launch(imap):
-                return ("127.0.0.1", imap), ("127.0.0.2", smtp)
+                return ("127.0.0.1", imap), ("127.0.0.1", smtp)
         raise RuntimeError(f"Dovecot does not start: {self._last_words()}")
 
     def imap(self, user: str) -> list[str]:
@@ -172,8 +172,8 @@ def _short_directory() -> Path:
 
 
 def _free_ports() -> tuple[int, int]:
-    """Return a port of 127.0.0.1 and one of 127.0.0.2 that nobody uses now; Dovecot cannot choose its own."""
-    with socket.create_server(("127.0.0.1", 0)) as imap, socket.create_server(("127.0.0.2", 0)) as smtp:
+    """Return two ports of 127.0.0.1 that nobody uses now; Dovecot cannot choose its own."""
+    with socket.create_server(("127.0.0.1", 0)) as imap, socket.create_server(("127.0.0.1", 0)) as smtp:
         return imap.getsockname()[1], smtp.getsockname()[1]
 
 

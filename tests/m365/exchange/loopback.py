@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from .connection import Connection
+from .submission import Submission
 from .wire import LIMIT, Wire
 
 if TYPE_CHECKING:
@@ -30,11 +31,10 @@ class Loopback:
         self.imap_port, self.smtp_port, self.relay_port = (
             listener.getsockname()[1] for listener in (self._imap, self._smtp, self._relay)
         )
-        #: Who answers in Dovecot's place for whoever may not send, once there is somebody.
-        self.smtp_refuser: tuple[str, int] | None = None
         self._servers: dict[str, asyncio.AbstractServer] = {}
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
+        self._secured: set[asyncio.Task[None] | None] = set()
         self._thread = threading.Thread(target=self._run, name="exchange", daemon=True)
 
     def start(self, dovecot_imap: tuple[str, int], dovecot_smtp: tuple[str, int]) -> None:
@@ -129,17 +129,24 @@ class Loopback:
         if self._ended.is_set():
             writer.transport.abort()
             return
-        is_refused = self.smtp_refuser is not None and bool(self._rules.smtp_off)
-        address = self.smtp_refuser if is_refused and self.smtp_refuser else self._dovecot_smtp
-        await _join(Wire(reader, writer), address, _pass_both_ways)
+
+        async def talk(client: Wire, server: Wire) -> None:
+            await Submission(self._rules, self._tls, client, server).serve()
+
+        # Once TLS has begun, nobody else holds the task: asyncio.create_task, "Save a reference".
+        task = asyncio.current_task()
+        self._secured.add(task)
+        try:
+            await _join(Wire(reader, writer), self._dovecot_smtp, talk)
+        finally:
+            self._secured.discard(task)
 
 
 async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wire], Awaitable[None]]) -> None:
     """Let *client* and the server at *address* talk; when one hangs up, so does the other."""
     wires = [client]
     try:
-        # From 127.0.0.1 in particular: see submission-login in the templates.
-        wires.append(Wire(*await asyncio.open_connection(*address, local_addr=("127.0.0.1", 0), limit=LIMIT)))
+        wires.append(Wire(*await asyncio.open_connection(*address, limit=LIMIT)))
         await talk(*wires)
     except (OSError, asyncio.IncompleteReadError):
         pass
@@ -149,13 +156,3 @@ async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wi
         finally:  # also if this was interrupted before a farewell could begin
             for wire in wires:
                 wire.cut()
-
-
-async def _pass_both_ways(client: Wire, server: Wire) -> None:
-    ways = [asyncio.create_task(way) for way in (client.pass_all(server), server.pass_all(client))]
-    try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)

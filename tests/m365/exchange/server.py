@@ -8,8 +8,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import TYPE_CHECKING
 
-from tests.smtp_server import SmtpServer
-
 from .dovecot import Dovecot
 from .folders import FOLDERS, holds_items, holds_mail
 from .loopback import Loopback
@@ -24,15 +22,6 @@ if TYPE_CHECKING:
 
     import trustme
     from typing_extensions import Self
-
-
-#: What Exchange Online says to whoever may not send, and to a token that it does not take (email-oauth2-proxy#193,
-#: MailKit#1712).
-_SENDING_IS_OFF = (
-    b"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
-    b" Visit https://aka.ms/smtp_auth_disabled for more information. [AM0PR06CA0126.eurprd06.prod.outlook.com]\r\n"
-)
-_NOT_TAKEN = b"535 5.7.3 Authentication unsuccessful [AM0PR06CA0126.eurprd06.prod.outlook.com]\r\n"
 
 
 class Exchange(Rules):
@@ -70,7 +59,6 @@ class Exchange(Rules):
         self._outbox = Outbox(self)
         self._tls = tls
         self._loopback = Loopback(self, tls, self._outbox)
-        self._refuser: SmtpServer | None = None
         self._dovecot = Dovecot(directory, self._loopback.relay_port, issuers=issuers, keys=keys)
         self.imap_port = self._loopback.imap_port
         self.smtp_port = self._loopback.smtp_port
@@ -96,8 +84,6 @@ class Exchange(Rules):
     def stop(self) -> None:
         """End every process, socket and mailbox; *sessions* and *outbox* stay readable."""
         self._loopback.stop()
-        if self._refuser:
-            self._refuser.__exit__()
         self._dovecot.stop()
 
     @property
@@ -124,16 +110,6 @@ class Exchange(Rules):
     def renew(self, ca: trustme.CA) -> None:
         """Show a certificate of *ca* from the next connection on (ssl: a loaded chain counts for new handshakes)."""
         ca.issue_cert("localhost", "127.0.0.1", common_name="localhost").configure_cert(self._tls)
-
-    def forbid_sending(self, mailbox: str) -> None:
-        """Let programs not send as *mailbox*; while somebody may not, nobody else is let in either."""
-        if self._refuser is None:
-            self._refuser = SmtpServer(self._tls, judge=self._judge).__enter__()
-            self._loopback.smtp_refuser = ("127.0.0.1", self._refuser.port)
-        self.smtp_off.add(mailbox.lower())
-
-    def _judge(self, user: str) -> bytes:
-        return _SENDING_IS_OFF if user.lower() in self.smtp_off else _NOT_TAKEN
 
     def add_mailbox(self, address: str, folders: Sequence[str] = FOLDERS) -> None:
         """Make a mailbox with *folders* beside INBOX; calendars and the like hold one item each."""

@@ -1,0 +1,126 @@
+"""What programs that read mail are told, as far as it can be seen without them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from email import policy
+from email.parser import Parser
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from offlineimap_m365 import recipes
+from offlineimap_m365.accounts import clean_name
+from offlineimap_m365.recipes import order, values
+from tests.unit.test_recipes import NAMES
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+ALICE, INFO = "alice@example.org", "info@example.org"
+READERS = ("mutt", "neomutt", "aerc", "himalaya", "emacs", "gnus", "mu4e")
+#: Reads TOML: part of Python from 3.11 on, and of pytest before.
+TOML: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+
+
+def line(text: str, key: str) -> str:
+    """Return what *key* is set to in aerc's file."""
+    return next(line.partition(" = ")[2] for line in text.splitlines() if line.startswith(f"{key} = "))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=NAMES)
+def test_toml_gives_back_what_was_meant(world: World, name: str) -> None:
+    """However odd the address, himalaya's file has it as user, and its command has it as one word."""
+    assert world
+    name = clean_name(name)
+
+    [account] = TOML.loads(recipes.render("himalaya", order.defaults(name)))["accounts"].values()
+
+    for protocol in ("imap", "smtp"):
+        found = account[protocol]["sasl"]["xoauth2"]
+        assert found["username"] == name
+        assert found["token"]["command"][-2:] == ["token", name]
+    assert account["imap"]["server"] == "imaps://outlook.office365.com:993"
+    assert account["smtp"] == {**account["smtp"], "server": "smtp://smtp.office365.com:587", "starttls": True}
+
+
+def test_a_section_with_a_dot_is_one_key(world: World) -> None:
+    """TOML takes a dot for a level; between quotes it is none."""
+    assert world
+    found = TOML.loads(recipes.render("himalaya", order.defaults("a.smith@example.org")))
+
+    assert list(found["accounts"]) == ["a.smith"]
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "sender"),
+    [
+        ("alice@example.org", "alice@example.org", "<alice@example.org>"),
+        ("a#b@example.org", "'a#b@example.org'`", "`<a#b@example.org>`"),
+        ("a`b;@example.org", "'a`b;@example.org'`", '`<"a`b;"@example.org>`'),
+        ("%(from)s@example.org", "'%''(from)s@example.org'", '<"%(from)s"@example.org>'),
+    ],
+)
+def test_what_go_ini_takes_for_its_own_is_quoted(world: World, name: str, command: str, sender: str) -> None:
+    """Between backticks ``#`` and ``;`` begin no comment, and no other key takes the place of ``%(from)s``."""
+    assert world
+    text = recipes.render("aerc", order.defaults(name))
+
+    found = line(text, "source-cred-cmd")
+
+    assert found.endswith(f" {command}")
+    assert found.startswith("`") == found.endswith("`")
+    assert line(text, "from") == sender
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=NAMES)
+def test_a_sender_is_an_address(world: World, name: str) -> None:
+    """However odd what is before the @, the header that aerc makes of it names that very mailbox."""
+    assert world
+    name = clean_name(name)
+
+    found = line(recipes.render("aerc", order.defaults(name)), "from").removeprefix("`").removesuffix("`")
+
+    header: Any = Parser(policy=policy.default).parsestr(f"From: {found}\n\n")["From"]
+    assert [f"{address.username}@{address.domain}" for address in header.addresses] == [name]
+
+
+@pytest.mark.parametrize("program", READERS)
+def test_who_signs_in_and_whose_mail_it_is(world: World, program: str) -> None:
+    """A shared mailbox is opened and sends under its own address; the delegate signs in to send."""
+    assert world
+    text = recipes.render(program, order.defaults(ALICE), [INFO])
+
+    expected = {
+        "mutt": ('imap_user="info@', 'from="info@', "smtp://alice%40"),
+        "neomutt": ('imap_user="info@', 'from="info@', "smtp://alice%40"),
+        "aerc": ("imaps+xoauth2://info%40", "from = <info@", "smtp+xoauth2://alice%40"),
+        "himalaya": ('imap.sasl.xoauth2.username = "info@', 'smtp.sasl.xoauth2.username = "alice@'),
+        "emacs": ('user-mail-address "info@', 'smtpmail-smtp-user "alice@'),
+        "gnus": ('nnimap-user "info@', 'user-mail-address "info@', 'smtpmail-smtp-user "alice@'),
+        "mu4e": ('user-mail-address "info@', 'smtpmail-smtp-user "alice@', "/info/Sent Items"),
+    }
+    assert [part for part in expected[program] if part not in text] == []
+
+
+def test_without_certificates_emacs_looks_for_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none are named or found Emacs keeps to its own list."""
+    assert world
+    monkeypatch.setattr(values, "certificates", lambda: None)
+
+    assert "gnutls-trustfiles" not in recipes.render("emacs", order.defaults(ALICE))
+
+
+def test_the_usual_store_needs_no_environment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the store is found anyway nothing is put into Emacs's environment, and the command is only ours."""
+    monkeypatch.delenv("XDG_DATA_HOME")
+
+    text = recipes.render("emacs", order.defaults(ALICE))
+
+    assert world
+    assert "(append nil process-environment)" in text
+    assert "OFFLINEIMAP_M365_HOME" not in text

@@ -1,0 +1,158 @@
+"""Emacs sends, Gnus reads, and mu4e has mail fetched, with the very text that ``config`` prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from offlineimap_m365 import installation, recipes
+from offlineimap_m365.accounts import clean_name
+from offlineimap_m365.recipes.order import defaults
+from tests.whole.mailer import ALICE, find
+from tests.whole.office import ARRANGEMENTS, BOB, NAMES
+
+if TYPE_CHECKING:
+    from tests.whole.office import Arrangement, Office
+    from tests.world import Outcome, World
+
+OWN = ARRANGEMENTS[0]
+SHOW = (
+    "(progn (require 'json) (princ (json-encode (vector user-mail-address smtpmail-smtp-user"
+    ' (vconcat offlineimap-m365-command)))) (princ "\\n"))'
+)
+#: Where Debian's mu4e lies, which emacs -Q leaves out.
+_MU4E = next(Path("/usr/share/emacs/site-lisp/elpa-src").glob("mu4e-*"), Path())
+SEND = """
+(message-mail "bob@example.org" "Lunch")
+(message-goto-body)
+(insert "Tomorrow?\\n")
+(message-send)
+"""
+READ = """
+(let* ((method (car gnus-secondary-select-methods)) (nntp-server-buffer (get-buffer-create "*server*")))
+  (unless (nnimap-open-server (cadr method) (cddr method)) (error "%s" (nnheader-get-report 'nnimap)))
+  (nnimap-request-article 1 "INBOX" (cadr method) (get-buffer-create "*article*"))
+  (princ (with-current-buffer "*article*" (buffer-string))))
+"""
+CAREFULLY = "(condition-case told (progn {}) (error (princ (error-message-string told)) (kill-emacs 1)))"
+COMPILE = '(unless (let ((byte-compile-error-on-warn t)) (byte-compile-file "{}")) (kill-emacs 1))'
+
+
+def emacs(office: Office, init: Path, code: str, *, environ: dict[str, str] | None = None) -> Outcome:
+    """Let Emacs, which finds nothing but *init* and mu4e, do what *code* says; an error comes out in its words."""
+    (office.home / ".emacs.d").mkdir(exist_ok=True)  # where an Emacs with a person keeps what it saw of a server
+    return office.world.execute(
+        [find("emacs"), "-Q", "--batch", "-L", str(_MU4E), "-l", str(init), "--eval", CAREFULLY.format(code)],
+        environ=environ,
+    )
+
+
+def configured(office: Office, name: str, arrangement: Arrangement = OWN) -> Path:
+    """Write what ``config`` prints for the program *name* into an init file; return it."""
+    return office.prepare(name, f"{name}.el", arrangement)
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
+def test_emacs_sends(office: Office, arrangement: Arrangement) -> None:
+    """A mail is sent by who may, as the mailbox."""
+    init = configured(office, "emacs", arrangement)
+
+    done = emacs(office, init, SEND)
+
+    assert done.code == 0, done.err
+    assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
+    assert b"Tomorrow?" in office.exchange.outbox[0].data
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
+def test_gnus_reads_and_sends(office: Office, arrangement: Arrangement) -> None:
+    """The mailbox opens and a mail is read; another is sent by who may, as the mailbox."""
+    init = configured(office, "gnus", arrangement)
+
+    done = emacs(office, init, READ + SEND)
+
+    assert done.code == 0, done.err
+    assert "Today?" in done.out
+    assert office.opened() == {arrangement.mailbox}
+    assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
+
+
+def test_an_emacs_from_a_dock_finds_everything(office: Office) -> None:
+    """With HOME only, and without a PATH, it still sends: nothing is looked for."""
+    init = configured(office, "emacs")
+
+    done = emacs(office, init, SEND, environ={"HOME": office.world.environ["HOME"]})
+
+    assert done.code == 0, done.err
+    assert office.sent() == [(ALICE, ALICE, (BOB,))]
+
+
+def test_each_mail_asks_for_a_token_and_says_why_there_is_none(office: Office) -> None:
+    """A mail is sent; once the sign-in is gone the next one is not, in our words with the command that helps."""
+    init = configured(office, "emacs")
+    folder, away = office.world.folder(ALICE), office.world.root / "away"
+
+    done = emacs(office, init, f'{SEND} (rename-file "{folder}" "{away}") {SEND}')
+
+    away.rename(folder)
+    assert done.code != 0
+    assert office.sent() == [(ALICE, ALICE, (BOB,))]
+    assert f"offlineimap-m365 login {ALICE}" in done.out
+
+
+@pytest.mark.parametrize("name", ["emacs", "gnus", "mu4e"])
+def test_what_is_printed_compiles_without_a_warning(office: Office, name: str) -> None:
+    """The byte compiler finds nothing wrong."""
+    init = configured(office, name)
+
+    done = emacs(office, init, COMPILE.format(init))
+
+    assert done.code == 0, done.err
+    assert "Warning" not in done.err
+
+
+def test_mu4e_has_mail_fetched_and_sends(office: Office) -> None:
+    """Its command fetches through OfflineIMAP, mu finds the mail under the folders that it names, and it sends."""
+    office.prepare("offlineimap", ".offlineimaprc", OWN)
+    init = configured(office, "mu4e")
+    mu = find("mu")
+
+    done = emacs(
+        office,
+        init,
+        f'(unless (eq 0 (call-process-shell-command mu4e-get-mail-command nil "*fetch*")) (kill-emacs 3)) {SEND}'
+        "(princ (list mu4e-sent-folder mu4e-trash-folder (directory-file-name mu4e-drafts-folder)))",
+    )
+    office.world.execute([mu, "init", "--maildir", str(office.home / "Mail")])
+    office.world.execute([mu, "index"])
+    found = office.world.execute([mu, "find", "--fields", "m s", "subject:Lunch"])
+
+    assert done.code == 0, done.err
+    assert "/alice/INBOX Lunch" in found.out
+    for folder in ("Sent Items", "Deleted Items", "Drafts"):
+        assert f"/alice/{folder}" in done.out
+        assert (office.home / "Mail/alice" / folder / "cur").is_dir()
+    assert office.sent() == [(ALICE, ALICE, (BOB,))]
+
+
+@settings(max_examples=4, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=st.lists(NAMES, min_size=15, max_size=15))
+def test_emacs_reads_back_what_was_meant(world: World, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+    """However odd an address or a command is, Emacs has that very text in its variables."""
+    monkeypatch.setattr(installation, "command", lambda: [str(world.root / 'it\'s a \\ "command"')])
+    wanted = [[name, name, [*installation.command(), "token", name]] for name in map(clean_name, names)]
+    code = ""
+    for number, (name, *_) in enumerate(wanted):
+        init = world.root / f"{number}.el"
+        init.write_text(recipes.render("emacs", defaults(str(name))), encoding="utf-8")
+        code += f'(load "{init}" nil t) (makunbound (quote offlineimap-m365-command)) (load "{init}" nil t) {SHOW}'
+
+    done = world.execute([find("emacs"), "-Q", "--batch", "--eval", f"(progn {code})"])
+
+    assert done.code == 0, done.err
+    assert [json.loads(line) for line in done.out.splitlines()] == wanted

@@ -1,0 +1,137 @@
+"""mutt and neomutt read and send mail with the very text that ``config`` prints."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from offlineimap_m365 import installation, recipes
+from offlineimap_m365.accounts import clean_name
+from offlineimap_m365.recipes.order import defaults
+from tests.whole.mailer import ALICE, find
+from tests.whole.office import ARRANGEMENTS, BOB, NAMES, on_screen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.whole.office import Arrangement, Office
+    from tests.world import Outcome, World
+
+OWN = ARRANGEMENTS[0]
+VARIABLES = ("imap_user", "imap_oauth_refresh_command", "smtp_url")
+
+
+@pytest.fixture(params=["mutt", "neomutt"])
+def mutt(request: pytest.FixtureRequest) -> str:
+    """Return each of the two programs in turn."""
+    return str(request.param)
+
+
+def configured(office: Office, mutt: str, arrangement: Arrangement) -> list[str | Path]:
+    """Return the command that starts *mutt* with what ``config`` prints, and nothing else."""
+    at = office.prepare(mutt, f".{mutt}rc", arrangement)
+    return [find(mutt), "-n", "-F", at]
+
+
+def send(office: Office, command: list[str | Path]) -> Outcome:
+    """Send a mail to Bob, as from a script."""
+    words = [str(word) for word in (*command, "-s", "Lunch", BOB)]
+    return office.world.execute(words, stdin="Tomorrow?\n", environ={**office.world.environ, "TERM": "xterm"})
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
+def test_mutt_reads_and_sends(office: Office, mutt: str, arrangement: Arrangement) -> None:
+    """The mailbox opens and a mail is read; another is sent by who may, and no second copy of it is kept."""
+    command = configured(office, mutt, arrangement)
+
+    with on_screen(office.world, *command) as screen:
+        screen.expect("Lunch")
+        screen.send("\r")
+        screen.expect("Today")
+        screen.send("qx")
+    done = send(office, command)
+
+    assert done.code == 0, done.err
+    assert office.opened() == {arrangement.mailbox}
+    assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
+    assert b"Tomorrow?" in office.exchange.outbox[0].data
+    assert office.exchange.contents(arrangement.mailbox)["Sent Items"] == []
+
+
+def test_a_sign_in_that_is_gone_reaches_the_person(office: Office, mutt: str) -> None:
+    """Without a token nothing is sent, and what is shown has our line with the command that helps."""
+    command = configured(office, mutt, OWN)
+    profile = office.world.folder(ALICE)
+    profile.rename(profile.with_suffix(".away"))
+
+    done = send(office, command)
+
+    profile.with_suffix(".away").rename(profile)
+    assert done.code != 0
+    assert office.sent() == []
+    assert f"offlineimap-m365 login {ALICE}" in done.out + done.err
+
+
+def test_the_mailbox_opens_again_after_its_token_died(office: Office, mutt: str) -> None:
+    """Exchange ends a session with its token; whoever opens the mailbox again does so with another one."""
+    command = configured(office, mutt, OWN)
+
+    with office.short_lives(), on_screen(office.world, *command, "-e", "set mark_old=no sleep_time=0") as screen:
+        screen.expect("Lunch")
+        office.renew()
+        office.wait_until(lambda: office.exchange.sessions[0].closed_by)
+        screen.send("c+INBOX\r")
+        office.wait_until(lambda: len(office.exchange.sessions) > 1)
+
+    first, second, *_ = office.exchange.sessions
+    assert first.closed_by == "bye"
+    assert first.token_sha256 != second.token_sha256
+    assert office.exchange.refusals == []
+
+
+def test_neomutt_has_no_room_for_a_longer_token(office: Office) -> None:
+    """Where neomutt gives up, config says so beforehand; mutt goes on."""
+    office.entra.access_token_bytes = 4200
+    office.world.age(ALICE, left=-5)
+    assert 4095 < len(office.world.run("token", ALICE).out) < 4300
+
+    told = office.world.run("config", ALICE, "neomutt")
+    refused = send(office, configured(office, "neomutt", OWN))
+    done = send(office, configured(office, "mutt", OWN))
+
+    office.entra.access_token_bytes = 1400
+    office.world.age(ALICE, left=-5)
+    assert "too long for neomutt" in told.err
+    assert "too big" in refused.out + refused.err
+    assert done.code == 0, done.err
+    assert office.sent() == [(ALICE, ALICE, (BOB,))]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let our command be a short one, since mutt shows no more than 255 characters of a variable."""
+    monkeypatch.setattr(installation, "command", lambda: ['/it\'s a \\ $HOME `id` "command"'])
+    monkeypatch.setattr(installation, "place", lambda: "")
+
+
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=NAMES)
+@pytest.mark.usefixtures("short")
+def test_mutt_reads_back_what_was_meant(world: World, mutt: str, name: str) -> None:
+    """However odd an address is, the program has that very text in its variables, and the token's command for it."""
+    name, rc = clean_name(name), world.root / "muttrc"
+    rc.write_text(recipes.render(mutt, defaults(name)), encoding="utf-8")
+    asked = [word for variable in VARIABLES for word in ("-Q", variable)]
+
+    done = world.execute([find(mutt), "-n", "-F", str(rc), *asked])
+
+    shown = dict(re.findall(r'^(?:set )?(\w+) ?= ?"(.*)"$', done.out, re.MULTILINE))
+    user, command, url = (re.sub(r"\\(.)", r"\1", shown[variable]) for variable in VARIABLES)
+    assert done.code == 0, done.err
+    assert user == name
+    assert command == recipes.token_command(name)
+    assert unquote(url.split("//")[1].split("@")[0]) == name
