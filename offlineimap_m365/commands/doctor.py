@@ -38,7 +38,11 @@ def run(options: argparse.Namespace) -> int:
     checks = _as_they_end(doctor.examine(order))
     if options.json or options.report:
         found = list(checks)
-        document = report.document(found) if options.report else {"schema": 1, "checks": [c.as_dict() for c in found]}
+        document = (
+            report.document(found, order.config)
+            if options.report
+            else {"schema": 1, "checks": [c.as_dict() for c in found]}
+        )
         code = warm.hand_out(json.dumps(document, indent=2))
         return code or int(any(check.ok is False for check in found))
     return _tell(checks, order, verbose=options.verbose)

@@ -49,6 +49,8 @@ _IP = re.compile(
 _PORT = re.compile(r"(?<![\w.-])(?=[\d_-]*[^\W\d_])[\w-]+(?=:\d{1,5}(?![\w:]))")
 _KEY = re.compile(r"(?<=\bgpg:)[^\s,;)]*[^\s,;).]")
 _DN = re.compile(r"(?<=\b(?:CN|OU|ST|DC)=)[^,;/+)\n]+|(?<=\b[OLC]=)[^,;/+)\n]+")
+#: Who made a certificate: a company that looks into connections has its own authority.
+_ISSUER = re.compile(r"(?<=\bissued by )(?!itself\b|an authority\b)[^,;()]+?(?=,|;| \(|\.(?: |$)|$)")
 _OPAQUE = re.compile(r"(?<![\w-])(?!oauth2(?:_[a-z]+)+(?![\w-]))(?=[\w-]*\d)[\w-]{20,}(?![\w-])")
 
 
@@ -128,6 +130,14 @@ class Pseudonyms:
             self.account(found[0])
         self.know("name", [found[2] for found in _SECTION.finditer(text)])
 
+    def learn_file(self, text: str) -> None:
+        """Know what an offlineimaprc names: its sections, hosts and users, with or without quotes."""
+        self.learn(text)
+        for found in filter(None, map(_OPTION.fullmatch, text.splitlines())):
+            kind = public.KINDS.get(found["name"].lower())
+            if kind in ("host", "account"):
+                self.know(kind, [found["value"].strip().strip("'\"")])
+
     def scrub(self, text: str) -> str:
         """Return *text*, one sentence or several, with pseudonyms."""
         for value in (*self._known, *self._folders):
@@ -189,6 +199,7 @@ class Pseudonyms:
             rules.append((re.compile(f"{_any(self._folders)}{_REST}"), lambda found: self.path(found[0])))
         rules += [
             (_ABSOLUTE, lambda found: self.path(found[0])),
+            (_ISSUER, lambda found: self._give("name", found[0].lower())),
             (_DN, lambda found: self._give("name", found[0].strip().lower())),
             (_KEY, lambda found: self.id(found[0])),
             (_SET, self._set),

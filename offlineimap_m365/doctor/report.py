@@ -4,6 +4,7 @@ The report for a public place: what the doctor found, and what it was found with
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import locale
 import os
@@ -31,11 +32,18 @@ _CODE = re.compile(r"AADSTS\d{4,9}|[a-z]+(?:_[a-z]+)*|\d\.\d{1,3}\.\d{1,3}|\d{3}
 _NOBODY = frozenset({"root", "user", "mail", "nobody", "localhost", "debian", "ubuntu", "linux", "runner"})
 
 
-def document(checks: Sequence[Check]) -> dict[str, Any]:
-    """Return the JSON of *checks* (schema 1) with pseudonyms, and ``about``: versions, platform, kinds of accounts."""
+def document(checks: Sequence[Check], config: Path | None = None) -> dict[str, Any]:
+    """
+    Return the JSON of *checks* (schema 1) with pseudonyms, and ``about``: versions, platform, kinds of accounts.
+
+    *config* is the offlineimaprc that was looked at, whose own names have to go as well.
+    """
     found = _accounts()
     names = Pseudonyms()
     _know(names, found, checks)
+    if config is not None:
+        with contextlib.suppress(OSError):
+            names.learn_file(config.read_text(encoding="utf-8", errors="replace"))
     for check in checks:
         for field in ("meaning", "remedy", "corrected"):
             names.learn(getattr(check, field) or "")

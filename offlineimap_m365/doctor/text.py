@@ -121,7 +121,8 @@ def _correction(check: Check) -> Iterator[str]:
 
 
 def _place(check: Check) -> str:
-    return errors.printable(f"{check.file}:{check.line}" if check.line is not None else str(check.file))
+    lines = [str(line) for line in (check.line, check.last_line) if line is not None]
+    return errors.printable(f"{check.file}:{'-'.join(lines)}" if lines else str(check.file))
 
 
 def _failed(failed: Sequence[Check], checks: int) -> str:

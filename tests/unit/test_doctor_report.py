@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offlineimap_m365 import accounts
+from offlineimap_m365 import accounts, arguments, errors
 from offlineimap_m365.doctor import report
 from offlineimap_m365.doctor.check import Check
 from offlineimap_m365.doctor.pseudonyms import Pseudonyms
@@ -249,6 +249,37 @@ def _at_home(load: Any, name: str, world: World, monkeypatch: pytest.MonkeyPatch
     return found
 
 
+def test_what_only_the_offlineimaprc_tells_is_known(world: World) -> None:
+    """Its sections, hosts and users have no form either."""
+    rc = world.root / "rc"
+    rc.write_text(
+        "[general]\naccounts = Firma\n[Account Firma]\nlocalrepository = Schrank\n[Repository Schrank]\n"
+        "type = Maildir\n[Repository Amt]\nremotehost = postbox\nremoteuser = 'aliddell'\n",
+        encoding="utf-8",
+    )
+    checks = [Check("x", ok=False, meaning="The accounts Firma and Amt of aliddell at postbox sync into Schrank")]
+
+    [row] = report.document(checks, rc)["checks"]
+
+    assert (
+        re.sub(r"\d", "N", row["meaning"]) == "The accounts name-N and name-N of account-N at host-N sync into name-N"
+    )
+    assert report.document([], world.root / "gone")["checks"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("was issued by Firma Root CA G2, which is not", "was issued by name-1, which is not"),
+        ("(expired), issued by Firma. Run: x", "(expired), issued by name-1. Run: x"),
+        ("was issued by itself, which is not", "was issued by itself, which is not"),
+    ],
+)
+def test_who_made_a_certificate_is_nobody(text: str, shown: str) -> None:
+    """A company that looks into connections is known by the name of its authority."""
+    assert Pseudonyms().scrub(text) == shown
+
+
 def test_it_tells_what_it_was_found_with(world: World) -> None:
     """Versions, platform, encoding; of each account kind, store, cloud: nothing of whom."""
     invent(
@@ -301,3 +332,17 @@ def test_numbers_stay_between_two_reports(world: World) -> None:
 def test_the_domain_that_anybody_may_have_stays(world: World) -> None:
     """That it is an outlook.com address helps, and names nobody."""
     assert Pseudonyms().scrub("alice.liddell@outlook.com") == "account-1@outlook.com"
+
+
+def test_the_issue_template_asks_for_it() -> None:
+    """What somebody is asked to run is what the command line takes."""
+    template = Path(__file__).parents[2] / ".github" / "ISSUE_TEMPLATE" / "bug.yml"
+
+    named = re.findall(
+        rf"{errors.COMMAND}((?: [\w~./-]+)+)`", template.read_text(encoding="utf-8").replace("\n       ", "")
+    )
+
+    assert " doctor --report" in named
+    assert len(named) == 5
+    for words in named:
+        arguments.parser().parse_args(words.split())

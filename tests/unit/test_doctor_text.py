@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,6 +97,13 @@ def test_a_finding_in_a_file_shows_the_line_as_it_should_be(world: World, monkey
         "        oauth2_access_token_eval = get_access_token()",
         "    Put the line there as shown",
     ]
+
+
+def test_several_lines_have_both_numbers(world: World) -> None:
+    """The first and the last one, since all between them go."""
+    found = Text(several=False, verbose=False).tell(dataclasses.replace(LINE, last_line=14))
+
+    assert "    /home/alice/.offlineimaprc:12-14, as it should be:" in found
 
 
 @pytest.mark.parametrize(
