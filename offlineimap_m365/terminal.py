@@ -73,7 +73,11 @@ class Pasted:
             self._ended = True
         if not self._ended and os.isatty(self._fd) and not self.is_background:
             self._saved = termios.tcgetattr(self._fd)
-            self._take_over()
+            try:
+                self._take_over()
+            except BaseException:  # a signal that ends the login may come just now, and nobody else puts it back
+                self.__exit__(None, None, None)
+                raise
         return self
 
     def __exit__(

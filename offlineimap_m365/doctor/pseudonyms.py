@@ -41,6 +41,8 @@ _URL = re.compile(
     re.IGNORECASE,
 )
 _ABSOLUTE = re.compile(rf"(?<!\w)(?:(?:~\w*)?/{_REST}{_LAST}|~[a-z_][\w-]*)")
+#: What ConfigParser puts the value of another option in the place of.
+_INTERPOLATED = re.compile(r"%\(\w+\)s")
 _CODE = re.compile(r"AADSTS\d{4,9}")
 _GUID = re.compile(r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])", re.IGNORECASE)
 _IP = re.compile(
@@ -173,7 +175,7 @@ class Pseudonyms:
         first, last = found[0][0], found[0][-1]
         if content.startswith(("/", "~")):
             return f"{first}{self.path(content)}{last}"
-        left = "".join(text for text, is_done in self._parts(content) if not is_done)
+        left = _INTERPOLATED.sub("", "".join(text for text, is_done in self._parts(content) if not is_done))
         words = {word.lower() for word in re.findall(r"[\w-]*[^\W\d_][\w-]*", left) if not _CODE.fullmatch(word)}
         if public.is_phrase(content) or words <= public.WORDS:
             return f"{first}{self._plain(content)}{last}"

@@ -53,7 +53,7 @@ def document(checks: Sequence[Check], config: Path | None = None) -> dict[str, A
             "offlineimap-m365": __version__,
             "python": platform.python_version(),
             "msal": _version("msal"),
-            "platform": names.scrub(platform.platform()),
+            "platform": _platform(),
             "encoding": locale.getpreferredencoding(do_setlocale=False),
             "stdout_encoding": getattr(sys.stdout, "encoding", None),
             "accounts": [_about(account, names) for account in found],
@@ -160,6 +160,16 @@ def _user() -> list[str]:
         return [getpass.getuser()]
     except (OSError, KeyError):  # a container whose user has no name
         return []
+
+
+def _platform() -> str:
+    """Return system, version, machine, distribution; of a kernel's name the numbers only, since it may be anybody's."""
+    numbers = re.match(r"\d+(?:\.\d+)*", platform.release())
+    found = [platform.system(), numbers[0] if numbers else "", platform.machine(), platform.mac_ver()[0]]
+    with contextlib.suppress(OSError):
+        release = platform.freedesktop_os_release()
+        found.append(f"({release.get('ID', '')} {release.get('VERSION_ID', '')})".replace(" )", ")"))
+    return " ".join(filter(None, found))
 
 
 def _version(package: str) -> str | None:

@@ -144,5 +144,6 @@ def _well(told: Sequence[Check]) -> str:
     """Return that nothing failed, and whether there was something that was not tried."""
     untold = sum(check.ok is None for check in told)
     good = len(told) - untold
-    found = f"All is well: {good} {'check' if good == 1 else 'checks'}"
-    return f"{found}, and {untold} that could not be told." if untold else f"{found}."
+    if untold:
+        return f"Nothing failed: {good} of {len(told)} checks are good, and {untold} could not be told."
+    return f"All is well: {good} {'check' if good == 1 else 'checks'}."

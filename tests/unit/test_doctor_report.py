@@ -195,6 +195,10 @@ def test_what_helps_stays(world: World, text: str) -> None:
             'oauth2_access_token_eval = get_access_token("account-1@domain-1.example", 1800)',
         ),
         ("remotepass = a password", "remotepass = name-1"),
+        (
+            'oauth2_access_token_eval = get_access_token("%(remoteuser)s")',
+            'oauth2_access_token_eval = get_access_token("%(remoteuser)s")',
+        ),
     ],
 )
 def test_a_corrected_line_keeps_what_is_everybodys(world: World, line: str, shown: str) -> None:
@@ -302,6 +306,7 @@ def test_it_tells_what_it_was_found_with(world: World) -> None:
     ]
     assert {"offlineimap-m365", "python", "msal", "platform", "encoding", "stdout_encoding"} <= set(about)
     assert TENANT not in json.dumps(about)
+    assert about["platform"].startswith(("Linux ", "Darwin "))
 
 
 def test_a_broken_profile_stops_no_report(world: World) -> None:

@@ -164,7 +164,7 @@ def test_several_accounts_have_headings(world: World) -> None:
     [
         ([GOOD, GOOD], "All is well: 2 checks."),
         ([GOOD], "All is well: 1 check."),
-        ([GOOD, UNTOLD], "All is well: 1 check, and 1 that could not be told."),
+        ([GOOD, UNTOLD], "Nothing failed: 1 of 2 checks are good, and 1 could not be told."),
         ([GOOD, BAD, UNTOLD], "1 of 3 checks failed. First: offlineimap-m365 login alice@example.org"),
         ([GOOD, LINE, BAD], "2 of 3 checks failed. First: correct /home/alice/.offlineimaprc:12"),
         (
