@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
             "--verbose",
             action="store_true",
             default=argparse.SUPPRESS,
-            help="show where an error came from",
+            help=_MORE.get(add, "") + "show where an error came from",
         )
     return top
 
@@ -257,7 +257,7 @@ def _folders(commands: _Commands) -> argparse.ArgumentParser:
     made = _command(commands, "folders", "show a mailbox's folders, and which of them are synced and why")
     made.add_argument("account", nargs="?", metavar="ACCOUNT")
     made.add_argument("--mailbox", metavar="ADDRESS", help="whose folders, if not the account's own")
-    made.add_argument("--learn", action="store_true", help="keep what is found out, for make_folderfilter(account=…)")
+    made.add_argument("--learn", action="store_true", help="keep what is found out, for make_folderfilter(account=...)")
     made.add_argument("--json", action="store_true", help="for programs")
     return made
 
@@ -281,6 +281,11 @@ def _port(text: str) -> int:
     return int(text)
 
 
+#: What a command tells more of with ``-v``.
+_MORE: dict[object, str] = {
+    _status: "show what happened lately to each account; ",
+    _doctor: "show all of what is well, too; ",
+}
 #: In the order in which somebody meets them.
 _ALL: tuple[Callable[[_Commands], argparse.ArgumentParser], ...] = (
     _login,

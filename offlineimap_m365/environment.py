@@ -75,7 +75,30 @@ def at_terminal() -> bool:
 
 def colourless() -> bool:
     """Does the person want no colour? (no-color.org)."""
-    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return bool(os.environ.get("NO_COLOR")) or dumb()
+
+
+def columns() -> int:
+    """Return ``$COLUMNS``, by which a person overrides how wide the terminal is; 0 if it is no number."""
+    found = os.environ.get("COLUMNS", "")
+    return int(found) if found.isascii() and found.isdecimal() and len(found) < len("100000") else 0
+
+
+def dumb() -> bool:
+    """Is this a terminal that takes no control sequences, such as Emacs's shell?"""
+    return os.environ.get("TERM") == "dumb"
+
+
+def ascii_only() -> bool:
+    """
+    Is the locale one without other characters than ASCII's (C or POSIX), and nothing asked for another encoding?
+
+    Python writes UTF-8 in such a locale (PEP 540), and for that may set ``LC_CTYPE=C.UTF-8`` itself (PEP 538).
+    """
+    if os.environ.get("PYTHONIOENCODING") or os.environ.get("PYTHONUTF8"):
+        return False
+    everything, kind, usual = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    return (everything or (kind if kind != "C.UTF-8" else usual) or usual) in ("", "C", "POSIX")
 
 
 def certificates(*without: str) -> str | None:

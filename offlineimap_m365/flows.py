@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import queue
 import secrets
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from offlineimap_m365 import answer, browser, entra, errors, explain, home, listener, terminal
+from offlineimap_m365 import answer, browser, entra, errors, explain, home, listener, screen, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,8 +170,9 @@ def wait(plan: Plan, attempt: entra.Attempt, source: Source, person: Person, dea
     Raises SignInNeeded if it is a refusal or none came; Temporary; Misconfigured. The terminal is as it was then.
     """
     reminder = time.monotonic() + _SILENCE
-    with terminal.Pasted() as pasted:
+    with terminal.Pasted() as pasted, _time_left(pasted, deadline) as clock:
         while time.monotonic() < deadline:
+            clock.tell()
             text = pasted.poll(_PAUSE)
             if source.listener and not source.listener.answers.empty():  # it came while somebody was still pasting
                 return attempt.redeem(_accept(plan, source, source.listener.answers.get()))
@@ -182,6 +185,7 @@ def wait(plan: Plan, attempt: entra.Attempt, source: Source, person: Person, dea
                 time.sleep(_PAUSE)
             if reminder and time.monotonic() > reminder:
                 reminder = 0.0
+                clock.clear()
                 person.say(f"Still waiting. {_DEAD_ENDS}.")
     raise errors.SignInNeeded(
         f"Nobody signed in to {plan.name} in time",
@@ -189,6 +193,41 @@ def wait(plan: Plan, attempt: entra.Attempt, source: Source, person: Person, dea
         meaning=_DEAD_ENDS,
         remedy=f"Run again: {plan.again}",
     )
+
+
+@dataclasses.dataclass
+class _Clock:
+    """
+    Shows the time that is left until *deadline* below what was said, while somebody looks on.
+
+    Nothing that is typed or pasted is shown there, so the line can change without disturbing it. It does so once a
+    minute, and once a second in the last one: a terminal that scrolls down at each change would hide a long address.
+    """
+
+    pasted: terminal.Pasted
+    deadline: float
+    line: screen.Passing
+
+    def tell(self) -> None:
+        """Show what is left, unless another job has the terminal."""
+        if self.pasted.is_terminal and not self.pasted.is_background:
+            left = max(0, math.ceil(self.deadline - time.monotonic()))
+            self.line.show(f"{_duration(left)} left (Ctrl-C ends it)")
+
+    def clear(self) -> None:
+        """Take the line back."""
+        if not self.pasted.is_background:
+            self.line.clear()
+
+
+@contextlib.contextmanager
+def _time_left(pasted: terminal.Pasted, deadline: float) -> Iterator[_Clock]:
+    """Let the time that is left be told, and take it back at the end, whatever that is."""
+    clock = _Clock(pasted, deadline, screen.Passing(sys.stderr))
+    try:
+        yield clock
+    finally:
+        clock.clear()
 
 
 def _outcome(found: entra.SignIn | Exception) -> entra.SignIn:

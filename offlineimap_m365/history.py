@@ -25,6 +25,8 @@ LONGEST_UNUSED, UNUSED_SOON = 90, 14
 #: No failure is remembered for longer than this many seconds, whatever a server or a wrong clock says.
 _LONGEST = 3600.0
 _EVENTS = 20
+#: More characters than these of what happened are not kept with an event.
+_LONGEST_FACT = 300
 #: For so many seconds a way of signing in that was refused is not suggested again: policies and registrations change.
 _TRIED = 86_400.0
 #: What a claims challenge may be long, in characters; real ones have some hundred.
@@ -123,7 +125,7 @@ def refused_login(folder: str, error: errors.M365Error, *, flow: str | None, cli
     if isinstance(kept, dict) and kept.get("prompt") == "consent":
         kept["prompt"] = None
     _demand(state, error)
-    _note(state, "failed", error.code, error.correlation_id)
+    _note(state, "failed", error)
     _write(folder, state)
 
 
@@ -169,7 +171,7 @@ def remember(folder: str, error: errors.M365Error, refresh_token: str) -> None:
     if not isinstance(error, errors.Temporary):
         state["failing_since"] = _number(state.get("failing_since")) or time.time()
     _demand(state, error)
-    _note(state, "failed", error.code, error.correlation_id)
+    _note(state, "failed", error)
     _write(folder, state)
 
 
@@ -179,7 +181,7 @@ def succeeded(folder: str, what: str) -> None:
     state |= dict.fromkeys(("failure", "failing_since", "demand", "tried"))
     state["notified"] = {reason: about for reason, about in _notified(state).items() if about}
     state["worked_at"] = time.time()
-    _note(state, what, None, None)
+    _note(state, what)
     _write(folder, state)
 
 
@@ -224,7 +226,7 @@ def _notified(state: dict[str, Any]) -> dict[str, str]:
 
 
 def events(folder: str) -> list[dict[str, Any]]:
-    """Return the last 20 events, oldest first: ``time``, ``what``, ``code``, ``correlation_id``."""
+    """Return the last 20 events, oldest first: time, what, code, correlation_id; of a failure also its fact."""
     return _events(_read(folder))
 
 
@@ -237,8 +239,10 @@ def _rows(state: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
-def _note(state: dict[str, Any], what: str, code: str | None, correlation_id: str | None) -> None:
-    event = {"time": accounts.now(), "what": what, "code": code, "correlation_id": correlation_id}
+def _note(state: dict[str, Any], what: str, error: errors.M365Error | None = None) -> None:
+    event = {"time": accounts.now(), "what": what, "code": None, "correlation_id": None}
+    if error is not None:  # a failure without a code, such as no network, says why by its fact alone
+        event |= {"code": error.code, "correlation_id": error.correlation_id, "fact": error.fact[:_LONGEST_FACT]}
     state["events"] = [*_events(state), event][-_EVENTS:]
 
 

@@ -119,7 +119,7 @@ def as_table(found: Sequence[Row], to_paste: Mapping[str, str]) -> list[str]:
         for row in found
     ]
     return [
-        *table.aligned(cells),
+        *table.fitted(cells),
         "",
         "# for .offlineimaprc, in the section of the remote repository:",
         to_paste["folderfilter"],

@@ -13,7 +13,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, environment, errors
+from offlineimap_m365 import accounts, environment, errors, screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def say(text: str = "") -> None:
     """Say one line on stderr; somebody who does not listen (closed, full) is no error."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(screen.spelled(text, sys.stderr) + "\n")
             sys.stderr.flush()
 
 

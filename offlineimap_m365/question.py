@@ -49,8 +49,7 @@ def answer(question: Question) -> list[str]:
     """Return the lines that explain; raises WrongUsage if nothing in the text is known."""
     account = question.account
     if account is not None and not question.text.strip():
-        failure = history.last_failure(account.folder)
-        return failure.lines() if failure else [f"{account.name}: nothing has failed since it worked last"]
+        return _last_failure(account)
     here = browser.is_there()
     way = advice.Way.of_account(account) if account else _usual(question.name, has_browser=here)
     found = explain.explain(
@@ -74,6 +73,17 @@ def answer(question: Question) -> list[str]:
     named = reference.find_named(question.text)
     remedy = advice.next_step(found.code.removeprefix("AADSTS"), named, way, tried, has_browser=here)
     return [line for line in (first, found.meaning, remedy or found.remedy) if line]
+
+
+def _last_failure(account: accounts.Account) -> list[str]:
+    """Return what failed and was not made good since; else what leads to what failed before, if anything did."""
+    failure = history.last_failure(account.folder)
+    if failure is not None:
+        return failure.lines()
+    lines = [f"{account.name}: nothing has failed since it worked last"]
+    if any(event.get("what") == "failed" for event in history.events(account.folder)):
+        lines.append(f"What failed before that: {errors.COMMAND} status -v {errors.quoted(account.name)}")
+    return lines
 
 
 def _usual(name: str | None, *, has_browser: bool) -> advice.Way:

@@ -1,60 +1,128 @@
 """
-A table of a few columns for the terminal.
+A table of a few columns for the terminal; where it is too narrow, a list.
 """
 
 from __future__ import annotations
 
-import unicodedata
+import sys
 from typing import TYPE_CHECKING
+
+from offlineimap_m365 import errors, screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from offlineimap_m365.status import Report
 
+#: What a person reads for each state, and its colour.
 _STATES = {
-    "ok": "signed in",
-    "stale": "signed in",
-    "waiting": "waiting",
-    "needs-login": "sign in again",
-    "broken": "broken",
+    "ok": ("signed in", "green"),
+    "stale": ("signed in", "green"),
+    "waiting": ("waiting", "yellow"),
+    "needs-login": ("sign in again", "red"),
+    "broken": ("broken", "red"),
 }
+_COLOURS = dict(_STATES.values())
+_ACCOUNTS = ("ACCOUNT", "SIGNED IN AS", "STATE", "TOKEN", "LAST REFRESH", "UNUSED", "STORE")
+_EVENTS = ("TIME", "WHAT", "CODE", "CORRELATION ID", "WHY")
+#: What of an event stands in these columns.
+_FIELDS = ("time", "what", "code", "correlation_id", "fact")
 
 
 def of_accounts(reports: Sequence[Report]) -> list[str]:
-    """Return the lines of ``status``: account, who signed in, state, token, last refresh, time unused, store."""
-    rows: list[tuple[str, ...]] = [("ACCOUNT", "SIGNED IN AS", "STATE", "TOKEN", "LAST REFRESH", "UNUSED", "STORE")]
-    rows += [_row(report) for report in reports]
-    return aligned(rows)
+    """
+    Return the lines of ``status``: account, who signed in, state, token, last refresh, time unused, store.
+
+    On a terminal that is too narrow for that each account is a paragraph.
+    """
+    rows = [_ACCOUNTS, *map(_row, reports)]
+    return fitted(rows, _ACCOUNTS.index("STATE"))
 
 
-def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return *rows* as lines whose columns begin below one another, on a terminal that shows wide characters so."""
-    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+def of_events(events: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the lines of an account's *events*, oldest first: time (UTC), what, code, correlation id, and why."""
+    rows = [_EVENTS, *(tuple(_said(event, name) for name in _FIELDS) for event in events)]
+    lines = aligned(rows)
+    if fits(lines):
+        return lines
+    short = aligned([row[:3] for row in rows])[1:]
     return [
-        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+        line
+        for first, row in zip(short, rows[1:], strict=True)
+        for line in (
+            first,
+            *(part for cell in row[3:] if cell != "-" for part in screen.wrapped(cell, sys.stdout, "  ")),
+        )
     ]
 
 
-def _width(text: str) -> int:
-    """Return the columns that *text* takes: two for wide characters, none for marks (Unicode TR11)."""
-    return len(text) + sum(
-        -1 if unicodedata.combining(c) else unicodedata.east_asian_width(c) in "WF" for c in text if not c.isascii()
-    )
+def _said(event: dict[str, Any], name: str) -> str:
+    found = event.get(name)
+    return errors.printable(found) if isinstance(found, str) and found else "-"
+
+
+def aligned(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[str]:
+    """
+    Return *rows* as lines whose columns begin below one another, on a terminal that shows wide characters so.
+
+    The column *painted* has the states' colours, where there are colours.
+    """
+    cells = [[screen.spelled(cell, sys.stdout) for cell in row] for row in rows]
+    widths = [max(map(screen.columns, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            (_painted(cell) if column == painted else cell) + " " * (widths[column] - screen.columns(cell))
+            for column, cell in enumerate(row)
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def fitted(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[str]:
+    """Return *rows* as a table, or as paragraphs on a terminal that is too narrow for it."""
+    return aligned(rows, painted) if fits(aligned(rows)) else paragraphs(rows, painted)
+
+
+def fits(lines: Sequence[str]) -> bool:
+    """Is there room for all *lines* on stdout?"""
+    return max(map(screen.columns, lines)) <= screen.width(sys.stdout)
+
+
+def paragraphs(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[str]:
+    """
+    Return *rows*, of which the first has the headings, as a paragraph each: its first cell, then "name: value" lines.
+
+    The column *painted* has the states' colours. What says nothing ("-") is left out.
+    """
+    headings, *others = rows
+    made: list[str] = []
+    for row in others:
+        made += ["", row[0]] if made else [row[0]]
+        made += [
+            f"  {headings[column].capitalize()}: {_painted(cell) if column == painted else cell}"
+            for column, cell in enumerate(row)
+            if column and cell != "-"
+        ]
+    return [screen.spelled(line, sys.stdout) for line in made]
+
+
+def _painted(state: str) -> str:
+    return screen.paint(state, _COLOURS[state], sys.stdout) if state in _COLOURS else state
 
 
 def _row(report: Report) -> tuple[str, ...]:
     identity = report.identity or "-"
-    return (
+    cells = (
         report.account,
         "the same" if identity.lower() == report.account.lower() else identity,
-        _STATES[report.state],
+        _STATES[report.state][0],
         _expiry(report.expires_in),
         report.last_refresh or "-",
         "-" if report.unused_days is None else f"{report.unused_days} of 90 days",
         report.store or "-",
     )
+    return tuple(map(errors.printable, cells))
 
 
 def _expiry(seconds: int | None) -> str:

@@ -50,12 +50,20 @@ class Pasted:
     @property
     def closed(self) -> bool:
         """Whether nothing can come: after the end, or in the background, where a terminal is out of reach."""
-        return self._ended or self._is_background()
+        return self._ended or self.is_background
 
     @property
     def is_terminal(self) -> bool:
         """Whether somebody may be typing."""
         return self._saved is not None
+
+    @property
+    def is_background(self) -> bool:
+        """Whether another job has the terminal: reading would stop this one (SIGTTIN)."""
+        try:
+            return os.isatty(self._fd) and os.tcgetpgrp(self._fd) != os.getpgrp()
+        except OSError:  # not the terminal of this session, so without job control
+            return False
 
     def __enter__(self) -> Self:
         """Take the terminal over, if it is one: no echo, no limit on lines; Ctrl-C still works."""
@@ -63,9 +71,13 @@ class Pasted:
             os.fstat(self._fd)
         except OSError:
             self._ended = True
-        if not self._ended and os.isatty(self._fd) and not self._is_background():
+        if not self._ended and os.isatty(self._fd) and not self.is_background:
             self._saved = termios.tcgetattr(self._fd)
-            self._take_over()
+            try:
+                self._take_over()
+            except BaseException:  # a signal that ends the login may come just now, and nobody else puts it back
+                self.__exit__(None, None, None)
+                raise
         return self
 
     def __exit__(
@@ -76,7 +88,7 @@ class Pasted:
     ) -> None:
         """Put the terminal back, unless it went away or another program has it now."""
         self._data.clear()
-        if self._saved is None or self._is_background():
+        if self._saved is None or self.is_background:
             return
         with contextlib.suppress(termios.error), _no_stop():
             termios.tcsetattr(self._fd, termios.TCSADRAIN, self._saved)
@@ -117,7 +129,7 @@ class Pasted:
 
     def _receive(self, seconds: float) -> None:
         """Add what arrives within *seconds*."""
-        if self._is_background():
+        if self.is_background:
             time.sleep(seconds)
             return
         self._take_over()
@@ -156,13 +168,6 @@ class Pasted:
                 mode[_CONTROL_CHARACTERS][termios.VMIN] = 1
                 mode[_CONTROL_CHARACTERS][termios.VTIME] = 0
                 termios.tcsetattr(self._fd, termios.TCSADRAIN, mode)
-
-    def _is_background(self) -> bool:
-        """Tell whether another job has the terminal: reading would stop this one (SIGTTIN)."""
-        try:
-            return os.isatty(self._fd) and os.tcgetpgrp(self._fd) != os.getpgrp()
-        except OSError:  # not the terminal of this session, so without job control
-            return False
 
 
 @contextlib.contextmanager

@@ -4,14 +4,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import doctor, errors, warm
+from offlineimap_m365 import accounts, doctor, errors, home, screen, warm
+from offlineimap_m365.doctor import report
+from offlineimap_m365.doctor.text import Text
+from offlineimap_m365.person import say
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable, Iterator
+
+    from offlineimap_m365.doctor import Check
+
+#: Seconds after which a person is told that something is being waited for.
+_PATIENCE = 1.0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,9 +35,59 @@ def run(options: argparse.Namespace) -> int:
         run_config=options.run_config,
         offline=options.offline,
     )
-    checks = list(doctor.examine(order))
-    if options.json:
-        code = warm.hand_out(json.dumps({"schema": 1, "checks": [check.as_dict() for check in checks]}, indent=2))
-    else:
-        code = warm.hand_out("\n".join(errors.printable(f"{check.name}: {check.meaning}") for check in checks))
-    return code or int(any(check.ok is False for check in checks))
+    checks = _as_they_end(doctor.examine(order))
+    if options.json or options.report:
+        found = list(checks)
+        document = (
+            report.document(found, order.config)
+            if options.report
+            else {"schema": 1, "checks": [c.as_dict() for c in found]}
+        )
+        code = warm.hand_out(json.dumps(document, indent=2))
+        return code or int(any(check.ok is False for check in found))
+    return _tell(checks, order, verbose=options.verbose)
+
+
+def _tell(checks: Iterable[Check], order: doctor.Order, *, verbose: bool) -> int:
+    """Tell each check when it ends, and what to do first when all did."""
+    text = Text(several=_sections(order) > 1, verbose=verbose)
+    found = code = 0
+    for check in checks:
+        code = code or warm.hand_out("\n".join(text.tell(check)))  # once the answer cannot be written, no more of it
+        found = found or int(check.ok is False)
+    code = code or warm.hand_out("\n".join(text.end(offline=order.offline)))
+    if not found and not accounts.names():
+        say(f"Nobody is signed in (searched in {home.directory()}). Run: {errors.COMMAND} login you@example.org")
+    return code or found
+
+
+def _sections(order: doctor.Order) -> int:
+    """Return how many accounts and files are looked at."""
+    return len(order.names or accounts.names()) + (order.config is not None)
+
+
+def _as_they_end(checks: Iterator[Check]) -> Iterator[Check]:
+    """Yield the *checks*; whoever looks on is told when one of them takes long."""
+    line = screen.Passing(sys.stderr)
+    about = ""
+    while True:
+        with _told_of_waiting(line, f"Looking further{about} … (Ctrl-C ends it)"):
+            check = next(checks, None)
+        if check is None:
+            return
+        about = f" at {errors.printable(check.account)}" if check.account else ""
+        yield check
+
+
+@contextlib.contextmanager
+def _told_of_waiting(line: screen.Passing, text: str) -> Iterator[None]:
+    """Show *text* if what is done here takes long; take it back at the end of it."""
+    timer = threading.Timer(_PATIENCE, line.show, (text,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        line.clear()

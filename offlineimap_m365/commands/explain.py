@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import person, question, warm
+from offlineimap_m365 import person, question, screen, warm
 from offlineimap_m365.person import say
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _MOST_TEXT = 1 << 20
 def run(options: argparse.Namespace) -> int:
     """Print the explanation; raises WrongUsage if nothing is recognised."""
     asked = question.read(options.words, _standard_input)
-    return warm.hand_out("\n".join(question.answer(asked)))
+    return warm.hand_out("\n".join(screen.spelled(line, sys.stdout) for line in question.answer(asked)))
 
 
 def _standard_input() -> str:

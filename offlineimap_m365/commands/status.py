@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import accounts, errors, home, status, table, warm
+from offlineimap_m365 import accounts, errors, history, home, status, table, warm
 from offlineimap_m365.person import say
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ def run(options: argparse.Namespace) -> int:
     """Print the report; 1 if an account needs somebody."""
     found = status.report([accounts.clean_name(name) for name in options.accounts])
     if options.json:
-        document = {"schema": 1, "accounts": [report.as_dict() for report in found]}
-        code = warm.hand_out(json.dumps(document, indent=2))
+        rows = [report.as_dict() | _events(report, wanted=options.verbose) for report in found]
+        code = warm.hand_out(json.dumps({"schema": 1, "accounts": rows}, indent=2))
     elif found:
-        code = warm.hand_out("\n".join(errors.printable(line) for line in table.of_accounts(found)))
+        code = warm.hand_out("\n".join([*table.of_accounts(found), *(_last(found) if options.verbose else [])]))
         for report in found:
             if report.reason:
                 about = "" if report.account in report.reason else f"{report.account}: "
@@ -30,3 +30,22 @@ def run(options: argparse.Namespace) -> int:
         code = 0
         say(f"Nobody is signed in (searched in {home.directory()}). Run: {errors.COMMAND} login you@example.org")
     return code or int(any(report.needs_somebody for report in found))
+
+
+def _events(report: status.Report, *, wanted: bool) -> dict[str, Any]:
+    return {"events": history.events(home.folder(report.account))} if wanted else {}
+
+
+def _last(found: list[status.Report]) -> list[str]:
+    """Return the lines that tell what happened to each account lately."""
+    made: list[str] = []
+    for report in found:
+        events = history.events(home.folder(report.account))
+        name = errors.printable(report.account)
+        made += (
+            ["", f"What happened to {name} (times in UTC):"]
+            if events
+            else ["", f"Nothing is known to have happened to {name}"]
+        )
+        made += table.of_events(events) if events else []
+    return made

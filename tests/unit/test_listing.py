@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import ast
 import configparser
+from typing import TYPE_CHECKING
 
 import pytest
 
 from offlineimap_m365 import folders, listing
 from offlineimap_m365.learning import Evidence, find_out
 from offlineimap_m365.mailbox import Folder
+from tests.unit.looked_at import look
 from tests.unit.test_languages import mailbox
 from tests.unit.test_learning import DUTCH, ITEMS, MAIL, TABLE, listed
+
+if TYPE_CHECKING:
+    from tests.world import World
 
 
 def rows(
@@ -124,3 +129,19 @@ def test_names_in_a_table_are_printable_and_short() -> None:
     assert all(line.isprintable() for line in found)
     assert max(map(len, found)) < 200
     assert found[1].split()[-1] == "7"
+
+
+def test_a_narrow_terminal_gets_a_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the columns do not fit, each folder is a paragraph, in ASCII where there is nothing else."""
+    look(monkeypatch, 40, "ascii")
+
+    found = listing.as_table(rows(["INBOX", "x" * 100]), listing.lines("a", "a", is_learnt=False))
+
+    assert found[:5] == [
+        "INBOX",
+        "  Synced: yes",
+        "  Why: INBOX is always kept",
+        "  Called here: INBOX",
+        "  Messages: 7",
+    ]
+    assert "x" * 59 + "..." in found

@@ -305,3 +305,21 @@ def test_signals_are_as_before() -> None:
         pasted.poll(5)
 
     assert signal.pthread_sigmask(signal.SIG_BLOCK, set()) == before
+
+
+def test_a_signal_while_the_terminal_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends the program just then leaves the terminal as it was, too."""
+    with terminal() as (_, program):
+        before = mode_of(program)
+        pasted = Pasted(program)
+        take_over = pasted._take_over  # noqa: SLF001 - the moment in question has no other name
+
+        def interrupted() -> None:
+            take_over()
+            raise SystemExit(143)
+
+        monkeypatch.setattr(pasted, "_take_over", interrupted)
+        with pytest.raises(SystemExit):
+            pasted.__enter__()
+
+        assert mode_of(program) == before

@@ -5,8 +5,10 @@ A person at a terminal: types into a command of ours through a pty, and sees wha
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
+import struct
 import subprocess
 import termios
 import threading
@@ -50,9 +52,17 @@ def secrets_of(entra: Entra) -> list[str]:
 class Terminal:
     """A command of ours on a terminal; standard output goes to a pipe, as if somebody kept the answer."""
 
-    def __init__(self, world: World, *arguments: str, environ: dict[str, str] | None = None) -> None:
-        """Start the command with *arguments* as the foreground job of a new terminal."""
+    def __init__(
+        self, world: World, *arguments: str, environ: dict[str, str] | None = None, columns: int | None = None
+    ) -> None:
+        """
+        Start the command with *arguments* as the foreground job of a new terminal.
+
+        With *columns* the answer goes to the terminal, too, which has so many.
+        """
         self._master, self._slave = os.openpty()
+        if columns is not None:
+            fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self._before = termios.tcgetattr(self._slave)
         self._chunks: list[bytes] = []
         self._process = subprocess.Popen(
@@ -60,7 +70,7 @@ class Terminal:
             ["/usr/bin/setsid", "--ctty", *world.command, *arguments],
             env={**world.environ, "TERM": "xterm", **(environ or {})},
             stdin=self._slave,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if columns is None else self._slave,
             stderr=self._slave,
             cwd=world.root,
         )
@@ -133,8 +143,7 @@ class Terminal:
 
     def end(self) -> Outcome:
         """Wait for its end; return what it did."""
-        assert self._process.stdout is not None
-        out = self._process.stdout.read().decode()
+        out = self._process.stdout.read().decode() if self._process.stdout else ""
         code = self._process.wait(PATIENCE)
         time.sleep(0.1)  # what was written last is still on its way through the terminal
         return Outcome(code, out, self.screen)

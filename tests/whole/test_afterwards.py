@@ -1,0 +1,68 @@
+"""Why did it fail at 3 a.m.? What ``status -v`` and ``explain`` tell after a sync that nobody watched."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whole import builds
+
+if TYPE_CHECKING:
+    from tests.whole.sync import Sync
+
+ALICE = "alice@example.org"
+
+
+@pytest.mark.parametrize("build", builds.NAMES[:1], indirect=True)
+def test_a_refusal_in_a_sync_is_told_afterwards(sync: Sync) -> None:
+    """When it was, Microsoft's code and correlation id, what it means and what to do; after the repair, what was."""
+    sync.exchange.add_mailbox(ALICE)
+    sync.sign_in()
+    sync.configure()
+    sync.world.age(ALICE, left=-10)
+    sync.entra.revoke(ALICE)
+    assert sync.run().code != 0
+    refused = sync.entra.count("oauth2/v2.0/token")
+
+    told = sync.world.run("status", "-v")
+    explained = sync.world.run("explain")
+    [account] = json.loads(sync.world.run("status", "--json", "-v").out)["accounts"]
+    plain = json.loads(sync.world.run("status", "--json").out)["accounts"][0]
+    sync.sign_in()
+    afterwards = sync.world.run("explain", ALICE)
+    later = sync.world.run("status", "-v")
+
+    login, failed = account["events"]
+    assert (login["what"], failed["what"], failed["code"]) == ("login", "failed", "AADSTS50173")
+    assert account["correlation_id"] == failed["correlation_id"]
+    assert "events" not in plain
+    row = next(line for line in told.out.splitlines() if "AADSTS50173" in line)
+    assert row.split()[:4] == [failed["time"], "failed", "AADSTS50173", failed["correlation_id"]]
+    assert f"correlation id {failed['correlation_id']}" in explained.out
+    assert "AADSTS50173" in explained.out
+    assert f"Run: offlineimap-m365 login {ALICE}" in explained.out
+    assert "nothing has failed since" in afterwards.out
+    assert f"offlineimap-m365 status -v {ALICE}" in afterwards.out
+    assert row in later.out
+    assert sync.entra.count("oauth2/v2.0/token") == refused + 1  # of the login: who asks why asks nobody else
+
+
+@pytest.mark.parametrize("build", builds.NAMES[:1], indirect=True)
+def test_a_night_without_network_is_told_afterwards(sync: Sync) -> None:
+    """What has no code says why in words, and is known after the next success."""
+    sync.sign_in()
+    sync.configure()
+    sync.world.age(ALICE, left=-10)
+    sync.world.environ["HTTPS_PROXY"] = "http://127.0.0.1:9"
+    assert sync.run().code != 0
+    del sync.world.environ["HTTPS_PROXY"]
+    sync.sign_in()
+
+    told = sync.world.run("status", "-v", ALICE)
+
+    assert told.code == 0
+    whats = [line.split()[1] for line in told.out.splitlines() if line.startswith("20")]
+    assert whats == ["login", "failed", "login"]
+    assert "proxy" in next(line for line in told.out.splitlines() if " failed " in line)

@@ -1,0 +1,144 @@
+"""What a person sees on a real terminal: colours, few columns, the time left, and Ctrl-C."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kept import ALICE, age, invent
+from tests.sign_in import options
+from tests.whole.keyboard import Terminal, product
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+#: A doctor who looks at made-up things: one that is well, one that is not, and then for ever at a third.
+_DOCTOR = """
+import sys, time
+from offlineimap_m365 import cli, doctor
+def examine(order):
+    yield doctor.Check("clock", True, "The clock is right", account="alice@example.org")
+    yield doctor.Check("imap-list", False, "IMAP is switched off for the mailbox alice@example.org", "Switch it on. "
+        "In PowerShell: Set-CASMailbox -Identity alice@example.org -ImapEnabled $true -ErrorAction Stop",
+        account="alice@example.org")
+    if "wait" in sys.argv:
+        time.sleep(60)
+doctor.examine = examine
+sys.exit(cli.main(["doctor"]))
+"""
+
+
+@pytest.fixture
+def alice(world: World) -> World:
+    """Return Alice, with a made-up sign-in."""
+    age(invent(), 41 * 60 + 45)
+    return product(world)
+
+
+@pytest.fixture
+def patient(world: World) -> World:
+    """Return somebody whose doctor looks at made-up things."""
+    invent()
+    return dataclasses.replace(world, command=[sys.executable, "-c", _DOCTOR])
+
+
+def test_status_on_a_wide_terminal_is_a_table_in_colour(alice: World) -> None:
+    """One line per account, the state in green, no other sequence."""
+    with Terminal(alice, "status", columns=150) as terminal:
+        done = terminal.end()
+
+    head, row = done.err.splitlines()
+    assert done.code == 0
+    assert row.replace("\x1b[32m", "").replace("\x1b[0m", "").index("signed in") == head.index("STATE")
+    assert "\x1b[32msigned in\x1b[0m" in row
+    assert row.count("\x1b") == 2
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_status_on_a_narrow_terminal_is_a_list(alice: World, variables: dict[str, str]) -> None:
+    """Lines of name and value, none longer than the terminal is wide; no colour for who wants none."""
+    with Terminal(alice, "status", columns=40, environ=variables) as terminal:
+        done = terminal.end()
+
+    assert done.err.splitlines()[:3] == [ALICE, "  State: signed in", "  Token: expires in 41 min"]
+    assert max(map(len, done.err.splitlines())) < 40
+    assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize("variables", [{"LC_ALL": "C"}, {"LANG": "C"}, {"PYTHONIOENCODING": "ascii"}])
+def test_a_locale_without_unicode_gets_none(patient: World, variables: dict[str, str]) -> None:
+    """The doctor's marks, and whatever else is ours, are ASCII there."""
+    done = dataclasses.replace(patient, environ=patient.environ | variables).run()
+
+    assert done.code == 1
+    assert done.out.isascii()
+    assert done.out.startswith("ok clock")
+    assert "\n!! imap-list" in done.out
+
+
+def test_the_doctor_on_a_terminal(patient: World) -> None:
+    """Marks in colour, sentences wrapped, and the command whole on a line of its own, however narrow it is."""
+    with Terminal(patient, columns=44) as terminal:
+        done = terminal.end()
+
+    lines = done.err.splitlines()
+    assert done.code == 1
+    assert lines[0].startswith("\x1b[32m✓\x1b[0m clock ")
+    assert lines[1] == "\x1b[31m✗\x1b[0m imap-list"
+    command = "Set-CASMailbox -Identity alice@example.org -ImapEnabled $true -ErrorAction Stop"
+    assert f"        \x1b[1m{command}\x1b[0m" in lines
+    assert lines[-1] == f"1 of 2 checks failed. First: {command}"
+    assert max(len(line) for line in lines[2:-1] if command not in line) < 44
+
+
+def test_control_c_ends_the_doctor(patient: World) -> None:
+    """What was found until then stays on the terminal, which is as it was before; 130."""
+    with Terminal(patient, "wait", columns=80) as terminal:
+        terminal.wait_for("Looking further at alice@example.org")
+        terminal.type("\x03")
+        done = terminal.end()
+
+        assert terminal.is_as_before
+    assert done.code == 130
+    assert "imap-list" in done.err
+    assert "\r\x1b[K" in done.err.partition("Looking further")[2]
+    assert "Traceback" not in done.err
+
+
+def test_login_shows_the_time_that_is_left(world: World, entra: Entra) -> None:
+    """Below the address, in one line that changes in its place; taken back at the end, and never in the address."""
+    user = product(world)
+
+    with Terminal(user, "login", ALICE, *options(entra), "--paste", "--timeout", "62") as terminal:
+        address = terminal.address
+        terminal.wait_for("1 min left")
+        terminal.wait_for("59 s left")
+        terminal.type("\x03")
+        done = terminal.end()
+
+        assert terminal.is_as_before
+    assert done.code == 130
+    assert f"\n{address}\n" in done.err
+    assert done.err.count("1 min left") == 1
+    assert done.err.endswith("s left (Ctrl-C ends it)\x1b[K\r\x1b[K\n")
+
+
+@pytest.mark.parametrize("term", ["dumb", None])
+def test_login_shows_no_time_where_no_line_can_be_taken_back(world: World, entra: Entra, term: str | None) -> None:
+    """On a dumb terminal, and without one, nothing passes by."""
+    user = product(world)
+    arguments = ("login", ALICE, *options(entra), "--timeout", "1")
+    if term is None:
+        done = user.run(*arguments, "--browser", environ=user.environ | {"BROWSER": "/bin/true"})
+    else:
+        with Terminal(user, *arguments, "--paste", environ={"TERM": term}) as terminal:
+            done = terminal.end()
+
+    assert done.code == 77
+    assert "in time" in done.err
+    assert " left" not in done.err
+    assert "\x1b" not in done.err
