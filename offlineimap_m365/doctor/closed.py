@@ -27,19 +27,26 @@ _OBJECT_ID = "OBJECT_ID"
 
 def find_cause(account: Account, token: str, refused: Attempt, again: str) -> Trouble:
     """Return why *refused* was; *again* is the command that looks again."""
-    if refused.family == socket.AF_INET6 and _opens(account, refused.mailbox, token, socket.AF_INET):
+    if refused.family == socket.AF_INET6 and _is_open(account, refused.mailbox, token, socket.AF_INET):
         return _over_ipv6(refused, again)
     if account.is_app_only:
         return of_application(account, token, refused.mailbox)
-    return _beside_what_opens(account, token, refused.mailbox) or _where_nothing_opens(account, refused, again)
+    other, cause = _beside(account, refused.mailbox)
+    if other:
+        found = opening.attempt(account, other, token)
+        if not found.stage:
+            return cause
+        if not found.is_refused:
+            return _untold(refused, found, again)
+    return _where_nothing_opens(account, refused, again)
 
 
-def _beside_what_opens(account: Account, token: str, mailbox: str) -> Trouble | None:
-    """Return why *mailbox* does not open if another one does; None if none does."""
+def _beside(account: Account, mailbox: str) -> tuple[str | None, Trouble]:
+    """Return which other mailbox should open with the same token, if any; and what it means if it does."""
     if mailbox.lower() != account.name.lower():
-        return _without_permission(account, mailbox) if _opens(account, account.name, token) else None
-    somebody = account.identity if _is_somebody_else(account) else None
-    return _of_somebody_else(account, mailbox) if somebody and _opens(account, somebody, token) else None
+        return account.name, _without_permission(account, mailbox)
+    who = account.identity or account.name
+    return None if who.lower() == account.name.lower() else who, _of_somebody_else(account, mailbox)
 
 
 def _where_nothing_opens(account: Account, refused: Attempt, again: str) -> Trouble:
@@ -50,12 +57,17 @@ def _where_nothing_opens(account: Account, refused: Attempt, again: str) -> Trou
     return _switched_off(account, again)
 
 
-def _opens(account: Account, mailbox: str, token: str, family: int = 0) -> bool:
+def _is_open(account: Account, mailbox: str, token: str, family: int) -> bool:
     return not opening.attempt(account, mailbox, token, family).stage
 
 
-def _is_somebody_else(account: Account) -> bool:
-    return account.identity is not None and account.identity.lower() != account.name.lower()
+def _untold(refused: Attempt, other: Attempt, again: str) -> Trouble:
+    """Return that a server that is busy now keeps back why a mailbox does not open."""
+    fact = other.error.fact if other.error else "the server changed its mind"
+    return Trouble(
+        f"The mailbox {refused.mailbox} does not open, and why cannot be told now: {fact}",
+        f"Wait a little. Run: {again}",
+    )
 
 
 def _over_ipv6(refused: Attempt, again: str) -> Trouble:

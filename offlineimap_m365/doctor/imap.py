@@ -65,7 +65,7 @@ def _mailbox(subject: Subject, account: Account) -> str:
 def _good(subject: Subject, account: Account, made: Attempt, name: str) -> Check:
     host, port = mailboxes.split(account.imap)
     if name == CONNECT:
-        silent = reach.unanswered_family(host, port, made.family)
+        silent = reach.silent_family(host, port, made.family)
         slow = f"; not over {silent}, so programs that try that first are slow" if silent else ""
         return subject.good(name, f"{host} answers on port {port}, with a certificate that is trusted{slow}")
     meanings = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import socket
 import time
@@ -164,6 +165,18 @@ def test_no_mailbox_opens(world: World, ca: trustme.CA, mailbox: str) -> None:
     assert check.remedy.endswith(f"In PowerShell: Set-CASMailbox -Identity {ALICE} -ImapEnabled $true")
 
 
+def test_a_server_that_is_busy_meanwhile_leaves_the_cause_open(world: World, ca: trustme.CA) -> None:
+    """If the other mailbox meets a busy server, nothing is concluded from that."""
+    busy = b"TAG NO Server Unavailable. 15\r\n"
+
+    with ImapServer(ca, {"LIST": busy}, opens=[ALICE]) as server:
+        check = failed(subject_at(server.address, SHARED))
+
+    assert "why cannot be told now" in check.meaning
+    assert "Server Unavailable. 15" in check.meaning
+    assert check.remedy.endswith(f"Run: offlineimap-m365 doctor {ALICE} --mailbox {SHARED}")
+
+
 def test_imap_is_off_in_outlook_com(world: World, ca: trustme.CA) -> None:
     """Who has a personal account switches IMAP on in the settings, whose address is named."""
     check, _ = closed_to([], ca, tenant="9188040d-6c67-4c5b-b112-36a304b66dad")
@@ -297,28 +310,41 @@ def test_no_network(world: World) -> None:
     assert "nothing else answers" in check.meaning
 
 
-@pytest.fixture
-def silent_port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Return a port at which connections are neither taken nor refused: its queue is full (listen(2))."""
-    monkeypatch.setattr(dial, "CONNECT", 0.3)
-    monkeypatch.setattr(reach, "_GLANCE", 0.3)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+@contextlib.contextmanager
+def silent(address: str, port: int = 0) -> Iterator[int]:
+    """Have a port at which connections are neither taken nor refused: its queue is full (listen(2))."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
         listener.listen(0)
-        waiting = []
         for _ in range(4):
-            client = socket.socket()
+            client = stack.enter_context(socket.socket())
             client.setblocking(False)
             client.connect_ex(listener.getsockname())
-            waiting.append(client)
         yield int(listener.getsockname()[1])
-        for client in waiting:
-            client.close()
 
 
-def test_a_port_that_drops_what_comes(world: World, silent_port: int) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody be waited for as long as usual."""
+    monkeypatch.setattr(dial, "CONNECT", 0.3)
+    monkeypatch.setattr(reach, "_GLANCE", 0.3)
+
+
+def test_ipv6_without_an_answer_is_said(world: World, ca: trustme.CA, two_families: list[int], impatient: None) -> None:
+    """Programs go on to IPv4 by themselves, but late: no failure, and named."""
+    with ImapServer(ca, {"LIST": LISTED}) as server, silent("127.0.0.2", int(server.address.rpartition(":")[2])):
+        found = examine(subject_at(server.address))
+
+    assert all(check.ok for check in found.values())
+    assert "not over IPv6, so programs that try that first are slow" in found["imap-connect"].meaning
+
+
+def test_a_port_that_drops_what_comes(world: World, impatient: None) -> None:
     """Who gives no answer is not waited for."""
-    check = failed(subject_at(f"localhost:{silent_port}"))
+    with silent("127.0.0.1") as port:
+        check = failed(subject_at(f"localhost:{port}"))
 
     assert "gives no answer" in check.meaning
 
