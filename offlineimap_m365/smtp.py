@@ -27,8 +27,8 @@ _LARGEST_ANSWER = 1 << 17
 _CHUNK = 1 << 13
 #: An address literal (RFC 5321 §4.1.3): the name of this machine is nobody's business, and looking it up may hang.
 _MYSELF = "[127.0.0.1]"
-#: Replies (RFC 5321 §4.2.3, RFC 3207 §4, RFC 4954 §6): go on with the exchange; signed in.
-_CONTINUE, SIGNED_IN = 334, 235
+#: Replies (RFC 5321 §4.2.3, RFC 3207 §4, RFC 4954 §6): go on with the exchange; signed in; TLS may begin.
+_CONTINUE, SIGNED_IN, _READY = 334, 235, 220
 
 
 class Connection(smtplib.SMTP):
@@ -83,10 +83,16 @@ class Connection(smtplib.SMTP):
         self.is_secure = True
         self._introduce()
 
-    def certificate(self) -> bytes:
-        """Return the server's certificate (DER) once TLS has begun."""
-        found: bytes | None = self.sock.getpeercert(binary_form=True)  # type: ignore[union-attr]
-        return found or b""
+    def hand_over(self) -> socket.socket:
+        """Ask for TLS, and return the connection as it is then, for somebody else to begin TLS on."""
+        self.begin()
+        code, text = self.docmd("STARTTLS")
+        if code != _READY:
+            self.close()
+            raise smtplib.SMTPResponseException(code, text)
+        found, self.sock = self.sock, None
+        assert found is not None  # noqa: S101 - it has just been read from
+        return found
 
     def sign_in(self, user: str, token: str) -> tuple[int, str]:
         """

@@ -7,14 +7,12 @@ over which addresses, tells the causes apart as far as they can be told.
 
 from __future__ import annotations
 
-import base64
-import json
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from offlineimap_m365 import data, errors, home
-from offlineimap_m365.doctor import opening, powershell
+from offlineimap_m365.doctor import claims, opening, powershell
 from offlineimap_m365.doctor.reach import Trouble
 
 if TYPE_CHECKING:
@@ -81,7 +79,7 @@ def _over_ipv6(refused: Attempt, again: str) -> Trouble:
 
 def of_application(account: Account, token: str, mailbox: str) -> Trouble:
     """Return that an application may not open *mailbox*, and the commands that let it, filled in."""
-    object_id = str(claims(token).get("oid") or _OBJECT_ID)
+    object_id = claims.text(claims.read(token) or {}, "oid") or _OBJECT_ID
     return Trouble(
         f"The application may not open the mailbox {mailbox}: Exchange does not know it, it lacks the permission on the"
         " mailbox, or there is no such mailbox",
@@ -158,13 +156,3 @@ def in_words(refusal: dict[str, str]) -> str:
     reply = data.load("aadsts")["replies"].get(f"XOAUTH2 status {status}")
     parts = [f"status {status}" if status else "", f"wanted for {refusal['scope']}" if refusal.get("scope") else ""]
     return "; ".join(part for part in [*parts, reply["meaning"] if reply else ""] if part)
-
-
-def claims(token: str) -> dict[str, Any]:
-    """Return what a token says of itself (RFC 7519 §3), unchecked; nothing for an opaque one."""
-    try:
-        body = token.split(".")[1]
-        found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (IndexError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

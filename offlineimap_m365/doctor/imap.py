@@ -7,13 +7,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import dial, errors, folders, imap, learning, learnt
+from offlineimap_m365 import errors, folders, learning, learnt
 from offlineimap_m365 import mailbox as mailboxes
-from offlineimap_m365.doctor import closed, opening, reach
+from offlineimap_m365.doctor import closed, opening, reach, trust, way
 from offlineimap_m365.doctor.opening import CONNECT, MAILBOX, SIGN_IN, STAGES, XOAUTH2
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator
 
     from offlineimap_m365.accounts import Account
@@ -87,7 +86,7 @@ def _bad(subject: Subject, account: Account, made: Attempt, token: str | None) -
     if made.is_refused and token is not None:
         cause = closed.find_cause(account, token, made, again)
         return _of(subject, made.mailbox, subject.bad(made.stage, cause.meaning, cause.remedy))
-    trouble = _trouble(account) if made.stage == CONNECT else None
+    trouble = _trouble(account, again) if made.stage == CONNECT else None
     if trouble is not None:
         return reach.check(subject, made.stage, trouble, again)
     return _of(subject, made.mailbox, reach.of_error(subject, made.stage, made.error, again))
@@ -107,18 +106,12 @@ def _why_untold(subject: Subject, made: Attempt) -> str:
     return "Not tried, since the step before failed"
 
 
-def _trouble(account: Account) -> Trouble | None:
+def _trouble(account: Account, again: str) -> Trouble | None:
     host, port = mailboxes.split(account.imap)
     if not port:
         return reach.no_address(account, "imap")
-
-    def shake(context: ssl.SSLContext) -> bytes:
-        plain = dial.dial(host, port)
-        plain.settimeout(imap.READ)
-        with plain, context.wrap_socket(plain, server_hostname=host) as wrapped:
-            return wrapped.getpeercert(binary_form=True) or b""
-
-    return reach.find_trouble(account, host, port, shake)
+    peer = trust.Peer(host, lambda: way.connect(host, port), again, reach.rename(account, "imap"))
+    return reach.find_trouble(account, host, port) or trust.find_trouble_if_any(peer)
 
 
 def _learnt(subject: Subject, account: Account, made: Attempt) -> Check:

@@ -1,19 +1,15 @@
 """
-Why a mail server cannot be reached, or is not believed: its name, the network's ports, its certificate.
-
-Nothing but a handshake is sent to anybody here.
+Why a mail server cannot be reached: its name, the network's ports. Nothing is sent to anybody here.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import socket
-import ssl
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import certificates, data, dial, errors, heard
+from offlineimap_m365 import data, dial, errors, heard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +20,6 @@ if TYPE_CHECKING:
 #: Seconds for a port that is only asked whether it answers.
 _GLANCE = 3.0
 _HTTPS = 443
-#: What OpenSSL says of a certificate (openssl-verification-options(1), x509_vfy.h): its time, its name.
-_NOT_YET, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +36,19 @@ class Trouble:
     cause: str = ""
 
 
-#: Connects, does the TLS handshake as a context says, leaves, and returns the server's certificate (DER).
-Handshake = Callable[[ssl.SSLContext], bytes]
-
-
-def find_trouble(account: Account, host: str, port: int, shake: Handshake) -> Trouble | None:
-    """Return why *host* cannot be reached on *port*, or is not believed; None if that cannot be seen any more."""
-    return _on_the_way(account, host, port) or _in_the_handshake(host, port, shake)
+def find_trouble(account: Account, host: str, port: int) -> Trouble | None:
+    """Return what the name or the network does not allow; None if *host* answers on *port*."""
+    try:
+        dial.dial(host, port).close()
+    except socket.gaierror:
+        return Trouble(
+            f"The name of the mail server cannot be found: {host}",
+            "Correct the name, or this machine's network",
+            f"name {host}",
+        )
+    except OSError as error:
+        return _blocked(account, host, port, _what_happened(error))
+    return None
 
 
 def no_address(account: Account, which: str) -> Trouble:
@@ -97,6 +97,13 @@ def look_again(subject: Subject, mailbox: str) -> str:
     return f"{errors.COMMAND} doctor {errors.quoted(subject.name)}{also}"
 
 
+def rename(account: Account, which: str) -> str | None:
+    """Return the command that names another server *which*; None for that of the account's cloud, which is right."""
+    if account.cloud is not None and getattr(account, which).lower() == _server(account, which).lower():
+        return None
+    return f"{errors.login_command(account.name)} --{which} HOST:PORT"
+
+
 def _server(account: Account, which: str) -> str:
     """Return the server *which* of the account's cloud."""
     clouds = data.load("clouds")
@@ -124,21 +131,6 @@ def silent_family(host: str, port: int, used: int) -> str:
     except OSError:
         return ""
     return ""
-
-
-def _on_the_way(account: Account, host: str, port: int) -> Trouble | None:
-    """Return what the name or the network does not allow."""
-    try:
-        dial.dial(host, port).close()
-    except socket.gaierror:
-        return Trouble(
-            f"The name of the mail server cannot be found: {host}",
-            "Correct the name, or this machine's network",
-            f"name {host}",
-        )
-    except OSError as error:
-        return _blocked(account, host, port, _what_happened(error))
-    return None
 
 
 def _blocked(account: Account, host: str, port: int, how: str) -> Trouble:
@@ -174,63 +166,6 @@ def _what_happened(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return "gives no answer"
     return "refuses connections" if isinstance(error, ConnectionRefusedError) else "cannot be reached"
-
-
-def _in_the_handshake(host: str, port: int, shake: Handshake) -> Trouble | None:
-    """Return what is wrong with the certificate of *host*, or that it speaks no TLS."""
-    try:
-        shake(certificates.context())
-    except ssl.SSLCertVerificationError as error:
-        return _of_certificate(error, host, _issuer(shake))
-    except ssl.SSLError:
-        return Trouble(
-            f"{host} does not speak TLS on port {port}: another service answers there, or somebody in between",
-            "Correct the name and the port, or ask whoever runs this network who answers there",
-        )
-    except (OSError, errors.M365Error):
-        return None
-    return None
-
-
-def _issuer(shake: Handshake) -> str:
-    """Return who issued the certificate that is not trusted; nothing is sent over the connection that shows it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        return issuer_of(shake(context))
-    except (OSError, errors.M365Error):
-        return "somebody"
-
-
-def _of_certificate(error: ssl.SSLCertVerificationError, host: str, issuer: str) -> Trouble:
-    """Return what the *error* of a handshake with *host* means, whose certificate *issuer* made."""
-    code = error.verify_code
-    if code in (_NOT_YET, _EXPIRED):
-        when = "is not valid yet" if code == _NOT_YET else "has expired"
-        return Trouble(
-            f"The certificate of {host} {when}, by this machine's clock",
-            f"If the clock is right, tell whoever runs {host}",
-            "validity",
-        )
-    if code in (_OTHER_NAME, _OTHER_ADDRESS):
-        return Trouble(
-            f"The certificate is not that of {host}: another server answers there, or the name is wrong",
-            f"Correct the name, or ask whoever runs this network who answers for {host}",
-        )
-    return Trouble(
-        f"The certificate of {host} was issued by {issuer}, which is not trusted here: so do organisations and virus"
-        " scanners that look into connections, and attackers",
-        f"If whoever runs this network says that this is right, add the certificate of that issuer to {_trusted()}",
-        f"issuer {issuer}",
-    )
-
-
-def _trusted() -> str:
-    try:
-        return errors.quoted(certificates.find())
-    except errors.Misconfigured:
-        return "the trusted ones"
 
 
 def issuer_of(der: bytes) -> str:

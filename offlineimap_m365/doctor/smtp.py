@@ -11,14 +11,13 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors, explain, home, smtp
+from offlineimap_m365 import certificates, errors, explain, home, smtp
 from offlineimap_m365 import mailbox as mailboxes
-from offlineimap_m365.doctor import closed, opening, powershell, reach
+from offlineimap_m365.doctor import claims, closed, opening, powershell, reach, trust
 from offlineimap_m365.doctor.reach import Trouble
 from offlineimap_m365.submission import Submission
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator
 
     from offlineimap_m365.accounts import Account
@@ -69,8 +68,8 @@ def _why_skipped(subject: Subject) -> str:
     account = subject.account
     if account is None:
         return "the account is not known"
-    roles = closed.claims(subject.token.value).get("roles", []) if subject.token else []
-    granted = [str(role).lower() for role in roles] if account.is_app_only and isinstance(roles, list) else []
+    read = claims.read(subject.token.value) if subject.token and account.is_app_only else None
+    granted = claims.permissions(read) if read else None
     ends = [scope.rpartition("/")[2].lower() for scope in account.scopes]
     if not set(granted or ends).intersection(_PERMISSIONS):
         return "the account did not ask for the permission to send (smtp)"
@@ -127,7 +126,7 @@ def _bad(subject: Subject, account: Account, made: _Attempt, token: str | None) 
     if made.error is None:
         found = reach.without_xoauth2(account, "smtp", made.mechanisms) if made.stage == XOAUTH2 else _in_clear(account)
         return reach.check(subject, made.stage, found, again)
-    trouble = _trouble(account) if made.stage in (CONNECT, STARTTLS) else None
+    trouble = _trouble(account, again) if made.stage in (CONNECT, STARTTLS) else None
     if trouble is not None:
         return reach.check(subject, made.stage, trouble, again)
     return reach.of_error(subject, made.stage, made.error, again)
@@ -141,20 +140,15 @@ def _why_untold(subject: Subject, made: _Attempt) -> str:
     return "Not tried, since the step before failed"
 
 
-def _trouble(account: Account) -> Trouble | None:
+def _trouble(account: Account, again: str) -> Trouble | None:
     host, port = mailboxes.split(account.smtp)
     if not port:
         return reach.no_address(account, "smtp")
-
-    def shake(context: ssl.SSLContext) -> bytes:
-        connection = smtp.Connection(host, port, context)
-        try:
-            connection.secure()
-            return connection.certificate()
-        finally:
-            connection.leave()
-
-    return reach.find_trouble(account, host, port, shake)
+    context = certificates.context()
+    peer = trust.Peer(
+        host, lambda: smtp.Connection(host, port, context).hand_over(), again, reach.rename(account, "smtp")
+    )
+    return reach.find_trouble(account, host, port) or trust.find_trouble_if_any(peer)
 
 
 def _in_clear(account: Account) -> Trouble:

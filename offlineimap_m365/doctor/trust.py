@@ -98,6 +98,14 @@ def find_trouble(peer: Peer) -> Trouble | None:
     return None
 
 
+def find_trouble_if_any(peer: Peer) -> Trouble | None:
+    """Return the same, and None as well where there is no connection or nothing to verify it with."""
+    try:
+        return find_trouble(peer)
+    except (OSError, errors.M365Error):
+        return None
+
+
 def shown(peer: Peer) -> Shown | None:
     """Return the certificate that *peer* shows, trusted or not; None if there is none that can be read."""
     blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

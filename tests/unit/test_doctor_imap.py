@@ -381,7 +381,8 @@ def test_the_certificate_of_another_host(world: World, ca: trustme.CA) -> None:
     with ImapServer(ca, host="elsewhere.example") as server:
         check = failed(subject_at(server.address))
 
-    assert "The certificate is not that of localhost" in check.meaning
+    assert "localhost showed a certificate for elsewhere.example" in check.meaning
+    assert check.remedy.endswith(f"Run: offlineimap-m365 login {ALICE} --imap HOST:PORT")
     assert server.received == b""
 
 
