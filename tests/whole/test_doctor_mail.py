@@ -61,12 +61,12 @@ def alice(ward: Patient, authority: trustme.CA) -> Iterator[Patient]:
     kept = ward.world.root / "kept"
     if not kept.exists():
         shutil.copytree(ward.world.home, kept)
-    authorities = ward.world.root.parent / "ca.pem"
-    trusted = authorities.read_bytes()
+    environ = dict(ward.world.environ)
     yield ward
+    ward.world.environ.clear()
+    ward.world.environ.update(environ)
     shutil.rmtree(ward.world.home)
     shutil.copytree(kept, ward.world.home)
-    authorities.write_bytes(trusted)
     rules = ward.exchange
     rules.renew(authority)
     rules.imap_off.clear()
@@ -177,18 +177,15 @@ def test_both_ports_of_a_server_that_is_down(alice: Patient) -> None:
 
 
 def test_a_foreign_certificate(alice: Patient) -> None:
-    """Who looks into connections is named, and trusted once its certificate is where the advice says."""
+    """Who looks into connections is named, and trusted once its certificate was added as the advice says."""
     foreign = trustme.CA(organization_name="Acme Inspection")
+    foreign.cert_pem.write_to_path(str(alice.world.root / "CERTIFICATE.pem"))
     alice.exchange.renew(foreign)
 
     check = alice.only("imap-connect")
-    trusted = alice.world.root.parent / "ca.pem"
-    assert "Acme Inspection" in check["meaning"]
-    assert str(trusted) in check["remedy"]
-    with trusted.open("ab") as file:
-        file.write(foreign.cert_pem.bytes())
     alice.follow(check)
 
+    assert "Acme Inspection" in check["meaning"]
     assert alice.is_healed()
 
 
