@@ -10,6 +10,16 @@ from pathlib import Path
 from offlineimap_m365 import accounts, data, errors, home
 from offlineimap_m365.recipes import PROGRAMS
 
+#: Other names of a program: its package's or its project's, and what Emacs calls its part.
+_ALSO = {
+    "auth-source": "emacs",
+    "getmail6": "getmail",
+    "git": "git-send-email",
+    "isync": "mbsync",
+    "offlineimap3": "offlineimap",
+    "smtpmail": "emacs",
+}
+
 
 def account_and_program(words: list[str]) -> tuple[str | None, str]:
     """
@@ -17,8 +27,8 @@ def account_and_program(words: list[str]) -> tuple[str | None, str]:
 
     Raises WrongUsage for a program without a recipe, naming the closest ones.
     """
-    rest = list(words)
-    program = rest.pop() if rest and rest[-1] in PROGRAMS else "offlineimap"
+    rest = [*words[:-2], "git-send-email"] if words[-2:] == ["git", "send-email"] else list(words)
+    program = rest.pop() if rest and (rest[-1] in PROGRAMS or rest[-1] in _ALSO) else "offlineimap"
     name = accounts.clean_name(rest.pop(0)) if rest and is_account(rest[0]) else None
     if rest:
         close = _close_to(rest[0].lower())
@@ -26,7 +36,7 @@ def account_and_program(words: list[str]) -> tuple[str | None, str]:
         raise errors.WrongUsage(
             f"There is no recipe for {rest[0]}", remedy=f"{hint}See the list: {errors.COMMAND} config --list"
         )
-    return name, program
+    return name, _ALSO.get(program, program)
 
 
 def _close_to(word: str) -> list[str]:

@@ -243,10 +243,15 @@ def test_every_program_has_its_templates(alice: Account) -> None:
         (["msmtp"], (None, "msmtp")),
         ([ALICE], (ALICE, "offlineimap")),
         ([ALICE, "msmtp"], (ALICE, "msmtp")),
+        ([ALICE, "isync"], (ALICE, "mbsync")),
+        (["getmail6"], (None, "getmail")),
+        ([ALICE, "git", "send-email"], (ALICE, "git-send-email")),
+        (["git"], (None, "git-send-email")),
+        ([ALICE, "smtpmail"], (ALICE, "emacs")),
     ],
 )
 def test_an_order_is_read(world: World, words: list[str], found: tuple[str | None, str]) -> None:
-    """[ACCOUNT] [PROGRAM], both of which may be left out."""
+    """[ACCOUNT] [PROGRAM], both of which may be left out; a package's name is one of its program's."""
     assert world
     assert order.account_and_program(words) == found
 
@@ -256,9 +261,9 @@ def test_an_order_is_read(world: World, words: list[str], found: tuple[str | Non
     [
         (["mstmp"], "Did you mean msmtp"),
         (["Offlineimap"], "Did you mean offlineimap? "),
-        (["isync"], "Did you mean mbsync"),
-        (["getmail6"], "Did you mean getmail"),
-        (["git"], "Did you mean git-send-email? "),
+        (["isinc"], "Did you mean"),
+        (["getmail7"], "Did you mean getmail"),
+        (["send-email"], "Did you mean git-send-email? "),
         ([""], "See the list"),
     ],
 )
