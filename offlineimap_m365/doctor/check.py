@@ -21,7 +21,8 @@ class Check:
     *ok* is None for what was not tried, or cannot be told. *meaning* is one sentence without an end stop; *remedy*, of
     a failure, ends with the one command that helps: behind ``Run: ``, ``In PowerShell: ``, or as the line of a file.
     *mailbox* where it is not the account's own. Of a configuration file: *file*, *line* (from 1) and the line or lines
-    as they should be (*corrected*). *code* and *correlation_id* are Microsoft's.
+    as they should be (*corrected*), in the place of all up to *last_line* where those are several. *code* and
+    *correlation_id* are Microsoft's.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Check:
     mailbox: str | None = None
     file: str | None = None
     line: int | None = None
+    last_line: int | None = None
     corrected: str | None = None
     code: str | None = None
     correlation_id: str | None = None
