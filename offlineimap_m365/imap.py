@@ -10,24 +10,21 @@ from __future__ import annotations
 import base64
 import contextlib
 import imaplib
-import socket
-import threading
 import time
 from typing import TYPE_CHECKING, Any
+
+from offlineimap_m365 import dial
+from offlineimap_m365.heard import Endless
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Sequence
 
-#: Seconds for a connection, for the next bytes, and for a whole command (contract §5.7).
-CONNECT, READ, WHOLE = 5.0, 10.0, 20.0
+#: Seconds for the next bytes, and for a whole command (contract §5.7).
+READ, WHOLE = 10.0, 20.0
 #: Bytes of a line (a folder's name may have 10,000 characters), of a literal, and of the answer to one command.
 _LONGEST_LINE, _LARGEST_LITERAL, _LARGEST_ANSWER = 1 << 17, 1 << 20, 1 << 24
 _CHUNK = 1 << 16
-
-
-class Endless(OSError):
-    """What the server sends does not end; the text says what that is."""
 
 
 class Connection(imaplib.IMAP4):
@@ -38,9 +35,10 @@ class Connection(imaplib.IMAP4):
     errors of ours.
     """
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
-        """Connect; the greeting and the capabilities are read within WHOLE seconds."""
+    def __init__(self, host: str, port: int, context: ssl.SSLContext, family: int = 0) -> None:
+        """Connect, over one address *family* or any; the greeting and the capabilities come within WHOLE seconds."""
         self._context = context
+        self._family = family
         self._buffer = bytearray()
         self._secrets: list[bytes] = []
         self._response: bytes | None = None
@@ -58,7 +56,7 @@ class Connection(imaplib.IMAP4):
         """Connect to *host* and verify its certificate and its name."""
         self.host = host
         self.port = port
-        plain = _dial(host, port, timeout or CONNECT)
+        plain = dial.dial(host, port, self._family, timeout=timeout)
         try:
             plain.settimeout(READ)
             self.sock = self._context.wrap_socket(plain, server_hostname=host)
@@ -98,6 +96,11 @@ class Connection(imaplib.IMAP4):
     def offers_xoauth2(self) -> bool:
         """Can one sign in here with a token?"""
         return "AUTH=XOAUTH2" in self.capabilities
+
+    @property
+    def family(self) -> int:
+        """The address family that it came over."""
+        return int(self.sock.family)
 
     def sign_in(self, user: str, token: str) -> tuple[str, list[Any]]:
         """
@@ -167,27 +170,3 @@ class Connection(imaplib.IMAP4):
         for secret in self._secrets:
             found = found.replace(secret, b"*" * len(secret))
         return found
-
-
-def _dial(host: str, port: int, timeout: float) -> socket.socket:
-    """Return a connection; *timeout* seconds for each of the host's addresses, WHOLE for all and the resolver."""
-    outcome: list[socket.socket | OSError] = []
-    is_late = threading.Event()
-
-    def work() -> None:
-        try:
-            outcome.append(socket.create_connection((host, port), timeout))
-        except (OSError, UnicodeError) as error:  # a name that cannot be one
-            outcome.append(error if isinstance(error, OSError) else socket.gaierror(str(error)))
-        if is_late.is_set() and isinstance(outcome[0], socket.socket):
-            outcome[0].close()
-
-    worker = threading.Thread(target=work, name="offlineimap-m365-dial", daemon=True)
-    worker.start()
-    worker.join(WHOLE)
-    is_late.set()
-    if not outcome:
-        raise TimeoutError
-    if isinstance(outcome[0], OSError):
-        raise outcome[0]
-    return outcome[0]

@@ -6,20 +6,17 @@ What can go wrong has a type: Temporary, SignInNeeded, Misconfigured.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import imaplib
 import itertools
-import json
 import re
-import socket
-import ssl
 import time
 from email.parser import BytesHeaderParser
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import certificates, errors, imap
+from offlineimap_m365.heard import clean, reason, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +39,6 @@ _BACKOFF = re.compile(r"Backoff Time:? (\d{1,7}) millisec", re.IGNORECASE)
 #: The same without a time, and its servers' way to say that one of them is down (offlineimap#291).
 _BUSY = re.compile(r"throttled|server unavailable|server busy|try again", re.IGNORECASE)
 _PAUSE = 60.0  # seconds
-_LONGEST_TEXT = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,28 +56,36 @@ class Folder:
         return not self.flags & {"\\noselect", "\\nonexistent"}
 
 
-class Mailbox:
-    """A connection to *address* (``host:port``) on behalf of *account*; as a context manager it leaves at the end."""
+class NotOpened(errors.SignInNeeded):
+    """The server took the token, but opens no mailbox with it."""
 
-    def __init__(self, address: str, account: str) -> None:
+
+class Mailbox:
+    """
+    A connection to *address* (``host:port``) on behalf of *account*; as a context manager it leaves at the end.
+
+    *refusal* is what the server said of a token that it did not take, as far as that was JSON (XOAUTH2).
+    """
+
+    def __init__(self, address: str, account: str, family: int = 0) -> None:
         """
-        Connect, verified, within a bounded time.
+        Connect, verified, within a bounded time; over one address *family* (socket.AF_INET) if it is given.
 
         Raises Temporary if that fails now, Misconfigured for an address that is none and for certificates that are not
         there.
         """
-        host, _, port = address.rpartition(":")
-        if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004 - 16 bits
+        self.host, port = split(address)
+        if not port:
             raise errors.Misconfigured(
                 f"{account}: not the address of an IMAP server: {address}",
                 account=account,
                 remedy=f"Sign in again with --imap HOST:PORT: {errors.login_command(account)}",
             )
-        self.host = host.strip("[]")
         self.account = account
+        self.refusal: dict[str, str] = {}
         context = certificates.context()
         with self._understood():
-            self._connection = imap.Connection(self.host, int(port), context)
+            self._connection = imap.Connection(self.host, port, context, family)
 
     def __enter__(self) -> Self:
         """Use it in a ``with`` statement."""
@@ -93,6 +97,22 @@ class Mailbox:
             self._connection.begin(1.0)
             self._connection.command("LOGOUT")
         self._connection.shutdown()
+
+    @property
+    def family(self) -> int:
+        """The address family that the connection came over."""
+        return self._connection.family
+
+    @property
+    def mechanisms(self) -> list[str]:
+        """The ways to sign in that the server offers, such as ``XOAUTH2``."""
+        found = self._connection.capabilities
+        return [clean(name.removeprefix("AUTH=")) for name in found if name.startswith("AUTH=")]
+
+    @property
+    def offers_xoauth2(self) -> bool:
+        """Can one sign in here with a token?"""
+        return self._connection.offers_xoauth2
 
     def sign_in(self, mailbox: str, token: str) -> None:
         """
@@ -113,7 +133,9 @@ class Mailbox:
             self._connection.begin()
             status, text = self._connection.sign_in(mailbox, token)
         if status != "OK":
-            said = "; ".join(filter(None, [_readable(text), _refusal(self._connection.refusal)]))
+            self.refusal = refusal(self._connection.refusal)
+            details = clean(", ".join(f"{name} {value}" for name, value in self.refusal.items()))
+            said = "; ".join(filter(None, [_readable(text), details]))
             raise self._typed(said) or errors.SignInNeeded(
                 f"{self.host} does not let {self.account} into the mailbox {mailbox} ({said or status})",
                 account=self.account,
@@ -126,6 +148,11 @@ class Mailbox:
         self._do("LIST", '""', "*")
         found = [folder for folder in map(_folder, self._connection.answers("LIST")) if folder is not None]
         return list({folder.raw: folder for folder in found}.values())
+
+    def open_inbox(self) -> None:
+        """Open INBOX without changing anything, as every mail program opens it; raises Temporary, SignInNeeded."""
+        self._connection.is_readonly = True
+        self._do("EXAMINE", "INBOX")
 
     def count(self, folders: Sequence[Folder], seconds: float = imap.WHOLE) -> dict[str, int]:
         """
@@ -191,10 +218,10 @@ class Mailbox:
         except errors.M365Error:
             raise
         except imaplib.IMAP4.error as error:  # its abort is one, too
-            said = _clean(str(error))
+            said = clean(str(error))
             raise self._typed(said) or self._unreachable(f"broke off ({said})") from None
         except OSError as error:
-            raise self._unreachable(_reason(error)) from None
+            raise self._unreachable(reason(error)) from None
         except Exception as error:  # noqa: BLE001 - imaplib takes for granted that a server keeps to the grammar
             raise self._unreachable(f"sent something that is not IMAP ({type(error).__name__})") from None
 
@@ -210,7 +237,7 @@ class Mailbox:
         """Return the error behind what the server *said*, None for what is not known here."""
         if "authenticated but not connected" in said.lower():
             mailbox = getattr(self, "_mailbox", self.account)
-            return errors.SignInNeeded(
+            return NotOpened(
                 f"{self.account}: {self.host} took the token, but does not open the mailbox {mailbox} ({said})",
                 account=self.account,
                 meaning="IMAP is switched off for it, it does not exist, or the permission on it is missing",
@@ -225,6 +252,13 @@ class Mailbox:
         if "AccessTokenExpired" in said:
             return self._unreachable(f"ended the session, since its token died ({said})", remedy="Try again")
         return None
+
+
+def split(address: str) -> tuple[str, int]:
+    """Return host and port of ``host:port``; the port is 0 if that is no address of a server."""
+    host, _, port = address.rpartition(":")
+    is_port = bool(host) and port.isascii() and port.isdecimal() and 0 < int(port) < 65536  # noqa: PLR2004 - 16 bits
+    return host.strip("[]"), int(port) if is_port else 0
 
 
 def _folder(listed: Any) -> Folder | None:
@@ -278,33 +312,4 @@ def _argument(folder: Folder) -> bytes:
 
 def _readable(text: Sequence[Any]) -> str:
     last = text[-1] if text else b""
-    return _clean(last.decode("utf-8", "replace") if isinstance(last, bytes) else "")
-
-
-def _clean(text: str) -> str:
-    """Return a server's words fit for a message."""
-    found = errors.printable(text).strip()
-    return found if len(found) <= _LONGEST_TEXT else found[:_LONGEST_TEXT] + "…"
-
-
-def _refusal(challenge: bytes) -> str:
-    """Return what the JSON of a refused XOAUTH2 says, nothing if it is none."""
-    try:
-        found = json.loads(base64.b64decode(challenge))
-        return _clean(", ".join(f"{name} {value}" for name, value in found.items() if isinstance(value, str | int)))
-    except (ValueError, AttributeError, RecursionError):
-        return ""
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, imap.Endless):
-        return f"sent {error} that does not end"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"showed a TLS certificate that is not trusted here ({_clean(error.verify_message)})"
-    if isinstance(error, ssl.SSLError):
-        return "broke off the TLS handshake or the connection"
-    if isinstance(error, TimeoutError):
-        return "did not answer in time"
-    if isinstance(error, socket.gaierror):
-        return "cannot be found (no network, or its name cannot be resolved)"
-    return "cannot be reached (no connection, or it was cut)"
+    return clean(last.decode("utf-8", "replace") if isinstance(last, bytes) else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -10,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import trustme
     from typing_extensions import Self
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 GREETING = b"* OK The Microsoft Exchange IMAP4 service is ready.\r\n"
 CAPABILITY = b"* CAPABILITY IMAP4 IMAP4rev1 AUTH=XOAUTH2 SASL-IR\r\nTAG OK done\r\n"
 OK = b"TAG OK done\r\n"
+#: What it says to whoever has a token and no mailbox (simonrob/email-oauth2-proxy#74).
+NOT_CONNECTED = b"TAG BAD User is authenticated but not connected.\r\n"
 
 
 class ImapServer:
@@ -27,6 +30,7 @@ class ImapServer:
 
     *answers*: for each command what is sent, with TAG for its tag; None hangs up, and what is not named is answered
     with OK. After the answer to *last* (or ``greeting``) it hangs up. A *drip* is the pause in seconds after each byte.
+    *opens*: the mailboxes that open; to the users of others it says NOT_CONNECTED. It listens at *address* and *port*.
     """
 
     def __init__(
@@ -38,6 +42,9 @@ class ImapServer:
         host: str = "localhost",
         drip: float = 0.0,
         last: str = "",
+        opens: Collection[str] | None = None,
+        address: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         """Take a free port; *host* is the name in the certificate."""
         self.answers: dict[str, bytes | None] = {"CAPABILITY": CAPABILITY, **(answers or {})}
@@ -45,9 +52,11 @@ class ImapServer:
         self._greeting = greeting
         self._drip = drip
         self._last = last
+        self.opens = opens
+        self.users: list[str] = []
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ca.issue_cert(host).configure_cert(self._tls)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((address, port))
         self._listener.settimeout(0.02)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="imap", daemon=True)
@@ -90,8 +99,8 @@ class ImapServer:
                 tag, verb, *_ = [*line.split(), b"", b""]
                 if verb == b"AUTHENTICATE":
                     self._send(client, b"+ \r\n")
-                    self.received += lines.readline()
-                answer = self.answers.get(verb.decode("latin-1"), OK)
+                    self._take(lines.readline())
+                answer = self._answer(verb.decode("latin-1"))
                 if answer is None:
                     return
                 before, challenge, after = answer.partition(b"+ ")
@@ -102,6 +111,15 @@ class ImapServer:
                 self._send(client, answer.replace(b"TAG", tag))
                 if verb == self._last.encode():
                     return
+
+    def _take(self, response: bytes) -> None:
+        self.received += response
+        with contextlib.suppress(ValueError):
+            self.users.append(base64.b64decode(response).decode().partition("\x01")[0].removeprefix("user="))
+
+    def _answer(self, verb: str) -> bytes | None:
+        is_closed = self.opens is not None and bool(self.users) and self.users[-1] not in self.opens
+        return NOT_CONNECTED if is_closed and verb in {"LIST", "EXAMINE"} else self.answers.get(verb, OK)
 
     def _send(self, client: ssl.SSLSocket, answer: bytes) -> None:
         if not self._drip:

@@ -67,7 +67,8 @@ class Subject:
     An account under examination: what the rooms have found out so far.
 
     *account* is None until its profile was read, *token* until there is one that works; *failed* are the names of the
-    checks that failed, so that what depends on them is not tried.
+    checks that failed, so that what depends on them is not tried; *causes* what was named already, so that one cause
+    that several checks meet is named once.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Subject:
     account: Account | None = None
     token: AccessToken | None = dataclasses.field(default=None, repr=False)
     failed: set[str] = dataclasses.field(default_factory=set)
+    causes: set[str] = dataclasses.field(default_factory=set)
 
     def good(self, name: str, meaning: str) -> Check:
         """Return a check of this account that is as it should be."""
