@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, installation
-from offlineimap_m365.doctor import offlineimaprc
-from offlineimap_m365.doctor.check import Check, Subject
-from offlineimap_m365.mailbox import Folder
-from tests.kept import ALICE, invent
-from tests.whole.patient import correct
-from tests.whole.sync import fill_in
+from offlineimap_m365 import installation
+from offlineimap_m365.doctor.check import Subject
+from tests.kept import ALICE
+from tests.unit.desk import (
+    EVAL,
+    FILTER,
+    FOLDERS,
+    GRANT,
+    JWT,
+    LAMBDA,
+    LOCAL,
+    REMOTE,
+    Desk,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.world import World
-
-SAMPLE = Path(__file__).parents[2] / "sample-offlineimaprc"
-BOB = "bob@example.org"
-EVAL = 'oauth2_access_token_eval = get_access_token("%(remoteuser)s", 1800)'
-REMOTE, LOCAL = "[Repository work-remote]", "[Repository work-local]"
-FILTER = "folderfilter = folderfilter"
-JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL291dGxvb2sub2ZmaWNlLmNvbSJ9.c2lnbmF0dXJl"
-GRANT = "0.AXkAq3F7x0mHdEOTZ4" + "x" * 30 + "." + "AgABAwEAAAApTwJmzXqdR4BN2miheQMYA" + "y" * 60
-FOLDERS = ("INBOX", "Sent Items", "Sent Items/2024", "Deleted Items", "Junk Email", "Calendar", "Contacts", "Projects")
+    from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +52,6 @@ def below(section: str, *lines: str) -> tuple[str, str]:
     return section, "\n".join([section, *lines])
 
 
-LAMBDA = "lambda name: name not in ['Calendar', 'Contacts', 'Journal', 'Notes', 'Outbox', 'Sync Issues', 'Tasks']"
 WAYS = {
     # what the parser does not take
     "no equals sign": Way("config-syntax", "ssl = yes", "ssl yes"),
@@ -255,107 +245,6 @@ WAYS = {
         steps=2,
     ),
 }
-
-
-@dataclasses.dataclass
-class Desk:
-    """An offlineimaprc that is the sample filled in, and what the doctor says of it."""
-
-    path: Path
-    subjects: list[Subject]
-    folders: Sequence[str] | None = None
-    refuses: tuple[str, ...] = ()
-    runs: bool = False
-
-    @property
-    def text(self) -> str:
-        """What the file holds."""
-        return self.path.read_text(encoding="utf-8")
-
-    def write(self, text: str) -> None:
-        """Let the file hold *text*."""
-        self.path.write_text(text, encoding="utf-8")
-        self.path.chmod(0o600)
-
-    def change(self, old: str, new: str) -> None:
-        """Put *new* in the place of the first *old* that begins a line, or stands anywhere."""
-        assert old in self.text
-        found = re.search(rf"^{re.escape(old)}", self.text, re.MULTILINE) or re.search(re.escape(old), self.text)
-        assert found
-        self.write(self.text[: found.start()] + new + self.text[found.end() :])
-
-    def look(self, subject: Subject, mailbox: str) -> list[Folder]:
-        """Open a mailbox."""
-        if mailbox in self.refuses:
-            raise errors.SignInNeeded(f"{subject.name}: no way into {mailbox}")
-        assert self.folders is not None
-        return [Folder(name) for name in self.folders]
-
-    def examine(self) -> list[Check]:
-        """Return the checks."""
-        return list(offlineimaprc.examine(self.path, self.subjects, run=self.runs, look=self.look))
-
-    def found(self) -> list[Check]:
-        """Return what failed."""
-        return [check for check in self.examine() if check.ok is False]
-
-    def only(self, name: str) -> Check:
-        """Return what failed, which is one thing called *name*, whose words are fit to be shown."""
-        found = self.found()
-        assert [check.name for check in found] == [name], json.dumps([check.as_dict() for check in found], indent=1)
-        said = json.dumps(found[0].as_dict())
-        assert found[0].meaning
-        assert found[0].remedy
-        assert found[0].file
-        assert not any(secret in said for secret in (JWT, GRANT, "hunter2", "abcDEF~123456789", "50%hunter"))
-        assert not re.search(r"!|please|TODO", said.replace("#!", ""), re.IGNORECASE)
-        return found[0]
-
-    def line(self, check: Check) -> str:
-        """Return the line that *check* names."""
-        assert check.line is not None
-        return self.text.split("\n")[check.line - 1]
-
-    def follow(self, check: Check) -> None:
-        """Do what *check* advises."""
-        if check.corrected is not None:
-            correct(check.as_dict())
-            return
-        command = check.remedy.partition("Run: ")[2]
-        login = re.fullmatch(r"offlineimap-m365 login (\S+)", command)
-        if login:
-            invent(login[1], imap="outlook.office365.com:993")
-            return
-        assert command, check.remedy
-        subprocess.run(["/bin/sh", "-c", command], check=True, env={"PATH": "/usr/bin:/bin"})
-
-
-@pytest.fixture
-def desk(world: World, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """Return the shipped sample, filled in for Alice, whose sign-in is kept."""
-    invent(ALICE, imap="outlook.office365.com:993")
-    stub = installation.write_stub()
-    monkeypatch.setenv("PATH", str(world.root / "bin"))
-    values = {
-        "you@example.org": ALICE,
-        "work": "work",
-        "~/.local/share/offlineimap-m365/pythonfile.py": str(stub),
-        "~/Mail/work": str(world.root / "mail"),
-    }
-    made = Desk(world.root / "offlineimaprc", [Subject(ALICE, ALICE, offline=True)])
-    text = fill_in(SAMPLE.read_text(encoding="utf-8"), values)
-    made.write(text.replace("/etc/ssl/certs/ca-certificates.crt", str(world.root / "ca.pem")))
-    return made
-
-
-@pytest.fixture
-def program(world: World) -> Path:
-    """Return an offlineimap on the PATH that this Python runs."""
-    made = world.root / "bin" / "offlineimap"
-    made.parent.mkdir()
-    made.write_text(f"#!{sys.executable}\n", encoding="utf-8")
-    made.chmod(0o755)
-    return made
 
 
 def test_the_sample_has_nothing_wrong(desk: Desk, program: Path) -> None:

@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from offlineimap_m365.doctor.check import Subject
     from offlineimap_m365.doctor.offlineimaprc.boxes import Box
     from offlineimap_m365.doctor.offlineimaprc.reading import Rc
-    from offlineimap_m365.mailbox import Folder
+    from offlineimap_m365.doctor.reach import Trouble
 
-    Look = Callable[[Subject, str], list[Folder]]
+    Look = Callable[[Subject, str, str], live.Seen]
 
 
 def examine(path: Path, subjects: Sequence[Subject], *, run: bool, look: Look = live.look) -> Iterator[Check]:
     """
     Yield what was found in the file *path*, for the accounts that were examined before.
 
-    *run*: its own Python may be run. *look* opens a mailbox and lists its folders.
+    *run*: its own Python may be run. *look* opens a mailbox and lists its folders (live.look()).
     """
     try:
         rc = reading.read(path)
@@ -73,7 +73,7 @@ def _examine(rc: Rc, subjects: Sequence[Subject], look: Look, *, run: bool) -> I
     if not mailboxes:
         return
     python = interpreter.find()
-    checks, names = pythonfile.examine(rc, python)
+    checks, names = pythonfile.examine(rc, python, mailboxes[0].account.name)
     yield from checks
     broken = any(check.ok is False for check in checks)
     ready = []
@@ -123,36 +123,26 @@ def _look(rc: Rc, box: Box, look: Look) -> tuple[list[Check], list[str] | None]:
     """Open the mailbox of *box* if that can be tried; return what is wrong with it, and its folders."""
     if box.subject is None or not live.can_look(box.subject, box.mailbox):
         return [], None
-    try:
-        found = look(box.subject, box.mailbox)
-    except errors.SignInNeeded as error:
-        return [_closed(rc, box, error)], None
-    except errors.M365Error as error:
-        if "throttled" in error.fact.lower() and rc.get(box.remote, "maxconnections") not in {None, "1"}:
-            said = f"The server is busy with this mailbox already: {error.fact}"
-            return [writing.replaced(rc, "config-throttled", box.remote, "maxconnections", "1", said)], None
-        return [writing.untold(rc, "config-mailbox", f"{box.mailbox} was not opened: {error.fact}")], None
-    return [], [folder.name for folder in found if folder.holds_messages]
+    again = f"{errors.COMMAND} doctor {errors.quoted(box.account.name)} --config {errors.quoted(str(rc.path))}"
+    seen = look(box.subject, box.mailbox, again)
+    if seen.folders is not None:
+        return [], list(seen.folders)
+    if seen.trouble is not None:
+        return [_closed(rc, box, seen.trouble)], None
+    if seen.is_busy and rc.get(box.remote, "maxconnections") not in {None, "1"}:
+        said = f"The server is too busy for several connections to {writing.show(box.mailbox)}: {seen.why}"
+        return [writing.replaced(rc, "config-throttled", box.remote, "maxconnections", "1", said)], None
+    return [writing.untold(rc, "config-mailbox", f"{box.mailbox} was not opened: {seen.why}")], None
 
 
-def _closed(rc: Rc, box: Box, error: errors.M365Error) -> Check:
-    """Return the finding for a mailbox that the account cannot open: a slip of the pen, or no permission."""
-    said = f"{box.account.name} cannot open the mailbox {writing.show(box.mailbox)} ({error.fact})"
-    if evals.are_alike(box.mailbox, box.account.name):
+def _closed(rc: Rc, box: Box, trouble: Trouble) -> Check:
+    """Return the finding for a mailbox that the account cannot open: a slip of the pen, or what opens it."""
+    if evals.are_alike(box.mailbox, box.account.name) and box.mailbox.lower() != box.account.name.lower():
+        said = f"{box.account.name} cannot open {writing.show(box.mailbox)}, which looks like a slip of the pen"
         return writing.replaced(rc, "config-mailbox", box.remote, "remoteuser", writing.quoted(box.account.name), said)
-    who, whose = errors.quoted(box.account.name), errors.quoted(box.mailbox)
-    return dataclasses.replace(
-        writing.commanded(
-            rc.path,
-            "config-mailbox",
-            said,
-            "Whoever administers it gives the permission. In PowerShell: "
-            f"Add-MailboxPermission -Identity {whose} -User {who} -AccessRights FullAccess -AutoMapping $false",
-            rc.place(box.remote, "remoteuser").line,
-        ),
-        account=box.account.name,
-        mailbox=box.mailbox,
-    )
+    line = rc.place(box.remote, "remoteuser").line
+    found = writing.commanded(rc.path, "config-mailbox", trouble.meaning, trouble.remedy, line)
+    return dataclasses.replace(found, account=box.account.name, mailbox=box.mailbox)
 
 
 def _mode(path: Path) -> Iterator[Check]:

@@ -145,7 +145,7 @@ def _unknown_name(text: str, tree: ast.expr, wanted: str, names: Names) -> Fault
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in known | bound:
             close = difflib.get_close_matches(node.id, sorted(names.defined | pythonfile.OURS), 1, 0.7)
-            if names.is_open and not close:
+            if names.is_open and close[:1] in ([], [node.id]):
                 continue
             return _misspelt(text, node.id, close[0] if close else None, names)
     return None

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from offlineimap_m365.doctor.offlineimaprc.pythonfile import Names
     from offlineimap_m365.doctor.offlineimaprc.reading import Rc
 
-#: What every mailbox of Exchange has, in English, where nobody can look: tests/m365/exchange/folders.py has sources.
+#: What every mailbox of Exchange has, in English, where nobody can look.
 USUAL = (
     *("INBOX", "Archive", "Deleted Items", "Drafts", "Junk Email", "Sent Items", "Conversation History"),
-    *("Calendar", "Calendar/Birthdays", "Contacts", "Journal", "Notes", "Outbox", "Sync Issues", "Tasks"),
+    *("Calendar", "Calendar/Birthdays", "Contacts", "Notes", "Tasks"),
 )
 #: A folder that nobody has: who keeps it lists what is left out, who does not lists what is wanted.
 _STRANGER = "a folder that nobody has"
@@ -131,9 +131,12 @@ def _round(name: str, there: Callable[[str], Any], back: Callable[[str], Any], s
 def examine(rc: Rc, box: Box, tried: Tried, *, is_live: bool) -> Iterator[Check]:
     """Yield what is wrong with the lines of *box*, by what they made of its folders; *is_live*: of the real ones."""
     yield from _filter(rc, box, tried)
+    untold = list(_utf8(rc, box))
+    yield from untold
+    if untold:
+        return
     if not rc.flag(box.remote, "readonly", otherwise=False) and rc.flag(box.remote, "createfolders", otherwise=True):
         yield from _nametrans(rc, box, tried, is_live=is_live)
-    yield from _utf8(rc, box)
 
 
 def _filter(rc: Rc, box: Box, tried: Tried) -> Iterator[Check]:

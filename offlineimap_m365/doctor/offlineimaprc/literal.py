@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, errors, redaction
+from offlineimap_m365 import accounts, errors
 from offlineimap_m365.doctor.offlineimaprc import evals, ours, writing
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def comments(rc: Rc) -> Iterator[Check]:
     """Yield the comments that still hold a secret: a line that was switched off is as good as one that was not."""
     for number, line in enumerate(rc.lines, 1):
         text = line.strip()
-        if text.startswith(("#", ";")) and redaction.clean(text) != text:
+        if text.startswith(("#", ";")) and not writing.is_clean(text):
             said = "This comment holds a token or another secret"
             yield writing.instead(rc, "config-secret", (number, number), ["# (see doctor)"], said, _REVOKE)
 
@@ -141,7 +141,7 @@ def _line(rc: Rc, box: Box, names: Names) -> Iterator[Check]:
         yield writing.replaced(rc, f"config-eval-{fault.name}", box.remote, LINE, fixed, fault.meaning)
         return
     wanted = evals.asked_account(text)
-    if wanted is not None:
+    if wanted is not None and "get_access_token" in names.ours:
         yield from _account(rc, box, wanted)
 
 

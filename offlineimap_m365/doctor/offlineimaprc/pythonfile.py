@@ -10,6 +10,7 @@ import ast
 import builtins
 import dataclasses
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,23 +37,28 @@ class Names:
     What a pythonfile defines.
 
     *defined* are its names; *is_open*: there may be more that cannot be told. *functions* are those that it makes
-    itself, *own* those of them that take the place of one of ours. *path* is the file, None where there is none that
-    could be used.
+    itself, *others* come from elsewhere, so that neither is ours whatever it is called. *path* is the file, None where
+    there is none that could be used.
     """
 
     defined: frozenset[str] = OURS
     is_open: bool = False
     functions: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
     path: Path | None = None
 
     @property
     def ours(self) -> frozenset[str]:
         """Our functions that mean what they are called."""
-        return (self.defined & OURS) - self.functions
+        return (self.defined & OURS) - self.functions - self.others
 
 
-def examine(rc: Rc, python: list[str] | None) -> tuple[list[Check], Names]:
-    """Return what is wrong with the pythonfile, and its names; ours where that is what the advice leads to."""
+def examine(rc: Rc, python: list[str] | None, account: str) -> tuple[list[Check], Names]:
+    """
+    Return what is wrong with the pythonfile, and its names; ours where that is what the advice leads to.
+
+    *account* is one whose sign-in would write the stub anew.
+    """
     if not rc.has("general", "pythonfile"):
         missing = "No pythonfile is named, so that OfflineIMAP does not know our functions"
         return [writing.added(rc, "config-pythonfile", "general", "pythonfile", ours.pythonfile(), missing)], Names()
@@ -61,7 +67,7 @@ def examine(rc: Rc, python: list[str] | None) -> tuple[list[Check], Names]:
         gone = f"The pythonfile {writing.show(str(path))} is not there"
         return [_use_ours(rc, "config-pythonfile", gone)], Names()
     if _is_ours(path):
-        return list(_examine_ours(rc, path, python)), Names(path=path)
+        return list(_examine_ours(rc, path, python, account)), Names(path=path)
     return _examine_own(rc, path, python)
 
 
@@ -83,7 +89,7 @@ def _same(one: Path, other: Path) -> bool:
         return False
 
 
-def _examine_ours(rc: Rc, path: Path, python: list[str] | None) -> Iterator[Check]:
+def _examine_ours(rc: Rc, path: Path, python: list[str] | None, account: str) -> Iterator[Check]:
     if python is None:
         yield writing.untold(
             rc, "config-interpreter", "There is no offlineimap on PATH, so that nobody can say which Python loads it"
@@ -102,7 +108,7 @@ def _examine_ours(rc: Rc, path: Path, python: list[str] | None) -> Iterator[Chec
             rc.path,
             "config-interpreter",
             f"The pythonfile cannot be loaded by {python[0]}, which runs OfflineIMAP: {why}",
-            f"A sign-in writes it anew. Run: {errors.COMMAND} login",
+            f"A sign-in writes it anew. Run: {errors.login_command(account)}",
             rc.place("general", "pythonfile").line,
         )
 
@@ -122,6 +128,9 @@ def _examine_own(rc: Rc, path: Path, python: list[str] | None) -> tuple[list[Che
     if _is_trap(path):
         said = f"{path.name} is a part of this program that OfflineIMAP cannot use by its path"
         return [_use_ours(rc, "config-pythonfile", said)], Names()
+    lacking = _lacks_ours(rc, path, names, tree, source)
+    if lacking:
+        return [lacking], dataclasses.replace(names, defined=names.defined | OURS)
     star = _line_of_our_import(tree)
     if star is None or python is None:
         return [], names
@@ -140,7 +149,6 @@ def _examine_import(rc: Rc, path: Path, python: list[str], line: int, source: by
         return
     if is_there:
         return
-    stub = str(installation.stub_path())
     text = source.decode("utf-8", "replace").splitlines()[line - 1]
     indent = text[: len(text) - len(text.lstrip())]
     own = dataclasses.replace(rc, path=path)
@@ -148,7 +156,7 @@ def _examine_import(rc: Rc, path: Path, python: list[str], line: int, source: by
         own,
         "config-interpreter",
         (line, line),
-        [f'{indent}exec(open({stub!r}, encoding="utf-8").read())'],
+        [indent + _load_ours()],
         f"{python[0]}, which runs OfflineIMAP, has no offlineimap_m365 that could be imported",
         "What login wrote finds it from there",
     )
@@ -173,13 +181,7 @@ def _parsed(source: bytes) -> ast.Module:
 
 def _line_of_our_import(tree: ast.Module) -> int | None:
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.ImportFrom)
-            and not node.level
-            and (node.module or "").split(".")[0] == "offlineimap_m365"
-        ):
-            return node.lineno
-        if isinstance(node, ast.Import) and any(n.name.split(".")[0] == "offlineimap_m365" for n in node.names):
+        if isinstance(node, ast.ImportFrom) and _is_from_us(node):
             return node.lineno
     return None
 
@@ -188,25 +190,53 @@ def _names(tree: ast.Module, source: bytes, path: Path) -> Names:
     """Return what the module *tree* binds anywhere: too many rather than too few."""
     defined: set[str] = set()
     functions: set[str] = set()
+    others: set[str] = set()
     is_open = False
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             functions.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            defined.add(node.id)
+            others.add(node.id)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             found, more = _imported(node)
-            defined |= found
+            (defined if _is_from_us(node) else others).update(found)
             is_open |= more
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"exec", "globals"}:
             defined |= OURS if b"pythonfile.py" in source else frozenset()
             is_open = True
-    return Names(frozenset(defined | functions), is_open, frozenset(functions), path)
+    everything = frozenset(defined | functions | others)
+    return Names(everything, is_open, frozenset(functions), frozenset(others), path)
+
+
+def _is_from_us(node: ast.Import | ast.ImportFrom) -> bool:
+    module = node.module if isinstance(node, ast.ImportFrom) and not node.level else None
+    return (module or "").split(".")[0] == "offlineimap_m365"
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> tuple[set[str], bool]:
     names = {(alias.asname or alias.name).split(".")[0] for alias in node.names}
     if "*" not in names:
         return names, False
-    is_ours = isinstance(node, ast.ImportFrom) and not node.level and node.module == "offlineimap_m365"
-    return (set(OURS), False) if is_ours else (set(), True)
+    return (set(OURS), False) if _is_from_us(node) else (set(), True)
+
+
+def _lacks_ours(rc: Rc, path: Path, names: Names, tree: ast.Module, source: bytes) -> Check | None:
+    """Do the file's lines use our functions, and the user's own pythonfile does not know them?"""
+    text = " ".join(rc.raw_or_nothing(section, option) for section in rc.sections() for option in _EVALUATED)
+    if names.is_open or names.defined & OURS or not OURS & set(re.findall(r"\w+", text)):
+        return None
+    future = [node.lineno for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    line = max(future, default=1)
+    there = (source.decode("utf-8", "replace").splitlines() or [""])[line - 1]
+    lines = [there, _load_ours()] if future else [_load_ours(), there]
+    said = f"The pythonfile {writing.show(str(path))} does not know our functions, which lines of the file use"
+    own = dataclasses.replace(rc, path=path)
+    return writing.instead(own, "config-pythonfile", (line, line), lines, said, "What login wrote has them")
+
+
+def _load_ours() -> str:
+    return f'exec(open({str(installation.stub_path())!r}, encoding="utf-8").read())'
+
+
+#: The options in which OfflineIMAP evaluates Python that may be ours.
+_EVALUATED = ("oauth2_access_token_eval", "oauth2_refresh_token_eval", "folderfilter", "nametrans")

@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 #: Connections at once. Exchange lets a user have 16 by default, those of telephones and of Outlook's among them
 #: (Set-ImapSettings, MaxConnectionsPerUser), and throttles before (imapsync#198, offlineimap#666).
 MANY, FEW = 8, 4
-#: OfflineIMAP's numbers, booleans and how they are read.
 _PASSWORDS = ("remotepass", "remotepassfile", "remotepasseval")
 
 
 def examine(rc: Rc, box: Box) -> Iterator[Check]:
     """Yield what is wrong with the plain settings of *box*."""
-    yield from _host(rc, box)
-    yield from _port(rc, box)
+    elsewhere = list(_host(rc, box))
+    yield from elsewhere or _port(rc, box)  # another host's port may be right for it
     yield from _user(rc, box)
     yield from _tls(rc, box)
     yield from _mechanisms(rc, box)

@@ -46,9 +46,9 @@ def _line(path: Path, number: int, said: str, why: str) -> Check:
     text = lines[number - 1]
     rc = reading.Rc(path, lines, configparser.ConfigParser(), {}, {})
     right = [f"# {text.strip()}"]
-    bare = text.strip().lstrip("\ufeff")
+    bare = text.strip().lstrip("\ufeff")[:1000]
     header = re.match(r"\[+\s*([^\[\]]+?)\s*\]*\s*$", bare)
-    if bare != text.strip():
+    if text.strip().startswith("\ufeff"):
         right = [bare]
     elif "a section of this name" in why and header:
         right = [f"[{header[1]}-2]"]

@@ -55,6 +55,9 @@ _LIKE_OTHERS = frozenset(
     }
 )
 
+#: Characters of a line that is looked at closely; a token has 3,000.
+_LONGEST = 8192
+
 
 def replaced(  # noqa: PLR0913, PLR0917 - the parts of a finding
     rc: Rc, name: str, section: str, option: str, value: str, meaning: str, advice: str = ""
@@ -130,15 +133,20 @@ def quoted(text: str) -> str:
 
 def show(value: str) -> str:
     """Return a piece of the file for a sentence: short, printable, and nothing that looks like a secret."""
-    text = errors.printable(redaction.clean(value))
-    if text != errors.printable(value) or looks_secret(value):
+    if looks_secret(value):
         return "…"
+    text = errors.printable(value)
     return text if len(text) <= 80 else text[:79] + "…"  # noqa: PLR2004 - one line
 
 
+def is_clean(text: str) -> bool:
+    """Is there no secret in *text*, by its form? What is too long to be looked at is none that could be shown."""
+    return all(len(line) <= _LONGEST and redaction.clean(line) == line for line in text.split("\n"))
+
+
 def looks_secret(text: str) -> bool:
-    """Could *text* hold a token or a client secret? Such words are long, and have letters and digits."""
-    if redaction.clean(text) != text:
+    """Could *text* hold a token or a client secret? Such words are long, and mix letters and digits."""
+    if not is_clean(text):
         return True
     words = re.findall(r"[A-Za-z0-9._~!*-]{30,}", text)
     return any(re.search(r"\d", word) and word.lower() != word != word.upper() for word in words)
@@ -147,7 +155,7 @@ def looks_secret(text: str) -> bool:
 def without(check: Check, secrets: Iterable[str]) -> Check:
     """Return *check* as it may be shown: if one of the *secrets* got into it, its corrected lines are left out."""
     shown = f"{check.meaning}\n{check.remedy}\n{check.corrected or ''}"
-    if not any(secret in shown for secret in secrets) and redaction.clean(shown) == shown:
+    if not any(secret in shown for secret in secrets) and is_clean(shown):
         return check
     return Check(
         check.name,
