@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from tests.imap_server import ImapServer
-from tests.whole import builds
 from tests.whole.patient import ALICE, Patient
 from tests.whole.sync import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import trustme
 
     from tests.m365.entra import Entra
@@ -78,18 +75,13 @@ class Reader(Patient):
 
 
 @pytest.fixture
-def make(world: World, entra: Entra, exchange: Exchange) -> Callable[[Build], Reader]:
-    """Return what makes Alice with a build of OfflineIMAP."""
-
-    def made(build: Build) -> Reader:
-        program = Path(build.offlineimap[0])
-        world.environ["PATH"] = f"{program.parent}:/usr/bin:/bin"
-        reader = cast("Reader", Reader.make(world, entra, exchange))
-        reader.build = build
-        exchange.fill(ALICE, per_folder=1)
-        reader.configure()
-        return reader
-
+def alice(build: Build, world: World, entra: Entra, exchange: Exchange) -> Reader:
+    """Return Alice with mail and a build of OfflineIMAP."""
+    world.environ["PATH"] = f"{Path(build.offlineimap[0]).parent}:/usr/bin:/bin"
+    made = cast("Reader", Reader.make(world, entra, exchange))
+    made.build = build
+    exchange.fill(ALICE, per_folder=1)
+    made.configure()
     return made
 
 
@@ -101,12 +93,9 @@ def own_pythonfile(alice: Reader, text: str) -> None:
     alice.rc.write_text(re.sub(r"^pythonfile = .*$", f"pythonfile = {own}", text, flags=re.MULTILINE), encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["8.0.3", "distribution"])
-def test_what_breaks_between_the_file_and_the_rest_is_healed(
-    make: Callable[[Build], Reader], ca: trustme.CA, name: str
-) -> None:
+@pytest.mark.parametrize("build", ["8.0.3", "distribution"], indirect=True)
+def test_what_breaks_between_the_file_and_the_rest_is_healed(alice: Reader, ca: trustme.CA) -> None:
     """Each way is named alone, so that each advice before it healed; at the end OfflineIMAP syncs every mail."""
-    alice = make(builds.find(name))
     entra, exchange = alice.entra, alice.exchange
     stub = alice.world.home / "pythonfile.py"
     exchange.furnish(SHARED, {"INBOX": []})
@@ -144,9 +133,9 @@ def test_what_breaks_between_the_file_and_the_rest_is_healed(
     assert entra.count("oauth2/v2.0/token") <= asked + 1
 
 
-def test_what_breaks_a_maildir_that_is_there_is_healed(make: Callable[[Build], Reader]) -> None:
+@pytest.mark.parametrize("build", ["distribution"], indirect=True)
+def test_what_breaks_a_maildir_that_is_there_is_healed(alice: Reader) -> None:
     """A sep that changed, a folder that the server lacks, a renaming that is no inverse: nothing comes again."""
-    alice = make(builds.find("distribution"))
     exchange = alice.exchange
     assert alice.sync().code == 0
     folders = set(exchange.contents(ALICE))
