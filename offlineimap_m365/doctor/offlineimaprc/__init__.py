@@ -23,6 +23,7 @@ from offlineimap_m365.doctor.offlineimaprc import (
     maildir,
     pythonfile,
     reading,
+    renaming,
     running,
     settings,
     syntax,
@@ -115,7 +116,8 @@ def _tried(  # noqa: PLR0913 - all that was found out so far
             return
     for (box, found), (_, known) in zip(seen, asked, strict=True):
         tried = (ran and ran.tried.get(box.name)) or folders.attempt(rc, box, names, known)
-        yield from folders.examine(rc, box, tried, is_live=found is not None)
+        yield from folders.examine(rc, box, tried)
+        yield from renaming.examine(rc, box, tried, is_live=found is not None)
         yield from maildir.examine(rc, box, tried if found is not None else None)
 
 

@@ -202,7 +202,7 @@ def _wrong_thing(text: str, tree: ast.expr, wanted: str, names: Names, side: int
     if gives == "pair" and wanted == "nametrans":
         said = "make_nametrans gives a pair: [0] is for the remote repository, [1] for the local one"
         return Fault("pair", said, f"{text.strip()}[{side}]")
-    what = {"token": "a token", "filter": "a folderfilter", "nametrans": "a nametrans"}[wanted]
+    what = {"token": "an access token", "filter": "a folderfilter", "nametrans": "a nametrans"}[wanted]
     return Fault("function", f"This gives a {gives}, where {what} is wanted")
 
 

@@ -1,5 +1,5 @@
 """
-folderfilter and nametrans of a mailbox: does every mail come, nothing else, and every folder back to where it is from?
+The lines about a mailbox's folders, tried on their names; and the folderfilter: does every mail come, and nothing else?
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ USUAL = (
     *("Calendar", "Calendar/Birthdays", "Contacts", "Notes", "Tasks"),
 )
 #: A folder that nobody has: who keeps it lists what is left out, who does not lists what is wanted.
-_STRANGER = "a folder that nobody has"
+STRANGER = "a folder that nobody has"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _refused(text: str, names: Names) -> evals.Fault | None:
     try:
         safe.function(text, names)
     except errors.M365Error as error:
-        return evals.Fault("refused", error.fact)
+        return evals.Fault("refused", error.fact.partition("; known:")[0])
     return None
 
 
@@ -128,18 +128,8 @@ def _round(name: str, there: Callable[[str], Any], back: Callable[[str], Any], s
     return local, str(back(local.replace("/", sep))).replace(sep, "/")
 
 
-def examine(rc: Rc, box: Box, tried: Tried, *, is_live: bool) -> Iterator[Check]:
-    """Yield what is wrong with the lines of *box*, by what they made of its folders; *is_live*: of the real ones."""
-    yield from _filter(rc, box, tried)
-    untold = list(_utf8(rc, box))
-    yield from untold
-    if untold:
-        return
-    if not rc.flag(box.remote, "readonly", otherwise=False) and rc.flag(box.remote, "createfolders", otherwise=True):
-        yield from _nametrans(rc, box, tried, is_live=is_live)
-
-
-def _filter(rc: Rc, box: Box, tried: Tried) -> Iterator[Check]:
+def examine(rc: Rc, box: Box, tried: Tried) -> Iterator[Check]:
+    """Yield what is wrong with the folderfilter of *box*, by what it made of the folders."""
     right = ours.folder_line(box.account, box.mailbox, "folderfilter")
     text = line(rc, box.remote, "folderfilter")
     if text is None:
@@ -159,10 +149,10 @@ def _filter(rc: Rc, box: Box, tried: Tried) -> Iterator[Check]:
     elif _is_deliberate(text):
         return
     elif wrong and not _is_named(wrong, text):
-        said = f"The folderfilter keeps what is no mail: {_shown(wrong)}"
+        said = f"The folderfilter keeps what is no mail: {shown(wrong)}"
         yield writing.replaced(rc, "config-filter-keeps", box.remote, "folderfilter", right, said)
     elif not _lists_what_is_wanted(tried) and not _is_named(lost, text):
-        said = f"The folderfilter leaves out mail: {_shown([name for name in lost if not _is_named([name], text)])}"
+        said = f"The folderfilter leaves out mail: {shown([name for name in lost if not _is_named([name], text)])}"
         yield writing.replaced(rc, "config-filter-drops", box.remote, "folderfilter", right, said)
 
 
@@ -175,7 +165,7 @@ def _is_deliberate(text: str) -> bool:
 
 def _lists_what_is_wanted(tried: Tried) -> bool:
     """Does the filter leave out whatever it does not know? Then what it leaves out is what somebody wanted so."""
-    return tried.names[-1:] == (_STRANGER,) and tried.kept is not None and not tried.kept[-1]
+    return tried.names[-1:] == (STRANGER,) and tried.kept is not None and not tried.kept[-1]
 
 
 def _is_named(names: Sequence[str], text: str) -> bool:
@@ -187,98 +177,12 @@ def _is_named(names: Sequence[str], text: str) -> bool:
     return all(any(part in words for part in (name, name.partition("/")[0], decode(name))) for name in names)
 
 
-def _shown(names: Sequence[str], most: int = 3) -> str:
-    shown = [writing.show(decode(name)) for name in names[:most]]
-    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+def shown(names: Sequence[str], most: int = 3) -> str:
+    """Return the first of *names* for a sentence."""
+    few = [writing.show(decode(name)) for name in names[:most]]
+    return ", ".join(few) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def with_stranger(names: Sequence[str]) -> list[str]:
     """Return *names* with one behind them that nobody has."""
-    return [*names, _STRANGER]
-
-
-def _nametrans(rc: Rc, box: Box, tried: Tried, *, is_live: bool) -> Iterator[Check]:
-    remote, local = line(rc, box.remote, "nametrans"), line(rc, box.local, "nametrans")
-    if (remote is None and local is None) or box.local is None:
-        return
-    if tried.renamed is None:
-        yield from _untried(rc, box, remote, local)
-        return
-    pairs = [
-        (name, here, back)
-        for name, (here, back) in zip(tried.names, tried.renamed, strict=True)
-        if name in tried.wanted and name != _STRANGER
-    ]
-    seen: dict[str, str] = {}
-    twins = [(seen[here], name, here) for name, here, _ in pairs if seen.setdefault(here, name) != name]
-    astray = [(name, back) for name, _, back in pairs if back != name]
-    whose = "this mailbox's" if is_live else "Exchange's usual"
-    if twins and remote is not None:
-        one, other, here = twins[0]
-        said = f"nametrans makes one folder, {_shown([here])}, of two of {whose}: {_shown([one, other])}"
-        yield _ours_there(rc, box, "config-nametrans-twins", local, said)
-    elif astray and local is None:
-        name, back = astray[0]
-        said = f"nametrans has no counterpart, so that OfflineIMAP makes {_shown([back])} for {_shown([name])}"
-        yield _counterpart(rc, box, remote or "", pairs, said)
-    elif astray:
-        name, back = astray[0]
-        said = f"The two nametrans do not undo each other: {whose} {_shown([name])} comes back as {_shown([back])}"
-        yield _inverse(rc, box, remote, pairs, said)
-
-
-def _untried(rc: Rc, box: Box, remote: str | None, local: str | None) -> Iterator[Check]:
-    """Lines of the user's own Python, which were not executed: one of them alone can never be right."""
-    if remote is not None and local is not None:
-        said = "nametrans is Python of your own, which only --run-config would try"
-        yield writing.untold(rc, "config-nametrans", said)
-        return
-    section = box.remote if local is None else box.local
-    said = "nametrans has no counterpart in the other repository, so that OfflineIMAP makes folders on the server"
-    advice = "Without it folders are called here as they are there, and are downloaded again under those names"
-    yield writing.struck(rc, "config-nametrans", str(section), "nametrans", said, advice)
-
-
-def _counterpart(rc: Rc, box: Box, remote: str, pairs: Sequence[tuple[str, str, str]], said: str) -> Check:
-    """Return the advice to put the inverse of *remote* into the section of the local repository."""
-    return writing.set_to(rc, "config-nametrans", str(box.local), "nametrans", _undo(remote, pairs), said)
-
-
-def _inverse(rc: Rc, box: Box, remote: str | None, pairs: Sequence[tuple[str, str, str]], said: str) -> Check:
-    if remote is None:
-        return writing.struck(rc, "config-nametrans", str(box.local), "nametrans", said)
-    return writing.replaced(rc, "config-nametrans", str(box.local), "nametrans", _undo(remote, pairs), said)
-
-
-def _undo(remote: str, pairs: Sequence[tuple[str, str, str]]) -> str:
-    """Return the line that undoes *remote*, quoted for the file."""
-    text = remote.strip()
-    if text == "nametrans_remote":
-        return "nametrans_local"
-    if text.startswith("make_nametrans(") and text.endswith("[0]"):
-        return writing.quoted(text.removesuffix("[0]") + "[1]")
-    names = {decode(name): decode(here) for name, here, _ in pairs if here != name and "/" not in name + here}
-    return writing.quoted(f"make_nametrans({names!r})[1]")
-
-
-def _ours_there(rc: Rc, box: Box, name: str, local: str | None, said: str) -> Check:
-    """Return the advice for a line that cannot stay: the plain one, or none where the other side has none."""
-    if local is None:
-        return writing.struck(rc, name, box.remote, "nametrans", said)
-    return writing.replaced(rc, name, box.remote, "nametrans", "nametrans_remote", said)
-
-
-def _utf8(rc: Rc, box: Box) -> Iterator[Check]:
-    """With utf8foldernames names come in Unicode, which our functions must be told."""
-    if not rc.flag(box.section, "utf8foldernames", otherwise=False):
-        return
-    for section in (box.remote, box.local):
-        text = line(rc, section, "nametrans")
-        if section is None or text is None:
-            continue
-        found = re.fullmatch(r"make_nametrans\((?P<inside>.*)\)\[(?P<side>[01])\]", text.strip(), re.DOTALL)
-        if found and "utf8" not in found["inside"]:
-            right = writing.quoted(f"make_nametrans({found['inside']}, utf8=True)[{found['side']}]")
-            said = "With utf8foldernames folders' names come in Unicode, and make_nametrans is not told so"
-            yield writing.replaced(rc, "config-utf8", section, "nametrans", right, said)
-            return
+    return [*names, STRANGER]

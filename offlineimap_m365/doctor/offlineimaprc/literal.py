@@ -66,7 +66,7 @@ def comments(rc: Rc) -> Iterator[Check]:
         text = line.strip()
         if text.startswith(("#", ";")) and not writing.is_clean(text):
             said = "This comment holds a token or another secret"
-            yield writing.instead(rc, "config-secret", (number, number), ["# (see doctor)"], said, _REVOKE)
+            yield writing.instead(rc, "config-secret", (number, number), ["# A secret was here."], said, _REVOKE)
 
 
 _REVOKE = "Who has read it can use it: sign out everywhere at mysignins.microsoft.com if others could"

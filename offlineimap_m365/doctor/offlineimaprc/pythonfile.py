@@ -64,7 +64,7 @@ def examine(rc: Rc, python: list[str] | None, account: str) -> tuple[list[Check]
         return [writing.added(rc, "config-pythonfile", "general", "pythonfile", ours.pythonfile(), missing)], Names()
     path = expanded(rc.get("general", "pythonfile") or "")
     if not path.is_file():
-        gone = f"The pythonfile {writing.show(str(path))} is not there"
+        gone = f"There is no file {writing.show(str(path))}, which pythonfile names"
         return [_use_ours(rc, "config-pythonfile", gone)], Names()
     if _is_ours(path):
         return list(_examine_ours(rc, path, python, account)), Names(path=path)

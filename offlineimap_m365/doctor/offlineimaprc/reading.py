@@ -164,10 +164,9 @@ def _fault(error: configparser.Error) -> Unreadable:
         return Unreadable("syntax", "there is a section of this name already", error.lineno)
     if isinstance(error, configparser.MissingSectionHeaderError):
         return Unreadable("syntax", "this line stands before the first [section]", error.lineno)
-    if isinstance(error, configparser.ParsingError) and error.errors:
-        return Unreadable(
-            "syntax", "this line is neither [section], nor option = value, nor a comment", error.errors[0][0]
-        )
+    faults = getattr(error, "errors", None)  # not every ParsingError has them (Python 3.13)
+    if faults:
+        return Unreadable("syntax", "this line is neither [section], nor option = value, nor a comment", faults[0][0])
     return Unreadable("syntax", "its parser gives up on it")
 
 

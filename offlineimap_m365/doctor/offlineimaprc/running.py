@@ -59,7 +59,7 @@ def run(rc: Rc, python: list[str] | None, names: Names, boxes: Sequence[tuple[Bo
 
 
 def _question(rc: Rc, box: Box, found: Sequence[str]) -> dict[str, Any]:
-    is_well = box.subject is None or not box.subject.failed
+    is_well = box.subject is None or not (box.subject.failed or box.subject.offline)  # else it would ask Microsoft
     return {
         "token": folders.line(rc, box.remote, literal.LINE) if is_well else None,
         "filter": folders.line(rc, box.remote, "folderfilter"),

@@ -42,9 +42,8 @@ def _host(rc: Rc, box: Box) -> Iterator[Check]:
         said = "The host is the result of Python, so that nobody can say where a token goes"
         option = "remotehosteval"
         place = rc.place(box.remote, option)
-        lines = [
-            "# remotehosteval: not needed, see doctor" if rc.has(box.remote, "remotehost") else f"remotehost = {right}"
-        ]
+        is_there = rc.has(box.remote, "remotehost")
+        lines = ["# remotehosteval was here: nothing needs it" if is_there else f"remotehost = {right}"]
         yield writing.instead(rc, "config-host", (place.line, place.last), lines, said)
         return
     found = rc.get(box.remote, "remotehost")
@@ -77,7 +76,7 @@ def _user(rc: Rc, box: Box) -> Iterator[Check]:
             right = writing.quoted(tree.value)
         place = rc.place(box.remote, "remoteusereval")
         is_there = rc.has(box.remote, "remoteuser")
-        lines = ["# remoteusereval: not needed, see doctor" if is_there else f"remoteuser = {right}"]
+        lines = ["# remoteusereval was here: nothing needs it" if is_there else f"remoteuser = {right}"]
         said = "remoteusereval takes the place of remoteuser, so that nobody can say whose mail this is"
         yield writing.instead(rc, "config-remoteuser", (place.line, place.last), lines, said)
     elif not rc.get(box.remote, "remoteuser"):

@@ -54,10 +54,12 @@ def _line(path: Path, number: int, said: str, why: str) -> Check:
         right = [f"[{header[1]}-2]"]
     elif header:
         right = [f"[{header[1]}]"]
+    elif "neither" in why and bare.partition(" ")[0] in writing.OPTIONS and " " in bare:
+        right = [" = ".join(bare.split(maxsplit=1))]
     elif "before the first" in why and "=" in text:
         right = ["[general]", text]
     if any(writing.looks_secret(line) for line in right):
-        right = ["# (see doctor)"]
+        right = ["# A secret was here."]
     return writing.instead(rc, "config-syntax", (number, number), right, said)
 
 

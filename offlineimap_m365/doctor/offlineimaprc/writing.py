@@ -8,7 +8,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors, redaction
+from offlineimap_m365 import errors, installation, redaction
 from offlineimap_m365.doctor.check import Check
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.doctor.offlineimaprc.reading import Rc
 
-#: Options of OfflineIMAP (its offlineimap.conf) that are like another one: no slips of the pen.
-_LIKE_OTHERS = frozenset(
+#: Options of OfflineIMAP (its offlineimap.conf): those that are like another one are no slips of the pen.
+OPTIONS = frozenset(
     {
         "folderfilter",
         "folderincludes",
@@ -71,7 +71,7 @@ def added(  # noqa: PLR0913, PLR0917 - the parts of a finding
     rc: Rc, name: str, section: str, option: str, value: str, meaning: str, advice: str = ""
 ) -> Check:
     """Return the finding *name*, with the missing *option* below the header, or where a slip of the pen left it."""
-    strangers = [found for found in rc.options(section) if found not in _LIKE_OTHERS]
+    strangers = [found for found in rc.options(section) if found not in OPTIONS]
     slips = difflib.get_close_matches(option, strangers, 1, 0.85)
     if slips:
         place = rc.place(section, slips[0])
@@ -86,7 +86,16 @@ def struck(  # noqa: PLR0913, PLR0917 - the parts of a finding
 ) -> Check:
     """Return the finding *name*, with a comment where *option* stood: what it holds is not shown."""
     place = rc.place(section, option)
-    return instead(rc, name, (place.line, place.last), [f"# {option}: not needed, see doctor"], meaning, advice)
+    return instead(rc, name, (place.line, place.last), [f"# {option} was here: nothing needs it"], meaning, advice)
+
+
+def switched_off(  # noqa: PLR0913, PLR0917 - the parts of a finding
+    rc: Rc, name: str, section: str, option: str, meaning: str, advice: str = ""
+) -> Check:
+    """Return the finding *name*, with the lines of *option*, which is no secret, as comments."""
+    place = rc.place(section, option)
+    lines = [f"#{line}" for line in rc.lines[place.line - 1 : place.last]]
+    return instead(rc, name, (place.line, place.last), lines, meaning, advice)
 
 
 def set_to(  # noqa: PLR0913, PLR0917 - the parts of a finding
@@ -155,13 +164,16 @@ def looks_secret(text: str) -> bool:
 def without(check: Check, secrets: Iterable[str]) -> Check:
     """Return *check* as it may be shown: if one of the *secrets* got into it, its corrected lines are left out."""
     shown = f"{check.meaning}\n{check.remedy}\n{check.corrected or ''}"
-    if not any(secret in shown for secret in secrets) and is_clean(shown):
+    for known in (check.file or "", str(installation.stub_path())):
+        shown = shown.replace(known, "")
+    if not any(secret in shown for secret in secrets) and not looks_secret(shown):
         return check
+    again = f"{errors.COMMAND} doctor --config {errors.quoted(check.file or '')}"
     return Check(
         check.name,
         ok=check.ok,
-        meaning="There is a secret in what is wrong here, so that it is not shown",
-        remedy=f"Take the secret out of the file, and run this again: {errors.COMMAND} doctor --config FILE",
+        meaning="What is wrong here holds something that looks like a secret, so that it is not shown",
+        remedy=f"Take it out of the file, and look again. Run: {again}",
         file=check.file,
         line=check.line,
     )
