@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 
 import pytest
 
 from offlineimap_m365 import accounts, recipes
 from offlineimap_m365.cache import AccessToken
+from offlineimap_m365.doctor.offlineimaprc import evals
 from tests.kept import ALICE, invent
 from tests.unit.desk import (
     BOB,
@@ -133,6 +135,35 @@ def test_an_account_that_never_signed_in_has_its_command(desk: Desk) -> None:
     assert check.remedy == "Run: offlineimap-m365 login carol@example.com"
     assert desk.line(check).startswith(EVAL[:24])
     assert desk.found() == []
+
+
+def test_who_never_signed_in_hears_it_once(desk: Desk) -> None:
+    """With no account at all the sample filled in lacks the sign-in, and nothing else."""
+    shutil.rmtree(accounts.get(ALICE).folder)
+    desk.subjects = []
+
+    check = desk.only("config-account")
+    desk.follow(check)
+
+    assert check.remedy == f"Run: offlineimap-m365 login {ALICE}"
+    assert desk.found() == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("alcie@example.org", ALICE, True),
+        ("alice@exmaple.org", ALICE, True),
+        ("ALICE@example.org", ALICE, True),
+        ("rob@example.org", "bob@example.org", False),
+        ("team@example.org", ALICE, False),
+        ("alice@other.example", ALICE, False),
+        ("", ALICE, False),
+    ],
+)
+def test_a_slip_of_the_pen_is_no_other_person(one: str, other: str, alike: bool) -> None:
+    """Two letters that changed places are one; another name is somebody else's."""
+    assert evals.are_alike(one, other) == alike
 
 
 def test_without_a_name_there_can_be_one_account_only(desk: Desk) -> None:

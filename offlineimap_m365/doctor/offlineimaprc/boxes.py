@@ -214,9 +214,9 @@ def _box(rc: Rc, name: str, remote: str, subjects: Sequence[Subject]) -> Box:
     wanted = evals.asked_account(rc.get(remote, "oauth2_access_token_eval") or "") or ""
     account = known.get(wanted.lower()) or known.get(user.lower()) or _closest(wanted or user, known)
     if account is None:
-        account = next(iter(known.values()), None) or order.defaults(
-            _address(wanted) or _address(user) or "you@example.org"
-        )
+        address = _address(wanted) or _address(user)
+        first = next(iter(known.values()), None)
+        account = first if first and not address else order.defaults(address or "you@example.org")
     subject = next((one for one in subjects if one.name.lower() == account.name.lower()), None)
     return Box(name, remote, local if rc.has_section(local) else None, account, subject, user or account.name)
 
@@ -229,8 +229,7 @@ def _address(text: str) -> str | None:
 
 
 def _closest(wanted: str, known: dict[str, Account]) -> Account | None:
-    close = difflib.get_close_matches(wanted.lower(), known, 1, 0.6)
-    return known[close[0]] if close else None
+    return next((account for name, account in known.items() if evals.are_alike(wanted, name)), None)
 
 
 def examine(rc: Rc, box: Box) -> Iterator[Check]:

@@ -237,7 +237,7 @@ def _gives(tree: ast.expr, names: Names) -> str | None:
 
 
 def are_alike(one: str, other: str) -> bool:
-    """Do two addresses differ by a slip of the pen only?"""
-    same_domain = one.lower().rpartition("@")[2] == other.lower().rpartition("@")[2]
-    ratio = difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
-    return ratio >= (0.85 if same_domain else 0.9)  # two letters that changed places
+    """Do two addresses differ by a slip of the pen only? (``rob`` and ``bob`` are two people.)."""
+    parts = zip(one.lower().rpartition("@")[::2], other.lower().rpartition("@")[::2], strict=True)
+    ratios = [difflib.SequenceMatcher(None, mine, theirs).ratio() for mine, theirs in parts]
+    return max(ratios) == 1.0 and min(ratios) > 0.75  # noqa: PLR2004 - two letters that changed places
