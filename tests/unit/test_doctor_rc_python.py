@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -141,6 +142,20 @@ def test_the_interpreter_is_the_one_that_the_script_names(
     program.write_text(script.replace("{python}", sys.executable), encoding="utf-8")
 
     assert interpreter.find() == (found and [word.replace("{python}", sys.executable) for word in found])
+
+
+def test_any_python_from_3_9_on_can_be_asked(desk: Desk) -> None:
+    """What login wrote loads there, and gives its names."""
+    assert desk.path.exists()
+    old = shutil.which("python3.9", path="/usr/local/bin:/usr/bin:/bin")
+    for python in filter(None, [sys.executable, "/usr/bin/python3", old]):
+        question = {"pythonfile": str(installation.stub_path()), "find": ["json", "no_such_module"]}
+
+        answer = interpreter.ask([python], question, isolated=True)
+
+        assert answer["load"] is None
+        assert {"get_access_token", "folderfilter", "make_nametrans"} <= set(answer["names"])
+        assert answer["found"] == {"json": True, "no_such_module": False}
 
 
 # --run-config

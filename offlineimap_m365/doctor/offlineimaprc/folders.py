@@ -52,7 +52,9 @@ def line(rc: Rc, section: str | None, option: str) -> str | None:
 
 
 def separator(rc: Rc, box: Box) -> str:
-    """Return what stands between the levels of a folder's name in the Maildir (OfflineIMAP's repository/Maildir.py)."""
+    """Return what stands between the levels of a local folder's name (OfflineIMAP's Maildir.py; / on a server)."""
+    if box.local and rc.get(box.local, "type") == "IMAP":
+        return "/"
     return (line(rc, box.local, "sep") or ".").strip()
 
 
