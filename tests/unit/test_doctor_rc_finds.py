@@ -87,6 +87,21 @@ def test_an_empty_file_has_a_command_that_fills_it(desk: Desk) -> None:
     assert desk.found() == []
 
 
+@pytest.mark.parametrize("kind", ["delegated", "app-only"])
+def test_what_config_prints_is_well(online: Desk, kind: str) -> None:
+    """For a shared mailbox, and for an application with many, all lines fit, whatever an address looks like."""
+    name = "backup" if kind == "app-only" else ALICE
+    account = invent(name, imap="outlook.office365.com:993", kind=kind)
+    online.subjects = []
+    boxes = ["team@example.org", "100%@example.org", "o'hara@example.org"]
+
+    online.write(recipes.render("offlineimap", account, boxes))
+
+    found = online.examine()
+    assert [(check.name, check.ok) for check in found if check.name != "config-interpreter"] == [("config", True)]
+    assert all(box in found[-1].meaning for box in boxes)
+
+
 def test_other_providers_are_left_alone(desk: Desk) -> None:
     """Whatever a repository of another provider says is nobody's business here, its password least of all."""
     desk.change("accounts = work", "accounts = work, home")
