@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "offlineimap_m365"
 #: Loaded by whatever Python runs a distribution's OfflineIMAP.
 FOREIGN = (
     "command",
+    "doctor/offlineimaprc/child",
     "environment",
     "errors",
     "folders",

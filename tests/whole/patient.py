@@ -127,7 +127,7 @@ def correct(check: dict[str, Any]) -> None:
     path = Path(check["file"])
     lines = path.read_text(encoding="utf-8").splitlines()
     if "line" in check:
-        lines[check["line"] - 1 : check["line"]] = check["corrected"].splitlines()
+        lines[check["line"] - 1 : check.get("last_line", check["line"])] = check["corrected"].splitlines()
     else:
         lines += check["corrected"].splitlines()
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

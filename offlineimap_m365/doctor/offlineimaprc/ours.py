@@ -1,0 +1,33 @@
+"""
+How the lines that belong to this program should be: out of the recipe that ``config`` prints, and of ``folders``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import installation, learnt, listing, recipes
+
+if TYPE_CHECKING:
+    from offlineimap_m365.accounts import Account
+
+
+def line(account: Account, mailbox: str, option: str) -> str:
+    """Return the value of *option* in the recipe for *mailbox*, quoted for the file."""
+    text = recipes.render("offlineimap", account, [mailbox])
+    found = re.search(rf"^{re.escape(option)} = (.*)$", text, re.MULTILINE)
+    if found is None:
+        raise KeyError(option)
+    return found[1]
+
+
+def folder_line(account: Account, mailbox: str, which: str) -> str:
+    """Return the value of ``folderfilter``, ``nametrans_remote`` or ``nametrans_local`` that ``folders`` prints."""
+    lines = listing.lines(account.name, mailbox, is_learnt=learnt.key(mailbox) in account.mailboxes)
+    return lines[which].partition(" = ")[2]
+
+
+def pythonfile() -> str:
+    """Return the path of the stub, quoted for the file."""
+    return str(installation.stub_path()).replace("%", "%%")
