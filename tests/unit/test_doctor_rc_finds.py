@@ -410,3 +410,17 @@ def test_createfolders_names_the_folder_that_the_server_lacks(online: Desk) -> N
     check = online.only("config-createfolders")
 
     assert "Made here" in check.meaning
+
+
+# Several at once
+
+
+def test_what_has_several_causes_is_told_whole(desk: Desk) -> None:
+    """Lines that have nothing to do with one another are each told at the first look, not one after the other."""
+    desk.change("auth_mechanisms = XOAUTH2", "")
+    desk.change(EVAL, "oauth2_access_token_eval = offlineimap-m365 token alice@example.org")
+    desk.change("folderfilter = folderfilter", "folderfilter = lambda name: name != 'Calendar'\ncreatefolders = False")
+
+    found = {check.name for check in desk.found()}
+
+    assert found == {"config-auth-mechanisms", "config-eval-shell", "config-filter-keeps", "config-createfolders"}

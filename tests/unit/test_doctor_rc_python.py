@@ -126,7 +126,7 @@ def test_a_stub_that_is_broken_is_written_anew_by_a_sign_in(desk: Desk, program:
     ("script", "found"),
     [
         ("#!{python}\n", ["{python}"]),
-        ("#!{python} -sE\nimport x\n", ["{python}", "-sE"]),
+        ("#!{python} -sE\nimport x\n", ["{python}"]),
         ("#!/usr/bin/env python3\n", ["/usr/bin/python3"]),
         ("#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n", ["{python}"]),
         ("#!/nowhere/python3\n", None),

@@ -77,25 +77,26 @@ def _examine(rc: Rc, subjects: Sequence[Subject], look: Look, *, run: bool) -> I
     checks, names = pythonfile.examine(rc, python, mailboxes[0].account.name)
     yield from checks
     broken = any(check.ok is False for check in checks)
-    ready = []
+    ready, unfit = [], []
     for box in mailboxes:
-        wrong = list(_read(rc, box, names))
-        yield from wrong
-        if not any(check.ok is False for check in wrong):
+        spoilt = list(syntax.per_cent(rc, (box.local, box.remote)))
+        wrong = spoilt or list(_read(rc, box, names))
+        faulty = [] if spoilt else folders.faults(rc, box, names)
+        yield from (*wrong, *faulty)
+        if not any(check.ok is False for check in (*wrong, *faulty)):
             ready.append(box)
+        elif not spoilt and not faulty:
+            unfit.append(box)
     yield from _tried(rc, ready, look, names, python if run and not broken else None, run=run and not broken)
+    for box in unfit:
+        yield from _judged(rc, box, folders.attempt(rc, box, names, folders.with_stranger(folders.USUAL)), None)
 
 
 def _read(rc: Rc, box: Box, names: pythonfile.Names) -> Iterator[Check]:
     """Yield what can be read of one mailbox's sections."""
-    spoilt = list(syntax.per_cent(rc, (box.local, box.remote)))
-    yield from spoilt
-    if spoilt:
-        return
     yield from boxes.examine(rc, box)
     yield from settings.examine(rc, box)
     yield from literal.examine(rc, box, names)
-    yield from folders.faults(rc, box, names)
 
 
 def _tried(  # noqa: PLR0913 - all that was found out so far
@@ -116,9 +117,14 @@ def _tried(  # noqa: PLR0913 - all that was found out so far
             return
     for (box, found), (_, known) in zip(seen, asked, strict=True):
         tried = (ran and ran.tried.get(box.name)) or folders.attempt(rc, box, names, known)
-        yield from folders.examine(rc, box, tried)
-        yield from renaming.examine(rc, box, tried, is_live=found is not None)
-        yield from maildir.examine(rc, box, tried if found is not None else None)
+        yield from _judged(rc, box, tried, found)
+
+
+def _judged(rc: Rc, box: Box, tried: folders.Tried, found: list[str] | None) -> Iterator[Check]:
+    """Yield what is wrong with the lines about folders, by what they make of those that were *found*, or usual ones."""
+    yield from folders.examine(rc, box, tried)
+    yield from renaming.examine(rc, box, tried, is_live=found is not None)
+    yield from maildir.examine(rc, box, tried if found is not None else None)
 
 
 def _look(rc: Rc, box: Box, look: Look) -> tuple[list[Check], list[str] | None]:

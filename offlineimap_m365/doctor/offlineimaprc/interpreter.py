@@ -8,8 +8,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import shlex
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from offlineimap_m365 import environment
+from offlineimap_m365.doctor import runner
 
 #: Seconds for one question; a pythonfile may ask for a token, which may need one refresh.
 PATIENCE = 10.0
@@ -32,36 +31,12 @@ class Failed(Exception):
 
 
 def find() -> list[str] | None:
-    """Return the command of the interpreter that runs ``offlineimap`` on this PATH, None if there is none."""
-    script = shutil.which("offlineimap")
-    if script is None:
-        return None
+    """Return the command of the interpreter that runs ``offlineimap`` here, None where that is not known."""
+    script = runner.which("offlineimap")
     try:
-        with open(script, "rb") as file:  # noqa: PTH123 - a few bytes of what may be a large program
-            lines = [line.decode("utf-8", "replace") for line in file.read(4096).splitlines()[:3]]
-    except OSError:
+        return [str(runner.find_interpreter(script)[0])] if script else None
+    except (runner.Lost, runner.Unknown):  # versions tells it
         return None
-    return _of_shebang([*lines, "", "", ""])
-
-
-def _of_shebang(lines: list[str]) -> list[str] | None:
-    """
-    Return the interpreter that a script's first *lines* name.
-
-    Where its path is too long for a kernel or holds a space, pip writes a script of the shell that starts it
-    (distlib's scripts.py).
-    """
-    if not lines[0].startswith("#!"):
-        return None
-    words = lines[0][2:].split()
-    if words[:1] == ["/bin/sh"] and lines[1].startswith("'''exec' "):
-        with contextlib.suppress(ValueError):
-            words = shlex.split(lines[1].removeprefix("'''exec' "))[:1]
-    if words and words[0].endswith("/env"):
-        named = [word for word in words[1:] if not word.startswith("-")]
-        found = shutil.which(named[0]) if named else None
-        return [found] if found else None
-    return words if words and os.access(words[0], os.X_OK) else None
 
 
 def ask(python: list[str], question: dict[str, Any], *, isolated: bool) -> dict[str, Any]:
