@@ -13,7 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from offlineimap_m365 import environment, errors, person, terminal
+from offlineimap_m365 import environment, errors, person
+from offlineimap_m365.signin import terminal
 
 #: More than this is no token file, in bytes: an MSAL cache of a hundred accounts has half of it.
 MOST = 1 << 20

@@ -8,8 +8,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, advice, browser, errors, explain, history, home, reference
+from offlineimap_m365 import accounts, advice, errors, explain, history, home, reference
 from offlineimap_m365.recipes.order import is_account
+from offlineimap_m365.signin import browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, consent, errors, person, plan, warm
+from offlineimap_m365 import accounts, errors, person, warm
 from offlineimap_m365.person import say
+from offlineimap_m365.signin import consent, plan
 
 if TYPE_CHECKING:
     import argparse

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import accounts, errors, folders, learning, learnt, listing, person, tokens, warm
-from offlineimap_m365.mailbox import Mailbox
+from offlineimap_m365.mail.mailbox import Mailbox
 from offlineimap_m365.person import say
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from offlineimap_m365.learning import Evidence, Finding
-    from offlineimap_m365.mailbox import Folder
+    from offlineimap_m365.mail.mailbox import Folder
 
 #: Seconds in which messages are looked at, and in how many folders at most: more would be no small sample.
 _LOOK, _MOST_FOLDERS = 20.0, 60

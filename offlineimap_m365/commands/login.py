@@ -7,8 +7,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, advice, errors, login, person, plan
+from offlineimap_m365 import accounts, advice, errors, person
 from offlineimap_m365.person import say
+from offlineimap_m365.signin import login, plan
 
 if TYPE_CHECKING:
     import argparse

@@ -10,8 +10,9 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import accounts, advice, data, errors, home, login, origin, plan, takeover
+from offlineimap_m365 import accounts, advice, data, errors, home, origin
 from offlineimap_m365.person import say
+from offlineimap_m365.signin import login, plan, takeover
 
 if TYPE_CHECKING:
     import argparse

@@ -8,9 +8,9 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import errors, folders, learning, learnt
-from offlineimap_m365 import mailbox as mailboxes
 from offlineimap_m365.doctor import closed, opening, reach, trust, way
 from offlineimap_m365.doctor.opening import CONNECT, MAILBOX, SIGN_IN, STAGES, XOAUTH2
+from offlineimap_m365.mail import mailbox as mailboxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

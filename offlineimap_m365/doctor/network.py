@@ -14,9 +14,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import dial, errors, wire
+from offlineimap_m365 import errors, wire
 from offlineimap_m365.doctor import proxy, trust, way
 from offlineimap_m365.doctor.check import Findings
+from offlineimap_m365.mail import dial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

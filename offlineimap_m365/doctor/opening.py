@@ -11,11 +11,11 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import errors
-from offlineimap_m365.mailbox import Mailbox, NotOpened
+from offlineimap_m365.mail.mailbox import Mailbox, NotOpened
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts import Account
-    from offlineimap_m365.mailbox import Folder
+    from offlineimap_m365.mail.mailbox import Folder
 
 #: The checks of a mailbox, in the order of an attempt.
 CONNECT, XOAUTH2, SIGN_IN, MAILBOX = STAGES = ("imap-connect", "imap-xoauth2", "imap-sign-in", "imap-mailbox")

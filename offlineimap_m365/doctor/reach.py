@@ -9,7 +9,8 @@ import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import data, dial, errors, heard
+from offlineimap_m365 import data, errors
+from offlineimap_m365.mail import dial, heard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,11 +11,12 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import certificates, errors, explain, home, smtp
-from offlineimap_m365 import mailbox as mailboxes
+from offlineimap_m365 import certificates, errors, explain, home
 from offlineimap_m365.doctor import claims, closed, opening, powershell, reach, trust
 from offlineimap_m365.doctor.reach import Trouble
-from offlineimap_m365.submission import Submission
+from offlineimap_m365.mail import mailbox as mailboxes
+from offlineimap_m365.mail import smtp
+from offlineimap_m365.mail.submission import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

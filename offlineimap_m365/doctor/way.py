@@ -13,7 +13,8 @@ import socket
 import time
 from urllib.parse import unquote, urlsplit
 
-from offlineimap_m365 import certificates, dial, errors, wire
+from offlineimap_m365 import certificates, errors, wire
+from offlineimap_m365.mail import dial
 
 #: What requests can speak with a proxy; SOCKS needs a library that MSAL does not depend on.
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}

@@ -13,7 +13,7 @@ from offlineimap_m365 import accounts, advice, arguments, entra, errors
 from tests.unit.test_login import ALICE, make_plan
 
 if TYPE_CHECKING:
-    from offlineimap_m365.plan import Plan
+    from offlineimap_m365.signin.plan import Plan
 
 PREFIX = "https://outlook.office.com/"
 IMAP, SMTP = f"{PREFIX}IMAP.AccessAsUser.All", f"{PREFIX}SMTP.Send"

@@ -6,9 +6,9 @@ import urllib.parse
 
 import pytest
 
-from offlineimap_m365.answer import read_answer, refusal
 from offlineimap_m365.errors import Misconfigured, SignInNeeded
 from offlineimap_m365.explain import Situation
+from offlineimap_m365.signin.answer import read_answer, refusal
 
 ALICE = "alice@example.org"
 STATE = "Zm9vYmFyLXN0YXRl_-"

@@ -11,7 +11,7 @@ import pytest
 
 from offlineimap_m365 import data, errors, explain
 from offlineimap_m365 import entra as door
-from offlineimap_m365.answer import read_answer
+from offlineimap_m365.signin.answer import read_answer
 from tests.kept import ALICE, TOKEN, attempt, describe, provider
 from tests.m365.entra import THUNDERBIRD, Entra
 from tests.m365.person import Browser

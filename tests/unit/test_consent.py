@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from offlineimap_m365 import accounts, arguments, cli, consent, plan
+from offlineimap_m365 import accounts, arguments, cli
+from offlineimap_m365.signin import consent, plan
 from tests.kept import ALICE, invent
 
 if TYPE_CHECKING:

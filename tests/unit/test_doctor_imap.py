@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from offlineimap_m365 import dial, imap
 from offlineimap_m365.cache import AccessToken
 from offlineimap_m365.doctor import imap as room
 from offlineimap_m365.doctor import powershell, reach
 from offlineimap_m365.doctor.check import Check, Subject
+from offlineimap_m365.mail import dial, imap
 from tests.imap_server import OK, ImapServer
 from tests.kept import ALICE, invent
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from offlineimap_m365 import accounts, dial, wire
+from offlineimap_m365 import accounts, wire
 from offlineimap_m365.doctor import network, trust
 from offlineimap_m365.doctor.check import Check, Findings, Subject
+from offlineimap_m365.mail import dial
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy

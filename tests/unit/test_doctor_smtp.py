@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from offlineimap_m365 import smtp
 from offlineimap_m365.cache import AccessToken
 from offlineimap_m365.doctor import smtp as room
 from offlineimap_m365.doctor.check import Check, Subject
+from offlineimap_m365.mail import smtp
 from tests.kept import ALICE, invent
 from tests.smtp_server import SmtpServer, certificate
 

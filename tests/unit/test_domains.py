@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offlineimap_m365 import accounts, domains, errors
-from offlineimap_m365.domains import Place
+from offlineimap_m365 import accounts, errors
+from offlineimap_m365.signin import domains
+from offlineimap_m365.signin.domains import Place
 
 if TYPE_CHECKING:
     from tests.world import World

@@ -12,10 +12,11 @@ from urllib.parse import urlencode
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from offlineimap_m365 import data, errors, explain, identity, oauth, terminal, visit
-from offlineimap_m365.answer import read_answer, refusal
+from offlineimap_m365 import data, errors, explain, identity, oauth
 from offlineimap_m365.explain import Situation
-from offlineimap_m365.listener import Listener
+from offlineimap_m365.signin import terminal, visit
+from offlineimap_m365.signin.answer import read_answer, refusal
+from offlineimap_m365.signin.listener import Listener
 from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, text_of
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ def in_session(work: str) -> tuple[int, bytes]:
 
 BACKGROUND = """
 import os, signal, sys
-from offlineimap_m365.terminal import Pasted
+from offlineimap_m365.signin.terminal import Pasted
 child = os.fork()
 if not child:
     os.setpgid(0, 0)
@@ -38,7 +38,7 @@ if os.WIFSTOPPED(status): os.kill(child, signal.SIGKILL)
 
 TAKEN_AWAY = """
 import os, signal, sys, termios, time
-from offlineimap_m365.terminal import Pasted
+from offlineimap_m365.signin.terminal import Pasted
 ready, go = os.pipe(), os.pipe()
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 before = termios.tcgetattr(0)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365 import accounts, errors, keeping, notices, runtime, stores, tokens
+from offlineimap_m365 import accounts, errors, notices, runtime, stores, tokens
+from offlineimap_m365.signin import keeping
 from offlineimap_m365.stores import auto, gpg, places
 from offlineimap_m365.stores.file import FileStore
 from tests.kept import ALICE
@@ -18,7 +19,7 @@ from tests.unit.test_login import make_plan, sign_in_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offlineimap_m365.plan import Plan
+    from offlineimap_m365.signin.plan import Plan
     from tests.unit.ring import Ring
     from tests.world import World
 

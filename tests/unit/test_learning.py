@@ -12,7 +12,7 @@ import offlineimap_m365
 from offlineimap_m365 import accounts, errors, learning, learnt
 from offlineimap_m365.folders import build_filter, known_languages, load_table
 from offlineimap_m365.learning import Evidence, Finding, find_out
-from offlineimap_m365.mailbox import Folder
+from offlineimap_m365.mail.mailbox import Folder
 from offlineimap_m365.utf7 import encode
 from tests import kept
 from tests.unit.test_languages import DEFAULT, mailbox

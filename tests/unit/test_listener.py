@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import listener as room
 from offlineimap_m365.errors import Temporary, WrongUsage
-from offlineimap_m365.listener import Listener
+from offlineimap_m365.signin import listener as room
+from offlineimap_m365.signin.listener import Listener
 from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, text_of
 
 if TYPE_CHECKING:

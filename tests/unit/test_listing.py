@@ -10,7 +10,7 @@ import pytest
 
 from offlineimap_m365 import folders, listing
 from offlineimap_m365.learning import Evidence, find_out
-from offlineimap_m365.mailbox import Folder
+from offlineimap_m365.mail.mailbox import Folder
 from tests.unit.looked_at import look
 from tests.unit.test_languages import mailbox
 from tests.unit.test_learning import DUTCH, ITEMS, MAIL, TABLE, listed

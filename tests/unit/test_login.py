@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365 import accounts, entra, errors, flows, history, login, notices, plan
-from offlineimap_m365.flows import Source
+from offlineimap_m365 import accounts, entra, errors, history, notices
+from offlineimap_m365.signin import flows, login, plan
+from offlineimap_m365.signin.flows import Source
 from offlineimap_m365.stores.file import FileStore
 from tests.kept import provider as known_provider
 

@@ -15,8 +15,9 @@ import pytest
 import trustme
 from hypothesis import strategies as st
 
-from offlineimap_m365 import errors, imap
-from offlineimap_m365.mailbox import Folder, Mailbox
+from offlineimap_m365 import errors
+from offlineimap_m365.mail import imap
+from offlineimap_m365.mail.mailbox import Folder, Mailbox
 from tests.imap_server import GREETING, OK, ImapServer
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from offlineimap_m365.folders import build_filter, folderfilter, known_languages, load_table
 from offlineimap_m365.learning import find_out
-from offlineimap_m365.mailbox import Folder
+from offlineimap_m365.mail.mailbox import Folder
 from offlineimap_m365.utf7 import encode
 from offlineimap_m365.words import key
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offlineimap_m365 import accounts, browser, domains, entra, errors, plan
+from offlineimap_m365 import accounts, entra, errors
+from offlineimap_m365.signin import browser, domains, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

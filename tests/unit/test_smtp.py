@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from offlineimap_m365 import certificates, errors, smtp
-from offlineimap_m365.submission import Submission
+from offlineimap_m365 import certificates, errors
+from offlineimap_m365.mail import smtp
+from offlineimap_m365.mail.submission import Submission
 from tests.smtp_server import SmtpServer, certificate
 
 if TYPE_CHECKING:

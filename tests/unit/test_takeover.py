@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offlineimap_m365 import data, errors, takeover
+from offlineimap_m365 import data, errors
+from offlineimap_m365.signin import takeover
 from tests.kept import made_up
 
 if TYPE_CHECKING:

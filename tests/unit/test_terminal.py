@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.terminal import MOST_BYTES, QUIET_SECONDS, Pasted
+from offlineimap_m365.signin.terminal import MOST_BYTES, QUIET_SECONDS, Pasted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

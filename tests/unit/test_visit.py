@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from offlineimap_m365 import visit
-from offlineimap_m365.listener import Listener
+from offlineimap_m365.signin import visit
+from offlineimap_m365.signin.listener import Listener
 from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, raw, read_all, text_of
 
 

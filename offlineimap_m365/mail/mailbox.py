@@ -15,8 +15,9 @@ import time
 from email.parser import BytesHeaderParser
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import certificates, errors, imap
-from offlineimap_m365.heard import clean, reason, refusal
+from offlineimap_m365 import certificates, errors
+from offlineimap_m365.mail import imap
+from offlineimap_m365.mail.heard import clean, reason, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

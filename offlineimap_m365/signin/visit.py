@@ -9,7 +9,7 @@ from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Protocol, cast
 
-from offlineimap_m365.landing import Page, headers
+from offlineimap_m365.signin.landing import Page, headers
 
 if TYPE_CHECKING:
     import socket

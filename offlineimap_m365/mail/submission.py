@@ -10,8 +10,9 @@ import contextlib
 import smtplib
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import certificates, errors, smtp
-from offlineimap_m365.heard import clean, reason, refusal
+from offlineimap_m365 import certificates, errors
+from offlineimap_m365.mail import smtp
+from offlineimap_m365.mail.heard import clean, reason, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

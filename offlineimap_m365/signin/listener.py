@@ -17,8 +17,8 @@ import urllib.parse
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.errors import Misconfigured, Temporary, WrongUsage
-from offlineimap_m365.landing import Page
-from offlineimap_m365.visit import Visit
+from offlineimap_m365.signin.landing import Page
+from offlineimap_m365.signin.visit import Visit
 
 if TYPE_CHECKING:
     from types import TracebackType

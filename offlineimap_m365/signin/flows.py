@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from offlineimap_m365 import answer, browser, entra, errors, explain, home, listener, screen, terminal
+from offlineimap_m365 import entra, errors, explain, home, screen
+from offlineimap_m365.signin import answer, browser, listener, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offlineimap_m365.plan import Plan
+    from offlineimap_m365.signin.plan import Plan
 
 #: Seconds of silence after which the person is told once what may be wrong.
 _SILENCE = 30.0

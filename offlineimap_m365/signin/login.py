@@ -10,14 +10,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import advice, browser, credentials, entra, errors, flows, history, home, keeping, lock
+from offlineimap_m365 import advice, credentials, entra, errors, history, home, lock
+from offlineimap_m365.signin import browser, flows, keeping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from offlineimap_m365.accounts import Account
-    from offlineimap_m365.flows import Person
-    from offlineimap_m365.plan import Plan
+    from offlineimap_m365.signin.flows import Person
+    from offlineimap_m365.signin.plan import Plan
 
 
 def sign_in(plan: Plan, person: Person, timeout: float) -> Account:

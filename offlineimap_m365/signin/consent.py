@@ -18,7 +18,7 @@ from offlineimap_m365 import data, errors, home
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from offlineimap_m365.plan import Plan
+    from offlineimap_m365.signin.plan import Plan
 
 #: Words in an address that stand for many organisations; only the last may be used for an approval.
 _EVERYBODY, _ANY_ORGANISATION = "common", "organizations"

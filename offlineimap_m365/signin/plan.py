@@ -13,20 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import (
-    accounts,
-    advice,
-    application,
-    browser,
-    credentials,
-    data,
-    domains,
-    entra,
-    environment,
-    errors,
-    home,
-    stores,
-)
+from offlineimap_m365 import accounts, advice, application, credentials, data, entra, environment, errors, home, stores
+from offlineimap_m365.signin import browser, domains
 from offlineimap_m365.stores import places
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from offlineimap_m365 import entra
     from offlineimap_m365.accounts import Account
-    from offlineimap_m365.plan import Plan
+    from offlineimap_m365.signin.plan import Plan
 
 
 def make_sure_of_room(plan: Plan) -> Plan:

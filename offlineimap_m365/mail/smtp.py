@@ -13,8 +13,8 @@ import smtplib
 import time
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import dial
-from offlineimap_m365.heard import Endless
+from offlineimap_m365.mail import dial
+from offlineimap_m365.mail.heard import Endless
 
 if TYPE_CHECKING:
     import socket
