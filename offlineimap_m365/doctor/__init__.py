@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365 import accounts, errors, notices
 from offlineimap_m365.doctor import versions
-from offlineimap_m365.doctor.check import Check, Findings, Subject
+from offlineimap_m365.doctor.check import Check, Findings, Subject, of_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from types import ModuleType
 
 __all__ = ["Check", "Order", "Subject", "examine"]
 
@@ -78,11 +79,18 @@ def _known(name: str) -> str:
 def _examine_account(subject: Subject) -> Iterator[Check]:
     from offlineimap_m365.doctor import account, imap, network, smtp, token  # noqa: PLC0415 - as above
 
-    yield from _noted(subject.failed, account.examine(subject))
-    if subject.offline:
-        return
-    for room in (network, token, imap, smtp):
-        yield from _noted(subject.failed, room.examine(subject))
+    for room in (account,) if subject.offline else (account, network, token, imap, smtp):
+        yield from _noted(subject.failed, _whole(subject, room))
+
+
+def _whole(subject: Subject, room: ModuleType) -> Iterator[Check]:
+    """Yield the checks of a *room*; an error that it did not expect is a finding, and no end of the examination."""
+    try:
+        yield from room.examine(subject)
+    except errors.M365Error as error:
+        name = room.__name__.rpartition(".")[2]
+        cut = subject.untold(name, f"Not tried to its end: {error.fact}")
+        yield cut if subject.failed else of_error(name, error, subject.name)
 
 
 def _noted(failed: set[str], checks: Iterable[Check]) -> Iterator[Check]:

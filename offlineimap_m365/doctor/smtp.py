@@ -69,6 +69,8 @@ def _why_skipped(subject: Subject) -> str:
     account = subject.account
     if account is None:
         return "the account is not known"
+    if "certificates" in subject.failed:
+        return "there are no trusted certificates"
     read = claims.read(subject.token.value) if subject.token and account.is_app_only else None
     granted = claims.permissions(read) if read else None
     ends = [scope.rpartition("/")[2].lower() for scope in account.scopes]

@@ -34,7 +34,7 @@ class Loopback:
         self._servers: dict[str, asyncio.AbstractServer] = {}
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
-        self._secured: set[asyncio.Task[None] | None] = set()
+        self._tasks: set[asyncio.Task[None] | None] = set()
         self._thread = threading.Thread(target=self._run, name="exchange", daemon=True)
 
     def start(self, dovecot_imap: tuple[str, int], dovecot_smtp: tuple[str, int]) -> None:
@@ -123,7 +123,7 @@ class Loopback:
         async def talk(client: Wire, server: Wire) -> None:
             await Connection(self._rules, client, server, opens=opens).serve()
 
-        await _join(Wire(reader, writer), self._dovecot_imap, talk)
+        await self._held(_join(Wire(reader, writer), self._dovecot_imap, talk))
 
     async def _take_smtp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._ended.is_set():
@@ -133,13 +133,16 @@ class Loopback:
         async def talk(client: Wire, server: Wire) -> None:
             await Submission(self._rules, self._tls, client, server).serve()
 
-        # Once TLS has begun, nobody else holds the task: asyncio.create_task, "Save a reference".
+        await self._held(_join(Wire(reader, writer), self._dovecot_smtp, talk))
+
+    async def _held(self, conversation: Awaitable[None]) -> None:
+        """Wait for a *conversation*, whose task nobody else need hold (asyncio.create_task, "Save a reference")."""
         task = asyncio.current_task()
-        self._secured.add(task)
+        self._tasks.add(task)
         try:
-            await _join(Wire(reader, writer), self._dovecot_smtp, talk)
+            await conversation
         finally:
-            self._secured.discard(task)
+            self._tasks.discard(task)
 
 
 async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wire], Awaitable[None]]) -> None:
