@@ -139,6 +139,14 @@ def names() -> list[str]:
     return list(_found())
 
 
+def names_if_readable() -> list[str]:
+    """Return the names of all accounts, none where the home cannot be read: for whoever tells that elsewhere."""
+    try:
+        return names()
+    except errors.M365Error:
+        return []
+
+
 def _found() -> dict[str, bool]:
     """Return of all accounts by name whether somebody is signed in; a broken one counts as if."""
     return dict(filter(None, map(_glance, home.folders())))

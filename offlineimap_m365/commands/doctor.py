@@ -56,14 +56,14 @@ def _tell(checks: Iterable[Check], order: doctor.Order, *, verbose: bool) -> int
         code = code or warm.hand_out("\n".join(text.tell(check)))  # once the answer cannot be written, no more of it
         found = found or int(check.ok is False)
     code = code or warm.hand_out("\n".join(text.end(offline=order.offline)))
-    if not found and not accounts.names():
+    if not found and not accounts.names_if_readable():
         say(f"Nobody is signed in (searched in {home.directory()}). Run: {errors.COMMAND} login you@example.org")
     return code or found
 
 
 def _sections(order: doctor.Order) -> int:
     """Return how many accounts and files are looked at."""
-    return len(order.names or accounts.names()) + (order.config is not None)
+    return len(order.names or accounts.names_if_readable()) + (order.config is not None)
 
 
 def _as_they_end(checks: Iterator[Check]) -> Iterator[Check]:

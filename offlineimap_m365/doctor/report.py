@@ -65,14 +65,10 @@ def document(checks: Sequence[Check], config: Path | None = None) -> dict[str, A
 def _accounts() -> list[Account]:
     """Return the accounts whose profiles can be read; of the others the checks tell."""
     found = []
-    for name in accounts.names():
-        try:
-            account = accounts.load(name)
-        except errors.M365Error:
-            continue
-        if account is not None:
-            found.append(account)
-    return found
+    for name in accounts.names_if_readable():
+        with contextlib.suppress(errors.M365Error):
+            found.append(accounts.load(name))
+    return [account for account in found if account is not None]
 
 
 def _about(account: Account, names: Pseudonyms) -> dict[str, Any]:

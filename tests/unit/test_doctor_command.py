@@ -198,3 +198,21 @@ def test_waiting_is_told_and_taken_back(world: World, monkeypatch: pytest.Monkey
     cli.main(["doctor"])
 
     assert stderr.text == f"\rLooking further at {ALICE} … (Ctrl-C ends it)\r\x1b[K"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--report",)])
+def test_a_home_that_cannot_be_read_is_a_finding(
+    world: World, capsys: pytest.CaptureFixture[str], form: tuple[str, ...]
+) -> None:
+    """Where nobody can be told from nobody at all the doctor still says why, in every form."""
+    invent()
+    (world.home / "accounts").chmod(0)
+
+    code = cli.main(["doctor", "--offline", *form])
+    (world.home / "accounts").chmod(0o700)
+
+    said = capsys.readouterr()
+    assert code == 1
+    assert "home" in said.out
+    assert "ls -ld" in said.out
+    assert "Nobody is signed in" not in said.out + said.err
