@@ -45,8 +45,9 @@ def examine(order: Order) -> Iterator[Check]:
     if not versions.can_speak():
         return
     # Not before: they need MSAL, or what it depends on.
-    from offlineimap_m365.doctor import offlineimaprc, place, trust  # noqa: PLC0415
+    from offlineimap_m365.doctor import offlineimaprc, place, programs, trust  # noqa: PLC0415
 
+    yield programs.examine()
     yield from _noted(failed, [trust.examine()])
     yield from _noted(failed, place.examine(names, closed))
     subjects: list[Subject] = []

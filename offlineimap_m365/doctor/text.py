@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "faint")}  # noqa: RUF001 - a dash
 #: Columns of a check's name: the longest ones stand a little further to the right.
 _NAMES = 20
+#: Columns of what is well, also in a file or a pipe: -v tells all of it.
+_WIDEST = 160
 _INDENT, _DEEPER = "    ", "        "
 #: Where the command begins that ends a remedy: behind the words for it, or a colon if it is one of ours.
 _COMMAND = re.compile(
@@ -59,9 +61,11 @@ class Text:
         """Return what is well or not tried: in one line as far as it fits, all of it if that is wanted."""
         first = _first(check)
         meaning = errors.printable(check.meaning)
-        room = screen.width(sys.stdout) - screen.columns(_plain(check)) - 1
+        room = min(screen.width(sys.stdout), _WIDEST) - screen.columns(_plain(check)) - 1
         if screen.columns(meaning) <= room:
             return [f"{first}{meaning}".rstrip()]
+        if self._verbose and not screen.is_terminal(sys.stdout):
+            return [f"{first}{meaning}"]
         if self._verbose:
             return [first.rstrip(), *screen.wrapped(meaning, sys.stdout, _INDENT)]
         return [f"{first}{screen.cut(meaning, room, sys.stdout)}" if room > _NAMES else first.rstrip()]

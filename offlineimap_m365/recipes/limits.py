@@ -24,16 +24,30 @@ def of(program: Program) -> list[str]:
     """
     Return what there is to know of *program*, a line each: it is too old here, was never run, and its limits here.
     """
-    row = _row(program)
-    # A limit of a build of OfflineIMAP is nothing to the snippet, and for doctor to tell.
-    limits = [one for one in row["limits"] if one.get("system", sys.platform) == sys.platform and "build" not in one]
-    found = [f"{row['title']} {limit['versions']}: {limit['what']}" for limit in limits]
+    row, here = _row(program), version(program)
+    needs = needed(program, here) if here else ""
+    found = [f"The {row['title']} of this machine is {here}, and this needs {needs} or newer"] if needs else []
     if not row["tested"]:
-        found.insert(0, f"This was never run: it is what the documentation of {row['title']} says")
-    here = version(program)
-    if here and "needs" in row and _number(here) < _number(row["needs"]):
-        found.insert(0, f"The {row['title']} of this machine is {here}, and this needs {row['needs']} or newer")
-    return [errors.printable(line) for line in found]
+        found.append(f"This was never run: it is what the documentation of {row['title']} says")
+    return [*map(errors.printable, found), *known(program)]
+
+
+def known(program: Program) -> list[str]:
+    """Return what *program* cannot do on this system, a line each; no limit of one build of OfflineIMAP is among it."""
+    row = _row(program)
+    found = [one for one in row["limits"] if one.get("system", sys.platform) == sys.platform and "build" not in one]
+    return [errors.printable(f"{row['title']} {limit['versions']}: {limit['what']}") for limit in found]
+
+
+def title(program: Program) -> str:
+    """Return what *program* calls itself."""
+    return errors.printable(_row(program)["title"])
+
+
+def needed(program: Program, here: str) -> str:
+    """Return which version of *program* its recipe needs if *here* is older, else an empty text."""
+    needs = str(_row(program).get("needs", ""))
+    return needs if needs and _number(here) < _number(needs) else ""
 
 
 def is_too_long(program: Program, user: str, token: str) -> bool:
