@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import accounts, data, errors, home
+from offlineimap_m365.doctor import programs
 from offlineimap_m365.doctor.pseudonyms import Pseudonyms
 from offlineimap_m365.version import __version__
 
@@ -99,10 +100,19 @@ def _scrubbed(check: Check, names: Pseudonyms) -> dict[str, Any]:
         "code": lambda code: _code(code, names),
         "correlation_id": names.id,
     }
+    scrub = str if check.name == programs.NAME and _is_shipped("programs") else names.scrub
     return {
-        field: ways.get(field, names.scrub)(value) if isinstance(value, str) else value
+        field: ways.get(field, scrub)(value) if isinstance(value, str) else value
         for field, value in check.as_dict().items()
     }
+
+
+def _is_shipped(table: str) -> bool:
+    """Is the *table* the one of this release, so that nothing in it is anybody's own?"""
+    try:
+        return data.override(table, Path(home.directory())) is None
+    except errors.M365Error:
+        return False
 
 
 def _code(code: str, names: Pseudonyms) -> str:
