@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from docs.manual import pages
 from offlineimap_m365 import version
 from tests import certificates
 from tests.sign_in import options, sign_in
@@ -111,6 +113,17 @@ def test_the_doctor_asks_the_provider_once(alice: Patient) -> None:
     assert alice.is_healed("--offline")
     assert asked == 1
     assert alice.entra.requests == []
+
+
+def test_the_manual_has_every_check(alice: Patient) -> None:
+    """Who meets a name on the screen finds it in the manual, and the other way round; in their order."""
+    listed = re.findall(r"[a-z0-9]+(?:\\-[a-z0-9]+)*", pages.sections()["doctor"].partition(".PP\nWith")[0])
+
+    named = [check["name"] for check in alice.examine()]
+
+    manual = [word.replace("\\-", "-") for word in listed]
+    assert named == [word for word in dict.fromkeys(manual) if word in named]
+    assert len(named) == len(set(named))
 
 
 def test_a_keyring_that_is_locked(alice: Patient, desktop: Desktop) -> None:
