@@ -532,3 +532,14 @@ def test_words_of_powershell() -> None:
     found = [powershell.quoted(text) for text in ("alice@example.org", "o'brien@example.org", "a;b", "@x", "$x", "")]
 
     assert found == ["alice@example.org", "'o''brien@example.org'", "'a;b'", "'@x'", "'$x'", "''"]
+
+
+@pytest.mark.parametrize("quote", ["\u2018", "\u2019", "\u201a", "\u201b"])
+def test_powershell_takes_typographic_quotes_for_quotes(quote: str) -> None:
+    """An address with one of them ends no word of what an administrator copies."""
+    assert powershell.quoted(f"o{quote};x@example.org") == f"'o{quote}{quote};x@example.org'"
+
+
+def test_an_address_is_no_parameter_of_powershell() -> None:
+    """What begins with a dash stands in quotes, which make it a text."""
+    assert powershell.quoted("-WhatIf") == "'-WhatIf'"
