@@ -51,8 +51,6 @@ _IP = re.compile(
 _PORT = re.compile(r"(?<![\w.-])(?=[\d_-]*[^\W\d_])[\w-]+(?=:\d{1,5}(?![\w:]))")
 _KEY = re.compile(r"(?<=\bgpg:)[^\s,;)]*[^\s,;).]")
 _DN = re.compile(r"(?<=\b(?:CN|OU|ST|DC)=)[^,;/+)\n]+|(?<=\b[OLC]=)[^,;/+)\n]+")
-#: Who made a certificate: a company that looks into connections has its own authority.
-_ISSUER = re.compile(r"(?<=\bissued by )(?!itself\b|an authority\b)[^,;()]+?(?=,|;| \(|\.(?: |$)|$)")
 _OPAQUE = re.compile(r"(?<![\w-])(?!oauth2(?:_[a-z]+)+(?![\w-]))(?=[\w-]*\d)[\w-]{20,}(?![\w-])")
 
 
@@ -201,7 +199,6 @@ class Pseudonyms:
             rules.append((re.compile(f"{_any(self._folders)}{_REST}"), lambda found: self.path(found[0])))
         rules += [
             (_ABSOLUTE, lambda found: self.path(found[0])),
-            (_ISSUER, lambda found: self._give("name", found[0].lower())),
             (_DN, lambda found: self._give("name", found[0].strip().lower())),
             (_KEY, lambda found: self.id(found[0])),
             (_SET, self._set),

@@ -274,8 +274,8 @@ def test_what_only_the_offlineimaprc_tells_is_known(world: World) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("was issued by Firma Root CA G2, which is not", "was issued by name-1, which is not"),
-        ("(expired), issued by Firma. Run: x", "(expired), issued by name-1. Run: x"),
+        ("was issued by “Firma, Firma Root (CA) G2”, which is", "was issued by “name-1”, which is"),
+        ("(expired), issued by “Firma”. Run: x", "(expired), issued by “name-1”. Run: x"),
         ("was issued by itself, which is not", "was issued by itself, which is not"),
     ],
 )
