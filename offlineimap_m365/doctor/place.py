@@ -179,7 +179,7 @@ def _missing_program(chosen: str) -> str:
     first = next((word for word in words if not _ASSIGNMENT.match(word)), "")
     if not first or _UNTOLD.intersection(first) or not _shell("-c", 'command -v -- "$1"', "sh", first):
         return ""
-    return f"there is no program {first}"
+    return f"there is no program “{first}”"
 
 
 def _shell(*arguments: str) -> int:
