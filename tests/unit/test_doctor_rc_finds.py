@@ -209,6 +209,16 @@ def test_a_mailbox_that_stays_closed_is_for_its_administrator(online: Desk) -> N
     assert online.found() == []
 
 
+def test_a_mailbox_is_one_line(online: Desk) -> None:
+    """What stands in the lines below remoteuser is part of the name, and makes no line of a command."""
+    online.change(f"remoteuser = {ALICE}", "remoteuser = info@example.org\n  reboot")
+    online.change(EVAL, f'oauth2_access_token_eval = get_access_token("{ALICE}", 1800)')
+
+    online.examine()
+
+    assert online.opened == ["info@example.org reboot"]
+
+
 def test_a_slip_in_the_mailbox_is_mended(online: Desk) -> None:
     """An address that is the account's but for a slip of the pen is no other mailbox."""
     online.change(f"remoteuser = {ALICE}", "remoteuser = alcie@example.org")
