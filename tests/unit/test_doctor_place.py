@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import subprocess
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -320,7 +320,12 @@ def test_nobody_sees_the_command_of_notify(alice: World, monkeypatch: pytest.Mon
     notify.choose("true --password geheim")
     started: list[object] = []
     run = subprocess.run
-    monkeypatch.setattr(subprocess, "run", lambda words, **how: (started.append(words), run(words, **how))[1])
+
+    def note(words: list[str], **how: Any) -> object:
+        started.append(words)
+        return run(words, **how)
+
+    monkeypatch.setattr(subprocess, "run", note)
 
     assert named(examined(), "notify").ok is True
 

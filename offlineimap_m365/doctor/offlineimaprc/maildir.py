@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offlineimap_m365.doctor.offlineimaprc.folders import Tried
     from offlineimap_m365.doctor.offlineimaprc.reading import Rc
 
-#: A Maildir's own directories (maildir(5)); more folders than these are not looked at, nor deeper ones.
+#: A Maildir's own directories (maildir(5)); more directories than these are not looked at, nor deeper ones.
 _PARTS = ("cur", "new", "tmp")
 _MOST, _DEEPEST = 5000, 12
 
@@ -40,7 +40,9 @@ def _folders(place: Path) -> list[str]:
     """Return the Maildirs below *place*, as paths from there."""
     found: list[str] = []
     waiting = [""]
-    while waiting and len(found) < _MOST:
+    looked = 0
+    while waiting and looked < _MOST:  # localfolders may be the root of a file server
+        looked += 1
         path = waiting.pop()
         try:
             with os.scandir(place / path) as entries:
