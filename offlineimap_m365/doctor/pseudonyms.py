@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     _Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str | None]]
 
 #: Characters of a line that is looked at closely: patterns may take as long as its square.
-_LONGEST = 4000
+_LONGEST = 2000
 #: An option with its value in the midst of a sentence.
 _SET = re.compile(r"(?<!\w)(?P<name>[a-z]\w*)(?P<sign> ?= ?)(?P<value>[^\s,;=<>()\[\]]+(?:, ?[^\s,;=<>()\[\]]+)*)")
 _QUOTED = re.compile(r'"(?P<a>[^"\n]*)"|“(?P<b>[^”\n]*)”|`(?P<c>[^`\n]*)`|(?<!\w)\'(?P<d>[^\'\n]*)\'(?!\w)')
 _SECTION = re.compile(r"\[\s*(Account|Repository)\s+([^\]\n]+?)\s*\]", re.IGNORECASE)
 _OPTION = re.compile(r"(?P<before>\s*(?:#\s*)?)(?P<name>\w+)(?P<sign>\s*[=:]\s*)(?P<value>.*)", re.DOTALL)
 _ADDRESS = re.compile(
-    r"(?<![^\s<>\"'`(),:;@=\[\]/\\])(?:[^\s<>\"'`(),:;@=\[\]/\\]|(?<=\w)'(?=\w))+(?:@|%40)[^\W_](?:[\w.-]*[^\W_])?",
+    r"(?<!\w')(?<![^\s<>\"'`(),:;@=\[\]/\\])(?:[^\s<>\"'`(),:;@=\[\]/\\]|(?<=\w)'(?=\w))+(?:@|%40)[^\W_](?:[\w.-]*[^\W_])?",
     re.IGNORECASE,
 )
 _REST = r"(?:[^\s'\"`,;:()<>\[\]“”]|(?<=\w)'(?=\w))*"
