@@ -15,7 +15,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from offlineimap_m365 import accounts, wire
-from offlineimap_m365.doctor import network, reach, trust
+from offlineimap_m365.doctor import network, reach, trust, way
 from offlineimap_m365.doctor.check import Check, Findings, Subject
 from offlineimap_m365.mail import dial
 from tests.certificates import certificate, ec_key
@@ -671,3 +671,14 @@ def test_a_certificate_that_is_odd(world: World, monkeypatch: pytest.MonkeyPatch
 
     assert found is None
     assert reach.issuer_of(odd) == "somebody without a name"
+
+
+def test_a_name_in_other_letters_goes_through_a_proxy(world: World) -> None:
+    """A proxy is asked for a host by the name that DNS has for it (RFC 5890)."""
+    with LoginHost(response(403)) as strict:
+        proxy = way.Proxy("http", "127.0.0.1", strict.port)
+
+        with pytest.raises(way.Refused):
+            way.through(proxy, "münchen.example", 443)
+
+        assert strict.received[0].startswith(b"CONNECT xn--mnchen-3ya.example:443 HTTP/1.1\r\n")
