@@ -25,7 +25,8 @@ NARROW = 60
 _USUAL = 80
 #: In fewer columns nothing is wrapped.
 _LEAST = 20
-#: Characters of ours, and what stands for them where there is only ASCII.
+#: Characters of ours, and what stands for them where there is only ASCII. None becomes a single quote, which would end
+#: a word of a command.
 _ASCII = {
     "✓": "ok",
     "✗": "!!",
@@ -33,8 +34,6 @@ _ASCII = {
     "…": "...",
     "“": '"',
     "”": '"',
-    "\u2018": "'",
-    "\u2019": "'",
     "\ufffd": "?",
 }
 #: Erase in Line (ECMA-48 §8.3.41), from the cursor to the end.

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """Examine what was asked for; 1 if something was found. Raises M365Error."""
     order = doctor.Order(
         names=tuple(options.accounts),
-        mailbox=options.mailbox,
+        mailbox=accounts.clean_name(options.mailbox) if options.mailbox else None,
         config=Path(options.config).expanduser() if options.config else None,
         run_config=options.run_config,
         offline=options.offline,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from offlineimap_m365 import errors, folders, learning, learnt
 from offlineimap_m365.doctor import closed, opening, reach, trust, way
 from offlineimap_m365.doctor.opening import CONNECT, MAILBOX, SIGN_IN, STAGES, XOAUTH2
+from offlineimap_m365.mail import heard
 from offlineimap_m365.mail import mailbox as mailboxes
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def _learnt(subject: Subject, account: Account, made: Attempt) -> Check:
     also = "" if made.mailbox.lower() == account.name.lower() else f" --mailbox {errors.quoted(made.mailbox)}"
     return subject.bad(
         FOLDERS,
-        errors.printable(f"The folders of {made.mailbox} changed since they were learnt: {', '.join(changed[:5])}"),
+        f"The folders of {errors.printable(made.mailbox)} changed since they were learnt:"
+        f" {', '.join(map(heard.cited, changed[:5]))}",
         f"Learn them again. Run: {errors.COMMAND} folders {errors.quoted(account.name)}{also} --learn",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import socket
 import time
 from email.utils import parsedate_to_datetime
@@ -33,6 +34,8 @@ _WRONG, _NOTED = 300, 60
 _LONGEST_WAIT = 3600.0
 _TOO_MANY, _BROKEN = 429, 500
 _REDIRECTS, _REFUSALS = range(300, 400), range(400, 500)
+#: What can be a host's name, or its address (RFC 1123 §2.1, RFC 5891 §4.4, RFC 4291 §2.2).
+_HOST = re.compile(r"[\w.:-]{1,253}")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -190,7 +193,7 @@ class _Visit:
             return self._busy(answer)
         document = _object(answer.text)
         if document is None or status in _REDIRECTS:
-            elsewhere = errors.printable(urlsplit(answer.headers.get("Location", "")).hostname or "")
+            elsewhere = _host(answer.headers.get("Location", ""))
             what = f"and leads to {elsewhere}" if elsewhere else "with a page"
             return self.subject.bad(
                 "login-host",
@@ -237,6 +240,15 @@ _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", sock
 
 def _is_busy(answer: wire.Answer) -> bool:
     return answer.status_code == _TOO_MANY or answer.status_code >= _BROKEN
+
+
+def _host(address: str) -> str:
+    """Return the host of an *address* that a stranger gave, an empty text if it is none."""
+    try:
+        found = urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+    return found if _HOST.fullmatch(found) else ""
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -173,27 +173,34 @@ def _notify() -> Check:
 
 def _missing_program(chosen: str) -> str:
     """Return what is wrong with the command *chosen*, as the shell sees it before it runs it; "" if nothing is."""
-    if _shell("-n", "-c", chosen):
+    if _shell("-n", "-s", script=chosen):
         return "the shell does not understand it"
-    words = shlex.split(chosen, comments=True)
+    try:
+        words = shlex.split(chosen, comments=True)
+    except ValueError:  # the shell knows more kinds of quotes
+        return ""
     first = next((word for word in words if not _ASSIGNMENT.match(word)), "")
     if not first or _UNTOLD.intersection(first) or not _shell("-c", 'command -v -- "$1"', "sh", first):
         return ""
-    return f"there is no program {first}"
+    return f"there is no program “{first}”"
 
 
-def _shell(*arguments: str) -> int:
-    """Return the exit code of a shell with *arguments*, 0 if it comes to no end."""
+def _shell(*arguments: str, script: str = "") -> int:
+    """
+    Return the exit code of a shell with *arguments*, 0 if it comes to no end.
+
+    A *script* goes through standard input: it may hold a secret, and everybody sees the arguments of a process.
+    """
     try:
         return subprocess.run(
             ["/bin/sh", *arguments],
-            stdin=subprocess.DEVNULL,
+            input=script.encode("utf-8", "surrogateescape"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=_PATIENCE,
             check=False,
         ).returncode
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return 0
 
 

@@ -11,7 +11,10 @@ from __future__ import annotations
 import re
 
 #: Which words PowerShell takes as they are (about_Quoting_Rules, about_Splatting).
-_PLAIN = re.compile(r"[A-Za-z0-9_.+-][A-Za-z0-9_.+@-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_.+][A-Za-z0-9_.+@-]*")
+#: What begins and ends a text in single quotes: PowerShell takes typographic ones for the same (about_Quoting_Rules;
+#: its CharTraits.cs, IsSingleQuote), and two of them for one.
+_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
 
 
 def switch_imap_on(mailbox: str) -> str:
@@ -36,4 +39,4 @@ def introduce(client_id: str, object_id: str) -> str:
 
 def quoted(text: str) -> str:
     """Return *text* as one word of PowerShell: in single quotes, which are doubled, unless it is plain."""
-    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
+    return text if _PLAIN.fullmatch(text) else "'" + _QUOTES.sub(lambda found: found[0] * 2, text) + "'"

@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import ipaddress
+import os
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import accounts, errors
@@ -24,19 +26,21 @@ if TYPE_CHECKING:
     #: What is looked for, and what becomes of it; None for what another rule may have.
     _Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str | None]]
 
+#: Characters of a line that is looked at closely: patterns may take as long as its square.
+_LONGEST = 2000
 #: An option with its value in the midst of a sentence.
 _SET = re.compile(r"(?<!\w)(?P<name>[a-z]\w*)(?P<sign> ?= ?)(?P<value>[^\s,;=<>()\[\]]+(?:, ?[^\s,;=<>()\[\]]+)*)")
 _QUOTED = re.compile(r'"(?P<a>[^"\n]*)"|“(?P<b>[^”\n]*)”|`(?P<c>[^`\n]*)`|(?<!\w)\'(?P<d>[^\'\n]*)\'(?!\w)')
 _SECTION = re.compile(r"\[\s*(Account|Repository)\s+([^\]\n]+?)\s*\]", re.IGNORECASE)
-_OPTION = re.compile(r"(?P<before>\s*#?\s*)(?P<name>\w+)(?P<sign>\s*[=:]\s*)(?P<value>.*)", re.DOTALL)
+_OPTION = re.compile(r"(?P<before>\s*(?:#\s*)?)(?P<name>\w+)(?P<sign>\s*[=:]\s*)(?P<value>.*)", re.DOTALL)
 _ADDRESS = re.compile(
-    r"(?:[^\s<>\"'`(),:;@=\[\]/\\]|(?<=\w)'(?=\w))+(?:@|%40)[^\W_](?:[\w.-]*[^\W_])?",
+    r"(?<!\w')(?<![^\s<>\"'`(),:;@=\[\]/\\])(?:[^\s<>\"'`(),:;@=\[\]/\\]|(?<=\w)'(?=\w))+(?:@|%40)[^\W_](?:[\w.-]*[^\W_])?",
     re.IGNORECASE,
 )
 _REST = r"(?:[^\s'\"`,;:()<>\[\]“”]|(?<=\w)'(?=\w))*"
 _LAST = r"[^\s'\"`,;:()<>\[\]“”./]"
 _URL = re.compile(
-    r"\b(?P<scheme>[a-z][a-z0-9+]*://)(?P<user>[^\s/@\"']*@)?(?P<host>\[[^\]\s]*\]|[^\s/:?#\"'`,;)]*[^\s/:?#\"'`,;).])?"
+    r"(?<![a-z0-9+])(?P<scheme>[a-z][a-z0-9+]*://)(?P<user>[^\s/@\"']*@)?(?P<host>\[[^\]\s]*\]|[^\s/:?#\"'`,;)]*[^\s/:?#\"'`,;).])?"
     rf"(?P<port>:\d+)?(?P<rest>[/?#]{_REST}{_LAST}|/)?",
     re.IGNORECASE,
 )
@@ -50,9 +54,9 @@ _IP = re.compile(
 )
 _PORT = re.compile(r"(?<![\w.-])(?=[\d_-]*[^\W\d_])[\w-]+(?=:\d{1,5}(?![\w:]))")
 _KEY = re.compile(r"(?<=\bgpg:)[^\s,;)]*[^\s,;).]")
+#: A user of a domain, as Windows writes it.
+_DOMAIN_USER = re.compile(r"(?<![\w\\])[\w-]+(?:\.[\w-]+)*\\[^\W\d_][\w.$-]*[\w$]")
 _DN = re.compile(r"(?<=\b(?:CN|OU|ST|DC)=)[^,;/+)\n]+|(?<=\b[OLC]=)[^,;/+)\n]+")
-#: Who made a certificate: a company that looks into connections has its own authority.
-_ISSUER = re.compile(r"(?<=\bissued by )(?!itself\b|an authority\b)[^,;()]+?(?=,|;| \(|\.(?: |$)|$)")
 _OPAQUE = re.compile(r"(?<![\w-])(?!oauth2(?:_[a-z]+)+(?![\w-]))(?=[\w-]*\d)[\w-]{20,}(?![\w-])")
 
 
@@ -128,17 +132,32 @@ class Pseudonyms:
 
     def learn(self, text: str) -> None:
         """Know the domains and the names of sections in *text*, before a host or a word in another one is met."""
-        for found in _ADDRESS.finditer(_URL.sub(" ", text)):
-            self.account(found[0])
-        self.know("name", [found[2] for found in _SECTION.finditer(text)])
+        for line in filter(_is_short, text.split("\n")):
+            for found in _ADDRESS.finditer(_URL.sub(" ", line)):
+                self.account(found[0])
+            self.know("name", [found[2] for found in _SECTION.finditer(line)])
 
     def learn_file(self, text: str) -> None:
-        """Know what an offlineimaprc names: its sections, hosts and users, with or without quotes."""
+        """Know what an offlineimaprc names: its sections, accounts, hosts, users and places, in quotes or not."""
         self.learn(text)
-        for found in filter(None, map(_OPTION.fullmatch, text.splitlines())):
-            kind = public.KINDS.get(found["name"].lower())
-            if kind in ("host", "account"):
-                self.know(kind, [found["value"].strip().strip("'\"")])
+        option = ""
+        for line in filter(_is_short, text.splitlines()):
+            found = _OPTION.fullmatch(line)
+            is_more = line[:1].isspace()  # of the value above
+            if found and not is_more:
+                option = found["name"].lower()
+            value = line if is_more else found["value"] if found else ""
+            self._learn_value(option, value.strip().strip("'\""))
+
+    def _learn_value(self, option: str, value: str) -> None:
+        """Know what is named by a *value* of an *option* in an offlineimaprc."""
+        kind = public.KINDS.get(option)
+        if option in public.LISTS:
+            self.know("name", map(str.strip, value.split(",")))
+        elif kind == "path" and len(PurePosixPath(value).parts) > 2:  # noqa: PLR2004 - /home is everybody's
+            self.know(kind, [value, os.path.expanduser(os.path.expandvars(value))])  # noqa: PTH111 - in OfflineIMAP's way
+        elif kind in ("host", "account"):
+            self.know(kind, [value])
 
     def scrub(self, text: str) -> str:
         """Return *text*, one sentence or several, with pseudonyms."""
@@ -152,6 +171,8 @@ class Pseudonyms:
         return "\n".join(map(self._scrub_line, text.splitlines()))
 
     def _scrub_line(self, line: str) -> str:
+        if not _is_short(line):
+            return self._give("name", line)
         found = _OPTION.fullmatch(line)
         if found is None:
             return self.scrub(line)
@@ -201,9 +222,9 @@ class Pseudonyms:
             rules.append((re.compile(f"{_any(self._folders)}{_REST}"), lambda found: self.path(found[0])))
         rules += [
             (_ABSOLUTE, lambda found: self.path(found[0])),
-            (_ISSUER, lambda found: self._give("name", found[0].lower())),
             (_DN, lambda found: self._give("name", found[0].strip().lower())),
             (_KEY, lambda found: self.id(found[0])),
+            (_DOMAIN_USER, lambda found: self._give("user", found[0].lower())),
             (_SET, self._set),
             (_SECTION, lambda found: f"[{found[1]} {self._give('name', found[2].lower())}]"),
         ]
@@ -245,6 +266,11 @@ class Pseudonyms:
         elif rest.strip("/"):
             rest = self.path(rest)
         return found["scheme"] + ("user@" if found["user"] else "") + shown + (found["port"] or "") + rest
+
+
+def _is_short(line: str) -> bool:
+    """Can a *line* be looked at in no time, whatever is in it?"""
+    return len(line) <= _LONGEST
 
 
 def _split(

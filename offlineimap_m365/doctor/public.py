@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import re
 
-from offlineimap_m365 import data
+from offlineimap_m365 import data, folders
 
 #: Hosts that help and belong to nobody who asks for help; those of the clouds come from the data.
 _HOSTS = """
@@ -49,6 +49,8 @@ OPTIONS = re.compile(
 )
 #: Options whose whole value is of one kind.
 KINDS = {"remotehost": "host", "remoteuser": "account", "pythonfile": "path", "localfolders": "path"}
+#: Options whose values are names of sections, several with commas between them.
+LISTS = frozenset({"accounts", "localrepository", "remoterepository"})
 #: A word with dots in it; a host, unless it is known to be something else.
 HOST = re.compile(r"(?<![\w-])(?:[\w-]+\.)+[^\W\d_](?:[\w-]*[^\W_])(?![\w-])")
 
@@ -65,11 +67,12 @@ def values() -> frozenset[str]:
 
 
 def is_phrase(text: str) -> bool:
-    """Is *text* what Microsoft's pages and servers say to everybody, or the name of a public client?"""
+    """Is *text* what Microsoft says to everybody, a folder that everybody may have, or the name of a public client?"""
     return text.strip().lower() in _phrases()
 
 
 @functools.cache
 def _phrases() -> frozenset[str]:
     table, clients = data.load("aadsts"), data.load("clients")["clients"]
-    return frozenset(map(str.lower, [*table["pages"], *table["replies"], *(row["name"] for row in clients.values())]))
+    names = [row["name"] for row in (*clients.values(), *folders.load_table()["names"])]
+    return frozenset(map(str.lower, [*table["pages"], *table["replies"], *names]))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: Seconds for a port that is only asked whether it answers.
 _GLANCE = 3.0
 _HTTPS = 443
+#: Ways to sign in that are named: no server has more.
+_MOST = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +65,7 @@ def no_address(account: Account, which: str) -> Trouble:
 def without_xoauth2(account: Account, which: str, offered: Sequence[str]) -> Trouble:
     """Return that the server *which* (``imap``, ``smtp``) takes no token, and who would."""
     server = getattr(account, which)
-    ways = ", ".join(offered) or "nothing"
+    ways = ", ".join(offered[:_MOST]) or "nothing"
     meaning = f"{server} lets nobody sign in with a token: it offers {ways}, and no XOAUTH2"
     if account.cloud is not None and server.lower() != _server(account, which).lower():
         right = f"{errors.login_command(account.name)} --{which} {_server(account, which)}"
@@ -170,7 +172,7 @@ def _what_happened(error: OSError) -> str:
 
 
 def issuer_of(der: bytes) -> str:
-    """Return who issued a certificate, as it says itself."""
+    """Return who issued a certificate, in quotation marks, as it says itself."""
     from cryptography import x509  # noqa: PLC0415 - only a certificate that is not trusted pays for it
     from cryptography.x509.oid import NameOID  # noqa: PLC0415
 
@@ -178,6 +180,7 @@ def issuer_of(der: bytes) -> str:
         name = x509.load_der_x509_certificate(der).issuer
         kinds = (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
         parts = [str(found.value) for kind in kinds for found in name.get_attributes_for_oid(kind)[:1]]
-    except ValueError:
+    except Exception:  # noqa: BLE001 - each oddity has an exception of its own, without a common base
         parts = []
-    return heard.clean(", ".join(dict.fromkeys(parts))) or "somebody without a name"
+    said = ", ".join(dict.fromkeys(parts))
+    return heard.cited(said) if heard.clean(said) else "somebody without a name"

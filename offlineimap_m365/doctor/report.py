@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import accounts, data, errors, home
-from offlineimap_m365.doctor import programs
+from offlineimap_m365.doctor import programs, runner
+from offlineimap_m365.doctor.offlineimaprc import reading
 from offlineimap_m365.doctor.pseudonyms import Pseudonyms
 from offlineimap_m365.version import __version__
 
@@ -43,8 +44,8 @@ def document(checks: Sequence[Check], config: Path | None = None) -> dict[str, A
     names = Pseudonyms()
     _know(names, found, checks)
     if config is not None:
-        with contextlib.suppress(OSError):
-            names.learn_file(config.read_text(encoding="utf-8", errors="replace"))
+        with contextlib.suppress(reading.Unreadable):
+            names.learn_file(reading.contents(config).decode("utf-8", "replace"))
     for check in checks:
         for field in ("meaning", "remedy", "corrected"):
             names.learn(getattr(check, field) or "")
@@ -132,7 +133,9 @@ def _know(names: Pseudonyms, found: Iterable[Account], checks: Iterable[Check]) 
         names.know("account", [check.account, check.mailbox])
         names.know("id", [check.correlation_id])
         names.know("path", _paths(check.file))
-    names.know("path", _paths(home.directory(), str(Path.home()), str(Path.cwd()), *_environment()))
+    program = runner.which("offlineimap")
+    ours = (sys.executable, sys.prefix, str(program) if program else None)
+    names.know("path", _paths(home.directory(), str(Path.home()), str(Path.cwd()), *ours, *_environment()))
     machine = platform.node()
     names.know("host", [name for name in (machine, machine.partition(".")[0]) if name.lower() not in _NOBODY])
     names.know("host", [_host(proxy.rpartition("@")[2].rpartition("//")[2]) for proxy in _proxies()])

@@ -43,10 +43,15 @@ class Text:
         self._told: list[Check] = []
 
     def tell(self, check: Check) -> list[str]:
-        """Return the lines about *check*; its heading before it, if it begins another account."""
-        lines = [*self._head(check), *(_failure(check) if check.ok is False else self._line(check))]
+        """
+        Return the lines about *check*; its heading before it, if it begins another account.
+
+        What a person copies is never spelt otherwise: with another quote it would mean something else.
+        """
+        told = [screen.spelled(line, sys.stdout) for line in self._head(check)]
+        told += _failure(check) if check.ok is False else self._line(check)
         self._told.append(check)
-        return [screen.spelled(line, sys.stdout) for line in lines]
+        return told
 
     def _head(self, check: Check) -> Iterator[str]:
         heading = check.account or (check.file and f"In {check.file}")
@@ -60,7 +65,7 @@ class Text:
     def _line(self, check: Check) -> list[str]:
         """Return what is well or not tried: in one line as far as it fits, all of it if that is wanted."""
         first = _first(check)
-        meaning = errors.printable(check.meaning)
+        meaning = screen.spelled(errors.printable(check.meaning), sys.stdout)
         room = min(screen.width(sys.stdout), _WIDEST) - screen.columns(_plain(check)) - 1
         if screen.columns(meaning) <= room:
             return [f"{first}{meaning}".rstrip()]
@@ -76,7 +81,7 @@ class Text:
         lines = ["", *([f"{LEFT_OUT}."] if offline else []), *([_failed(failed, len(self._told))] if failed else [])]
         if not failed:
             lines.append(_well(self._told))
-        return [screen.spelled(line, sys.stdout) for line in lines]
+        return lines
 
 
 def command_in(remedy: str) -> tuple[str, str]:
@@ -109,18 +114,18 @@ def _failure(check: Check) -> Iterator[str]:
         yield from _correction(check)
     before, command = command_in(check.remedy)
     yield from _wrapped(before)
-    for line in command.splitlines():
-        yield _DEEPER + screen.paint(errors.printable(line), "bold", sys.stdout)
+    if command:
+        yield _DEEPER + screen.paint(errors.printable(command), "bold", sys.stdout)
 
 
 def _wrapped(text: str) -> list[str]:
-    return screen.wrapped(errors.printable(text), sys.stdout, _INDENT)
+    return screen.wrapped(screen.spelled(errors.printable(text), sys.stdout), sys.stdout, _INDENT)
 
 
 def _correction(check: Check) -> Iterator[str]:
     """Yield the place in a file, and the line or lines as they should be there."""
     yield f"{_INDENT}{_place(check)}" + (", as it should be:" if check.corrected is not None else "")
-    for line in (check.corrected or "").splitlines():
+    for line in check.corrected.split("\n") if check.corrected else ():
         yield _DEEPER + screen.paint(errors.printable(line), "bold", sys.stdout)
 
 
@@ -138,8 +143,7 @@ def _first_step(check: Check) -> str:
     _, command = command_in(check.remedy)
     if check.corrected is not None and check.file is not None:
         return f"correct {_place(check)}"
-    lines = command.splitlines()
-    if len(lines) == 1:
+    if command:
         return errors.printable(command)
     return errors.printable(f"see {check.name}" + (f" of {check.account}" if check.account else ""))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from offlineimap_m365 import environment, errors, notices, tokens, vault, warm
 from offlineimap_m365.doctor import claims
 from offlineimap_m365.doctor.check import Check, of_error
+from offlineimap_m365.mail import heard
 from offlineimap_m365.recipes import limits
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _wrong(subject: Subject, account: Account, found: dict[str, Any]) -> Check |
         meaning = f"The token is for {claims.text(found, 'aud') or 'something else'}, and the mail takes another"
         return subject.bad("token", meaning, f"Ask for mail only. {login} --scope imap --scope smtp")
     if not account.is_app_only and claims.is_anothers(found, account):
-        whose = next(iter(claims.names(found)), "somebody else")
+        whose = _cited(next(iter(claims.names(found)), "")) or "somebody else"
         return subject.bad(
             "token", f"The token is {whose}'s, and {account.identity} signed in", f"Sign in again. {login}"
         )
@@ -149,7 +150,13 @@ def _summary(account: Account, found: dict[str, Any]) -> str:
     differs = (
         f", which is not {account.name}" if whose and "@" in whose and whose.lower() != account.name.lower() else ""
     )
-    return f"The token allows {what}{f', for {whose}' if whose else ''}{differs}"
+    shown = whose if account.is_app_only else _cited(whose)
+    return f"The token allows {what}{f', for {shown}' if shown else ''}{differs}"
+
+
+def _cited(name: str) -> str:
+    """Return a person's *name* for a sentence: in quotation marks if it is no address, since it may be any words."""
+    return heard.cited(name) if name and "@" not in name else name
 
 
 # How long it is

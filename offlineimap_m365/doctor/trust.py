@@ -22,6 +22,7 @@ from offlineimap_m365 import certificates, environment, errors, keypair
 from offlineimap_m365.doctor import reach
 from offlineimap_m365.doctor.check import Check
 from offlineimap_m365.doctor.reach import Trouble
+from offlineimap_m365.mail import heard
 
 if TYPE_CHECKING:
     import socket
@@ -112,8 +113,11 @@ def shown(peer: Peer) -> Shown | None:
     blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE  # to read the certificate, and for nothing else
     try:
         der = _shake_hands(peer.connect(), blind, peer.host)
-        return _read(der) if der else None
     except (OSError, ValueError):
+        return None
+    try:
+        return _read(der) if der else None
+    except Exception:  # noqa: BLE001 - for each oddity cryptography has an exception of its own, without a common base
         return None
 
 
@@ -145,7 +149,7 @@ def _explain(peer: Peer, error: ssl.SSLCertVerificationError) -> Trouble:
     """Put into words why the certificate of *peer* was refused."""
     seen, code, host = shown(peer), error.verify_code, peer.host
     if code in (_NAME, _ADDRESS):
-        names = ", ".join(errors.printable(name)[:_LONGEST] for name in seen.names[:3]) if seen else "another host"
+        names = ", ".join(heard.cited(name[:_LONGEST]) for name in seen.names[:3]) if seen else "another host"
         return Trouble(
             f"{host} showed a certificate for {names}, so somebody else answers in its place, or its name is wrong",
             "Sign in to this network if it wants that (a captive portal)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import re
 import socket
 import time
 from urllib.parse import unquote, urlsplit
@@ -18,6 +19,8 @@ from offlineimap_m365.mail import dial
 
 #: What requests can speak with a proxy; SOCKS needs a library that MSAL does not depend on.
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+#: What can be a proxy's name or address, and stands in a command as it is.
+_HOST = re.compile(r"[\w.:%-]+")
 #: Bytes of the head of a proxy's answer.
 _LARGEST_HEAD = 1 << 16
 #: What mail servers may suffer from as well if nobody answers here (see reach.Trouble).
@@ -50,7 +53,7 @@ class Proxy:
             scheme, host, port = found.scheme.lower(), found.hostname, found.port
         except ValueError:
             raise ValueError("no address") from None
-        if scheme not in _PORTS or not host:
+        if scheme not in _PORTS or not host or not _HOST.fullmatch(host):
             raise ValueError("no address")
         given = f"{unquote(found.username or '')}:{unquote(found.password or '')}"
         basic = base64.b64encode(given.encode("utf-8")).decode("ascii") if found.username else ""
@@ -85,10 +88,11 @@ def through(proxy: Proxy, host: str, port: int) -> socket.socket:
     try:
         if proxy.scheme == "https":
             plain = certificates.context().wrap_socket(plain, server_hostname=proxy.host)
-        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        name = host if host.isascii() else host.encode("idna").decode("ascii")
+        target = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
         lines += [f"Proxy-Authorization: Basic {proxy.authorization}"] if proxy.authorization else []
-        plain.sendall("\r\n".join([*lines, "", ""]).encode("idna" if not target.isascii() else "ascii"))
+        plain.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
         _require_tunnel(_head(plain))
     except BaseException:
         plain.close()
@@ -112,8 +116,8 @@ def opens(host: str, port: int) -> bool:
 
 def _require_tunnel(head: bytes) -> None:
     """Raise Refused unless a proxy says that the tunnel is there: any 2xx (RFC 9110 §9.3.6)."""
-    words = head.split(None, 2)
-    status = int(words[1]) if len(words) > 1 and words[0].startswith(b"HTTP/") and words[1].isdigit() else 0
+    found = re.match(rb"HTTP/\S+\s+(\d{3})\s", head)
+    status = int(found[1]) if found else 0
     if status // 100 != 2:  # noqa: PLR2004 - the first digit
         raise Refused(status)
 

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import socket
 import ssl
 
 from offlineimap_m365 import errors
 
 _LONGEST_TEXT = 200
+_MARKS = str.maketrans("“”", '""')
+#: What we say before a command, which nobody else may say.
+_LEAD = re.compile(r"\b(run(?: again)?|powershell)\s*:", re.IGNORECASE)
 
 
 class Endless(OSError):
@@ -19,9 +23,14 @@ class Endless(OSError):
 
 
 def clean(text: str) -> str:
-    """Return a server's words fit for a message."""
-    found = errors.printable(text).strip()
+    """Return a server's words fit for a message: in one line, and with no command that seems to be advice of ours."""
+    found = _LEAD.sub(r"\1", " ".join(errors.printable(text).split()))
     return found if len(found) <= _LONGEST_TEXT else found[:_LONGEST_TEXT] + "…"
+
+
+def cited(text: str) -> str:
+    """Return a stranger's words in quotation marks, in a sentence of ours."""
+    return f"“{clean(text).translate(_MARKS)}”"
 
 
 def refusal(challenge: bytes) -> dict[str, str]:

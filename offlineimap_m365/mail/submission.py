@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365 import certificates, errors
 from offlineimap_m365.mail import smtp
-from offlineimap_m365.mail.heard import clean, reason, refusal
+from offlineimap_m365.mail.heard import cited, clean, reason, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ class Submission:
         """Return the error for a reply that may be another one later, or that makes no sense."""
         if code < 0:
             return self._unreachable("sent something that is not SMTP")
-        found = self._unreachable(f"answers {code} {clean(text)}".rstrip(), "Try again later")
+        found = self._unreachable(f"answers {code}{f' {cited(text)}' if clean(text) else ''}", "Try again later")
         found.retry_after = _PAUSE if code in _PASSING else errors.Temporary.retry_after
         return found
 

@@ -90,6 +90,20 @@ def test_the_answer_is_for_stdout(
     assert asked[0] == doctor.Order((ALICE,), "info@example.org", offline=True)
 
 
+@pytest.mark.parametrize("mailbox", ["a\nreboot", "-rf", "a b@example.org", "a\x01auth=x"])
+def test_a_mailbox_is_an_address(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mailbox: str
+) -> None:
+    """What could be no mailbox gets into no command that is shown."""
+    invent()
+    asked = find(monkeypatch, GOOD)
+
+    code = cli.main(["doctor", ALICE, f"--mailbox={mailbox}"])
+
+    assert (code, asked) == (2, [])
+    assert "Not the name of an account" in capsys.readouterr().err
+
+
 def test_nobody_signed_in_is_said(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

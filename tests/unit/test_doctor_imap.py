@@ -371,7 +371,7 @@ def test_a_foreign_certificate_names_who_issued_it(world: World, ca: trustme.CA)
         check = failed(subject_at(server.address))
 
     assert check.name == "imap-connect"
-    assert "was issued by Acme Inspection" in check.meaning
+    assert "was issued by “Acme Inspection" in check.meaning
     assert str(world.root / "ca.pem") in check.remedy
     assert server.received == b""
 
@@ -381,7 +381,7 @@ def test_the_certificate_of_another_host(world: World, ca: trustme.CA) -> None:
     with ImapServer(ca, host="elsewhere.example") as server:
         check = failed(subject_at(server.address))
 
-    assert "localhost showed a certificate for elsewhere.example" in check.meaning
+    assert "localhost showed a certificate for “elsewhere.example”" in check.meaning
     assert check.remedy.endswith(f"Run: offlineimap-m365 login {ALICE} --imap HOST:PORT")
     assert server.received == b""
 
@@ -435,7 +435,7 @@ def test_a_server_that_drips_is_left(world: World, ca: trustme.CA, monkeypatch: 
     assert "did not answer in time" in check.meaning
 
 
-@pytest.mark.parametrize("cause", ["issuer Acme Inspection", "every issuer"])
+@pytest.mark.parametrize("cause", ["issuer “Acme Inspection”", "every issuer"])
 def test_an_issuer_that_was_named_is_not_named_again(world: World, ca: trustme.CA, cause: str) -> None:
     """Who looks into all connections is one cause, which the sign-in service's certificate told."""
     with ImapServer(trustme.CA(organization_name="Acme Inspection")) as server:
@@ -532,3 +532,14 @@ def test_words_of_powershell() -> None:
     found = [powershell.quoted(text) for text in ("alice@example.org", "o'brien@example.org", "a;b", "@x", "$x", "")]
 
     assert found == ["alice@example.org", "'o''brien@example.org'", "'a;b'", "'@x'", "'$x'", "''"]
+
+
+@pytest.mark.parametrize("quote", ["\u2018", "\u2019", "\u201a", "\u201b"])
+def test_powershell_takes_typographic_quotes_for_quotes(quote: str) -> None:
+    """An address with one of them ends no word of what an administrator copies."""
+    assert powershell.quoted(f"o{quote};x@example.org") == f"'o{quote}{quote};x@example.org'"
+
+
+def test_an_address_is_no_parameter_of_powershell() -> None:
+    """What begins with a dash stands in quotes, which make it a text."""
+    assert powershell.quoted("-WhatIf") == "'-WhatIf'"

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 from offlineimap_m365 import accounts, wire
-from offlineimap_m365.doctor import network, trust
+from offlineimap_m365.doctor import network, reach, trust, way
 from offlineimap_m365.doctor.check import Check, Findings, Subject
 from offlineimap_m365.mail import dial
+from tests.certificates import certificate, ec_key
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy
@@ -152,7 +154,9 @@ def test_an_account_whose_profile_is_broken(world: World) -> None:
 # Ways to break
 
 
-@pytest.mark.parametrize("text", [f"http://alice:{PASSWORD}@[oops", "ftp://127.0.0.1:1", "http://", "http://a:port"])
+@pytest.mark.parametrize(
+    "text", [f"http://alice:{PASSWORD}@[oops", "ftp://127.0.0.1:1", "http://", "http://a:port", "http://a;reboot:80"]
+)
 def test_what_names_no_proxy(world: World, entra: Entra, text: str) -> None:
     """What cannot be a proxy's address is said to be none; without it the host is reached."""
     world.environ["HTTPS_PROXY"] = text
@@ -223,7 +227,10 @@ def test_a_proxy_that_wants_a_password(world: World, entra: Entra, given: str) -
         assert is_well(microsoft())
 
 
-@pytest.mark.parametrize("answer", [b"220 mail ESMTP\r\n\r\n", b"\r\n\r\n", b"", b"HTTP/1.1 abc\r\n\r\n"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"220 mail ESMTP\r\n\r\n", b"\r\n\r\n", b"", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 " + b"2" * 5000 + b" OK\r\n\r\n"],
+)
 def test_a_proxy_that_is_none(world: World, entra: Entra, answer: bytes) -> None:
     """What does not speak HTTP is no proxy, whatever it says."""
     with LoginHost(answer) as other:
@@ -303,7 +310,7 @@ def test_a_company_that_looks_into_connections(world: World, ca: trustme.CA, tmp
     with LoginHost(response(200, CONFIGURATION), certificate=company.issue_cert("localhost")) as host:
         failed = only("tls", at(host.port))
 
-        assert "issued by Example Corp. \ufffd[31m" in failed.meaning
+        assert "issued by “Example Corp. \ufffd[31m" in failed.meaning
         assert "rm -r" not in failed.remedy
         company.cert_pem.write_to_path(str(tmp_path / "company.pem"))
         follow(world, failed, **{"CERTIFICATE.pem": str(tmp_path / "company.pem")})
@@ -321,7 +328,7 @@ def test_a_company_and_a_proxy(world: World, tmp_path: Path) -> None:
         world.enter()
         failed = only("tls", microsoft())
 
-        assert "issued by Example Corp." in failed.meaning
+        assert "issued by “Example Corp.”" in failed.meaning
         company.cert_pem.write_to_path(str(tmp_path / "company.pem"))
         follow(world, failed, **{"CERTIFICATE.pem": str(tmp_path / "company.pem")})
         assert is_well(microsoft())
@@ -405,7 +412,7 @@ def test_another_name_in_the_certificate(world: World, ca: trustme.CA, entra_ali
     with entra_alike as host:
         failed = only("tls", at(host.port))
 
-        assert "a certificate for portal.hotel.example" in failed.meaning
+        assert "a certificate for “portal.hotel.example”" in failed.meaning
         assert command(failed) == "offlineimap-m365 login alice@example.org --authority https://HOST/TENANT"
         host.use(ca.issue_cert("localhost"))
         assert is_well(at(host.port))
@@ -417,7 +424,7 @@ def test_an_address_in_the_place_of_a_name(world: World, ca: trustme.CA, entra_a
     with entra_alike as host:
         failed = only("tls", at(host.port, "127.0.0.1"))
 
-        assert "127.0.0.1 showed a certificate for localhost" in failed.meaning
+        assert "127.0.0.1 showed a certificate for “localhost”" in failed.meaning
         assert is_well(at(host.port))
 
 
@@ -467,6 +474,8 @@ def test_an_answer_that_drips(world: World, ca: trustme.CA, monkeypatch: pytest.
         (403, "<html>Blocked by policy</html>", {}, "with a page (HTTP 403)"),
         (302, "", {"Location": "https://portal.hotel.example/?u=1"}, "and leads to portal.hotel.example (HTTP 302)"),
         (307, CONFIGURATION, {"Location": "nowhere"}, "(HTTP 307)"),
+        (302, "", {"Location": "https://[oops"}, "with a page (HTTP 302)"),
+        (302, "", {"Location": "https://try reboot now/"}, "with a page (HTTP 302)"),
         (200, '{"status": "blocked"}', {}, "no OpenID configuration"),
     ],
 )
@@ -649,3 +658,27 @@ class _Over:
         self._other.close()
         self._over.wait(5)
         self._socket.close()
+
+
+def test_a_certificate_that_is_odd(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate of a version that nobody knows ends no examination: it just tells nothing."""
+    der = certificate(ec_key()).public_bytes(serialization.Encoding.DER)
+    odd = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
+    monkeypatch.setattr(trust, "_shake_hands", lambda *_: odd)
+
+    with socket.socket() as plain:
+        found = trust.shown(trust.Peer("localhost", lambda: plain, "again"))
+
+    assert found is None
+    assert reach.issuer_of(odd) == "somebody without a name"
+
+
+def test_a_name_in_other_letters_goes_through_a_proxy(world: World) -> None:
+    """A proxy is asked for a host by the name that DNS has for it (RFC 5890)."""
+    with LoginHost(response(403)) as strict:
+        proxy = way.Proxy("http", "127.0.0.1", strict.port)
+
+        with pytest.raises(way.Refused):
+            way.through(proxy, "münchen.example", 443)
+
+        assert strict.received[0].startswith(b"CONNECT xn--mnchen-3ya.example:443 HTTP/1.1\r\n")

@@ -6,7 +6,8 @@ import errno
 import json
 import os
 import shlex
-from typing import TYPE_CHECKING, NoReturn
+import subprocess
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -303,6 +304,8 @@ def test_tables_that_are_used_are_named(alice: World) -> None:
         "(echo x)",
         "/bin/echo x # it's fine",
         "cd / && echo x",
+        "cat <<E\nit's\nE",
+        "echo \udcff\ud800",
     ],
 )
 def test_a_command_that_the_shell_can_run_is_good(alice: World, chosen: str) -> None:
@@ -310,6 +313,24 @@ def test_a_command_that_the_shell_can_run_is_good(alice: World, chosen: str) -> 
     notify.choose(chosen)
 
     assert named(examined(), "notify").ok is True
+
+
+def test_nobody_sees_the_command_of_notify(alice: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold a secret, and the arguments of a process are for everybody on the machine."""
+    notify.choose("true --password geheim")
+    started: list[object] = []
+    run = subprocess.run
+
+    def note(words: list[str], **how: Any) -> object:
+        started.append(words)
+        return run(words, **how)
+
+    monkeypatch.setattr(subprocess, "run", note)
+
+    assert named(examined(), "notify").ok is True
+
+    assert started
+    assert "geheim" not in str(started)
 
 
 def test_the_command_of_notify_is_not_run(alice: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from offlineimap_m365 import accounts, recipes
 from offlineimap_m365.cache import AccessToken
-from offlineimap_m365.doctor.offlineimaprc import evals
+from offlineimap_m365.doctor.offlineimaprc import evals, maildir
 from tests.kept import ALICE, invent
 from tests.unit.desk import (
     BOB,
@@ -209,6 +209,16 @@ def test_a_mailbox_that_stays_closed_is_for_its_administrator(online: Desk) -> N
     assert online.found() == []
 
 
+def test_a_mailbox_is_one_line(online: Desk) -> None:
+    """What stands in the lines below remoteuser is part of the name, and makes no line of a command."""
+    online.change(f"remoteuser = {ALICE}", "remoteuser = info@example.org\n  reboot")
+    online.change(EVAL, f'oauth2_access_token_eval = get_access_token("{ALICE}", 1800)')
+
+    online.examine()
+
+    assert online.opened == ["info@example.org reboot"]
+
+
 def test_a_slip_in_the_mailbox_is_mended(online: Desk) -> None:
     """An address that is the account's but for a slip of the pen is no other mailbox."""
     online.change(f"remoteuser = {ALICE}", "remoteuser = alcie@example.org")
@@ -377,6 +387,26 @@ def test_a_sep_that_was_taken_out_is_put_back(desk: Desk) -> None:
 
     assert f"{LOCAL}\nsep = /" in desk.text
     assert desk.found() == []
+
+
+def test_a_directory_that_is_no_maildir_is_not_looked_through(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the root of a machine or of a file server: so many directories, and no more."""
+    monkeypatch.setattr(maildir, "_MOST", 10)
+    place = desk.path.parent / "mail"
+    for number in range(30):
+        (place / str(number)).mkdir(parents=True)
+    looked: list[str] = []
+    scan = os.scandir
+
+    def note(path: str = ".") -> object:
+        looked.append(str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", note)
+
+    assert desk.found() == []
+
+    assert len([path for path in looked if path.startswith(str(place))]) == 10
 
 
 @pytest.mark.parametrize("folders", [("INBOX", "v1.0 stuff"), ("Sent", "Sent.2024", "Sent/2024"), ()])

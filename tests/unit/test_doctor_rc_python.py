@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import pytest
 
 from offlineimap_m365 import installation
 from offlineimap_m365.doctor.check import Subject
-from offlineimap_m365.doctor.offlineimaprc import interpreter
+from offlineimap_m365.doctor.offlineimaprc import child, interpreter
 from tests.kept import ALICE
 from tests.unit.desk import (
     EVAL,
@@ -156,6 +158,21 @@ def test_any_python_from_3_9_on_can_be_asked(desk: Desk) -> None:
         assert answer["load"] is None
         assert {"get_access_token", "folderfilter", "make_nametrans"} <= set(answer["names"])
         assert answer["found"] == {"json": True, "no_such_module": False}
+
+
+def test_a_child_of_somebody_who_was_killed_ends_and_leaves_no_line(desk: Desk, tmp_path: Path) -> None:
+    """It has an end of its own, and what it was asked, which may hold a secret, is gone before the user's own runs."""
+    asked, answered, own = tmp_path / "asked", tmp_path / "answered", tmp_path / "own.py"
+    own.write_text(
+        f"import os, signal\nassert not os.path.exists({str(asked)!r})\n"
+        "assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 20\n",
+        encoding="utf-8",
+    )
+    asked.write_text(json.dumps({"pythonfile": str(own)}), encoding="utf-8")
+
+    subprocess.run([sys.executable, child.__file__, str(asked), str(answered)], check=True, cwd=desk.path.parent)
+
+    assert json.loads(answered.read_text(encoding="utf-8"))["load"] is None
 
 
 # --run-config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from offlineimap_m365 import accounts, arguments, errors
 from offlineimap_m365.doctor import report
 from offlineimap_m365.doctor.check import Check
+from offlineimap_m365.doctor.offlineimaprc import writing
 from offlineimap_m365.doctor.pseudonyms import Pseudonyms
+from offlineimap_m365.mail import heard
 from tests.kept import ALICE, invent
 
 if TYPE_CHECKING:
@@ -272,10 +275,68 @@ def test_what_only_the_offlineimaprc_tells_is_known(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "The account Privates has no section",
+        "remoterepository names Kanzlei, which has no section",
+        "The accounts firma and Nebenan sync into the same Maildir",
+        "There is no file /srv/Kanzlei & Co/x y.py, which pythonfile names",
+        "There is no file {home}/Geheim und Co/x.py, which pythonfile names",
+    ],
+)
+def test_what_leads_nowhere_in_the_offlineimaprc_is_known(
+    world: World, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Accounts and repositories without a section, in several lines; files with blanks in their paths."""
+    rc = world.root / "rc"
+    rc.write_text(
+        "[general]\naccounts = Firma,\n  Nebenan, Privates\npythonfile = /srv/Kanzlei & Co/x y.py\n"
+        "[Account Firma]\nremoterepository = Kanzlei\n[Repository x]\nlocalfolders = ~/Geheim und Co/x.py\n",
+        encoding="utf-8",
+    )
+
+    [row] = report.document([Check("x", ok=False, meaning=text.format(home=Path.home()))], rc)["checks"]
+
+    assert not re.search(r"(?i)privates|kanzlei|co/|x y|firma|nebenan|geheim", row["meaning"])
+
+
+def test_a_file_that_is_none_holds_up_no_report(world: World) -> None:
+    """A named pipe in the place of the offlineimaprc is not waited for."""
+    os.mkfifo(world.root / "rc")
+
+    assert report.document([], world.root / "rc")["checks"] == []
+
+
+def test_no_line_takes_long(world: World) -> None:
+    """Whatever stands in a file of the largest size that is read, a report comes (it took hours)."""
+    rc = world.root / "rc"
+    lines = ["x" * 900_000, " " * 50_000, "[Account " + "a " * 25_000, *["a+" * 500] * 20]
+    rc.write_text("\n".join(lines), encoding="utf-8")
+    check = Check("x", ok=False, meaning="It is wrong", corrected="Geheim" * 100_000)
+
+    assert report.document([check], rc)["checks"][0]["corrected"] == "name-1"
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("was issued by Firma Root CA G2, which is not", "was issued by name-1, which is not"),
-        ("(expired), issued by Firma. Run: x", "(expired), issued by name-1. Run: x"),
+        (f"It leaves out mail: {writing.cited('Fusion (geheim), Teil 2')}", "It leaves out mail: “name-1”"),
+        (f"It leaves out mail: {writing.cited('a” b “c')}", "It leaves out mail: “name-1”"),
+        (f"It leaves out mail: {writing.cited('Sent Items')}", "It leaves out mail: “Sent Items”"),
+        (f"localhost answers 554 {heard.cited('Firma, ask Bob')}", "localhost answers 554 “name-1”"),
+        ("no user FIRMA\\alice there", "no user user-1 there"),
+    ],
+)
+def test_a_folder_may_be_called_anything(text: str, shown: str) -> None:
+    """What stands in quotation marks goes as a whole, unless it is everybody's."""
+    assert Pseudonyms().scrub(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("was issued by “Firma, Firma Root (CA) G2”, which is", "was issued by “name-1”, which is"),
+        ("(expired), issued by “Firma”. Run: x", "(expired), issued by “name-1”. Run: x"),
         ("was issued by itself, which is not", "was issued by itself, which is not"),
     ],
 )

@@ -256,7 +256,7 @@ def test_a_foreign_certificate_names_who_issued_it(world: World, ca: trustme.CA)
         first, second = failed(subject), examine(subject)
 
     assert first.name == "smtp-starttls"
-    assert "was issued by Acme Inspection" in first.meaning
+    assert "was issued by “Acme Inspection" in first.meaning
     assert second["smtp-starttls"].ok is None
     assert set(server.commands) <= {"EHLO", "STARTTLS", "QUIT"}
 

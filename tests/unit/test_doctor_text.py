@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offlineimap_m365 import errors
 from offlineimap_m365.doctor.check import Check
 from offlineimap_m365.doctor.text import Text, command_in
 from tests.unit.looked_at import look
@@ -227,3 +228,26 @@ def test_text_from_elsewhere_is_fit_to_show(world: World) -> None:
     lines += text.tell(Check("x", ok=True, meaning=nasty, account=nasty)) + text.end(offline=False)
 
     assert all(line.isprintable() for line in lines)
+
+
+def test_what_is_copied_keeps_its_characters(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No quote of a name becomes one that ends a word of the shell or a text of Python, where only ASCII is shown."""
+    look(monkeypatch, 60, "ascii")
+    text = Text(several=False, verbose=False)
+    command = errors.quoted("o\u2019;reboot;\u2019@example.org")
+    check = dataclasses.replace(LINE, remedy=f"Run: {command}", corrected='drop = ["a\'\u201d; x"]')
+
+    lines = [*text.tell(check), *text.tell(dataclasses.replace(check, file=None, corrected=None))]
+    lines += text.end(offline=False)
+
+    assert [line.strip() for line in lines if "reboot" in line] == [command, command]
+    assert 'drop = ["a\'\u201d; x"]' in [line.strip() for line in lines]
+
+
+def test_a_command_is_one_line(world: World) -> None:
+    """A line break in a name makes no second command out of its rest."""
+    text = Text(several=False, verbose=False)
+
+    lines = text.tell(dataclasses.replace(BAD, remedy="Look. Run: true 'a\nreboot\n'"))
+
+    assert lines[-1].strip() == "true 'a reboot '"

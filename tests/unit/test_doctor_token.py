@@ -320,6 +320,13 @@ def test_a_token_is_told_with_what_it_allows_and_whose_it_is(answers: Callable[.
     assert meaning == f"The token allows IMAP and SMTP, for ab123@corp.example, which is not {ALICE}"
 
 
+def test_a_name_that_is_no_address_is_told_in_quotation_marks(answers: Callable[..., list[Check]]) -> None:
+    """It may be any words, which a report leaves out as a whole."""
+    found = answers(jwt(upn="Alice Liddell"), identity="Alice Liddell")
+
+    assert named(found, "token").meaning == "The token allows IMAP and SMTP, for “Alice Liddell”"
+
+
 def test_every_name_of_exchange_is_right(answers: Callable[..., list[Check]]) -> None:
     """A cloud has several names for its mail, and Microsoft may send any of them."""
     exchange = "00000002-0000-0ff1-ce00-000000000000"

@@ -165,12 +165,12 @@ def test_a_server_that_repeats_the_token_does_not_show_it(world: World, tls: ssl
 @pytest.mark.parametrize(
     ("when", "answer", "fact_and_wait"),
     [
-        ("greeting", b"421 4.3.2 Service not available\r\n", ("answers 421 4.3.2 Service not available", 60.0)),
-        ("greeting", b"554 5.7.1 go away\r\n", ("answers 554 5.7.1 go away", 5.0)),
-        ("EHLO", b"451 4.7.0 Temporary server error. PRX4\r\n", ("answers 451 4.7.0", 60.0)),
+        ("greeting", b"421 4.3.2 Service not available\r\n", ("answers 421 “4.3.2 Service not available", 60.0)),
+        ("greeting", b"554 5.7.1 go away\r\n", ("answers 554 “5.7.1 go away", 5.0)),
+        ("EHLO", b"451 4.7.0 Temporary server error. PRX4\r\n", ("answers 451 “4.7.0", 60.0)),
         ("STARTTLS", b"454 4.7.0 TLS not available\r\n", ("answers 454", 60.0)),
         ("AUTH", b"454 4.7.0 Temporary authentication failure\r\n", ("answers 454", 60.0)),
-        ("token", b"432 4.3.2 Concurrent connections limit exceeded\r\n", ("answers 432 4.3.2", 60.0)),
+        ("token", b"432 4.3.2 Concurrent connections limit exceeded\r\n", ("answers 432 “4.3.2", 60.0)),
         ("token", None, ("hung up", 5.0)),
         ("greeting", None, ("hung up", 5.0)),
     ],

@@ -69,7 +69,7 @@ def test_a_company_looks_into_connections(world: World, entra: Entra, exchange: 
 
     found = patient.only("tls")
 
-    assert "issued by trustme" in found["meaning"]
+    assert "issued by “trustme" in found["meaning"]
     command = found["remedy"].rpartition("Run: ")[2]
     patient.run(command.replace("CERTIFICATE.pem", str(company)))
     assert patient.is_healed()

@@ -210,7 +210,7 @@ def _rename(rc: Rc, section: str, option: str, found: str | None, right: str) ->
 def _box(rc: Rc, name: str, remote: str, subjects: Sequence[Subject]) -> Box:
     local = f"Repository {rc.get(f'Account {name}', 'localrepository')}"
     known = {account.name.lower(): account for account in _known()}
-    user = rc.get(remote, "remoteuser") or ""
+    user = errors.printable(rc.get(remote, "remoteuser") or "").strip()  # it gets into commands
     wanted = evals.asked_account(rc.get(remote, "oauth2_access_token_eval") or "") or ""
     account = known.get(wanted.lower()) or known.get(user.lower()) or _closest(wanted or user, known)
     if account is None:

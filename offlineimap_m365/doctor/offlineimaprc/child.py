@@ -14,6 +14,7 @@ import importlib.machinery
 import importlib.util
 import json
 import re
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -25,14 +26,22 @@ if TYPE_CHECKING:
 
 #: No access token is as short.
 _SHORTEST = 8
+#: Seconds after which nobody waits any more (interpreter.PATIENCE).
+_WHOLE = 20
 
 if __name__ == "__main__" and not sys.flags.isolated:
     del sys.path[0]  # where this file lies: nothing here is for the pythonfile
 
 
 def main(asked: str, answered: str) -> None:
-    """Answer the question in the file *asked* into the file *answered*."""
+    """
+    Answer the question in the file *asked* into the file *answered*.
+
+    Whoever asked may be killed: then this ends by itself, and no line of the user's is left in a file.
+    """
+    signal.alarm(_WHOLE)
     question = json.loads(Path(asked).read_text(encoding="utf-8"))
+    Path(asked).unlink()
     path = question["pythonfile"]
     loaded = attempt(lambda: load(path), path) if path is not None else {"value": {}, "error": None}
     namespace = loaded["value"] or {}

@@ -181,7 +181,7 @@ def _is_named(names: Sequence[str], text: str) -> bool:
 
 def shown(names: Sequence[str], most: int = 3) -> str:
     """Return the first of *names* for a sentence."""
-    few = [writing.show(decode(name)) for name in names[:most]]
+    few = [writing.cited(decode(name)) for name in names[:most]]
     return ", ".join(few) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offlineimap_m365.doctor.offlineimaprc.folders import Tried
     from offlineimap_m365.doctor.offlineimaprc.reading import Rc
 
-#: A Maildir's own directories (maildir(5)); more folders than these are not looked at, nor deeper ones.
+#: A Maildir's own directories (maildir(5)); more directories than these are not looked at, nor deeper ones.
 _PARTS = ("cur", "new", "tmp")
 _MOST, _DEEPEST = 5000, 12
 
@@ -40,7 +40,9 @@ def _folders(place: Path) -> list[str]:
     """Return the Maildirs below *place*, as paths from there."""
     found: list[str] = []
     waiting = [""]
-    while waiting and len(found) < _MOST:
+    looked = 0
+    while waiting and looked < _MOST:  # localfolders may be the root of a file server
+        looked += 1
         path = waiting.pop()
         try:
             with os.scandir(place / path) as entries:
@@ -67,7 +69,7 @@ def _sep(rc: Rc, box: Box, there: Sequence[str]) -> Iterator[Check]:
         return
     right, example = (".", dotted[0]) if dotted else ("/", nested[0])
     if sep != right:
-        said = f"The Maildir has {writing.show(example)}, but sep is {writing.show(sep)}: all such folders come again"
+        said = f"The Maildir has {writing.cited(example)}, but sep is {writing.show(sep)}: all such folders come again"
         yield writing.set_to(rc, "config-sep", str(box.local), "sep", right, said)
 
 
@@ -76,7 +78,7 @@ def _dots(rc: Rc, box: Box, tried: Tried, there: Sequence[str]) -> Iterator[Chec
     names = [name for name in tried.wanted if "." in name]
     if not names:
         return
-    said = f"{writing.show(names[0])} has a dot in its name, which with sep = . OfflineIMAP skips without a word"
+    said = f"{writing.cited(names[0])} has a dot in its name, which with sep = . OfflineIMAP skips without a word"
     if not any(_is_dotted(name, set(there)) for name in there):
         yield writing.set_to(rc, "config-dots", str(box.local), "sep", "/", said)
         return
@@ -95,5 +97,5 @@ def _createfolders(rc: Rc, box: Box, tried: Tried | None, there: Sequence[str]) 
         local = {pair[0] for pair in tried.renamed} if tried.renamed else set(tried.names)
         lacking = [name for name in there if name.replace(sep, "/") not in local]
         if lacking:
-            said += f", as in {writing.show(lacking[0])}, which the server does not have"
+            said += f", as in {writing.cited(lacking[0])}, which the server does not have"
     yield writing.replaced(rc, "config-createfolders", box.remote, "createfolders", "True", said)

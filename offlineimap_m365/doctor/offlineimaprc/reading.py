@@ -132,7 +132,8 @@ def doubled(value: str, known: set[str]) -> str:
     )
 
 
-def _text(path: Path) -> str:
+def contents(path: Path) -> bytes:
+    """Return what an ordinary file at *path* holds, if that is not too much; raises Unreadable."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe would let us wait for ever
         with os.fdopen(descriptor, "rb") as file:
@@ -145,6 +146,11 @@ def _text(path: Path) -> str:
         raise Unreadable("file", "its name cannot be one") from error
     if len(found) > _LARGEST:
         raise Unreadable("file", "it is larger than 1 MiB")
+    return found
+
+
+def _text(path: Path) -> str:
+    found = contents(path)
     try:
         return found.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:

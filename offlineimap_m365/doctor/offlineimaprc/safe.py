@@ -36,6 +36,8 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 #: What lets a pattern take longer than its text is long: repetitions, and references back.
 _SLOW = re.compile(r"[*+{?\\]")
+#: How many alternatives there may be in several groups, whose number multiplies.
+_MOST_ALTERNATIVES = 8
 _PATTERNS = frozenset({"search", "match", "fullmatch", "sub"})
 
 
@@ -175,12 +177,18 @@ def _ours(node: ast.Call, given: list[Any], scope: dict[str, Any], names: Names)
 
 
 def _pattern(name: str, given: list[Any]) -> Any:
-    """Match a pattern in which nothing repeats: it takes no longer than the two texts are long together."""
-    if name not in _PATTERNS or not all(isinstance(text, str) for text in given) or not given or _SLOW.search(given[0]):
+    """Match a pattern in which nothing repeats, and few alternatives follow each other: it takes no time."""
+    if name not in _PATTERNS or not all(isinstance(text, str) for text in given) or not given or _is_slow(given[0]):
         raise Unsafe
     if name == "sub" and "\\" in given[1]:
         raise Unsafe
     return _short(getattr(re, name)(*given))
+
+
+def _is_slow(pattern: str) -> bool:
+    """Could the *pattern* be tried in more ways than can be waited for?"""
+    many = pattern.count("(") > 1 and pattern.count("|") > _MOST_ALTERNATIVES
+    return many or _SLOW.search(pattern) is not None
 
 
 def _short(found: Any) -> Any:

@@ -9,6 +9,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from offlineimap_m365 import errors
 from offlineimap_m365.doctor.offlineimaprc import evals, ours, pythonfile, reading, writing
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _user(rc: Rc, box: Box) -> Iterator[Check]:
         text = rc.get(box.remote, "remoteusereval") or ""
         tree = evals.parse(text)
         if isinstance(tree, ast.Constant) and isinstance(tree.value, str):
-            right = writing.quoted(tree.value)
+            right = writing.quoted(errors.printable(tree.value))
         place = rc.place(box.remote, "remoteusereval")
         is_there = rc.has(box.remote, "remoteuser")
         lines = ["# remoteusereval was here: nothing needs it" if is_there else f"remoteuser = {right}"]

@@ -55,6 +55,7 @@ OPTIONS = frozenset(
     }
 )
 
+_MARKS = str.maketrans("“”", '""')
 #: Characters of a line that is looked at closely; a token has 3,000.
 _LONGEST = 8192
 
@@ -146,6 +147,11 @@ def show(value: str) -> str:
         return "…"
     text = errors.printable(value)
     return text if len(text) <= 80 else text[:79] + "…"  # noqa: PLR2004 - one line
+
+
+def cited(name: str) -> str:
+    """Return a folder's name for a sentence, in quotation marks: it may be any words, which a report leaves out."""
+    return f"“{show(name).translate(_MARKS)}”"
 
 
 def is_clean(text: str) -> bool:
