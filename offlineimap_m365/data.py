@@ -8,6 +8,7 @@ be corrected without copying the table. What a user wrote is checked before anyb
 from __future__ import annotations
 
 import json
+import os
 import re
 import string
 from collections.abc import Mapping
@@ -84,13 +85,17 @@ def load(name: str, home: Path | None = None) -> dict[str, Any]:
     *home* is this package's home directory; None means the shipped table only.
 
     Raises:
-        Misconfigured: the user's file cannot be read, is no JSON object, or has a row of the wrong shape.
+        Misconfigured: the user's file cannot be read, can be changed by others, is no JSON object, or has a row of the
+            wrong shape.
 
     """
     table = _read(_SHIPPED / f"{name}.json")
     own = override(name, home)
     if own is None:
         return table
+    unsafe = open_to_others(own.parent) or open_to_others(own)
+    if unsafe:
+        raise unsafe
     merged = _over(table, _read(own))
     wrong = _find_fault(name, merged)
     if wrong:
@@ -111,6 +116,21 @@ def override(name: str, home: Path | None) -> Path | None:
         return path if path.exists() or path.is_symlink() else None
     except OSError as error:  # its folder is closed to us
         raise _broken(path, error.strerror or type(error).__name__) from error
+
+
+def open_to_others(path: Path) -> Misconfigured | None:
+    """Return the error for a table, or its folder, that somebody else could change: it names where secrets are sent."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # whoever reads it says so
+    if found.st_uid not in (0, os.geteuid()):
+        return Misconfigured(
+            f"{path} belongs to user id {found.st_uid}", remedy=f"Run: sudo chown -R $(id -un) {quoted(str(path))}"
+        )
+    if found.st_mode & 0o022:
+        return Misconfigured(f"Others may write to {path}", remedy=f"Run: chmod go-w {quoted(str(path))}")
+    return None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ The tables that a user put over the shipped ones (codes, clouds, clients, folder
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from offlineimap_m365 import data, errors, folders, home
@@ -33,29 +32,15 @@ def examine() -> Check:
         return _bad(f"{folder} cannot be read ({error.strerror})", f"Run: chmod u+rwx {errors.quoted(str(folder))}")
     tables = [path for path in paths if path.suffix == ".json"]
     for path in (folder, *tables):
-        wrong = _open_to_others(path)
-        if wrong:
-            return wrong
+        unsafe = data.open_to_others(path)
+        if unsafe:
+            return of_error("data", unsafe)
     for path in tables:
         wrong = _faulty(path)
         if wrong:
             return wrong
     listed = ", ".join(map(str, tables))
     return _good(f"Over the shipped tables goes what you wrote: {listed}" if tables else f"{folder} is empty")
-
-
-def _open_to_others(path: Path) -> Check | None:
-    """Return the failure of a *path* that somebody else could change: a table names where secrets are sent."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None  # whoever loads it says so
-    where = errors.quoted(str(path))
-    if found.st_uid not in (0, os.geteuid()):
-        return _bad(f"{path} belongs to user id {found.st_uid}", f"Run: sudo chown -R $(id -un) {where}")
-    if found.st_mode & 0o022:
-        return _bad(f"Others may write to {path}", f"Run: chmod go-w {where}")
-    return None
 
 
 def _faulty(path: Path) -> Check | None:

@@ -110,6 +110,18 @@ def test_a_broken_file_is_named(name: str, text: str | bytes, tmp_path: Path) ->
     assert caught.value.exit_code == 78
 
 
+@pytest.mark.parametrize("which", ["file", "folder"])
+def test_a_table_that_others_may_change_is_refused(which: str, tmp_path: Path) -> None:
+    """It says where secrets are sent: 78 with the command that closes it, before anything in it counts."""
+    path = write(tmp_path, "clouds", "{}")
+    (path if which == "file" else path.parent).chmod(0o777)
+
+    with pytest.raises(Misconfigured, match="Others may write to") as caught:
+        load("clouds", tmp_path)
+
+    assert caught.value.remedy.startswith("Run: chmod go-w ")
+
+
 def test_a_dangling_link_is_not_overlooked(tmp_path: Path) -> None:
     """A user's file that cannot be read is an error, never the shipped table in silence."""
     (tmp_path / "data").mkdir()
