@@ -28,6 +28,11 @@ _PATIENCE = 1.0
 
 def run(options: argparse.Namespace) -> int:
     """Examine what was asked for; 1 if something was found. Raises M365Error."""
+    if options.run_config and not options.config:
+        raise errors.WrongUsage(
+            "--run-config is about the file that --config names",
+            remedy=f"Run: {errors.COMMAND} doctor --config ~/.offlineimaprc --run-config",
+        )
     order = doctor.Order(
         names=tuple(options.accounts),
         mailbox=options.mailbox,

@@ -127,17 +127,18 @@ def _place(check: Check) -> str:
 
 def _failed(failed: Sequence[Check], checks: int) -> str:
     """Return how many of the *checks* failed, and the first thing to do."""
-    return f"{len(failed)} of {checks} {'check' if checks == 1 else 'checks'} failed. First: {_first_step(failed[0])}"
+    return f"{len(failed)} of {checks} {'check' if checks == 1 else 'checks'} failed. First{_first_step(failed[0])}"
 
 
 def _first_step(check: Check) -> str:
-    _, command = command_in(check.remedy)
+    before, command = command_in(check.remedy)
     if check.corrected is not None and check.file is not None:
-        return f"correct {_place(check)}"
+        return f": correct {_place(check)}"
     lines = command.splitlines()
     if len(lines) == 1:
-        return errors.printable(command)
-    return errors.printable(f"see {check.name}" + (f" of {check.account}" if check.account else ""))
+        where = ", in PowerShell" if before.endswith("In PowerShell:") else ""
+        return errors.printable(f"{where}: {command}")
+    return errors.printable(f": see {check.name}" + (f" of {check.account}" if check.account else ""))
 
 
 def _well(told: Sequence[Check]) -> str:

@@ -90,6 +90,14 @@ def test_the_answer_is_for_stdout(
     assert asked[0] == doctor.Order((ALICE,), "info@example.org", offline=True)
 
 
+def test_a_file_can_only_be_run_if_there_is_one(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--run-config`` alone is wrong usage."""
+    code = cli.main(["doctor", "--run-config"])
+
+    assert code == 2
+    assert "doctor --config ~/.offlineimaprc --run-config" in capsys.readouterr().err
+
+
 def test_nobody_signed_in_is_said(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -171,6 +171,10 @@ def test_several_accounts_have_headings(world: World) -> None:
             [Check("x", ok=False, meaning="M", remedy="Ask the administrator", account=ALICE)],
             "1 of 1 check failed. First: see x of alice@example.org",
         ),
+        (
+            [Check("x", ok=False, meaning="M", remedy="Grant it. In PowerShell: New-ServicePrincipal -AppId 1")],
+            "1 of 1 check failed. First, in PowerShell: New-ServicePrincipal -AppId 1",
+        ),
     ],
 )
 def test_the_last_line_says_what_to_do_first(

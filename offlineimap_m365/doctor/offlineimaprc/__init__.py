@@ -8,6 +8,7 @@ cause is named once: what follows from something that is wrong is not looked at 
 from __future__ import annotations
 
 import dataclasses
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from offlineimap_m365.doctor.reach import Trouble
 
     Look = Callable[[Subject, str, str], live.Seen]
+
+#: Mailboxes that are named; an administrator has hundreds.
+_TOLD = 10
 
 
 def examine(path: Path, subjects: Sequence[Subject], *, run: bool, look: Look = live.look) -> Iterator[Check]:
@@ -156,13 +160,16 @@ def _closed(rc: Rc, box: Box, trouble: Trouble) -> Check:
 def _mode(path: Path) -> Iterator[Check]:
     """Can others read or change the file? Whoever changes it has OfflineIMAP run their Python."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        found = path.stat()
     except OSError:
         return
+    mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077:
         what = "change" if mode & 0o022 else "read" if mode & 0o044 else "open"
         said = f"Others can {what} this file (mode {mode:04o}), which OfflineIMAP runs the Python of"
-        yield writing.commanded(path, "config-mode", said, f"Run: chmod 600 {errors.quoted(str(path))}")
+        name = errors.quoted(str(path))
+        own = f"sudo chown $(id -un) {name} && " if found.st_uid != os.getuid() else ""  # left by a sudo
+        yield writing.commanded(path, "config-mode", said, f"Run: {own}chmod 600 {name}")
 
 
 def _all_well(rc: Rc, subjects: Sequence[Subject]) -> Check:
@@ -171,7 +178,9 @@ def _all_well(rc: Rc, subjects: Sequence[Subject]) -> Check:
     if not mailboxes:
         said = "No account in this file is a mailbox of Microsoft 365 or outlook.com"
         return Check("config", ok=None, meaning=said, file=str(rc.path))
-    told = ", ".join(f"{writing.show(box.mailbox)} ({writing.show(box.name)})" for box in mailboxes)
+    told = ", ".join(f"{writing.show(box.mailbox)} ({writing.show(box.name)})" for box in mailboxes[:_TOLD])
+    if len(mailboxes) > _TOLD:
+        told += f" and {len(mailboxes) - _TOLD} more"
     readonly = [box for box in mailboxes if rc.flag(box.remote, "readonly", otherwise=False)]
     note = "; what is done here never reaches the server (readonly)" if readonly else ""
     return Check("config", ok=True, meaning=f"It syncs {told}{note}", file=str(rc.path))

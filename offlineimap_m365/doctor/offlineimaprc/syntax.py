@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import configparser
 import difflib
+import os
 import re
+import stat
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import errors
@@ -29,15 +31,30 @@ def unreadable(path: Path, error: reading.Unreadable) -> Check:
         convert = f"iconv -f {error.why} -t UTF-8 {name} >{new} && cat {new} >{name} && rm {new}"
         return writing.commanded(path, "config-encoding", said, f"Run: (umask 077 && {convert})", error.line)
     if error.kind == "file":
-        said = f"{path} cannot be read: {error.why}"
-        if path.is_file():
-            return writing.commanded(path, "config-file", said, f"Run: chmod 600 {name}")
-        make = f"{errors.COMMAND} config offlineimap >{name} && chmod 600 {name}"
-        return writing.commanded(path, "config-file", said, f"A new one is made by this command. Run: {make}")
+        return writing.commanded(path, "config-file", f"{path} cannot be read: {error.why}", _open(path))
     said = f"OfflineIMAP cannot read the file: {error.why}"
     if error.line is None:
         return writing.commanded(path, "config-syntax", said, "Look at the file in an editor")
     return _line(path, error.line, said, error.why)
+
+
+def _open(path: Path) -> str:
+    """Return what helps where the file *path* cannot be read."""
+    name = errors.quoted(str(path))
+    look = f"{errors.COMMAND} doctor --config"
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        make = f"{errors.COMMAND} config offlineimap >{name} && chmod 600 {name}"
+        return f"A new one is made by this command. Run: {make}"
+    except (OSError, ValueError):
+        return f"Name the file that OfflineIMAP reads. Run: {look} ~/.offlineimaprc"
+    if stat.S_ISREG(found.st_mode) and not os.access(path, os.R_OK):
+        own = f"sudo chown $(id -un) {name} && " if found.st_uid != os.getuid() else ""
+        return f"Run: {own}chmod 600 {name}"
+    inside = next((path / one for one in (".offlineimaprc", "config", "offlineimaprc") if (path / one).is_file()), None)
+    right = errors.quoted(str(inside)) if inside else "~/.offlineimaprc"
+    return f"Name the file that OfflineIMAP reads. Run: {look} {right}"
 
 
 def _line(path: Path, number: int, said: str, why: str) -> Check:
