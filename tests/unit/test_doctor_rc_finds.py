@@ -119,7 +119,7 @@ def test_of_many_mailboxes_ten_are_named(online: Desk, monkeypatch: pytest.Monke
 
     assert (found.name, found.ok) == ("config", True)
     assert found.meaning.endswith("m9@example.org (m9) and 50 more")
-    assert load.call_count <= 2 * len(accounts.names())
+    assert load.call_count <= 3 * len(accounts.names())
 
 
 def test_an_empty_file_has_a_command_that_fills_it(desk: Desk) -> None:

@@ -68,6 +68,10 @@ def examine(path: Path, subjects: Sequence[Subject], *, run: bool, look: Look = 
 
 def _examine(rc: Rc, subjects: Sequence[Subject], look: Look, *, run: bool) -> Iterator[Check]:
     yield from _mode(rc.path)
+    for look_at in (syntax.indented, boxes.names):
+        slips = list(look_at(rc))
+        yield from slips
+        rc = _as_if_mended(rc, slips)
     spoilt = list(syntax.per_cent(rc, [name for name in rc.sections() if not name.startswith("Repository ")]))
     yield from spoilt
     if spoilt:
@@ -94,6 +98,21 @@ def _examine(rc: Rc, subjects: Sequence[Subject], look: Look, *, run: bool) -> I
     yield from _tried(rc, ready, look, names, python if run and not broken else None, run=run and not broken)
     for box in unfit:
         yield from _judged(rc, box, folders.attempt(rc, box, names, folders.with_stranger(folders.USUAL)), None)
+
+
+def _as_if_mended(rc: Rc, slips: Sequence[Check]) -> Rc:
+    """Return the file as it would be without these *slips*, line by line: what follows from them is not told."""
+    if not slips:
+        return rc
+    lines = list(rc.lines)
+    for slip in slips:
+        if slip.line is not None and slip.corrected is not None:
+            rest = (slip.last_line or slip.line) - slip.line
+            lines[slip.line - 1 : slip.line + rest] = [slip.corrected, *["#"] * rest]
+    try:
+        return reading.parse(rc.path, "\n".join(lines))
+    except reading.Unreadable:  # an option that is set twice then
+        return rc
 
 
 def _read(rc: Rc, box: Box, names: pythonfile.Names) -> Iterator[Check]:

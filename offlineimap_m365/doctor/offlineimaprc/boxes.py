@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import accounts, data, errors, home
-from offlineimap_m365.doctor.offlineimaprc import evals, pythonfile, writing
+from offlineimap_m365.doctor.offlineimaprc import evals, pythonfile, settings, writing
 from offlineimap_m365.recipes import order
 
 if TYPE_CHECKING:
@@ -86,10 +86,20 @@ def find(rc: Rc, subjects: Sequence[Subject]) -> tuple[list[Check], list[Box]]:
     return [*checks, *_shared_maildirs(rc, boxes)], boxes
 
 
+def names(rc: Rc) -> Iterator[Check]:
+    """Yield what is wrong with the names of mailboxes, before anything is looked up by them."""
+    known = Known.here()
+    for section in rc.sections():
+        if is_ours(rc, section, known):
+            yield from settings.user(rc, section)
+
+
 def is_ours(rc: Rc, section: str, known: Known) -> bool:
     """Is *section* a remote repository that is, or was meant to be, a mailbox of Microsoft's?"""
-    if (rc.get(section, "type") or "").startswith("Gmail") or not section.startswith("Repository "):
+    if not section.startswith("Repository "):
         return False
+    if (rc.get(section, "type") or "").startswith("Gmail"):
+        return (rc.get(section, "remotehost") or "").lower() in known.hosts
     said = " ".join(rc.get(section, option) or rc.raw_or_nothing(section, option) for option in _TELLING)
     if _MICROSOFT.search(said) or (rc.get(section, "remotehost") or "").lower() in known.hosts:
         return True

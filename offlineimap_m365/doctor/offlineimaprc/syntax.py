@@ -80,6 +80,30 @@ def _line(path: Path, number: int, said: str, why: str) -> Check:
     return writing.instead(rc, "config-syntax", (number, number), right, said)
 
 
+def indented(rc: Rc) -> Iterator[Check]:
+    """Yield options behind white space, which belong to the line above: the parser takes them for its continuation."""
+    for number, line in enumerate(rc.lines, 1):
+        found = _INDENTED.match(line)
+        if found is None or found["option"].lower() not in _KNOWN or not _is_inside(rc, number):
+            continue
+        is_secret = literal.is_secret(found["option"].lower(), line)
+        right = f"# {found['option']} was here: nothing needs it" if is_secret else line.strip()
+        said = f"The white space before {found['option']} makes this line a part of the one above"
+        yield writing.instead(rc, "config-indent", (number, number), [right], said)
+
+
+#: An option with white space before it.
+_INDENTED = re.compile(r"[ \t]+(?P<option>[A-Za-z0-9_]+)[ \t]*[=:](?!=)")
+
+
+_KNOWN = writing.OPTIONS | writing.OTHERS
+
+
+def _is_inside(rc: Rc, number: int) -> bool:
+    """Is the line *number* a later line of a value?"""
+    return any(place.line < number <= place.last for place in rc.places.values())
+
+
 def per_cent(rc: Rc, sections: Iterable[str | None]) -> Iterator[Check]:
     """Yield the values that cannot be put together: a per cent sign alone, or a reference to what is not there."""
     for section in sections:
