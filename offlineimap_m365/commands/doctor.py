@@ -18,7 +18,7 @@ from offlineimap_m365.person import say
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from offlineimap_m365.doctor import Check
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         )
     order = doctor.Order(
         names=tuple(options.accounts),
-        mailbox=options.mailbox,
+        mailbox=accounts.clean_name(options.mailbox) if options.mailbox else None,
         config=Path(options.config).expanduser() if options.config else None,
         run_config=options.run_config,
         offline=options.offline,
@@ -68,7 +68,11 @@ def _tell(checks: Iterable[Check], order: doctor.Order, *, verbose: bool) -> int
 
 def _sections(order: doctor.Order) -> int:
     """Return how many accounts and files are looked at."""
-    return len(order.names or accounts.names()) + (order.config is not None)
+    names: Sequence[str] = order.names
+    if not names:
+        with contextlib.suppress(errors.M365Error):  # a check says why the home cannot be read
+            names = accounts.names()
+    return len(names) + (order.config is not None)
 
 
 def _as_they_end(checks: Iterator[Check]) -> Iterator[Check]:
