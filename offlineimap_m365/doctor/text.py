@@ -11,11 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import errors, screen
+from offlineimap_m365.doctor.check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from offlineimap_m365.doctor.check import Check
 
 #: The mark of what is well, of a failure, and of what was not tried or cannot be told; with their colours.
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "faint")}  # noqa: RUF001 - a dash
@@ -26,6 +25,8 @@ _INDENT, _DEEPER = "    ", "        "
 _COMMAND = re.compile(
     rf"(?:\b[Rr]un(?: again)?|\bIn PowerShell|[^\s:](?=: {errors.COMMAND} )): (?P<command>.+)$", re.DOTALL
 )
+#: The heading of accounts that have none, since all is well with them.
+_WELL = ""
 #: What --offline leaves out.
 LEFT_OUT = "Left out, since --offline asks nobody: the network, a refresh, the token, IMAP and SMTP"
 
@@ -33,17 +34,40 @@ LEFT_OUT = "Left out, since --offline asks nobody: the network, a refresh, the t
 class Text:
     """Tells one check after the other; *verbose*: also all of what is well."""
 
-    def __init__(self, *, several: bool, verbose: bool) -> None:
-        """Begin; with *several* accounts each has a heading."""
+    def __init__(self, *, several: bool, verbose: bool, many: bool = False) -> None:
+        """Begin; with *several* accounts each has a heading, with *many* one line if all is well with it."""
         self._several = several
         self._verbose = verbose
+        self._gathers = many and not verbose
+        self._gathered: list[Check] = []
         self._heading: str | None = None
         self._told: list[Check] = []
 
     def tell(self, check: Check) -> list[str]:
         """Return the lines about *check*; its heading before it, if it begins another account."""
+        if not self._gathers:
+            return self._tell(check)
+        ended = bool(self._gathered) and self._gathered[0].account != check.account
+        lines = self._ended() if ended else []
+        if check.account is None or check.file is not None:
+            return [*lines, *self._tell(check)]
+        self._gathered.append(check)
+        return lines
+
+    def _tell(self, check: Check) -> list[str]:
         lines = [*self._head(check), *(_failure(check) if check.ok is False else self._line(check))]
         self._told.append(check)
+        return [screen.spelled(line, sys.stdout) for line in lines]
+
+    def _ended(self) -> list[str]:
+        """Return the lines about the account that was gathered: a single one if all is well."""
+        found, self._gathered = self._gathered, []
+        if not all(check.ok for check in found):
+            return [line for check in found for line in self._tell(check)]
+        whole = Check(errors.printable(found[0].account or ""), ok=True, meaning=f"All is well: {len(found)} checks")
+        lines = [*([""] if self._told and self._heading != _WELL else []), *self._line(whole)]
+        self._told += found
+        self._heading = _WELL
         return [screen.spelled(line, sys.stdout) for line in lines]
 
     def _head(self, check: Check) -> Iterator[str]:
@@ -68,11 +92,12 @@ class Text:
 
     def end(self, *, offline: bool) -> list[str]:
         """Return the last lines: what was left out, how many checks failed, and what to do first."""
+        before = self._ended() if self._gathered else []
         failed = [check for check in self._told if check.ok is False]
         lines = ["", *([f"{LEFT_OUT}."] if offline else []), *([_failed(failed, len(self._told))] if failed else [])]
         if not failed:
             lines.append(_well(self._told))
-        return [screen.spelled(line, sys.stdout) for line in lines]
+        return before + [screen.spelled(line, sys.stdout) for line in lines]
 
 
 def command_in(remedy: str) -> tuple[str, str]:

@@ -261,7 +261,26 @@ WAYS = {
         "config-certificates", *below(REMOTE, "cert_fingerprint = 0123456789abcdef"), "cert_fingerprint"
     ),
     "a directory of certificates": Way("config-certificates", "sslcacertfile = ", "sslcacertfile = /tmp\n#"),
+    "a reference without its end": Way("config-percent", EVAL, EVAL.replace(")s", ")")),
+    "a repository in small letters": Way("config-repository", REMOTE, REMOTE.lower()),
+    "a repository behind two spaces": Way("config-repository", REMOTE, REMOTE.replace(" ", "  ")),
+    "an account in small letters": Way("config-accounts", "[Account work]", "[account work]"),
+    "the local repository for both": Way(
+        "config-repository", "remoterepository = work-remote", "remoterepository = work-local"
+    ),
+    "the remote repository for both": Way(
+        "config-repository", "localrepository = work-local", "localrepository = work-remote"
+    ),
+    "local and remote changed places": Way(
+        "config-repository",
+        "localrepository = work-local\nremoterepository = work-remote",
+        "localrepository = work-remote\nremoterepository = work-local",
+        "remoterepository",
+        steps=2,
+    ),
     # the Maildir
+    "a Maildir that depends on where one is": Way("config-localfolders", "localfolders = /", "localfolders = "),
+    "a Maildir in quotes": Way("config-localfolders", "localfolders = ", 'localfolders = "~/Mail/work"\n#'),
     "a local repository that is readonly": Way("config-readonly", *below(LOCAL, "readonly = True"), "readonly"),
     "an empty sep": Way("config-sep", "sep = /", "sep ="),
     "a sep in quotes": Way("config-sep", "sep = /", 'sep = "/"'),

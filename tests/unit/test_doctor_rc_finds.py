@@ -98,7 +98,7 @@ def test_a_file_of_another_user_is_taken_back_first(
     assert desk.only("config-mode").remedy == f"Run: {remedy.format(desk.path)}"
 
 
-def test_what_is_closed_to_its_owner_is_opened(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_closed_to_its_owner_is_opened(desk: Desk) -> None:
     """A file that nobody may read is opened for its owner."""
     desk.path.chmod(0)
 

@@ -177,6 +177,9 @@ def _missing_account(rc: Rc, name: str) -> Check | None:
     """Has the account a section?"""
     if rc.has_section(f"Account {name}"):
         return None
+    slip = _header(rc, "config-accounts", f"Account {name}")
+    if slip:
+        return slip
     there = _sections(rc, "Account")
     close = difflib.get_close_matches(name, [one for one in there if one not in _listed(rc)], 1, 0.6)
     spaced = [one for one in there if one.replace(" ", "") == name]
@@ -197,14 +200,17 @@ def _missing_repository(rc: Rc, name: str, known: Known) -> Check | None:
     """Has the account two repositories, which are there? Only of accounts that sync a mailbox of Microsoft's."""
     section = f"Account {name}"
     remote = rc.get(section, "remoterepository")
-    if not remote or not rc.has_section(f"Repository {remote}"):
+    section_there = f"Repository {remote}"
+    is_local = rc.get(section_there, "type") in _MAILDIRS and not is_ours(rc, section_there, known)
+    if not remote or not rc.has_section(section_there) or is_local:
         taken = {rc.get(f"Account {one}", "remoterepository") for one in _sections(rc, "Account")}
         there = _sections(rc, "Repository")
         free = [one for one in there if one not in taken and is_ours(rc, f"Repository {one}", known)]
         close = difflib.get_close_matches(remote or name, free, 1, 0.5) or free[:1]
-        return _rename(rc, section, "remoterepository", remote, close[0]) if close else None
+        slip = None if is_local else _header(rc, "config-repository", f"Repository {remote}")
+        return slip or (_rename(rc, section, "remoterepository", remote, close[0]) if close else None)
     local = rc.get(section, "localrepository")
-    if rc.has_section(f"Repository {local}") or not is_ours(rc, f"Repository {remote}", known):
+    if (rc.has_section(f"Repository {local}") and local != remote) or not is_ours(rc, f"Repository {remote}", known):
         return None
     there = _sections(rc, "Repository")
     used = {rc.get(f"Account {one}", which) for one in _sections(rc, "Account") for which in _SIDES}
@@ -229,10 +235,24 @@ def _missing_repository(rc: Rc, name: str, known: Known) -> Check | None:
 
 
 _SIDES = ("localrepository", "remoterepository")
+_MAILDIRS = ("Maildir", "GmailMaildir")
+
+
+def _header(rc: Rc, name: str, wanted: str) -> Check | None:
+    """Return that the section *wanted* is there, but for its capital letters or spaces, None if it is not."""
+    plain = wanted.lower().split()
+    for section in rc.sections():
+        if section.lower().split() == plain and section != wanted:
+            line = rc.place(section).line
+            said = f"The section {writing.show(section)} is not found, since OfflineIMAP looks for {wanted}"
+            return writing.instead(rc, name, (line, line), [f"[{wanted}]"], said)
+    return None
 
 
 def _rename(rc: Rc, section: str, option: str, found: str | None, right: str) -> Check:
-    said = f"{option} names {writing.show(found)}, which has no section" if found else f"There is no {option}"
+    is_there = rc.has_section(f"Repository {found}")
+    wrong = "is not one" if is_there else "has no section"
+    said = f"{option} names {writing.show(found)}, which {wrong}" if found else f"There is no {option}"
     return writing.set_to(rc, "config-repository", section, option, writing.quoted(right), said)
 
 
@@ -280,6 +300,13 @@ def examine(rc: Rc, box: Box) -> Iterator[Check]:
         place = writing.quoted(f"~/Mail/{box.name}")
         said = "No directory for the mail is named"
         yield writing.set_to(rc, "config-localfolders", box.local, "localfolders", place, said)
+        return
+    found = (rc.get(box.local, "localfolders") or "").strip() if box.local else ""
+    bare = found.strip("\"'")
+    if found and (bare != found or not bare.startswith(("/", "~", "$"))):
+        said = f"{writing.show(found)} is another directory wherever OfflineIMAP is started, from cron for example"
+        right = writing.quoted(bare if bare.startswith(("/", "~", "$")) else f"~/{bare}")
+        yield writing.replaced(rc, "config-localfolders", str(box.local), "localfolders", right, said)
 
 
 def _shared_maildirs(rc: Rc, boxes: list[Box]) -> Iterator[Check]:

@@ -114,6 +114,10 @@ def per_cent(rc: Rc, sections: Iterable[str | None]) -> Iterator[Check]:
                 yield _spoilt(rc, section, option)
 
 
+#: A reference without the s that ends it.
+_UNENDED = re.compile(r"%\(([^()]*)\)(?!s)")
+
+
 def _lacks_user(rc: Rc, section: str, option: str) -> bool:
     """Is all that is wrong with it that there is no remoteuser? That has a finding of its own."""
     return "%(remoteuser)s" in rc.raw(section, option) and not rc.has(section, "remoteuser")
@@ -128,6 +132,9 @@ def _spoilt(rc: Rc, section: str, option: str) -> Check:
     if close:
         said = f"{option} refers to {writing.show(lost[0])}, which is not there; {close[0]} is"
         right = raw.replace(f"%({lost[0]})s", f"%({close[0]})s")
+    elif any(name.lower() in known for name in _UNENDED.findall(raw)):
+        said = f"A reference in {option} lacks its s at the end, so that OfflineIMAP ends with an error"
+        right = _UNENDED.sub(lambda m: f"{m[0]}s" if m[1].lower() in known else m[0], raw)
     else:
         right = reading.doubled(raw, set(known))
     if literal.is_secret(option, raw):
