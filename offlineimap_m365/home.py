@@ -73,12 +73,14 @@ def folders() -> list[str]:
     """
     Return the paths of all accounts' folders, sorted.
 
-    Raises Temporary if the home is there but cannot be read now (an AFS home without a ticket): never "no accounts".
+    Raises Temporary if the home is there but cannot be read now (an AFS home without a ticket, a disk that is not
+    mounted): never "no accounts".
     """
     top = os.path.join(directory(), "accounts")
     try:
         names = os.listdir(top)
     except FileNotFoundError:
+        _check_link(os.path.dirname(top))
         return []
     except OSError as error:
         raise errors.Temporary(
@@ -125,6 +127,8 @@ def _check_ours(path: str, *, follow: bool) -> None:
     try:
         found = os.stat(path, follow_symlinks=follow)
     except (FileNotFoundError, NotADirectoryError):
+        if follow:
+            _check_link(path)
         return
     except OSError as error:
         raise errors.Temporary(
@@ -149,6 +153,18 @@ def _check_ours(path: str, *, follow: bool) -> None:
         )
     if found.st_mode & 0o077:
         _close(path, stat.S_IMODE(found.st_mode))
+
+
+def _check_link(path: str) -> None:
+    """Refuse a *path* at or above which a link leads nowhere: what it leads to is not mounted now."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    if os.path.islink(path) and not os.path.exists(path):
+        real = os.path.realpath(path)
+        raise errors.Temporary(
+            f"{path} leads to {real}, which is not there now",
+            remedy=f"Mount the disk that it is on, or take the link away. Run: ls -ld {errors.quoted(path)}",
+        )
 
 
 def _unlink(path: str) -> str:

@@ -95,7 +95,7 @@ def cut(text: str, room: int, stream: TextIO | None) -> str:
     if columns(text) <= room:
         return text
     dots = spelled("…", stream)
-    kept = text
+    kept = text[: max(room, 0) * 2]  # a character takes a column at least, but for marks
     while kept and columns(kept) + len(dots) > room:
         kept = kept[:-1]
     return kept.rstrip() + dots

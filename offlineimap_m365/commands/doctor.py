@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.doctor import Check
 
+#: Accounts of which each has all its checks shown; of more only those with which something is wrong.
+_MANY = 10
 #: Seconds after which a person is told that something is being waited for.
 _PATIENCE = 1.0
 
 
 def run(options: argparse.Namespace) -> int:
     """Examine what was asked for; 1 if something was found. Raises M365Error."""
+    if options.run_config and not options.config:
+        raise errors.WrongUsage(
+            "--run-config is about the file that --config names",
+            remedy=f"Run: {errors.COMMAND} doctor --config ~/.offlineimaprc --run-config",
+        )
     order = doctor.Order(
         names=tuple(options.accounts),
         mailbox=accounts.clean_name(options.mailbox) if options.mailbox else None,
@@ -50,10 +57,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _tell(checks: Iterable[Check], order: doctor.Order, *, verbose: bool) -> int:
     """Tell each check when it ends, and what to do first when all did."""
-    text = Text(several=_sections(order) > 1, verbose=verbose)
+    sections = _sections(order)
+    text = Text(several=sections > 1, verbose=verbose, many=sections > _MANY)
     found = code = 0
     for check in checks:
-        code = code or warm.hand_out("\n".join(text.tell(check)))  # once the answer cannot be written, no more of it
+        lines = text.tell(check)
+        if lines:
+            code = code or warm.hand_out("\n".join(lines))  # once the answer cannot be written, no more of it
         found = found or int(check.ok is False)
     code = code or warm.hand_out("\n".join(text.end(offline=order.offline)))
     if not found and not accounts.names_if_readable():

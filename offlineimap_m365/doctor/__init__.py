@@ -63,7 +63,7 @@ def examine(order: Order) -> Iterator[Check]:
 def _names(order: Order) -> list[str]:
     """Return whom to examine; where the home cannot be read now nobody is found, and its check says why."""
     try:
-        return [_known(name) for name in order.names] or accounts.names()
+        return list(dict.fromkeys(map(_known, order.names))) or accounts.names()
     except (errors.Temporary, errors.Misconfigured):
         return [accounts.clean_name(name) for name in order.names]
 

@@ -129,7 +129,7 @@ def _again(account: Account) -> str:
 def _store(subject: Subject, account: Account) -> Check:
     """Return whether the store can be read and written, and has what it should."""
     shut = _shut(account.folder)
-    if shut:
+    if shut and not ("home" in subject.failed and _has_modes(account.folder)):  # or it is the same file system
         return subject.bad("store", *shut)
     try:
         found = Vault(account, may_ask=environment.at_terminal()).read()
@@ -152,9 +152,14 @@ def _shut(folder: str) -> tuple[str, str] | None:
         return None
     where = errors.quoted(folder)
     meaning = f"A new token could not be kept, since {folder} cannot be written"
-    if Path(folder).stat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
+    if not _has_modes(folder):
         return meaning, f"Run: chmod u+rwx {where}"
     return meaning, f"In a unit of systemd name it with ReadWritePaths=; else look there. Run: findmnt --target {where}"
+
+
+def _has_modes(folder: str) -> bool:
+    """Do the modes of *folder* let its owner write?"""
+    return Path(folder).stat().st_mode & stat.S_IRWXU == stat.S_IRWXU
 
 
 # The sign-in

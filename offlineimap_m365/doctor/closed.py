@@ -125,20 +125,21 @@ def _of_guest(account: Account) -> Trouble:
 
 def _of_token(account: Account, refused: Attempt) -> Trouble:
     said = in_words(refused.refusal)
+    ask = "ask whether IMAP is switched on for the mailbox"
+    if account.is_personal:
+        ask = f"switch IMAP on in the settings, under Mail, Forwarding and IMAP: {_imap_switch()} "
     return Trouble(
         f"Exchange does not take the token of {account.name}{f' ({said})' if said else ''}: it was withdrawn, or is for"
         " somebody else, or IMAP is switched off",
-        f"If a new sign-in does not help, ask whether IMAP is switched on for the mailbox. Run:"
-        f" {errors.login_command(account.name)}",
+        f"If a new sign-in does not help, {ask}. Run: {errors.login_command(account.name)}",
     )
 
 
 def _switched_off(account: Account, again: str) -> Trouble:
     if account.is_personal:
-        switch = data.load("clouds", Path(home.directory()))["consumers"]["imap_switch"]
         return Trouble(
             f"IMAP is switched off for {account.name}, as it is for every new mailbox of Outlook.com",
-            f"Switch it on in the settings, under Mail, Forwarding and IMAP: {switch} . Run: {again}",
+            f"Switch it on in the settings, under Mail, Forwarding and IMAP: {_imap_switch()} . Run: {again}",
         )
     return Trouble(
         f"{account.name} has signed in, but no mailbox opens: IMAP is switched off for it, or, less often, it has no"
@@ -146,6 +147,12 @@ def _switched_off(account: Account, again: str) -> Trouble:
         "An administrator switches IMAP on, or sees that there is no mailbox of that name. In PowerShell:"
         f" {powershell.switch_imap_on(account.name)}",
     )
+
+
+def _imap_switch() -> str:
+    """Return the page of Outlook.com where IMAP is switched on."""
+    found: str = data.load("clouds", Path(home.directory()))["consumers"]["imap_switch"]
+    return found
 
 
 def in_words(refusal: dict[str, str]) -> str:

@@ -11,11 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import errors, screen
+from offlineimap_m365.doctor.check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from offlineimap_m365.doctor.check import Check
 
 #: The mark of what is well, of a failure, and of what was not tried or cannot be told; with their colours.
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "faint")}  # noqa: RUF001 - a dash
@@ -28,6 +27,8 @@ _INDENT, _DEEPER = "    ", "        "
 _COMMAND = re.compile(
     rf"(?:\b[Rr]un(?: again)?|\bIn PowerShell|[^\s:](?=: {errors.COMMAND} )): (?P<command>.+)$", re.DOTALL
 )
+#: The heading of accounts that have none, since all is well with them.
+_WELL = ""
 #: What --offline leaves out.
 LEFT_OUT = "Left out, since --offline asks nobody: the network, a refresh, the token, IMAP and SMTP"
 
@@ -35,10 +36,12 @@ LEFT_OUT = "Left out, since --offline asks nobody: the network, a refresh, the t
 class Text:
     """Tells one check after the other; *verbose*: also all of what is well."""
 
-    def __init__(self, *, several: bool, verbose: bool) -> None:
-        """Begin; with *several* accounts each has a heading."""
+    def __init__(self, *, several: bool, verbose: bool, many: bool = False) -> None:
+        """Begin; with *several* accounts each has a heading, with *many* one line if all is well with it."""
         self._several = several
         self._verbose = verbose
+        self._gathers = many and not verbose
+        self._gathered: list[Check] = []
         self._heading: str | None = None
         self._told: list[Check] = []
 
@@ -48,10 +51,31 @@ class Text:
 
         What a person copies is never spelt otherwise: with another quote it would mean something else.
         """
+        if not self._gathers:
+            return self._tell(check)
+        ended = bool(self._gathered) and self._gathered[0].account != check.account
+        lines = self._ended() if ended else []
+        if check.account is None or check.file is not None:
+            return [*lines, *self._tell(check)]
+        self._gathered.append(check)
+        return lines
+
+    def _tell(self, check: Check) -> list[str]:
         told = [screen.spelled(line, sys.stdout) for line in self._head(check)]
         told += _failure(check) if check.ok is False else self._line(check)
         self._told.append(check)
         return told
+
+    def _ended(self) -> list[str]:
+        """Return the lines about the account that was gathered: a single one if all is well."""
+        found, self._gathered = self._gathered, []
+        if not all(check.ok for check in found):
+            return [line for check in found for line in self._tell(check)]
+        whole = Check(errors.printable(found[0].account or ""), ok=True, meaning=f"All is well: {len(found)} checks")
+        lines = [*([""] if self._told and self._heading != _WELL else []), *self._line(whole)]
+        self._told += found
+        self._heading = _WELL
+        return [screen.spelled(line, sys.stdout) for line in lines]
 
     def _head(self, check: Check) -> Iterator[str]:
         heading = check.account or (check.file and f"In {check.file}")
@@ -77,11 +101,12 @@ class Text:
 
     def end(self, *, offline: bool) -> list[str]:
         """Return the last lines: what was left out, how many checks failed, and what to do first."""
+        before = self._ended() if self._gathered else []
         failed = [check for check in self._told if check.ok is False]
         lines = ["", *([f"{LEFT_OUT}."] if offline else []), *([_failed(failed, len(self._told))] if failed else [])]
         if not failed:
             lines.append(_well(self._told))
-        return lines
+        return before + lines
 
 
 def command_in(remedy: str) -> tuple[str, str]:
@@ -136,16 +161,17 @@ def _place(check: Check) -> str:
 
 def _failed(failed: Sequence[Check], checks: int) -> str:
     """Return how many of the *checks* failed, and the first thing to do."""
-    return f"{len(failed)} of {checks} {'check' if checks == 1 else 'checks'} failed. First: {_first_step(failed[0])}"
+    return f"{len(failed)} of {checks} {'check' if checks == 1 else 'checks'} failed. First{_first_step(failed[0])}"
 
 
 def _first_step(check: Check) -> str:
-    _, command = command_in(check.remedy)
+    before, command = command_in(check.remedy)
     if check.corrected is not None and check.file is not None:
-        return f"correct {_place(check)}"
+        return f": correct {_place(check)}"
     if command:
-        return errors.printable(command)
-    return errors.printable(f"see {check.name}" + (f" of {check.account}" if check.account else ""))
+        where = ", in PowerShell" if before.endswith("In PowerShell:") else ""
+        return errors.printable(f"{where}: {command}")
+    return errors.printable(f": see {check.name}" + (f" of {check.account}" if check.account else ""))
 
 
 def _well(told: Sequence[Check]) -> str:

@@ -4,6 +4,7 @@ What ``config`` was asked for: whose account, which program, which mailboxes.
 
 from __future__ import annotations
 
+import codecs
 import difflib
 from pathlib import Path
 
@@ -75,14 +76,35 @@ def mailboxes(given: list[str]) -> list[str]:
 
 def _in_file(path: str) -> list[str]:
     try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+        content = Path(path).expanduser().read_bytes()
+        lines = content.decode(_encoding(content)).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise errors.WrongUsage(
             f"The list of mailboxes {path} cannot be read: {why}",
             remedy="Give a file with one address on each line: --mailbox @FILE",
         ) from error
-    found = [accounts.clean_name(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1)]
+    found = [_address(path, number, line) for number, line in numbered if line and not line.startswith("#")]
     if not found:
         raise errors.WrongUsage(f"The list of mailboxes {path} names none", remedy="Put one address on each line")
-    return found
+    once: dict[str, str] = {}
+    for address in found:
+        once.setdefault(address.lower(), address)
+    return list(once.values())
+
+
+def _encoding(content: bytes) -> str:
+    """Return how a list is written: Windows PowerShell's ``>`` writes UTF-16, its Export-Csv may begin with a mark."""
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
+def _address(path: str, number: int, line: str) -> str:
+    """Return the address on a *line*; a list as CSV has it in quotes."""
+    try:
+        return accounts.clean_name(line.strip('"'))
+    except errors.M365Error as error:
+        raise errors.WrongUsage(
+            f"Line {number} of the list of mailboxes {path} is no address: {errors.printable(line)[:80]}",
+            remedy="Put one address on each line, and nothing else",
+        ) from error

@@ -5,6 +5,7 @@ A person signs in. The only way to wait for a human; nothing is kept before it i
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import time
 from pathlib import Path
@@ -89,11 +90,12 @@ def trouble_told(name: str) -> Iterator[None]:
     except errors.Temporary as error:
         again = f"{errors.COMMAND} login {shlex.quote(name)}"
         remedy = error.remedy.replace(f"{errors.COMMAND} refresh {shlex.quote(name)}", again)
+        then = "; then" if re.search(r"\b(?:Run|Try): ", remedy) else ""
         raise errors.Temporary(
             error.fact if name in error.fact else f"{name} cannot sign in now: {error.fact}",
             account=name,
             meaning=error.meaning,
-            remedy=remedy if errors.COMMAND in remedy else f"{remedy.rstrip('.') or 'Try again'}: {again}",
+            remedy=remedy if errors.COMMAND in remedy else f"{remedy.rstrip('.') or 'Try again'}{then}: {again}",
             code=error.code,
             correlation_id=error.correlation_id,
             time=error.time,

@@ -104,6 +104,39 @@ def test_a_mailbox_is_an_address(
     assert "Not the name of an account" in capsys.readouterr().err
 
 
+def test_a_file_can_only_be_run_if_there_is_one(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--run-config`` alone is wrong usage."""
+    code = cli.main(["doctor", "--run-config"])
+
+    assert code == 2
+    assert "doctor --config ~/.offlineimaprc --run-config" in capsys.readouterr().err
+
+
+def test_who_is_named_twice_is_examined_once(world: World) -> None:
+    """However the name is written."""
+    invent()
+
+    checks = list(doctor.examine(doctor.Order((ALICE, ALICE.upper()), offline=True)))
+
+    assert [check.name for check in checks].count("profile") == 1
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link that leads nowhere"])
+def test_a_home_that_cannot_be_one_is_a_finding(world: World, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """Whatever is in the place of the home ends the examination by a check, and by no error."""
+    if kind == "a file":
+        world.home.write_text("", encoding="utf-8")
+    else:
+        world.home.symlink_to(world.root / "unmounted")
+
+    code = cli.main(["doctor", "--offline"])
+
+    said = capsys.readouterr()
+    assert (code, said.err) == (1, "")
+    assert "home\n" in said.out
+    assert "1 of 4 checks failed. First: " in said.out
+
+
 def test_nobody_signed_in_is_said(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,6 +64,8 @@ WAYS = {
     "a byte order mark": Way("config-syntax", "# OfflineIMAP and", "\ufeff# OfflineIMAP and"),
     "a per cent sign": Way("config-percent", "localfolders = ", "localfolders = /100%/"),
     "a reference to nothing": Way("config-percent", EVAL, EVAL.replace("remoteuser", "remoteusr")),
+    "an option behind white space": Way("config-indent", "remoteuser = ", "  remoteuser = "),
+    "a header and an option behind white space": Way("config-indent", "auth_mechanisms = ", "\tauth_mechanisms: "),
     # accounts and repositories
     "no [general]": Way("config-accounts", "[general]", "[General]"),
     "no accounts": Way("config-accounts", "accounts = work\n", "", "[general]"),
@@ -245,6 +247,43 @@ WAYS = {
         "createfolders",
         steps=2,
     ),
+    # whose mail it is, and how it is reached
+    "an address in quotes": Way("config-remoteuser", f"remoteuser = {ALICE}", f'remoteuser = "{ALICE}"'),
+    "an address in single quotes": Way("config-remoteuser", f"remoteuser = {ALICE}", f"remoteuser = '{ALICE}'"),
+    "an address with a comment": Way("config-remoteuser", f"remoteuser = {ALICE}", f"remoteuser = {ALICE} ; me"),
+    "an address with a name": Way("config-remoteuser", f"remoteuser = {ALICE}", f"remoteuser = Alice <{ALICE}>"),
+    "the type of another provider": Way("config-type", "type = IMAP", "type = Gmail"),
+    "an old TLS": Way("config-tls", "ssl = yes", "ssl = yes\nssl_version = tls1", "ssl_version"),
+    "one certificate alone": Way(
+        "config-certificates", "sslcacertfile = ", "cert_fingerprint = 0123456789abcdef\n#sslcacertfile = "
+    ),
+    "one certificate beside those that are trusted": Way(
+        "config-certificates", *below(REMOTE, "cert_fingerprint = 0123456789abcdef"), "cert_fingerprint"
+    ),
+    "a directory of certificates": Way("config-certificates", "sslcacertfile = ", "sslcacertfile = /tmp\n#"),
+    "a reference without its end": Way("config-percent", EVAL, EVAL.replace(")s", ")")),
+    "a repository in small letters": Way("config-repository", REMOTE, REMOTE.lower()),
+    "a repository behind two spaces": Way("config-repository", REMOTE, REMOTE.replace(" ", "  ")),
+    "an account in small letters": Way("config-accounts", "[Account work]", "[account work]"),
+    "the local repository for both": Way(
+        "config-repository", "remoterepository = work-remote", "remoterepository = work-local"
+    ),
+    "the remote repository for both": Way(
+        "config-repository", "localrepository = work-local", "localrepository = work-remote"
+    ),
+    "local and remote changed places": Way(
+        "config-repository",
+        "localrepository = work-local\nremoterepository = work-remote",
+        "localrepository = work-remote\nremoterepository = work-local",
+        "remoterepository",
+        steps=2,
+    ),
+    # the Maildir
+    "a Maildir that depends on where one is": Way("config-localfolders", "localfolders = /", "localfolders = "),
+    "a Maildir in quotes": Way("config-localfolders", "localfolders = ", 'localfolders = "~/Mail/work"\n#'),
+    "a local repository that is readonly": Way("config-readonly", *below(LOCAL, "readonly = True"), "readonly"),
+    "an empty sep": Way("config-sep", "sep = /", "sep ="),
+    "a sep in quotes": Way("config-sep", "sep = /", 'sep = "/"'),
 }
 
 
@@ -279,6 +318,25 @@ def test_each_way_to_break_it_is_named_alone_and_healed(desk: Desk, way: Way) ->
     assert [check.as_dict() for check in found] == []
     assert steps == way.steps
     assert not any(secret in desk.text for secret in (JWT, GRANT, "abcDEF~123456789"))
+
+
+def test_what_a_slip_hides_is_told_as_well(desk: Desk) -> None:
+    """White space and quotes are seen through: all that is wrong besides is told at the same look."""
+    desk.change(f"remoteuser = {ALICE}", f'  remoteuser = "{ALICE}"')
+    desk.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = LOGIN")
+    desk.change("sep = /", "sep = //")
+
+    found = desk.found()
+
+    names = ["config-indent", "config-remoteuser", "config-auth-mechanisms", "config-sep"]
+    assert [check.name for check in found] == names
+
+
+def test_white_space_before_an_option_that_is_a_line_of_python_is_right(desk: Desk) -> None:
+    """A folderfilter of several lines may say what looks like an option's name."""
+    desk.change(FILTER, "folderfilter = make_folderfilter(\n  keep=[],\n  drop=['Archive'])")
+
+    assert desk.found() == []
 
 
 @pytest.mark.parametrize("secret", [JWT, GRANT, "abc8Q~DEFghiJKLmno.PQRstuVWXyz0123456789a"])

@@ -196,6 +196,15 @@ def test_a_home_that_takes_nothing(alice: World, monkeypatch: pytest.MonkeyPatch
     assert is_well(offline())
 
 
+def test_a_file_system_that_is_read_only_is_one_failure(alice: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds for the home holds for the folders in it, and is not said of each account again."""
+    access = os.access
+    monkeypatch.setattr(disk, "fill", _fail(errno.EROFS))
+    monkeypatch.setattr(os, "access", lambda path, wanted: not wanted & os.W_OK and access(path, wanted))
+
+    assert only(offline(), "home").remedy.endswith(f"Run: findmnt --target {alice.home}")
+
+
 def test_a_home_behind_a_directory_that_cannot_be_read_is_not_empty(alice: World) -> None:
     """An AFS home without a ticket cannot be read now; that nobody is signed in is not said."""
     above = alice.home.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from unittest import mock
 
 import pytest
 
@@ -64,16 +65,61 @@ def test_a_file_that_is_not_there_is_made_by_a_command(desk: Desk) -> None:
 
 @pytest.mark.parametrize("kind", ["directory", "pipe", "large"])
 def test_what_is_no_such_file_does_not_stop_it(desk: Desk, kind: str) -> None:
-    """A directory, a pipe that nobody writes into and a file without end are named, and not waited for."""
+    """A directory, a pipe that nobody writes into and a file without end are named, not waited for nor written to."""
     desk.path.unlink()
     if kind == "directory":
         desk.path.mkdir()
     elif kind == "pipe":
         os.mkfifo(desk.path, 0o600)
     else:
-        desk.write("#" * (1 << 20) + "\n\n")
+        desk.write("#" * (16 << 20) + "\n\n")
 
-    assert [check.name for check in desk.found()] == ["config-file"]
+    assert desk.only("config-file").remedy.endswith("Run: offlineimap-m365 doctor --config ~/.offlineimaprc")
+
+
+def test_in_a_directory_the_file_of_offlineimap_is_found(desk: Desk) -> None:
+    """Who names the directory of an offlineimaprc is told its file."""
+    desk.path.unlink()
+    desk.path.mkdir()
+    (desk.path / "config").write_text("", encoding="utf-8")
+
+    assert desk.only("config-file").remedy.endswith(f"doctor --config {desk.path}/config")
+
+
+@pytest.mark.parametrize(("uid", "remedy"), [(0, "sudo chown $(id -un) {0} && chmod 600 {0}"), (None, "chmod 600 {0}")])
+def test_a_file_of_another_user_is_taken_back_first(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, uid: int | None, remedy: str
+) -> None:
+    """What a sudo left behind belongs to root, who alone can close it."""
+    desk.path.chmod(0o644)
+    if uid is not None:
+        monkeypatch.setattr("os.getuid", lambda: desk.path.stat().st_uid + 1)
+
+    assert desk.only("config-mode").remedy == f"Run: {remedy.format(desk.path)}"
+
+
+def test_what_is_closed_to_its_owner_is_opened(desk: Desk) -> None:
+    """A file that nobody may read is opened for its owner."""
+    desk.path.chmod(0)
+
+    check = desk.only("config-file")
+
+    assert check.remedy == f"Run: chmod 600 {desk.path}"
+
+
+def test_of_many_mailboxes_ten_are_named(online: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``config`` prints for many mailboxes is read whole, and each account of this home once."""
+    account = invent("backup", imap="outlook.office365.com:993", kind="app-only")
+    online.subjects = []
+    online.write(recipes.render("offlineimap", account, [f"m{number}@example.org" for number in range(60)]))
+    load = mock.Mock(side_effect=accounts.load)
+    monkeypatch.setattr(accounts, "load", load)
+
+    found = online.examine()[-1]
+
+    assert (found.name, found.ok) == ("config", True)
+    assert found.meaning.endswith("m9@example.org (m9) and 50 more")
+    assert load.call_count <= 3 * len(accounts.names())
 
 
 def test_an_empty_file_has_a_command_that_fills_it(desk: Desk) -> None:

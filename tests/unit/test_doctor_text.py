@@ -160,6 +160,24 @@ def test_several_accounts_have_headings(world: World) -> None:
     assert [lines[lines.index(heading) - 1] for heading in headings] == [""] * 3
 
 
+def test_of_many_accounts_only_those_are_shown_whole_that_need_somebody(world: World) -> None:
+    """An administrator with hundreds finds the one that fails: with the others all is well, in one line each."""
+    text = Text(several=True, verbose=False, many=True)
+    names = [f"u{number}@example.org" for number in range(4)]
+    checks = [dataclasses.replace(GOOD, account=name) for name in names for _ in range(2)]
+    checks[3] = dataclasses.replace(BAD, account=names[1])
+
+    lines = [line for check in [Check("home", ok=True, meaning="It is closed"), *checks] for line in text.tell(check)]
+    lines += text.end(offline=False)
+
+    assert [line for line in lines if names[0] in line] == [f"✓ {names[0].ljust(20)} All is well: 2 checks"]
+    start = lines.index(names[1])
+    assert lines[start + 1].startswith("✓ clock")
+    assert lines[start + 2].startswith("✗ refresh")
+    assert [line[:16] for line in lines[-5:-2]] == ["", f"✓ {names[2]}", f"✓ {names[3]}"]
+    assert lines[-1].startswith("1 of 9 checks failed. ")
+
+
 @pytest.mark.parametrize(
     ("checks", "last"),
     [
@@ -171,6 +189,10 @@ def test_several_accounts_have_headings(world: World) -> None:
         (
             [Check("x", ok=False, meaning="M", remedy="Ask the administrator", account=ALICE)],
             "1 of 1 check failed. First: see x of alice@example.org",
+        ),
+        (
+            [Check("x", ok=False, meaning="M", remedy="Grant it. In PowerShell: New-ServicePrincipal -AppId 1")],
+            "1 of 1 check failed. First, in PowerShell: New-ServicePrincipal -AppId 1",
         ),
     ],
 )

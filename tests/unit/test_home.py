@@ -168,6 +168,20 @@ def test_the_home_may_lie_behind_a_link(world: World) -> None:
     assert accounts.get(ALICE).name == ALICE
 
 
+@pytest.mark.parametrize("above", [False, True])
+def test_a_link_that_leads_nowhere_now_is_not_empty(world: World, above: bool) -> None:
+    """A home on a disk that is not mounted is 75, never "no accounts"."""
+    invent()
+    link = world.home.parent if above else world.home
+    link.rename(world.root / "elsewhere")
+    link.symlink_to(world.root / "unmounted")
+
+    with pytest.raises(errors.Temporary, match=r"leads to .*/unmounted"):
+        home.folders()
+    with pytest.raises(errors.Temporary, match=r"leads to .*/unmounted"):
+        accounts.get(ALICE)
+
+
 def test_another_user_s_store_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root in a user's store is 78 and told to be that user; so is every other user."""
     invent()

@@ -286,6 +286,24 @@ def test_mailboxes_come_from_a_file(world: World) -> None:
     assert found == ["info@example.org", "m\u00fcller@example.org", ALICE]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_list_of_windows_is_read(world: World, encoding: str) -> None:
+    """PowerShell writes other characters, line ends and quotes; who is named twice is meant once."""
+    path = world.root / "boxes"
+    path.write_bytes(f'{ALICE}\r\n"info@example.org"\r\n{ALICE.upper()}\r\n'.encode(encoding))
+
+    assert order.mailboxes([f"@{path}"]) == [ALICE, "info@example.org"]
+
+
+def test_of_a_list_the_line_is_named_that_is_no_address(world: World) -> None:
+    """In a list of 500 nobody looks for it."""
+    path = world.root / "boxes"
+    path.write_text(f"{ALICE}\n\ninfo@example.org # team\n", encoding="utf-8")
+
+    with pytest.raises(errors.WrongUsage, match="Line 3 of the list of mailboxes"):
+        order.mailboxes([f"@{path}"])
+
+
 @pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\xff\xfe", b"a b@example.org\n"])
 def test_a_file_without_mailboxes_is_refused(world: World, content: bytes) -> None:
     """An empty, unreadable or strange list is wrong usage."""

@@ -91,7 +91,7 @@ def test_the_doctor_on_a_terminal(patient: World) -> None:
     assert lines[1] == "\x1b[31m✗\x1b[0m imap-list"
     command = "Set-CASMailbox -Identity alice@example.org -ImapEnabled $true -ErrorAction Stop"
     assert f"        \x1b[1m{command}\x1b[0m" in lines
-    assert lines[-1] == f"1 of 2 checks failed. First: {command}"
+    assert lines[-1] == f"1 of 2 checks failed. First, in PowerShell: {command}"
     assert max(len(line) for line in lines[2:-1] if command not in line) < 44
 
 

@@ -8,6 +8,7 @@ cause is named once: what follows from something that is wrong is not looked at 
 from __future__ import annotations
 
 import dataclasses
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
     Look = Callable[[Subject, str, str], live.Seen]
 
+#: Mailboxes that are named; an administrator has hundreds.
+_TOLD = 10
+
 
 def examine(path: Path, subjects: Sequence[Subject], *, run: bool, look: Look = live.look) -> Iterator[Check]:
     """
@@ -64,6 +68,10 @@ def examine(path: Path, subjects: Sequence[Subject], *, run: bool, look: Look = 
 
 def _examine(rc: Rc, subjects: Sequence[Subject], look: Look, *, run: bool) -> Iterator[Check]:
     yield from _mode(rc.path)
+    for look_at in (syntax.indented, boxes.names):
+        slips = list(look_at(rc))
+        yield from slips
+        rc = _as_if_mended(rc, slips)
     spoilt = list(syntax.per_cent(rc, [name for name in rc.sections() if not name.startswith("Repository ")]))
     yield from spoilt
     if spoilt:
@@ -90,6 +98,21 @@ def _examine(rc: Rc, subjects: Sequence[Subject], look: Look, *, run: bool) -> I
     yield from _tried(rc, ready, look, names, python if run and not broken else None, run=run and not broken)
     for box in unfit:
         yield from _judged(rc, box, folders.attempt(rc, box, names, folders.with_stranger(folders.USUAL)), None)
+
+
+def _as_if_mended(rc: Rc, slips: Sequence[Check]) -> Rc:
+    """Return the file as it would be without these *slips*, line by line: what follows from them is not told."""
+    if not slips:
+        return rc
+    lines = list(rc.lines)
+    for slip in slips:
+        if slip.line is not None and slip.corrected is not None:
+            rest = (slip.last_line or slip.line) - slip.line
+            lines[slip.line - 1 : slip.line + rest] = [slip.corrected, *["#"] * rest]
+    try:
+        return reading.parse(rc.path, "\n".join(lines))
+    except reading.Unreadable:  # an option that is set twice then
+        return rc
 
 
 def _read(rc: Rc, box: Box, names: pythonfile.Names) -> Iterator[Check]:
@@ -156,13 +179,16 @@ def _closed(rc: Rc, box: Box, trouble: Trouble) -> Check:
 def _mode(path: Path) -> Iterator[Check]:
     """Can others read or change the file? Whoever changes it has OfflineIMAP run their Python."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        found = path.stat()
     except OSError:
         return
+    mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077:
         what = "change" if mode & 0o022 else "read" if mode & 0o044 else "open"
         said = f"Others can {what} this file (mode {mode:04o}), which OfflineIMAP runs the Python of"
-        yield writing.commanded(path, "config-mode", said, f"Run: chmod 600 {errors.quoted(str(path))}")
+        name = errors.quoted(str(path))
+        own = f"sudo chown $(id -un) {name} && " if found.st_uid != os.getuid() else ""  # left by a sudo
+        yield writing.commanded(path, "config-mode", said, f"Run: {own}chmod 600 {name}")
 
 
 def _all_well(rc: Rc, subjects: Sequence[Subject]) -> Check:
@@ -171,7 +197,9 @@ def _all_well(rc: Rc, subjects: Sequence[Subject]) -> Check:
     if not mailboxes:
         said = "No account in this file is a mailbox of Microsoft 365 or outlook.com"
         return Check("config", ok=None, meaning=said, file=str(rc.path))
-    told = ", ".join(f"{writing.show(box.mailbox)} ({writing.show(box.name)})" for box in mailboxes)
+    told = ", ".join(f"{writing.show(box.mailbox)} ({writing.show(box.name)})" for box in mailboxes[:_TOLD])
+    if len(mailboxes) > _TOLD:
+        told += f" and {len(mailboxes) - _TOLD} more"
     readonly = [box for box in mailboxes if rc.flag(box.remote, "readonly", otherwise=False)]
     note = "; what is done here never reaches the server (readonly)" if readonly else ""
     return Check("config", ok=True, meaning=f"It syncs {told}{note}", file=str(rc.path))

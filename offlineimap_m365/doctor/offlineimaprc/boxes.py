@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import accounts, data, errors, home
-from offlineimap_m365.doctor.offlineimaprc import evals, pythonfile, writing
+from offlineimap_m365.doctor.offlineimaprc import evals, pythonfile, settings, writing
 from offlineimap_m365.recipes import order
 
 if TYPE_CHECKING:
@@ -53,31 +53,55 @@ class Box:
         return f"Account {self.name}"
 
 
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What is known before the file is read, once for all its sections: *accounts* by their names, and mail *hosts*."""
+
+    accounts: dict[str, Account]
+    hosts: frozenset[str]
+
+    @classmethod
+    def here(cls) -> Known:
+        """Look at the accounts of this home."""
+        found = {account.name.lower(): account for account in _accounts()}
+        return cls(found, frozenset({_host(account.imap) for account in found.values()} | _hosts()))
+
+
 def find(rc: Rc, subjects: Sequence[Subject]) -> tuple[list[Check], list[Box]]:
     """Return what is wrong with accounts and repositories, and the mailboxes that could be found."""
     found = _general(rc)
     if found:
         return [found], []
+    known = Known.here()
     checks: list[Check] = []
     boxes: list[Box] = []
     for name in _listed(rc):
-        problem = _missing_account(rc, name) or _missing_repository(rc, name)
+        problem = _missing_account(rc, name) or _missing_repository(rc, name, known)
         if problem:
             checks.append(problem)
             continue
         section = f"Repository {rc.get(f'Account {name}', 'remoterepository')}"
-        if rc.has_section(section) and is_ours(rc, section):
-            boxes.append(_box(rc, name, section, subjects))
+        if rc.has_section(section) and is_ours(rc, section, known):
+            boxes.append(_box(rc, name, section, subjects, known))
     return [*checks, *_shared_maildirs(rc, boxes)], boxes
 
 
-def is_ours(rc: Rc, section: str) -> bool:
+def names(rc: Rc) -> Iterator[Check]:
+    """Yield what is wrong with the names of mailboxes, before anything is looked up by them."""
+    known = Known.here()
+    for section in rc.sections():
+        if is_ours(rc, section, known):
+            yield from settings.user(rc, section)
+
+
+def is_ours(rc: Rc, section: str, known: Known) -> bool:
     """Is *section* a remote repository that is, or was meant to be, a mailbox of Microsoft's?"""
-    if (rc.get(section, "type") or "").startswith("Gmail") or not section.startswith("Repository "):
+    if not section.startswith("Repository "):
         return False
+    if (rc.get(section, "type") or "").startswith("Gmail"):
+        return (rc.get(section, "remotehost") or "").lower() in known.hosts
     said = " ".join(rc.get(section, option) or rc.raw_or_nothing(section, option) for option in _TELLING)
-    hosts = {account.imap.rpartition(":")[0] for account in _known()} | _hosts()
-    if _MICROSOFT.search(said) or (rc.get(section, "remotehost") or "").lower() in hosts:
+    if _MICROSOFT.search(said) or (rc.get(section, "remotehost") or "").lower() in known.hosts:
         return True
     words = set(re.findall(r"[A-Za-z_]\w+", " ".join(rc.raw_or_nothing(section, option) for option in _TELLING[2:])))
     tokens = [name for name in pythonfile.OURS if name.startswith("get_")]
@@ -93,10 +117,14 @@ def maildir(rc: Rc, box: Box) -> Path | None:
 def _hosts() -> set[str]:
     table = data.load("clouds", Path(home.directory()))
     rows = [*table["clouds"].values(), table["consumers"]]
-    return {row["imap"].rpartition(":")[0] for row in rows}
+    return {_host(row["imap"]) for row in rows}
 
 
-def _known() -> list[Account]:
+def _host(place: str) -> str:
+    return place.rpartition(":")[0]
+
+
+def _accounts() -> list[Account]:
     """Return the accounts whose profiles can be read; what is wrong with others is found elsewhere."""
     found = []
     try:
@@ -147,9 +175,12 @@ def _general(rc: Rc) -> Check | None:
 
 def _missing_account(rc: Rc, name: str) -> Check | None:
     """Has the account a section?"""
-    there = _sections(rc, "Account")
-    if name in there:
+    if rc.has_section(f"Account {name}"):
         return None
+    slip = _header(rc, "config-accounts", f"Account {name}")
+    if slip:
+        return slip
+    there = _sections(rc, "Account")
     close = difflib.get_close_matches(name, [one for one in there if one not in _listed(rc)], 1, 0.6)
     spaced = [one for one in there if one.replace(" ", "") == name]
     said = f"The account {writing.show(name)} has no section"
@@ -165,19 +196,23 @@ def _missing_account(rc: Rc, name: str) -> Check | None:
     return writing.replaced(rc, "config-accounts", "general", "accounts", ", ".join(names), said)
 
 
-def _missing_repository(rc: Rc, name: str) -> Check | None:
+def _missing_repository(rc: Rc, name: str, known: Known) -> Check | None:
     """Has the account two repositories, which are there? Only of accounts that sync a mailbox of Microsoft's."""
     section = f"Account {name}"
-    there = _sections(rc, "Repository")
     remote = rc.get(section, "remoterepository")
-    taken = {rc.get(f"Account {one}", "remoterepository") for one in _sections(rc, "Account")}
-    free = [one for one in there if one not in taken and is_ours(rc, f"Repository {one}")]
-    if remote not in there:
+    section_there = f"Repository {remote}"
+    is_local = rc.get(section_there, "type") in _MAILDIRS and not is_ours(rc, section_there, known)
+    if not remote or not rc.has_section(section_there) or is_local:
+        taken = {rc.get(f"Account {one}", "remoterepository") for one in _sections(rc, "Account")}
+        there = _sections(rc, "Repository")
+        free = [one for one in there if one not in taken and is_ours(rc, f"Repository {one}", known)]
         close = difflib.get_close_matches(remote or name, free, 1, 0.5) or free[:1]
-        return _rename(rc, section, "remoterepository", remote, close[0]) if close else None
+        slip = None if is_local else _header(rc, "config-repository", f"Repository {remote}")
+        return slip or (_rename(rc, section, "remoterepository", remote, close[0]) if close else None)
     local = rc.get(section, "localrepository")
-    if local in there or not is_ours(rc, f"Repository {remote}"):
+    if (rc.has_section(f"Repository {local}") and local != remote) or not is_ours(rc, f"Repository {remote}", known):
         return None
+    there = _sections(rc, "Repository")
     used = {rc.get(f"Account {one}", which) for one in _sections(rc, "Account") for which in _SIDES}
     maildirs = [one for one in there if one not in used and rc.get(f"Repository {one}", "localfolders")]
     close = difflib.get_close_matches(local or name, maildirs, 1, 0.5) or maildirs[:1]
@@ -200,22 +235,35 @@ def _missing_repository(rc: Rc, name: str) -> Check | None:
 
 
 _SIDES = ("localrepository", "remoterepository")
+_MAILDIRS = ("Maildir", "GmailMaildir")
+
+
+def _header(rc: Rc, name: str, wanted: str) -> Check | None:
+    """Return that the section *wanted* is there, but for its capital letters or spaces, None if it is not."""
+    plain = wanted.lower().split()
+    for section in rc.sections():
+        if section.lower().split() == plain and section != wanted:
+            line = rc.place(section).line
+            said = f"The section {writing.show(section)} is not found, since OfflineIMAP looks for {wanted}"
+            return writing.instead(rc, name, (line, line), [f"[{wanted}]"], said)
+    return None
 
 
 def _rename(rc: Rc, section: str, option: str, found: str | None, right: str) -> Check:
-    said = f"{option} names {writing.show(found)}, which has no section" if found else f"There is no {option}"
+    is_there = rc.has_section(f"Repository {found}")
+    wrong = "is not one" if is_there else "has no section"
+    said = f"{option} names {writing.show(found)}, which {wrong}" if found else f"There is no {option}"
     return writing.set_to(rc, "config-repository", section, option, writing.quoted(right), said)
 
 
-def _box(rc: Rc, name: str, remote: str, subjects: Sequence[Subject]) -> Box:
+def _box(rc: Rc, name: str, remote: str, subjects: Sequence[Subject], known: Known) -> Box:
     local = f"Repository {rc.get(f'Account {name}', 'localrepository')}"
-    known = {account.name.lower(): account for account in _known()}
     user = errors.printable(rc.get(remote, "remoteuser") or "").strip()  # it gets into commands
     wanted = evals.asked_account(rc.get(remote, "oauth2_access_token_eval") or "") or ""
-    account = known.get(wanted.lower()) or known.get(user.lower()) or _closest(wanted or user, known)
+    account = _named(known, wanted) or _named(known, user) or _closest(wanted or user, known)
     if account is None:
         address = _address(wanted) or _address(user)
-        first = next(iter(known.values()), None)
+        first = next(iter(known.accounts.values()), None)
         account = first if first and not address else order.defaults(address or "you@example.org")
     subject = next((one for one in subjects if one.name.lower() == account.name.lower()), None)
     return Box(name, remote, local if rc.has_section(local) else None, account, subject, user or account.name)
@@ -228,8 +276,12 @@ def _address(text: str) -> str | None:
         return None
 
 
-def _closest(wanted: str, known: dict[str, Account]) -> Account | None:
-    return next((account for name, account in known.items() if evals.are_alike(wanted, name)), None)
+def _named(known: Known, name: str) -> Account | None:
+    return known.accounts.get(name.lower())
+
+
+def _closest(wanted: str, known: Known) -> Account | None:
+    return next((account for name, account in known.accounts.items() if evals.are_alike(wanted, name)), None)
 
 
 def examine(rc: Rc, box: Box) -> Iterator[Check]:
@@ -248,6 +300,13 @@ def examine(rc: Rc, box: Box) -> Iterator[Check]:
         place = writing.quoted(f"~/Mail/{box.name}")
         said = "No directory for the mail is named"
         yield writing.set_to(rc, "config-localfolders", box.local, "localfolders", place, said)
+        return
+    found = (rc.get(box.local, "localfolders") or "").strip() if box.local else ""
+    bare = found.strip("\"'")
+    if found and (bare != found or not bare.startswith(("/", "~", "$"))):
+        said = f"{writing.show(found)} is another directory wherever OfflineIMAP is started, from cron for example"
+        right = writing.quoted(bare if bare.startswith(("/", "~", "$")) else f"~/{bare}")
+        yield writing.replaced(rc, "config-localfolders", str(box.local), "localfolders", right, said)
 
 
 def _shared_maildirs(rc: Rc, boxes: list[Box]) -> Iterator[Check]:

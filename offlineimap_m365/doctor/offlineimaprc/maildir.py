@@ -65,6 +65,11 @@ def _sep(rc: Rc, box: Box, there: Sequence[str]) -> Iterator[Check]:
     dotted = [name for name in there if _is_dotted(name, set(there))]
     nested = [name for name in there if "/" in name]
     sep = folders.separator(rc, box)
+    written = (rc.get(str(box.local), "sep") or "").strip() if rc.has(str(box.local), "sep") else sep
+    if len(written) != 1:  # an empty one stands between all letters: I/N/B/O/X
+        said = f"sep is {writing.show(written) or 'empty'}, and one character stands between the levels of a folder"
+        yield writing.replaced(rc, "config-sep", str(box.local), "sep", "." if dotted else "/", said)
+        return
     if (dotted and nested) or not (dotted or nested):
         return
     right, example = (".", dotted[0]) if dotted else ("/", nested[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import configparser
 import dataclasses
+import functools
 import os
 import re
 import stat
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Bytes; nobody writes such a file by hand, and a larger one is something else.
-_LARGEST = 1 << 20
+#: Bytes: what `config` prints for 500 mailboxes has a megabyte; a file that is much larger is something else.
+_LARGEST = 16 << 20
 #: What ``getboolean`` takes for yes and no (configparser's documentation).
 BOOLEANS = configparser.RawConfigParser.BOOLEAN_STATES
 #: A reference of ConfigParser's basic interpolation, a per cent sign that is doubled, and one that is not.
@@ -89,9 +90,17 @@ class Rc:
         """Return the value as it stands in the file, an empty text where there is none."""
         return self.raw(section, option) if self.has(section, option) else ""
 
+    @functools.cached_property
+    def _stand_in(self) -> dict[str, list[str]]:
+        """The options of each section: a file may have a thousand sections, each of them is asked for often."""
+        found: dict[str, list[str]] = {}
+        for section, option in self.places:
+            found.setdefault(section, []).append(option)
+        return found
+
     def options(self, section: str) -> list[str]:
         """Return the options that stand in *section* itself."""
-        return [option for found, option in self.places if found == section]
+        return self._stand_in.get(section, [])
 
     def place(self, section: str, option: str | None = None) -> Place:
         """Return where *option* stands, in *section* or in DEFAULT; without *option* the section's header."""
@@ -103,7 +112,7 @@ class Rc:
 
     def end(self, section: str) -> int:
         """Return the last line that belongs to *section*: of its last option, or its header."""
-        ends = [place.last for (found, _), place in self.places.items() if found == section]
+        ends = [self.places[section, option].last for option in self.options(section)]
         return max([self.headers[section], *ends])
 
 
@@ -145,7 +154,7 @@ def contents(path: Path) -> bytes:
     except ValueError as error:
         raise Unreadable("file", "its name cannot be one") from error
     if len(found) > _LARGEST:
-        raise Unreadable("file", "it is larger than 1 MiB")
+        raise Unreadable("file", "it is larger than 16 MiB")
     return found
 
 

@@ -35,6 +35,14 @@ def examine(rc: Rc, box: Box) -> Iterator[Check]:
     yield from _passwords(rc, box)
     yield from _connections(rc, box)
     yield from _encodings(rc, box)
+    yield from _readonly(rc, box)
+
+
+def _readonly(rc: Rc, box: Box) -> Iterator[Check]:
+    """A local repository that is readonly gets nothing, and OfflineIMAP ends well (its accounts.py)."""
+    if box.local and rc.flag(box.local, "readonly", otherwise=False):
+        said = "With readonly here, in the local repository, no mail comes; a backup has it in the remote one"
+        yield writing.switched_off(rc, "config-readonly", box.local, "readonly", said)
 
 
 def _host(rc: Rc, box: Box) -> Iterator[Check]:
@@ -85,11 +93,26 @@ def _user(rc: Rc, box: Box) -> Iterator[Check]:
         yield writing.set_to(rc, "config-remoteuser", box.remote, "remoteuser", right, said)
 
 
+def user(rc: Rc, section: str) -> Iterator[Check]:
+    """Yield what stands around the address in a remoteuser, which OfflineIMAP takes for a part of it."""
+    found = (rc.get(section, "remoteuser") or "").strip()
+    addresses = re.findall(r'[^\s"<>;,]+@[^\s"<>;,]+', found)
+    if len(addresses) != 1:
+        return
+    right = addresses[0].strip("'")
+    if found == right:
+        return
+    said = f"OfflineIMAP takes all of {writing.show(found)} for the name of the mailbox"
+    yield writing.replaced(rc, "config-remoteuser", section, "remoteuser", writing.quoted(right), said)
+
+
 def _tls(rc: Rc, box: Box) -> Iterator[Check]:
     if rc.has(box.remote, "ssl") and not rc.flag(box.remote, "ssl", otherwise=False):
         said = "Without TLS the server is not asked for a token, and everybody on the way could read it"
         yield writing.replaced(rc, "config-ssl", box.remote, "ssl", "yes", said)
+    yield from _old_tls(rc, box)
     if rc.get(box.remote, "cert_fingerprint"):
+        yield _pinned(rc, box)
         return
     right = ours.line(box.account, box.mailbox, "sslcacertfile")
     found = rc.get(box.remote, "sslcacertfile")
@@ -97,11 +120,31 @@ def _tls(rc: Rc, box: Box) -> Iterator[Check]:
         said = "No sslcacertfile says whom to trust, without which OfflineIMAP does not connect"
         yield writing.set_to(rc, "config-certificates", box.remote, "sslcacertfile", right, said)
     elif found != "OS-DEFAULT" and not pythonfile.expanded(found).is_file():
-        said = f"The file of trusted certificates {writing.show(found)} is not there"
+        wrong = "is no file" if pythonfile.expanded(found).exists() else "is not there"
+        said = f"The file of trusted certificates {writing.show(found)} {wrong}"
         yield writing.replaced(rc, "config-certificates", box.remote, "sslcacertfile", right, said)
     elif found != "OS-DEFAULT" and not os.access(pythonfile.expanded(found), os.R_OK):
         said = f"The file of trusted certificates {writing.show(found)} cannot be read"
         yield writing.replaced(rc, "config-certificates", box.remote, "sslcacertfile", right, said)
+
+
+def _old_tls(rc: Rc, box: Box) -> Iterator[Check]:
+    """TLS before 1.2 ended at Microsoft's servers in 2022 (learn.microsoft.com, Exchange, "TLS 1.0 and 1.1")."""
+    found = (rc.get(box.remote, "ssl_version") or "").strip()
+    if found and found != "tls1_2":
+        said = f"{writing.show(found)} is a TLS that Microsoft's servers do not speak"
+        yield writing.replaced(rc, "config-tls", box.remote, "ssl_version", "tls1_2", said)
+
+
+def _pinned(rc: Rc, box: Box) -> Check:
+    """With a fingerprint no other certificate is taken, and Microsoft's change (OfflineIMAP's imaplibutil.py)."""
+    said = "cert_fingerprint takes one certificate alone, and Microsoft's servers change theirs several times a year"
+    if rc.get(box.remote, "sslcacertfile"):
+        return writing.struck(rc, "config-certificates", box.remote, "cert_fingerprint", said)
+    place = rc.place(box.remote, "cert_fingerprint")
+    right = ours.line(box.account, box.mailbox, "sslcacertfile")
+    lines = [f"sslcacertfile = {right}"]
+    return writing.instead(rc, "config-certificates", (place.line, place.last), lines, said)
 
 
 def _mechanisms(rc: Rc, box: Box) -> Iterator[Check]:

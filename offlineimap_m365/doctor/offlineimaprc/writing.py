@@ -56,6 +56,24 @@ OPTIONS = frozenset(
 )
 
 _MARKS = str.maketrans("“”", '""')
+#: More that begin a line in the sections where those stand.
+OTHERS = frozenset(
+    {
+        "accounts",
+        "auth_mechanisms",
+        "autorefresh",
+        "cert_fingerprint",
+        "createfolders",
+        "maxage",
+        "maxconnections",
+        "maxsyncaccounts",
+        "pythonfile",
+        "readonly",
+        "starttls",
+        "utf8foldernames",
+    }
+)
+
 #: Characters of a line that is looked at closely; a token has 3,000.
 _LONGEST = 8192
 
