@@ -85,6 +85,12 @@ def version(program: Program) -> str | None:
     return found[0].decode() if found else None
 
 
+def is_older(program: Program, than: str) -> bool:
+    """Is *program* here, and its version older than another?"""
+    here = version(program)
+    return here is not None and _number(here) < _number(than)
+
+
 def _number(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 

@@ -13,6 +13,7 @@ import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from offlineimap_m365.recipes import limits
 from offlineimap_m365.recipes.program import Program
 
 if TYPE_CHECKING:
@@ -47,10 +48,13 @@ def _for_aerc(found: Values) -> dict[str, str]:
     Return values for aerc: *imap_user* and *login_url* as they stand in its addresses, the rest for go-ini.
 
     go-ini also puts another key in the place of ``%(key)s``, with no way to quote it: the shell gets the two
-    characters in two pieces, which it joins.
+    characters in two pieces, which it joins. *starttls* is a comment unless the aerc of this machine needs it: since
+    0.15 it is no setting any more, and a complaint of it covers the screen (its CHANGELOG; measured with 0.20.0).
     """
+    line = "smtp-starttls = yes"
     return {
         **found,
+        "starttls": line if limits.is_older(_AERC, "0.15") else f"#{line}",
         "imap_user": quote(found["mailbox"], safe=""),
         "login_url": quote(found["user"], safe=""),
         "sender": _for_ini(f"<{_addr_spec(found['mailbox'])}>"),
@@ -85,18 +89,20 @@ def _toml(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+_AERC = Program(
+    "aerc",
+    "reads and sends mail in a terminal",
+    "~/.config/aerc/accounts.conf",
+    _for_aerc,
+    has_many=True,
+    version=("aerc", "-v"),
+)
+
 #: The programs of this room.
 PROGRAMS = (
     Program("mutt", "reads and sends mail in a terminal", "~/.muttrc", _for_mutt, version=("mutt", "-v")),
     Program("neomutt", "reads and sends mail in a terminal", "~/.config/neomutt/neomuttrc", _for_neomutt),
-    Program(
-        "aerc",
-        "reads and sends mail in a terminal",
-        "~/.config/aerc/accounts.conf",
-        _for_aerc,
-        has_many=True,
-        version=("aerc", "-v"),
-    ),
+    _AERC,
     Program(
         "himalaya",
         "reads and sends mail by commands",

@@ -55,9 +55,10 @@ FOR_TESTING = (
     "bash",
     "fish",
     "zsh",
-    # Programs that people read mail with, run with what config prints for them.
+    # Programs that people read mail with, run with what config prints for them, and what aerc shows a mail in.
     "aerc",
     "emacs-nox",
+    "less",
     "mu4e",
     "mutt",
     "neomutt",

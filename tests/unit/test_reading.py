@@ -89,6 +89,29 @@ def test_a_sender_is_an_address(world: World, name: str) -> None:
     assert [f"{address.username}@{address.domain}" for address in header.addresses] == [name]
 
 
+@pytest.mark.parametrize(
+    ("says", "wanted"),
+    [
+        ("aerc 0.14.0", "smtp-starttls = yes"),
+        ("aerc 0.20.0 +notmuch", "#smtp-starttls = yes"),
+        ("", "#smtp-starttls = yes"),
+    ],
+)
+def test_an_old_aerc_is_told_to_secure_what_it_sends(
+    world: World, monkeypatch: pytest.MonkeyPatch, says: str, wanted: str
+) -> None:
+    """The aerc that is here gets the line if it cannot do without; later ones complain of it, so they do not."""
+    path = world.root / "programs" / "aerc"
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\necho {says}\n", encoding="utf-8")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(path.parent))
+
+    text = recipes.render("aerc", order.defaults(ALICE))
+
+    assert [found for found in text.splitlines() if "smtp-starttls" in found] == [wanted]
+
+
 @pytest.mark.parametrize("program", READERS)
 def test_who_signs_in_and_whose_mail_it_is(world: World, program: str) -> None:
     """A shared mailbox is opened and sends under its own address; the delegate signs in to send."""

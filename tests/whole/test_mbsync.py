@@ -118,7 +118,7 @@ def test_a_run_that_outlives_its_token_is_gone_on_with(mailer: Mailer) -> None:
 def test_a_token_as_long_as_the_data_say_is_sent_whole(
     world: World, server: ImapServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many characters of a token reach the server; of more, mbsync 1.4.4 reads the beginning only."""
+    """So many characters of a token reach the server; of more, mbsync reads the beginning only."""
     longest = data.load("programs")["programs"]["mbsync"]["longest_token"]
     monkeypatch.setattr(installation, "command", lambda: ["/bin/sh", "-c", f"printf '%0{longest}d\\n' 0"])
     rc = Path(world.environ["HOME"]) / ".mbsyncrc"

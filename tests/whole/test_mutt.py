@@ -131,7 +131,7 @@ def test_mutt_reads_back_what_was_meant(world: World, mutt: str, name: str) -> N
 
     shown = dict(re.findall(r'^(?:set )?(\w+) ?= ?"(.*)"$', done.out, re.MULTILINE))
     user, command, url = (re.sub(r"\\(.)", r"\1", shown[variable]) for variable in VARIABLES)
-    assert done.code == 0, done.err
+    assert done.err == ""  # neomutt of 20250510 ends with 1 whatever it is asked (neomutt#4649)
     assert user == name
     assert command == recipes.token_command(name)
     assert unquote(url.split("//")[1].split("@")[0]) == name
