@@ -185,6 +185,15 @@ def test_imap_is_off_in_outlook_com(world: World, ca: trustme.CA) -> None:
     assert check.remedy.endswith(f"Run: offlineimap-m365 doctor {ALICE}")
 
 
+def test_a_token_that_outlook_com_refuses(world: World, ca: trustme.CA) -> None:
+    """Who has a personal account cannot ask anybody whether IMAP is on: the page is named."""
+    with ImapServer(ca, {"AUTHENTICATE": b"TAG NO AUTHENTICATE failed.\r\n"}) as server:
+        check = failed(subject_at(server.address, tenant="9188040d-6c67-4c5b-b112-36a304b66dad"))
+
+    assert "https://outlook.live.com/mail/0/options/mail/popImap" in check.remedy
+    assert check.remedy.endswith(f"Run: offlineimap-m365 login {ALICE}")
+
+
 @pytest.mark.parametrize("is_personal", [False, True])
 def test_somebody_else_has_signed_in(world: World, ca: trustme.CA, is_personal: bool) -> None:
     """If the mailbox of who signed in opens, it is the wrong person, or in an organisation a shared mailbox."""
