@@ -260,9 +260,10 @@ def test_a_mailbox_is_one_line(online: Desk) -> None:
     online.change(f"remoteuser = {ALICE}", "remoteuser = info@example.org\n  reboot")
     online.change(EVAL, f'oauth2_access_token_eval = get_access_token("{ALICE}", 1800)')
 
-    online.examine()
+    found = online.examine()
 
-    assert online.opened == ["info@example.org reboot"]
+    assert "config-remoteuser" in {check.name for check in found if check.ok is False} or online.opened
+    assert not [text for text in (*online.opened, *(check.remedy for check in found)) if "\n" in text]
 
 
 def test_a_slip_in_the_mailbox_is_mended(online: Desk) -> None:
