@@ -15,6 +15,9 @@ from tests.unit.test_login import ALICE, make_plan
 if TYPE_CHECKING:
     from offlineimap_m365.signin.plan import Plan
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 PREFIX = "https://outlook.office.com/"
 IMAP, SMTP = f"{PREFIX}IMAP.AccessAsUser.All", f"{PREFIX}SMTP.Send"
 THUNDERBIRD = "Mozilla Thunderbird"

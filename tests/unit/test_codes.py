@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.accounts import Account
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 CODES = data.load("aadsts")["codes"]
 LAST_PAGE = "https://localhost"
 #: Where a device code's answers come from: all others are met before there is one.

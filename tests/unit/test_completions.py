@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 ME = errors.COMMAND
 ACCOUNTS = ("alice@example.org", "backup one", "bob@uni.edu")
 COMMANDS = commands.of(commands.program().parser)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from offlineimap_m365.doctor import Check
     from tests.world import World
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 DAY = 86_400
 TENANT = "11112222-3333-4444-5555-666677778888"
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"

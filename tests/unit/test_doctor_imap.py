@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 TOKEN = "a-made-up-access-token"
 BOB, SHARED = "bob@example.org", "info@example.org"
 LISTED = b'* LIST () "/" INBOX\r\n' + OK

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.world import World
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 ALICE = "alice@example.org"
 MICROSOFT = "login.microsoftonline.com"
 PASSWORD = "geheim%40x"

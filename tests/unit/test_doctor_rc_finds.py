@@ -26,6 +26,10 @@ from tests.unit.desk import (
 # The file itself
 
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o666, 0o660])
 def test_a_file_of_others_is_closed(desk: Desk, mode: int) -> None:
     """Who may change it has OfflineIMAP run their Python, and who may read it reads what lies in it."""

@@ -24,6 +24,9 @@ from tests.kept import ALICE, invent
 if TYPE_CHECKING:
     from tests.world import World
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 THUNDERBIRD = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
 TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 _LETTERS = "abcdefghijklmnopqrstuvwxyzäöüßéжλ"

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 TOKEN = "a-made-up-access-token"
 IDENTITY, SHARED = "ab123@example.org", "info@example.org"
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"

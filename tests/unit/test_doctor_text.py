@@ -15,6 +15,9 @@ from tests.unit.looked_at import look
 if TYPE_CHECKING:
     from tests.world import World
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 ALICE, BOB = "alice@example.org", "bob@example.org"
 GOOD = Check("clock", ok=True, meaning="The clock differs from the server's by 2 s", account=ALICE)
 UNTOLD = Check("imap-list", ok=None, meaning="Not tried, since nobody could sign in", account=ALICE)

@@ -15,6 +15,9 @@ from offlineimap_m365.reference import LONGEST, find_named, find_reference, own_
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 ALICE = "alice@example.org"
 CORRELATION = "019827f4-372b-7726-8110-db46f130cd8f"
 

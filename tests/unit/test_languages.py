@@ -8,6 +8,9 @@ from offlineimap_m365.folders import known_languages, load_table
 from offlineimap_m365.languages import Names
 from offlineimap_m365.utf7 import encode
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 TABLE = load_table()
 KNOWN = Names(TABLE)
 #: What an Exchange mailbox always has.

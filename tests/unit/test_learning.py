@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 TABLE = load_table()
 ALICE = "alice@example.org"
 #: Mail came in, and stand-ins only.

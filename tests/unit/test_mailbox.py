@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 ALICE = "alice@example.org"
 TOKEN = "a-made-up-access-token"
 RESPONSE = base64.b64encode(f"user={ALICE}\x01auth=Bearer {TOKEN}\x01\x01".encode())

@@ -16,6 +16,9 @@ from offlineimap_m365.words import key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 TABLE = load_table()
 LANGUAGES = known_languages(TABLE)
 NOT_MAIL = frozenset(TABLE["not_mail"])

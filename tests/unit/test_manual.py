@@ -16,6 +16,9 @@ from offlineimap_m365 import arguments, errors
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 PAGES = pages.pages()
 #: Each command of the parser, and the program itself under the empty name.
 COMMANDS = {each.name: each for each in (commands.program(), *commands.of(commands.program().parser))}

@@ -19,6 +19,9 @@ from tests.unit.test_recipes import NAMES
 if TYPE_CHECKING:
     from tests.world import World
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 ALICE, INFO = "alice@example.org", "info@example.org"
 READERS = ("mutt", "neomutt", "aerc", "himalaya", "emacs", "gnus", "mu4e")
 #: Reads TOML: part of Python from 3.11 on, and of pytest before.

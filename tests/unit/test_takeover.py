@@ -18,6 +18,9 @@ from tests.kept import made_up
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
 TOKEN = "0.AXkA-made-up_refresh.token0123456789"
 CLIENT = "11112222-bbbb-3333-cccc-4444dddd5555"
 TENANT = "00001111-aaaa-2222-bbbb-3333cccc4444"
