@@ -37,6 +37,9 @@ _TO_THAT_KEY_ONLY = (
 )
 #: libgpg-error's code for "No agent running" (its err-codes.h.in, GPG_ERR_NO_AGENT), in the low 16 bits of an error.
 _NO_AGENT = 77
+#: The same for "No secret key" and "No SmartCard daemon", with which 2.4 says that it failed to decrypt where the
+#: secret, or its part, is not here (measured with 2.4.7; 2.2 says nothing of the kind).
+_NO_SECRET_KEY = frozenset({17, 119})
 #: Validities of a key that cannot be used: invalid, disabled, revoked, expired (GnuPG's doc/DETAILS, field 2).
 _USELESS = {"i": "is invalid", "d": "is disabled", "r": "was revoked", "e": "has expired"}
 
@@ -140,7 +143,7 @@ class GpgStore(FileStore):
         done = gpg.run(["--decrypt"], data)
         if done.code == 0 and done.has("DECRYPTION_OKAY"):  # gpg is content with a message that ends too early
             return done.out
-        if done.has("ERROR", "pkdecrypt_failed"):
+        if done.is_locked():
             raise self._locked()
         if done.has("NO_SECKEY"):  # also what an agent leads to that cannot be started, so the key is asked for
             self._key(gpg)
@@ -240,8 +243,15 @@ class _Done:
 
     def is_without_agent(self) -> bool:
         """Did it end since no agent could be reached?"""
-        codes = [line[2] for line in self.status if line[0] == "ERROR" and line[2:]]
-        return any(code.isdigit() and int(code) & 0xFFFF == _NO_AGENT for code in codes)
+        return any(code == _NO_AGENT for _, code in self._errors())
+
+    def is_locked(self) -> bool:
+        """Did it fail to decrypt, with a secret key that is here? 2.4 says NO_SECKEY of those as well."""
+        return any(where == "pkdecrypt_failed" and code not in _NO_SECRET_KEY for where, code in self._errors())
+
+    def _errors(self) -> list[tuple[str, int]]:
+        lines = [line for line in self.status if line[0] == "ERROR" and line[2:] and line[2].isdigit()]
+        return [(line[1], int(line[2]) & 0xFFFF) for line in lines]
 
     def words(self) -> str:
         """Return gpg's own words for what went wrong, without those that only describe the message."""

@@ -36,7 +36,9 @@ class Signer:
     def token(self, upn: str, life: float = 600, **claims: str) -> str:
         """Return a token for *upn* that lives *life* seconds from the current full second on."""
         now = int(time.time())
-        payload: dict[str, Any] = {"sub": "s", "iss": self.issuer, "iat": now, "exp": now + life, "upn": upn, **claims}
+        times = {"iat": now, "exp": now + life}
+        person = {"sub": "s", "upn": upn, "appid": "", "idtyp": "user"}  # what each of Microsoft's tokens says
+        payload: dict[str, Any] = {"iss": self.issuer, **times, **person, **claims}
         return jwt.encode(payload, self._key, "RS256", headers={"kid": self.kid})
 
 
