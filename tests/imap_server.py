@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import socket
 import ssl
-import threading
 import time
 from typing import TYPE_CHECKING
 
+from tests.listening import Listening
+
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Collection, Mapping
 
     import trustme
-    from typing_extensions import Self
 
 #: What Exchange Online says of itself (mutt_oauth2.py, neomutt#2927).
 GREETING = b"* OK The Microsoft Exchange IMAP4 service is ready.\r\n"
@@ -24,7 +24,7 @@ OK = b"TAG OK done\r\n"
 NOT_CONNECTED = b"TAG BAD User is authenticated but not connected.\r\n"
 
 
-class ImapServer:
+class ImapServer(Listening):
     """
     A server with a certificate of *ca*; a context manager.
 
@@ -47,6 +47,7 @@ class ImapServer:
         port: int = 0,
     ) -> None:
         """Take a free port; *host* is the name in the certificate."""
+        super().__init__(address, port)
         self.answers: dict[str, bytes | None] = {"CAPABILITY": CAPABILITY, **(answers or {})}
         self.received = b""
         self._greeting = greeting
@@ -56,22 +57,7 @@ class ImapServer:
         self.users: list[str] = []
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ca.issue_cert(host).configure_cert(self._tls)
-        self._listener = socket.create_server((address, port))
-        self._listener.settimeout(0.02)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="imap", daemon=True)
-        self.address = f"localhost:{self._listener.getsockname()[1]}"
-
-    def __enter__(self) -> Self:
-        """Serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._ended.set()
-        self._thread.join()
-        self._listener.close()
+        self.address = f"localhost:{self.port}"
 
     @property
     def commands(self) -> list[str]:
@@ -79,15 +65,10 @@ class ImapServer:
         lines = self.received.decode("latin-1").splitlines()
         return [line.split()[1] for line in lines if len(line.split()) > 1]
 
-    def _serve(self) -> None:
-        while not self._ended.is_set():
-            try:
-                plain, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            plain.settimeout(30)
-            with plain, contextlib.suppress(OSError), self._tls.wrap_socket(plain, server_side=True) as client:
-                self._talk(client)
+    def converse(self, plain: socket.socket) -> None:
+        """Talk over TLS."""
+        with self._tls.wrap_socket(plain, server_side=True) as client:
+            self._talk(client)
 
     def _talk(self, client: ssl.SSLSocket) -> None:
         self._send(client, self._greeting)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 import ssl
-import threading
 import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from tests.listening import Listening
+
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
     import trustme
-    from typing_extensions import Self
 
 #: An OpenID configuration with as much in it as is looked at.
 CONFIGURATION = json.dumps({"token_endpoint": "https://localhost/token"})
@@ -28,7 +27,7 @@ def response(status: int, body: str = "", headers: Mapping[str, str] | None = No
     return "\r\n".join([*lines, "", body]).encode()
 
 
-class LoginHost:
+class LoginHost(Listening):
     """
     Answers whatever it is asked with *answer*; a context manager.
 
@@ -36,17 +35,15 @@ class LoginHost:
     What came is in *received*, without what belongs to TLS.
     """
 
+    patience = 5.0
+
     def __init__(self, answer: bytes = b"", *, certificate: trustme.LeafCert | None = None, drip: float = 0.0) -> None:
         """Take a free port."""
+        super().__init__()
         self.answer = answer
         self.received: list[bytes] = []
         self.use(certificate)
         self._drip = drip
-        self._ended = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.02)
-        self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, name="host", daemon=True)
 
     def use(self, certificate: trustme.LeafCert | None) -> None:
         """Show this *certificate* from now on."""
@@ -54,30 +51,13 @@ class LoginHost:
         if certificate and self._tls:
             certificate.configure_cert(self._tls)
 
-    def __enter__(self) -> Self:
-        """Serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._ended.set()
-        self._thread.join()
-        self._listener.close()
-
-    def _serve(self) -> None:
-        while not self._ended.is_set():
-            try:
-                plain, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            plain.settimeout(5)
-            with plain, contextlib.suppress(OSError):
-                if self._tls is None:
-                    self._answer(plain)
-                    continue
-                with self._tls.wrap_socket(plain, server_side=True) as client:
-                    self._answer(client)
+    def converse(self, plain: socket.socket) -> None:
+        """Answer, over TLS if there is a certificate."""
+        if self._tls is None:
+            self._answer(plain)
+            return
+        with self._tls.wrap_socket(plain, server_side=True) as client:
+            self._answer(client)
 
     def _answer(self, client: socket.socket) -> None:
         if self._drip:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import socket
 import ssl
-import threading
 import time
 from typing import TYPE_CHECKING
 
+from tests.listening import Listening
+
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
 
     import trustme
-    from typing_extensions import Self
 
 #: What Exchange Online says of itself (simonrob/email-oauth2-proxy#297; nodemailer#1484).
 GREETING = b"220 localhost Microsoft ESMTP MAIL Service ready\r\n"
@@ -38,7 +38,7 @@ def certificate(ca: trustme.CA, host: str = "localhost") -> ssl.SSLContext:
     return made
 
 
-class SmtpServer:
+class SmtpServer(Listening):
     """
     A server with the certificate of *tls*; a context manager.
 
@@ -57,6 +57,7 @@ class SmtpServer:
         last: str = "",
     ) -> None:
         """Take a free port."""
+        super().__init__()
         self.answers = {**_DEFAULTS, **(answers or {})}
         self.received = b""
         #: The part of it that came before TLS.
@@ -66,23 +67,7 @@ class SmtpServer:
         self._judge = judge
         self._drip = drip
         self._last = last
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.02)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="smtp", daemon=True)
-        self.port = self._listener.getsockname()[1]
         self.address = f"localhost:{self.port}"
-
-    def __enter__(self) -> Self:
-        """Serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._ended.set()
-        self._thread.join()
-        self._listener.close()
 
     @property
     def commands(self) -> list[str]:
@@ -90,18 +75,12 @@ class SmtpServer:
         words = [line.split()[0] for line in self.received.decode("latin-1").splitlines() if line.strip()]
         return [word.upper() if word.upper() in _DEFAULTS else word for word in words]
 
-    def _serve(self) -> None:
-        while not self._ended.is_set():
-            try:
-                plain, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            plain.settimeout(30)
-            with plain, contextlib.suppress(OSError):
-                if self._say(plain, "greeting") and self._talk(plain, is_secure=False):
-                    self.in_clear = self.received
-                    with self._tls.wrap_socket(plain, server_side=True) as secure:
-                        self._talk(secure, is_secure=True)
+    def converse(self, plain: socket.socket) -> None:
+        """Talk in clear, and over TLS from STARTTLS on."""
+        if self._say(plain, "greeting") and self._talk(plain, is_secure=False):
+            self.in_clear = self.received
+            with self._tls.wrap_socket(plain, server_side=True) as secure:
+                self._talk(secure, is_secure=True)
 
     def _talk(self, client: socket.socket, *, is_secure: bool) -> bool:
         """Answer commands; say whether TLS shall begin."""
