@@ -103,7 +103,7 @@ def test_programs_are_named(world: World, entra: Entra, exchange: Exchange, monk
 
         checks = patient.examine("--offline")
 
-        assert names(checks)[:3] == ["versions", "offlineimap", "certificates"]
+        assert names(checks)[:4] == ["versions", "offlineimap", "programs", "certificates"]
         assert build.offlineimap[0] in checks[1]["meaning"]
         assert ("asks the installed command" in checks[1]["meaning"]) is build.is_foreign
         assert ("for each connection" in checks[1]["meaning"]) is build.asks_always

@@ -94,7 +94,7 @@ def test_a_newcomer_who_does_what_it_says_has_their_mail(you: Shop, entra: Entra
     assert {"INBOX", "Sent Items"} <= here
     assert "Calendar" not in here
     assert printed["offlineimap-m365 refresh"] == ""
-    assert YOU in printed["offlineimap-m365 status"]
+    assert YOU in printed["offlineimap-m365 status -v"]
     assert "AADSTS90094" in printed["offlineimap-m365 explain -"]
     assert (you.home / ".msmtprc").stat().st_mode & 0o777 == 0o600
     assert not (you.home / ".local/share/offlineimap-m365/accounts" / YOU / "cache.json").exists()
