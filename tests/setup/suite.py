@@ -71,8 +71,8 @@ class Suite:
         """Run the tests that *expression* chooses in *venv*; programs left behind are a failure."""
         result = self.machine.passing / "tmp" / f"{venv.path.name}.xml"
         command = [str(venv.path / "bin" / "pytest"), "--quiet", "-p", "no:cacheprovider"]
-        # One more than there are cores, since many tests wait; a long file is shared, so that no worker is last.
-        command += ["-n", str(min(4, os.cpu_count() or 2) + 1), "--dist", "worksteal"]
+        # Two more than there are cores, since many tests wait; a long file is shared, so that no worker is last.
+        command += ["-n", str(min(4, os.cpu_count() or 2) + 2), "--dist", "worksteal"]
         command += ["--junitxml", str(result), "--timeout", str(_TEST_TIMEOUT)]
         command += ["-m", expression] if expression else []
         command += self.arguments

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
+#: What comes over the wire goes through the same libraries on every Python.
+pytestmark = pytest.mark.once
+
+
 def encoded(value: object) -> str:
     """Return *value* as a part of a JWT."""
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
@@ -193,9 +197,7 @@ DOORS = {
     "device": (device, "oauth2/v2.0/devicecode", "device_authorization_endpoint"),
     "discover": (discover, "openid-configuration", "authority"),
 }
-#: All of them ask through the same wire, which the first shows on every Python.
-_DOORS = [pytest.param(name, marks=[] if name == "refresh" else pytest.mark.once) for name in DOORS]
-doors = pytest.mark.parametrize("name", _DOORS)
+doors = pytest.mark.parametrize("name", DOORS)
 
 
 @pytest.fixture
@@ -226,12 +228,7 @@ def passing(call: Callable[[], object], account: accounts.Account) -> errors.Tem
 @pytest.mark.parametrize(
     ("name", "case"),
     # A configuration that lacks what is needed is another matter: the address may be wrong (78).
-    [
-        pytest.param(name, case, marks=[] if name == "refresh" else pytest.mark.once)
-        for name in DOORS
-        for case in BODIES
-        if name != "discover" or case not in _OBJECTS
-    ],
+    [(name, case) for name in DOORS for case in BODIES if name != "discover" or case not in _OBJECTS],
 )
 def test_a_body_that_is_no_answer(entra: Entra, signed_in: accounts.Account, name: str, case: str) -> None:
     """Whatever is waited for, what is no JSON object of OAuth's is a passing failure, and nothing is lost."""
@@ -243,7 +240,7 @@ def test_a_body_that_is_no_answer(entra: Entra, signed_in: accounts.Account, nam
     assert "localhost" in error.fact
 
 
-@pytest.mark.parametrize("name", _DOORS[:2])
+@pytest.mark.parametrize("name", list(DOORS)[:2])
 @pytest.mark.parametrize(("field", "value"), FIELDS)
 def test_a_field_of_the_wrong_kind(
     entra: Entra, signed_in: accounts.Account, name: str, field: str, value: object
