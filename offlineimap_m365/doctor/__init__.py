@@ -15,7 +15,7 @@ from offlineimap_m365.doctor import versions
 from offlineimap_m365.doctor.check import Check, Findings, Subject, of_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
 
@@ -63,15 +63,16 @@ def examine(order: Order) -> Iterator[Check]:
 def _names(order: Order) -> list[str]:
     """Return whom to examine; where the home cannot be read now nobody is found, and its check says why."""
     try:
-        return list(dict.fromkeys(map(_known, order.names))) or accounts.names()
+        everybody = accounts.names()
+        known = {name.lower(): name for name in everybody}
+        return list(dict.fromkeys(_known(name, known) for name in order.names)) or everybody
     except (errors.Temporary, errors.Misconfigured):
         return [accounts.clean_name(name) for name in order.names]
 
 
-def _known(name: str) -> str:
+def _known(name: str, known: Mapping[str, str]) -> str:
     """Return the name of an account as it is kept; a broken profile is no reason to say that there is none."""
     clean = accounts.clean_name(name)
-    known = {found.lower(): found for found in accounts.names()}
     if clean.lower() not in known:
         raise accounts.not_signed_in(clean)
     return known[clean.lower()]
