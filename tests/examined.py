@@ -7,15 +7,19 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import installation
+from offlineimap_m365.cache import AccessToken
+from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.errors import COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from offlineimap_m365.accounts import Account
     from offlineimap_m365.doctor import Check
 
 
@@ -30,6 +34,31 @@ def put_stub(program: str = "/bin/true") -> Path:
 def named(checks: Iterable[Check], name: str) -> Check:
     """Return the check called *name*; none after it is made."""
     return next(check for check in checks if check.name == name)
+
+
+def subject_of(account: Account, mailbox: str, token: str | None) -> Subject:
+    """Return the *account* under examination, with a *token* that lives for an hour if there is one."""
+    now = int(time.time())
+    kept = None if token is None else AccessToken(token, now, now + 3600)
+    return Subject(account.name, mailbox, account=account, token=kept)
+
+
+def by_name(checks: Iterable[Check], secret: str) -> dict[str, Check]:
+    """Return the *checks* by name; each failure has a meaning and a remedy, and none says the *secret*."""
+    found = {check.name: check for check in checks}
+    for check in found.values():
+        assert secret not in repr(check)
+        assert not check.meaning.endswith(".")
+        assert bool(check.remedy) is (check.ok is False)
+    return found
+
+
+def step_that_failed(found: Mapping[str, Check]) -> Check:
+    """Return the only check that failed; those before it are good, those behind it were not tried."""
+    states = [check.ok for check in found.values()]
+    wrong = states.index(False)
+    assert states == [True] * wrong + [False] + [None] * (len(states) - wrong - 1)
+    return list(found.values())[wrong]
 
 
 def only(checks: Iterable[Check], name: str) -> Check:

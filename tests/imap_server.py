@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import ssl
-import time
 from typing import TYPE_CHECKING
 
-from tests.listening import Listening
+from tests.listening import Listening, users_in
 
 if TYPE_CHECKING:
     import socket
@@ -47,11 +44,10 @@ class ImapServer(Listening):
         port: int = 0,
     ) -> None:
         """Take a free port; *host* is the name in the certificate."""
-        super().__init__(address, port)
+        super().__init__(address, port, drip=drip)
         self.answers: dict[str, bytes | None] = {"CAPABILITY": CAPABILITY, **(answers or {})}
         self.received = b""
         self._greeting = greeting
-        self._drip = drip
         self._last = last
         self.opens = opens
         self.users: list[str] = []
@@ -71,7 +67,7 @@ class ImapServer(Listening):
             self._talk(client)
 
     def _talk(self, client: ssl.SSLSocket) -> None:
-        self._send(client, self._greeting)
+        self.send(client, self._greeting)
         if self._last == "greeting":
             return
         with client.makefile("rb") as lines:
@@ -79,35 +75,24 @@ class ImapServer(Listening):
                 self.received += line
                 tag, verb, *_ = [*line.split(), b"", b""]
                 if verb == b"AUTHENTICATE":
-                    self._send(client, b"+ \r\n")
+                    self.send(client, b"+ \r\n")
                     self._take(lines.readline())
                 answer = self._answer(verb.decode("latin-1"))
                 if answer is None:
                     return
                 before, challenge, after = answer.partition(b"+ ")
                 if verb == b"AUTHENTICATE" and challenge:
-                    self._send(client, before + challenge + after.partition(b"\n")[0] + b"\n")
+                    self.send(client, before + challenge + after.partition(b"\n")[0] + b"\n")
                     self.received += lines.readline()
                     answer = after.partition(b"\n")[2]
-                self._send(client, answer.replace(b"TAG", tag))
+                self.send(client, answer.replace(b"TAG", tag))
                 if verb == self._last.encode():
                     return
 
     def _take(self, response: bytes) -> None:
         self.received += response
-        with contextlib.suppress(ValueError):
-            self.users.append(base64.b64decode(response).decode().partition("\x01")[0].removeprefix("user="))
+        self.users += users_in(response)
 
     def _answer(self, verb: str) -> bytes | None:
         is_closed = self.opens is not None and bool(self.users) and self.users[-1] not in self.opens
         return NOT_CONNECTED if is_closed and verb in {"LIST", "EXAMINE"} else self.answers.get(verb, OK)
-
-    def _send(self, client: ssl.SSLSocket, answer: bytes) -> None:
-        if not self._drip:
-            client.sendall(answer)
-            return
-        for byte in answer:
-            if self._ended.is_set():
-                return
-            client.sendall(bytes([byte]))
-            time.sleep(self._drip)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import threading
+import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,13 @@ class Listening(ABC):
     #: Seconds for which a client may say nothing.
     patience = 30.0
 
-    def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen at *address*, on a free port unless one is given; nobody is answered before it is entered."""
+    def __init__(self, address: str = "127.0.0.1", port: int = 0, *, drip: float = 0.0) -> None:
+        """
+        Listen at *address*, on a free port unless one is given; nobody is answered before it is entered.
+
+        A *drip* is the pause in seconds after each byte that send() sends.
+        """
+        self.drip = drip
         self._listener = socket.create_server((address, port))
         self._listener.settimeout(0.02)
         self._ended = threading.Event()
@@ -41,6 +48,17 @@ class Listening(ABC):
     def converse(self, plain: socket.socket) -> None:
         """Talk with one client."""
 
+    def send(self, client: socket.socket, answer: bytes) -> None:
+        """Send *answer*, byte by byte if this server drips, until it is left."""
+        if not self.drip:
+            client.sendall(answer)
+            return
+        for byte in answer:
+            if self._ended.is_set():
+                return
+            client.sendall(bytes([byte]))
+            time.sleep(self.drip)
+
     def _serve(self) -> None:
         while not self._ended.is_set():
             try:
@@ -50,3 +68,10 @@ class Listening(ABC):
             plain.settimeout(self.patience)
             with plain, contextlib.suppress(OSError):
                 self.converse(plain)
+
+
+def users_in(response: bytes) -> list[str]:
+    """Return the user in a *response* of XOAUTH2 as a list of one, an empty one if it is none."""
+    with contextlib.suppress(ValueError):
+        return [base64.b64decode(response).decode().partition("\x01")[0].removeprefix("user=")]
+    return []

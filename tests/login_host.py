@@ -39,11 +39,10 @@ class LoginHost(Listening):
 
     def __init__(self, answer: bytes = b"", *, certificate: trustme.LeafCert | None = None, drip: float = 0.0) -> None:
         """Take a free port."""
-        super().__init__()
+        super().__init__(drip=drip)
         self.answer = answer
         self.received: list[bytes] = []
         self.use(certificate)
-        self._drip = drip
 
     def use(self, certificate: trustme.LeafCert | None) -> None:
         """Show this *certificate* from now on."""
@@ -60,10 +59,10 @@ class LoginHost(Listening):
             self._answer(client)
 
     def _answer(self, client: socket.socket) -> None:
-        if self._drip:
+        if self.drip:
             while not self._ended.is_set():
                 client.sendall(b"H")
-                time.sleep(self._drip)
+                time.sleep(self.drip)
             return
         asked = b""
         while not asked.endswith(b"\r\n\r\n") and not asked.startswith(b"\x16"):  # a TLS handshake (RFC 8446 §5.1)

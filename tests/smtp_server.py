@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import ssl
-import time
 from typing import TYPE_CHECKING
 
-from tests.listening import Listening
+from tests.listening import Listening, users_in
 
 if TYPE_CHECKING:
     import socket
@@ -57,7 +54,7 @@ class SmtpServer(Listening):
         last: str = "",
     ) -> None:
         """Take a free port."""
-        super().__init__()
+        super().__init__(drip=drip)
         self.answers = {**_DEFAULTS, **(answers or {})}
         self.received = b""
         #: The part of it that came before TLS.
@@ -65,7 +62,6 @@ class SmtpServer(Listening):
         self.users: list[str] = []
         self._tls = tls
         self._judge = judge
-        self._drip = drip
         self._last = last
         self.address = f"localhost:{self.port}"
 
@@ -99,15 +95,14 @@ class SmtpServer(Listening):
                     break
                 if (self.answers["token"] or b"").startswith(b"334"):
                     self.received += lines.readline()
-                    self._send(client, (self.answers["token"] or b"").partition(b"\n")[2])
+                    self.send(client, (self.answers["token"] or b"").partition(b"\n")[2])
         return False
 
     def _conclude(self, client: socket.socket, response: bytes) -> bool:
-        with contextlib.suppress(ValueError):
-            self.users.append(base64.b64decode(response).decode().partition("\x01")[0].removeprefix("user="))
+        self.users += users_in(response)
         if self._judge is None:
             return self._say(client, "token")
-        self._send(client, self._judge(self.users[-1] if self.users else ""))
+        self.send(client, self._judge(self.users[-1] if self.users else ""))
         return True
 
     def _say(self, client: socket.socket, what: str) -> bool:
@@ -115,15 +110,5 @@ class SmtpServer(Listening):
         answer = self.answers.get(what, b"500 5.3.3 Unrecognized command\r\n")
         if answer is None:
             return False
-        self._send(client, answer.partition(b"\n")[0] + b"\n" if answer.startswith(b"334") else answer)
+        self.send(client, answer.partition(b"\n")[0] + b"\n" if answer.startswith(b"334") else answer)
         return what not in (self._last, "QUIT")
-
-    def _send(self, client: socket.socket, answer: bytes) -> None:
-        if not self._drip:
-            client.sendall(answer)
-            return
-        for byte in answer:
-            if self._ended.is_set():
-                return
-            client.sendall(bytes([byte]))
-            time.sleep(self._drip)

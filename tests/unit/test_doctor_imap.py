@@ -6,17 +6,16 @@ import base64
 import contextlib
 import json
 import socket
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 
-from offlineimap_m365.cache import AccessToken
 from offlineimap_m365.doctor import imap as room
 from offlineimap_m365.doctor import powershell, reach
 from offlineimap_m365.doctor.check import Check, Subject
 from offlineimap_m365.mail import dial, imap
+from tests import examined
 from tests.imap_server import OK, ImapServer
 from tests.kept import ALICE, invent
 
@@ -36,29 +35,17 @@ NAMES = ["imap-connect", "imap-xoauth2", "imap-sign-in", "imap-mailbox", "imap-f
 
 def subject_at(address: str, mailbox: str = ALICE, *, token: str | None = TOKEN, **changes: Any) -> Subject:
     """Return Alice, signed in, with her mail at *address*."""
-    account = invent(imap=address, **changes)
-    now = int(time.time())
-    kept = None if token is None else AccessToken(token, now, now + 3600)
-    return Subject(account.name, mailbox, account=account, token=kept)
+    return examined.subject_of(invent(imap=address, **changes), mailbox, token)
 
 
 def examine(subject: Subject) -> dict[str, Check]:
     """Return the checks by name; each failure has a meaning and a remedy, and none says the token."""
-    found = {check.name: check for check in room.examine(subject)}
-    for check in found.values():
-        assert TOKEN not in repr(check)
-        assert not check.meaning.endswith(".")
-        assert bool(check.remedy) is (check.ok is False)
-    return found
+    return examined.by_name(room.examine(subject), TOKEN)
 
 
 def failed(subject: Subject) -> Check:
     """Return the only check that failed; those before it are good, those behind it were not tried."""
-    found = examine(subject)
-    states = [check.ok for check in found.values()]
-    wrong = states.index(False)
-    assert states == [True] * wrong + [False] + [None] * (len(states) - wrong - 1)
-    return list(found.values())[wrong]
+    return examined.step_that_failed(examine(subject))
 
 
 def test_a_mailbox_that_opens(world: World, ca: trustme.CA) -> None:

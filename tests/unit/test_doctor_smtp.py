@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import socket
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 
-from offlineimap_m365.cache import AccessToken
 from offlineimap_m365.doctor import smtp as room
 from offlineimap_m365.doctor.check import Check, Subject
 from offlineimap_m365.mail import smtp
+from tests import examined
 from tests.kept import ALICE, invent
 from tests.smtp_server import SmtpServer, certificate
 
@@ -47,29 +46,17 @@ def tls(ca: trustme.CA) -> ssl.SSLContext:
 
 def subject_at(address: str, mailbox: str = ALICE, *, token: str | None = TOKEN, **changes: Any) -> Subject:
     """Return Alice, signed in, who sends mail through *address*."""
-    account = invent(smtp=address, **changes)
-    now = int(time.time())
-    kept = None if token is None else AccessToken(token, now, now + 3600)
-    return Subject(account.name, mailbox, account=account, token=kept)
+    return examined.subject_of(invent(smtp=address, **changes), mailbox, token)
 
 
 def examine(subject: Subject) -> dict[str, Check]:
     """Return the checks by name; each failure has a meaning and a remedy, and none says the token."""
-    found = {check.name: check for check in room.examine(subject)}
-    for check in found.values():
-        assert TOKEN not in repr(check)
-        assert not check.meaning.endswith(".")
-        assert bool(check.remedy) is (check.ok is False)
-    return found
+    return examined.by_name(room.examine(subject), TOKEN)
 
 
 def failed(subject: Subject) -> Check:
     """Return the only check that failed; those before it are good, those behind it were not tried."""
-    found = examine(subject)
-    states = [check.ok for check in found.values()]
-    wrong = states.index(False)
-    assert states == [True] * wrong + [False] + [None] * (len(states) - wrong - 1)
-    return list(found.values())[wrong]
+    return examined.step_that_failed(examine(subject))
 
 
 def test_sending_works(world: World, tls: ssl.SSLContext) -> None:
