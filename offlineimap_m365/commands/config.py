@@ -64,8 +64,8 @@ def _compare(program: Program, account: accounts.Account, mailboxes: list[str]) 
         token = tokens.peek(account) if account.store == "file" else Vault(account).resting()
     except errors.M365Error:  # whoever wants a token hears of it
         return
-    users = [account.name, *mailboxes]
-    if token and any(limits.is_too_long(program, user, token.value) for user in users):
+    longest = max([account.name, *mailboxes], key=len)
+    if token and limits.is_too_long(program, longest, token.value):
         say(f"The token of {account.name} has {len(token.value):,} characters: too long for {program.name}.")
 
 

@@ -16,13 +16,15 @@ def examine() -> Check:
     """Return which programs there are, one that is too old as such, and what each cannot do."""
     found, known = [], []
     try:
+        table = limits.rows()
         for program in {program.version: program for program in reversed(PROGRAMS.values())}.values():
             here = limits.version(program)
             if here is None:
                 continue
-            needed = limits.needed(program, here)
-            found.append(f"{limits.title(program)} {here}" + (f" (too old: {needed} is needed)" if needed else ""))
-            known += limits.known(program)
+            row = table[program.name]
+            needed = limits.needed(row, here)
+            found.append(f"{row['title']} {here}" + (f" (too old: {needed} is needed)" if needed else ""))
+            known += limits.known(row)
     except errors.M365Error as error:  # the user's own table; the check of that tells what helps
         return Check(NAME, ok=None, meaning=f"Not told: {error.fact}")
     if not found:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365 import data, errors, home
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offlineimap_m365.recipes.program import Program
 
 #: Seconds for a program to say its version: it is only asked for a line on the screen.
@@ -24,44 +26,43 @@ def of(program: Program) -> list[str]:
     """
     Return what there is to know of *program*, a line each: it is too old here, was never run, and its limits here.
     """
-    row, here = _row(program), version(program)
-    needs = needed(program, here) if here else ""
+    row, here = rows()[program.name], version(program)
+    needs = needed(row, here) if here else ""
     found = [f"The {row['title']} of this machine is {here}, and this needs {needs} or newer"] if needs else []
     if not row["tested"]:
         found.append(f"This was never run: it is what the documentation of {row['title']} says")
-    return [*map(errors.printable, found), *known(program)]
+    return [*map(errors.printable, found), *known(row)]
 
 
-def known(program: Program) -> list[str]:
-    """Return what *program* cannot do on this system, a line each; no limit of one build of OfflineIMAP is among it."""
-    row = _row(program)
+def rows() -> dict[str, dict[str, Any]]:
+    """Return what is known of each program, by its name. Raises Misconfigured for a table of the user's own."""
+    found: dict[str, dict[str, Any]] = data.load("programs", Path(home.directory()))["programs"]
+    return found
+
+
+def known(row: Mapping[str, Any]) -> list[str]:
+    """Return what a program cannot do on this system, a line each; no limit of one build of OfflineIMAP is among it."""
     found = [one for one in row["limits"] if one.get("system", sys.platform) == sys.platform and "build" not in one]
     return [errors.printable(f"{row['title']} {limit['versions']}: {limit['what']}") for limit in found]
 
 
-def title(program: Program) -> str:
-    """Return what *program* calls itself."""
-    return errors.printable(_row(program)["title"])
-
-
-def needed(program: Program, here: str) -> str:
-    """Return which version of *program* its recipe needs if *here* is older, else an empty text."""
-    needs = str(_row(program).get("needs", ""))
+def needed(row: Mapping[str, Any], here: str) -> str:
+    """Return which version of a program its recipe needs if *here* is older, else an empty text."""
+    needs = str(row.get("needs", ""))
     return needs if needs and _number(here) < _number(needs) else ""
 
 
 def is_too_long(program: Program, user: str, token: str) -> bool:
     """Is the *token* more than *program* can send, together with the name of the *user* who signs in with it?"""
-    return _exceeds(_row(program), user, token)
+    return _exceeds(rows()[program.name], user, token)
 
 
 def too_short_for(user: str, token: str) -> list[str]:
     """Return the programs that cannot send the *token* of this *user*, with what they can: ``msmtp (3,049)``."""
-    programs = data.load("programs", Path(home.directory()))["programs"].values()
-    return [f"{row['title']} ({row['longest_token']:,})" for row in programs if _exceeds(row, user, token)]
+    return [f"{row['title']} ({row['longest_token']:,})" for row in rows().values() if _exceeds(row, user, token)]
 
 
-def _exceeds(row: dict[str, Any], user: str, token: str) -> bool:
+def _exceeds(row: Mapping[str, Any], user: str, token: str) -> bool:
     longest = row.get("longest_token")
     return longest is not None and len(user) + len(token) > longest
 
@@ -93,8 +94,3 @@ def is_older(program: Program, than: str) -> bool:
 
 def _number(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
-
-
-def _row(program: Program) -> dict[str, Any]:
-    row: dict[str, Any] = data.load("programs", Path(home.directory()))["programs"][program.name]
-    return row
