@@ -7,20 +7,20 @@ See README.md for how to use it, and each function's own documentation. Nothing 
 from __future__ import annotations
 
 _WHERE = {
-    "get_access_token": "plugin",
-    "get_refresh_token": "plugin",
-    "get_client_id": "plugin",
-    "get_client_secret": "plugin",
-    "make_folderfilter": "plugin",
-    "make_nametrans": "plugin",
-    "folderfilter": "folders",
-    "nametrans_remote": "names",
-    "nametrans_local": "names",
-    "M365Error": "errors",
-    "Temporary": "errors",
-    "SignInNeeded": "errors",
-    "Misconfigured": "errors",
-    "__version__": "version",
+    "get_access_token": "plugin.evals",
+    "get_refresh_token": "plugin.evals",
+    "get_client_id": "plugin.evals",
+    "get_client_secret": "plugin.evals",
+    "make_folderfilter": "plugin.evals",
+    "make_nametrans": "plugin.evals",
+    "folderfilter": "folders.folder_filter",
+    "nametrans_remote": "folders.nametrans",
+    "nametrans_local": "folders.nametrans",
+    "M365Error": "base.errors",
+    "Temporary": "base.errors",
+    "SignInNeeded": "base.errors",
+    "Misconfigured": "base.errors",
+    "__version__": "base.version",
 }
 __all__ = [
     "M365Error",
@@ -40,10 +40,10 @@ __all__ = [
 
 TYPE_CHECKING = False  # importing typing would cost more than reading a token
 if TYPE_CHECKING:
-    from offlineimap_m365.errors import M365Error, Misconfigured, SignInNeeded, Temporary
-    from offlineimap_m365.folders import folderfilter
-    from offlineimap_m365.names import nametrans_local, nametrans_remote
-    from offlineimap_m365.plugin import (
+    from offlineimap_m365.base.errors import M365Error, Misconfigured, SignInNeeded, Temporary
+    from offlineimap_m365.folders.folder_filter import folderfilter
+    from offlineimap_m365.folders.nametrans import nametrans_local, nametrans_remote
+    from offlineimap_m365.plugin.evals import (
         get_access_token,
         get_client_id,
         get_client_secret,

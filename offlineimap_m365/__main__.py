@@ -17,12 +17,12 @@ def main() -> int:
         except KeyboardInterrupt:  # while another process refreshes; cli says the same of its own
             return 130
         if found is not None:
-            from offlineimap_m365 import warm  # noqa: PLC0415 - loaded already
+            from offlineimap_m365.base import fresh_token  # noqa: PLC0415 - loaded already
 
-            return warm.hand_out(found)
-    from offlineimap_m365 import cli  # noqa: PLC0415 - argparse and the rest cost more than reading a token
+            return fresh_token.hand_out(found)
+    from offlineimap_m365.cli.main import main as run  # noqa: PLC0415 - argparse and the rest cost more than reading a token
 
-    return cli.main(arguments)
+    return run(arguments)
 
 
 def _leave_no_core() -> None:
@@ -40,20 +40,20 @@ def _leave_no_core() -> None:
 
 
 def _find(account: str | None) -> str | None:
-    from offlineimap_m365 import errors, notices, warm  # noqa: PLC0415 - the bare import must stay cheap
+    from offlineimap_m365.base import errors, fresh_token, notices  # noqa: PLC0415 - the bare import must stay cheap
 
-    notices.listen(warm.say)
+    notices.listen(fresh_token.say)
     try:
-        return warm.find(account) or _find_after_waiting(account)
+        return fresh_token.find(account) or _find_after_waiting(account)
     except errors.M365Error:
         return None  # cli meets the same error, and explains it
 
 
 def _find_after_waiting(account: str | None) -> str | None:
     """Let another process finish a refresh that is under way, and take what it got."""
-    from offlineimap_m365 import turns, warm  # noqa: PLC0415 - not for a fresh token
+    from offlineimap_m365.base import fresh_token, wait_for_refresh  # noqa: PLC0415 - not for a fresh token
 
-    return warm.find(account) if turns.wait(account) else None
+    return fresh_token.find(account) if wait_for_refresh.wait(account) else None
 
 
 if __name__ == "__main__":

@@ -41,11 +41,11 @@ def _is_at_home(package: str, prefix: str) -> bool:
 _package = os.path.dirname(os.path.abspath(__file__))
 _load(_package)
 
-from offlineimap_m365 import command as _ask  # noqa: E402 - loaded by its path just above
-from offlineimap_m365 import plugin as _plugin  # noqa: E402
-from offlineimap_m365.folders import folderfilter  # noqa: E402, F401 - what this file is for
-from offlineimap_m365.names import nametrans_local, nametrans_remote  # noqa: E402, F401
-from offlineimap_m365.plugin import (  # noqa: E402, F401
+from offlineimap_m365.folders.folder_filter import folderfilter  # noqa: E402, F401 - what this file is for
+from offlineimap_m365.folders.nametrans import nametrans_local, nametrans_remote  # noqa: E402, F401
+from offlineimap_m365.plugin import evals as _plugin  # noqa: E402
+from offlineimap_m365.plugin import installed_command as _ask  # noqa: E402 - loaded by its path just above
+from offlineimap_m365.plugin.evals import (  # noqa: E402, F401
     get_access_token,
     get_client_id,
     get_client_secret,

@@ -10,22 +10,22 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import installation
-from offlineimap_m365.cache import AccessToken
+from offlineimap_m365.base.errors import COMMAND
 from offlineimap_m365.doctor.check import Subject
-from offlineimap_m365.errors import COMMAND
+from offlineimap_m365.plugin import stub
+from offlineimap_m365.provider.msal_cache import AccessToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.doctor import Check
 
 
 def put_stub(program: str = "/bin/true") -> Path:
     """Write the stub, which names *program* as the installed one: who is not about it need not start a Python."""
-    path = installation.write_stub()
+    path = stub.write_stub()
     text = re.sub(r"(?m)^STUB_COMMAND = .*$", f"STUB_COMMAND = {[program]!r}", path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")
     return path

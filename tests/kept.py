@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from offlineimap_m365 import accounts, home
-from offlineimap_m365 import entra as door
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import paths
+from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.stores.file import FileStore
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
@@ -39,9 +40,9 @@ def attempt(entra: Entra, name: str = ALICE) -> door.SignIn:
     return tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query)))
 
 
-def describe(entra: Entra, name: str = ALICE) -> accounts.Account:
+def describe(entra: Entra, name: str = ALICE) -> profiles.Account:
     """Return the profile of *name*, who signed in a moment ago."""
-    return accounts.Account(
+    return profiles.Account(
         name=name,
         client_id=THUNDERBIRD,
         authority=entra.authority,
@@ -51,21 +52,21 @@ def describe(entra: Entra, name: str = ALICE) -> accounts.Account:
         smtp="localhost:587",
         redirect_uri="https://localhost",
         identity=name,
-        signed_in_at=accounts.now(),
+        signed_in_at=profiles.now(),
     )
 
 
-def keep(entra: Entra, name: str = ALICE) -> accounts.Account:
+def keep(entra: Entra, name: str = ALICE) -> profiles.Account:
     """Sign *name* in and keep it; then forget what Entra was asked so far."""
     account = describe(entra, name)
-    home.make(account.folder)
+    paths.make(account.folder)
     FileStore(account.folder).write(attempt(entra, name).cache)
-    accounts.save(account)
+    profiles.save(account)
     entra.forget()
     return account
 
 
-def invent(name: str = ALICE, life: float = 3600, **changes: Any) -> accounts.Account:
+def invent(name: str = ALICE, life: float = 3600, **changes: Any) -> profiles.Account:
     """Keep a made-up account with a made-up token that lives for *life* seconds; no server knows it."""
     fields: dict[str, Any] = {
         "name": name,
@@ -75,12 +76,12 @@ def invent(name: str = ALICE, life: float = 3600, **changes: Any) -> accounts.Ac
         "imap": "localhost:993",
         "smtp": "localhost:587",
         "redirect_uri": "https://localhost",
-        "signed_in_at": accounts.now(),
+        "signed_in_at": profiles.now(),
     }
-    account = accounts.Account(**(fields | changes))
-    home.make(account.folder)
+    account = profiles.Account(**(fields | changes))
+    paths.make(account.folder)
     put(account, made_up(life))
-    accounts.save(account)
+    profiles.save(account)
     return account
 
 
@@ -96,18 +97,18 @@ def made_up(life: float = 3600, issued: float | None = None) -> dict[str, Any]:
     }
 
 
-def put(account: accounts.Account, cache: dict[str, Any]) -> None:
+def put(account: profiles.Account, cache: dict[str, Any]) -> None:
     """Put *cache* into the account's store."""
     FileStore(account.folder).write(json.dumps(cache).encode("ascii"))
 
 
-def cache_of(account: accounts.Account) -> dict[str, Any]:
+def cache_of(account: profiles.Account) -> dict[str, Any]:
     """Return what the account's store holds."""
     found: dict[str, Any] = json.loads((Path(account.folder) / "cache.json").read_bytes())
     return found
 
 
-def age(account: accounts.Account, life: float, issued: float | None = None) -> None:
+def age(account: profiles.Account, life: float, issued: float | None = None) -> None:
     """Let the kept access token live for *life* seconds from now, as if it was issued an hour before its end."""
     cache = cache_of(account)
     end = int(time.time() + life)

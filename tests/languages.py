@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.folders import build_filter, known_languages, load_table
+from offlineimap_m365.folders.folder_filter import build_filter, known_languages, load_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

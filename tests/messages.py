@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors
-from offlineimap_m365.data import EXIT_CODES
+from offlineimap_m365.base import errors
+from offlineimap_m365.knowledge.tables import EXIT_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PACKAGE = Path(errors.__file__).parent
+PACKAGE = Path(errors.__file__).parents[1]
 #: What an error is made by: the class that the contract gives an exit code, or what chooses one.
 _MAKERS = {
     "Temporary": "75",
@@ -66,7 +66,7 @@ def messages() -> list[Message]:
 
 def explained() -> Iterator[tuple[str, str, str, str]]:
     """Yield code, name or phrase, exit code, meaning and remedy of every answer that the table knows."""
-    table = json.loads((PACKAGE / "data" / "aadsts.json").read_text(encoding="utf-8"))
+    table = json.loads((PACKAGE / "knowledge" / "data" / "aadsts.json").read_text(encoding="utf-8"))
     for kind, prefix in (("codes", "AADSTS"), ("errors", ""), ("suberrors", ""), ("replies", "")):
         for name, row in table[kind].items():
             values = (row[part].replace("{command}", errors.COMMAND) for part in ("meaning", "remedy"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docs.manual import commands
-from offlineimap_m365 import errors
+from offlineimap_m365.base import errors
 
 if TYPE_CHECKING:
     import argparse

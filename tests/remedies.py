@@ -6,7 +6,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import arguments, errors
+from offlineimap_m365.base import errors
+from offlineimap_m365.cli import arguments
 
 if TYPE_CHECKING:
     import argparse

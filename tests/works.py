@@ -12,8 +12,8 @@ import json
 import sys
 from pathlib import Path
 
-from offlineimap_m365 import errors
-from offlineimap_m365.data import EXIT_CODES, load
+from offlineimap_m365.base import errors
+from offlineimap_m365.knowledge.tables import EXIT_CODES, load
 
 HERE = Path(__file__).parent
 _HEAD = """# What works, and which test shows it

@@ -1,3 +1,3 @@
 """
-What is made out of ``offlineimap_m365.arguments`` when a release is built: man pages and completions for three shells.
+What is made out of the command line (``cli.arguments``) for a release: man pages and completions for three shells.
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from offlineimap_m365 import arguments
+from offlineimap_m365.cli import arguments
 
 
 @dataclass(frozen=True)

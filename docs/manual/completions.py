@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docs.manual import commands
-from offlineimap_m365 import arguments, errors, recipes
+from offlineimap_m365 import recipes
+from offlineimap_m365.base import errors
+from offlineimap_m365.cli import arguments
 
 if TYPE_CHECKING:
     import argparse

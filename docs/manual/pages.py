@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docs.manual import commands
-from offlineimap_m365 import errors
-from offlineimap_m365.version import __version__
+from offlineimap_m365.base import errors
+from offlineimap_m365.base.version import __version__
 
 if TYPE_CHECKING:
     import argparse

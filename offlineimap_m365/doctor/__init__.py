@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, errors, notices
-from offlineimap_m365.doctor import versions
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, notices
 from offlineimap_m365.doctor.check import Check, Findings, Subject, of_error
+from offlineimap_m365.doctor.local import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -45,11 +46,12 @@ def examine(order: Order) -> Iterator[Check]:
     if not versions.can_speak():
         return
     # Not before: they need MSAL, or what it depends on.
-    from offlineimap_m365.doctor import offlineimaprc, place, programs, trust  # noqa: PLC0415
+    from offlineimap_m365.doctor import offlineimaprc  # noqa: PLC0415
+    from offlineimap_m365.doctor.local import home_directory, mail_programs, tls_trust  # noqa: PLC0415
 
-    yield programs.examine()
-    yield from _noted(failed, [trust.examine()])
-    yield from _noted(failed, place.examine(names, closed))
+    yield mail_programs.examine()
+    yield from _noted(failed, [tls_trust.examine()])
+    yield from _noted(failed, home_directory.examine(names, closed))
     subjects: list[Subject] = []
     hosts: dict[str, Findings] = {}
     for name in names:
@@ -63,25 +65,29 @@ def examine(order: Order) -> Iterator[Check]:
 def _names(order: Order) -> list[str]:
     """Return whom to examine; where the home cannot be read now nobody is found, and its check says why."""
     try:
-        everybody = accounts.names()
+        everybody = profiles.names()
         known = {name.lower(): name for name in everybody}
         return list(dict.fromkeys(_known(name, known) for name in order.names)) or everybody
     except (errors.Temporary, errors.Misconfigured):
-        return [accounts.clean_name(name) for name in order.names]
+        return [profiles.clean_name(name) for name in order.names]
 
 
 def _known(name: str, known: Mapping[str, str]) -> str:
     """Return the name of an account as it is kept; a broken profile is no reason to say that there is none."""
-    clean = accounts.clean_name(name)
+    clean = profiles.clean_name(name)
     if clean.lower() not in known:
-        raise accounts.not_signed_in(clean)
+        raise profiles.not_signed_in(clean)
     return known[clean.lower()]
 
 
 def _examine_account(subject: Subject) -> Iterator[Check]:
-    from offlineimap_m365.doctor import account, imap, network, smtp, token  # noqa: PLC0415 - as above
+    from offlineimap_m365.doctor.account import profile_checks, token_checks  # noqa: PLC0415 - as above
+    from offlineimap_m365.doctor.mail import imap_checks, smtp_checks  # noqa: PLC0415 - as above
+    from offlineimap_m365.doctor.network import login_host  # noqa: PLC0415 - as above
 
-    for room in (account,) if subject.offline else (account, network, token, imap, smtp):
+    for room in (
+        (profile_checks,) if subject.offline else (profile_checks, login_host, token_checks, imap_checks, smtp_checks)
+    ):
         yield from _noted(subject.failed, _whole(subject, room))
 
 

@@ -8,12 +8,12 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.errors import COMMAND
+from offlineimap_m365.base.errors import COMMAND
 
 if TYPE_CHECKING:
-    from offlineimap_m365 import errors
-    from offlineimap_m365.accounts import Account
-    from offlineimap_m365.cache import AccessToken
+    from offlineimap_m365.accounts.profiles import Account
+    from offlineimap_m365.base import errors
+    from offlineimap_m365.provider.msal_cache import AccessToken
 
 #: A remedy that ends with its command already.
 _ENDS_WITH_IT = re.compile(r"(?:Run|In PowerShell): (?:(?!\. |; ).)+$")

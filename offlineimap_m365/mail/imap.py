@@ -13,8 +13,8 @@ import imaplib
 import time
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.mail import dial
-from offlineimap_m365.mail.heard import Endless
+from offlineimap_m365.mail import tcp_connect
+from offlineimap_m365.mail.server_text import Endless
 
 if TYPE_CHECKING:
     import ssl
@@ -56,7 +56,7 @@ class Connection(imaplib.IMAP4):
         """Connect to *host* and verify its certificate and its name."""
         self.host = host
         self.port = port
-        plain = dial.dial(host, port, self._family, timeout=timeout)
+        plain = tcp_connect.dial(host, port, self._family, timeout=timeout)
         try:
             plain.settimeout(READ)
             self.sock = self._context.wrap_socket(plain, server_hostname=host)

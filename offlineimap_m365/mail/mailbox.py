@@ -15,9 +15,10 @@ import time
 from email.parser import BytesHeaderParser
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import certificates, errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.mail import imap
-from offlineimap_m365.mail.heard import clean, reason, refusal
+from offlineimap_m365.mail.server_text import clean, reason, refusal
+from offlineimap_m365.provider import trusted_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ class Mailbox:
             )
         self.account = account
         self.refusal: dict[str, str] = {}
-        context = certificates.context()
+        context = trusted_certificates.context()
         with self._understood():
             self._connection = imap.Connection(self.host, port, context, family)
 

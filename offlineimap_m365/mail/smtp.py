@@ -13,8 +13,8 @@ import smtplib
 import time
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.mail import dial
-from offlineimap_m365.mail.heard import Endless
+from offlineimap_m365.mail import tcp_connect
+from offlineimap_m365.mail.server_text import Endless
 
 if TYPE_CHECKING:
     import socket
@@ -155,7 +155,7 @@ class Connection(smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: Any) -> socket.socket:
         """Connect; smtplib's own way looks at each address for as long as it takes."""
         del timeout
-        plain = dial.dial(host, port, self._family)
+        plain = tcp_connect.dial(host, port, self._family)
         plain.settimeout(READ)
         return plain
 

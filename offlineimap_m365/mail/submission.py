@@ -10,9 +10,10 @@ import contextlib
 import smtplib
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import certificates, errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.mail import smtp
-from offlineimap_m365.mail.heard import cited, clean, reason, refusal
+from offlineimap_m365.mail.server_text import cited, clean, reason, refusal
+from offlineimap_m365.provider import trusted_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ class Submission:
         self.host = host
         self.account = account
         self.refusal: dict[str, str] = {}
-        context = certificates.context()
+        context = trusted_certificates.context()
         with self._understood():
             self._connection = smtp.Connection(host, port, context, family)
 

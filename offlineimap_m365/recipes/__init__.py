@@ -13,15 +13,15 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors
-from offlineimap_m365.recipes import emacs, fetching, reading, sending, unattended, values
-from offlineimap_m365.recipes.fetching import sample
-from offlineimap_m365.recipes.values import certificates, token_command
+from offlineimap_m365.base import errors
+from offlineimap_m365.recipes import emacs, mail_fetchers, mail_readers, mail_senders, template_values, timers
+from offlineimap_m365.recipes.mail_fetchers import sample
+from offlineimap_m365.recipes.template_values import certificates, token_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.accounts.profiles import Account
 
 __all__ = ["PROGRAMS", "certificates", "render", "sample", "token_command"]
 
@@ -29,11 +29,11 @@ __all__ = ["PROGRAMS", "certificates", "render", "sample", "token_command"]
 PROGRAMS = {
     program.name: program
     for program in (
-        *fetching.PROGRAMS,
-        *sending.PROGRAMS,
-        *reading.PROGRAMS,
+        *mail_fetchers.PROGRAMS,
+        *mail_senders.PROGRAMS,
+        *mail_readers.PROGRAMS,
         *emacs.PROGRAMS,
-        *unattended.PROGRAMS,
+        *timers.PROGRAMS,
     )
 }
 
@@ -64,4 +64,4 @@ def render(program: str, account: Account, mailboxes: Sequence[str] = ()) -> str
             f"{program} has one mailbox in {recipe.file}, not {len(wanted)}",
             remedy=f"Ask once for each: {command} --mailbox {shlex.quote(wanted[0])}",
         )
-    return recipe.fill(values.of(account, wanted))
+    return recipe.fill(template_values.of(account, wanted))

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import data, errors, home
+from offlineimap_m365.base import errors, paths
+from offlineimap_m365.knowledge import tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ def of(program: Program) -> list[str]:
 
 def rows() -> dict[str, dict[str, Any]]:
     """Return what is known of each program, by its name. Raises Misconfigured for a table of the user's own."""
-    found: dict[str, dict[str, Any]] = data.load("programs", Path(home.directory()))["programs"]
+    found: dict[str, dict[str, Any]] = tables.load("programs", Path(paths.directory()))["programs"]
     return found
 
 

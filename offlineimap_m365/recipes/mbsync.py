@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import environment, errors, folders, learnt, utf7, words
+from offlineimap_m365.base import environment, errors
+from offlineimap_m365.folders import folder_filter, learned, patterns, utf7
 from offlineimap_m365.recipes.program import Program, in_quotes
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _fill_in(found: Values) -> dict[str, str]:
     says of Exchange; mutt-wizard#377 saw it needed with outlook.com.
     """
     own = environment.certificates()
-    finding = learnt.find(found["account"], found["mailbox"])
+    finding = learned.find(found["account"], found["mailbox"])
     return {
         **found,
         "mailbox": in_quotes(found["mailbox"]),
@@ -48,11 +49,11 @@ def _fill_in(found: Values) -> dict[str, str]:
 
 def _unwanted(finding: dict[str, list[str]]) -> list[str]:
     """Return the folders of the top level that are no mail, in Unicode."""
-    mail = {words.key(name) for name in finding.get("mail", [])}
-    table = folders.current_table()
+    mail = {patterns.key(name) for name in finding.get("mail", [])}
+    table = folder_filter.current_table()
     usual = [row["name"] for row in table["names"] if row["kind"] in table["not_mail"] and row["language"] in _USUAL]
     names = [utf7.decode(name) for name in finding.get("not_mail", [])] + usual
-    return [name for name in dict.fromkeys(names) if words.key(name) not in mail and not _WILD & set(name)]
+    return [name for name in dict.fromkeys(names) if patterns.key(name) not in mail and not _WILD & set(name)]
 
 
 def _pattern(name: str) -> str:

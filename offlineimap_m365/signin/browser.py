@@ -11,7 +11,7 @@ import threading
 import webbrowser
 from pathlib import Path
 
-from offlineimap_m365 import environment
+from offlineimap_m365.base import environment
 
 
 def is_there() -> bool:

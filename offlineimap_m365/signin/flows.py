@@ -15,13 +15,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from offlineimap_m365 import entra, errors, explain, home, screen
-from offlineimap_m365.signin import answer, browser, listener, terminal
+from offlineimap_m365.base import errors, paths
+from offlineimap_m365.console import output
+from offlineimap_m365.knowledge import explain
+from offlineimap_m365.signin import browser, callback_server, paste, redirect_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offlineimap_m365.signin.plan import Plan
+    from offlineimap_m365.provider import msal_client
+    from offlineimap_m365.signin.login_request import Plan
 
 #: Seconds of silence after which the person is told once what may be wrong.
 _SILENCE = 30.0
@@ -51,12 +54,12 @@ class Source:
 
     redirect_uri: str
     state: str = ""
-    listener: listener.Listener | None = None
-    device: queue.Queue[entra.SignIn | Exception] | None = None
+    listener: callback_server.Listener | None = None
+    device: queue.Queue[msal_client.SignIn | Exception] | None = None
 
 
 @contextlib.contextmanager
-def begin(plan: Plan, attempt: entra.Attempt, person: Person, prompt: str | None) -> Iterator[Source]:
+def begin(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt: str | None) -> Iterator[Source]:
     """Begin the flow of *plan* and tell the *person* what to do; *prompt* is OpenID Connect's."""
     flow = _device(plan, attempt, person) if plan.flow == "device" else _page(plan, attempt, person, prompt)
     with flow as source:
@@ -64,11 +67,11 @@ def begin(plan: Plan, attempt: entra.Attempt, person: Person, prompt: str | None
 
 
 @contextlib.contextmanager
-def _page(plan: Plan, attempt: entra.Attempt, person: Person, prompt: str | None) -> Iterator[Source]:
+def _page(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt: str | None) -> Iterator[Source]:
     """Show the address of the sign-in page; open it in a browser if that is the flow."""
     state = secrets.token_urlsafe(24)
     with contextlib.ExitStack() as stack:
-        landing = stack.enter_context(listener.Listener(state, plan.port)) if plan.listens else None
+        landing = stack.enter_context(callback_server.Listener(state, plan.port)) if plan.listens else None
         redirect_uri = plan.redirect_to(landing.port) if landing else plan.redirect_uri
         address = attempt.begin(redirect_uri, state, hint=plan.hint, prompt=prompt)
         if plan.client_name:
@@ -105,7 +108,7 @@ def _tell_end(person: Person, redirect_uri: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _device(plan: Plan, attempt: entra.Attempt, person: Person) -> Iterator[Source]:
+def _device(plan: Plan, attempt: msal_client.Attempt, person: Person) -> Iterator[Source]:
     """Show a code and where to type it; ask the provider in the background whether it was."""
     if not plan.provider.configuration().get("device_authorization_endpoint"):
         raise errors.Misconfigured(
@@ -114,7 +117,7 @@ def _device(plan: Plan, attempt: entra.Attempt, person: Person) -> Iterator[Sour
             remedy=f"Run: {plan.again} --paste",
         )
     code = attempt.begin_device()
-    outcome: queue.Queue[entra.SignIn | Exception] = queue.Queue()
+    outcome: queue.Queue[msal_client.SignIn | Exception] = queue.Queue()
     person.say("Open this address in a browser, on any machine:")
     person.say()
     person.say(errors.printable(code.address))
@@ -139,9 +142,9 @@ def _duration(seconds: int) -> str:
 
 def _poll(
     plan: Plan,
-    attempt: entra.Attempt,
-    code: entra.DeviceCode,
-    outcome: queue.Queue[entra.SignIn | Exception],
+    attempt: msal_client.Attempt,
+    code: msal_client.DeviceCode,
+    outcome: queue.Queue[msal_client.SignIn | Exception],
 ) -> None:
     """Put into *outcome* who signed in, or why nobody did."""
     try:
@@ -164,14 +167,16 @@ def _expired(plan: Plan, error: errors.M365Error) -> errors.SignInNeeded:
     )
 
 
-def wait(plan: Plan, attempt: entra.Attempt, source: Source, person: Person, deadline: float) -> entra.SignIn:
+def wait(
+    plan: Plan, attempt: msal_client.Attempt, source: Source, person: Person, deadline: float
+) -> msal_client.SignIn:
     """
     Wait until *deadline* for the first answer: from the browser, from the provider, or from the person.
 
     Raises SignInNeeded if it is a refusal or none came; Temporary; Misconfigured. The terminal is as it was then.
     """
     reminder = time.monotonic() + _SILENCE
-    with terminal.Pasted() as pasted, _time_left(pasted, deadline) as clock:
+    with paste.Pasted() as pasted, _time_left(pasted, deadline) as clock:
         while time.monotonic() < deadline:
             clock.tell()
             text = pasted.poll(_PAUSE)
@@ -205,9 +210,9 @@ class _Clock:
     minute, and once a second in the last one: a terminal that scrolls down at each change would hide a long address.
     """
 
-    pasted: terminal.Pasted
+    pasted: paste.Pasted
     deadline: float
-    line: screen.Passing
+    line: output.Passing
 
     def tell(self) -> None:
         """Show what is left, unless another job has the terminal."""
@@ -222,16 +227,16 @@ class _Clock:
 
 
 @contextlib.contextmanager
-def _time_left(pasted: terminal.Pasted, deadline: float) -> Iterator[_Clock]:
+def _time_left(pasted: paste.Pasted, deadline: float) -> Iterator[_Clock]:
     """Let the time that is left be told, and take it back at the end, whatever that is."""
-    clock = _Clock(pasted, deadline, screen.Passing(sys.stderr))
+    clock = _Clock(pasted, deadline, output.Passing(sys.stderr))
     try:
         yield clock
     finally:
         clock.clear()
 
 
-def _outcome(found: entra.SignIn | Exception) -> entra.SignIn:
+def _outcome(found: msal_client.SignIn | Exception) -> msal_client.SignIn:
     if isinstance(found, Exception):
         raise found
     return found
@@ -239,14 +244,14 @@ def _outcome(found: entra.SignIn | Exception) -> entra.SignIn:
 
 def _read(plan: Plan, source: Source, text: str) -> dict[str, str]:
     """Return the parameters of the address that was pasted."""
-    return answer.read_answer(
+    return redirect_response.read_answer(
         text,
         source.state,
         source.redirect_uri,
         account=plan.name,
         client_id=plan.provider.client_id,
         tenant=plan.tenant,
-        home=Path(home.directory()),
+        home=Path(paths.directory()),
         is_personal=plan.is_personal,
     )
 
@@ -254,8 +259,8 @@ def _read(plan: Plan, source: Source, text: str) -> dict[str, str]:
 def _accept(plan: Plan, source: Source, parameters: dict[str, str]) -> dict[str, str]:
     """Return what the browser brought to the listener, unless it is a refusal."""
     if "error" in parameters:
-        client_id, where = plan.provider.client_id, Path(home.directory())
-        raise answer.refusal(
+        client_id, where = plan.provider.client_id, Path(paths.directory())
+        raise redirect_response.refusal(
             parameters,
             explain.Situation(plan.name, client_id, plan.tenant, source.redirect_uri, where, plan.is_personal),
         )

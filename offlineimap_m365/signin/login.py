@@ -11,15 +11,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import advice, credentials, entra, errors, history, home, lock
-from offlineimap_m365.signin import browser, flows, keeping
+from offlineimap_m365.accounts import account_state, client_credential
+from offlineimap_m365.base import errors, paths
+from offlineimap_m365.provider import msal_client, next_step
+from offlineimap_m365.signin import browser, flows, save
+from offlineimap_m365.tokens import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.signin.flows import Person
-    from offlineimap_m365.signin.plan import Plan
+    from offlineimap_m365.signin.login_request import Plan
 
 
 def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
@@ -29,32 +32,32 @@ def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
     Raises SignInNeeded if it was cancelled, refused, timed out or somebody else signed in; Temporary; Misconfigured.
     Then nothing is kept, and an earlier sign-in stays as it was.
     """
-    plan = keeping.make_sure_of_room(plan)
+    plan = save.make_sure_of_room(plan)
     for remark in plan.remarks:
         person.say(errors.printable(remark))
     if plan.is_app_only:
-        return keeping.keep(plan, _as_application(plan))
-    demand = history.demand(home.folder(plan.name))
+        return save.keep(plan, _as_application(plan))
+    demand = account_state.demand(paths.folder(plan.name))
     while True:
         try:
             account = _attempt(plan, person, time.monotonic() + timeout, demand)
         except errors.SignInNeeded as error:
-            challenge = history.usable_claims(error.claims)
+            challenge = account_state.usable_claims(error.claims)
             if challenge in (None, demand.claims) or not _goes_on(error, person):
                 raise
-            demand = history.Demand(challenge, demand.prompt)
+            demand = account_state.Demand(challenge, demand.prompt)
             continue
         if account is not None:
             return account
-        demand = history.Demand(demand.claims, "select_account")
+        demand = account_state.Demand(demand.claims, "select_account")
 
 
-def _as_application(plan: Plan) -> entra.SignIn:
+def _as_application(plan: Plan) -> msal_client.SignIn:
     """Ask for a token of the application's own, which proves its secret or certificate."""
-    proof = credentials.read(plan.provider.credential, plan.name)
+    proof = client_credential.read(plan.provider.credential, plan.name)
     if proof is None:
         raise AssertionError  # plan.make() refuses that
-    return entra.SignIn({}, entra.obtain(plan.provider, plan.name, proof), certificate_ends=proof.ends)
+    return msal_client.SignIn({}, msal_client.obtain(plan.provider, plan.name, proof), certificate_ends=proof.ends)
 
 
 def _goes_on(error: errors.M365Error, person: Person) -> bool:
@@ -75,11 +78,11 @@ def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
             f"{plan.name} is app-only, and such a sign-in has no refresh token that could be taken over",
             remedy="For a person's sign-in leave out what was chosen before: add --defaults",
         )
-    plan = keeping.make_sure_of_room(plan)
-    found = entra.Attempt(plan.provider, plan.name, is_personal=plan.is_personal).adopt(refresh_token)
+    plan = save.make_sure_of_room(plan)
+    found = msal_client.Attempt(plan.provider, plan.name, is_personal=plan.is_personal).adopt(refresh_token)
     if not _was_meant(plan, found):
         raise _somebody_else(plan, found, again)
-    return keeping.keep(plan, found)
+    return save.keep(plan, found)
 
 
 @contextlib.contextmanager
@@ -102,9 +105,9 @@ def trouble_told(name: str) -> Iterator[None]:
         ) from error
 
 
-def _attempt(plan: Plan, person: Person, deadline: float, demand: history.Demand) -> Account | None:
+def _attempt(plan: Plan, person: Person, deadline: float, demand: account_state.Demand) -> Account | None:
     """Return the account as it is kept, or None to try again with the account chooser."""
-    attempt = entra.Attempt(plan.provider, plan.name, claims=demand.claims, is_personal=plan.is_personal)
+    attempt = msal_client.Attempt(plan.provider, plan.name, claims=demand.claims, is_personal=plan.is_personal)
     with contextlib.ExitStack() as stack:
         with _advised(plan):
             source = stack.enter_context(flows.begin(plan, attempt, person, demand.prompt))
@@ -113,7 +116,7 @@ def _attempt(plan: Plan, person: Person, deadline: float, demand: history.Demand
             with _advised(plan):
                 found = flows.wait(plan, attempt, source, person, deadline)
             # Kept before the browser is told: a disk may be full, and then nobody is signed in.
-            account = keeping.keep(plan, found) if _judge(plan, found, person) else None
+            account = save.keep(plan, found) if _judge(plan, found, person) else None
         except errors.M365Error as error:
             if landing:
                 landing.finish(ok=False, title="Not signed in", text="\n".join(error.lines()))
@@ -132,13 +135,13 @@ def _advised(plan: Plan) -> Iterator[None]:
     except errors.M365Error as error:
         if error.code is None or isinstance(error, errors.Temporary):
             raise
-        folder, client_id = home.folder(plan.name), plan.provider.client_id
-        tried = history.tried(folder, client_id)
+        folder, client_id = paths.folder(plan.name), plan.provider.client_id
+        tried = account_state.tried(folder, client_id)
         if Path(folder).is_dir():  # of a first login nothing is kept, or else a mistyped address would stay for ever
             with contextlib.suppress(OSError, errors.M365Error), lock.held(folder, plan.name):
-                flow = plan.flow if advice.is_about_the_way(error) else None
-                history.refused_login(folder, error, flow=flow, client_id=client_id)
-        raise advice.after_refusal(error, plan.way, tried, has_browser=browser.is_there()) from error
+                flow = plan.flow if next_step.is_about_the_way(error) else None
+                account_state.refused_login(folder, error, flow=flow, client_id=client_id)
+        raise next_step.after_refusal(error, plan.way, tried, has_browser=browser.is_there()) from error
 
 
 def _landing(account: Account | None) -> tuple[str, str]:
@@ -148,7 +151,7 @@ def _landing(account: Account | None) -> tuple[str, str]:
     return "Signed in", f"{account.name} is signed in.\nThis window can be closed; the terminal says what comes next."
 
 
-def _judge(plan: Plan, found: entra.SignIn, person: Person) -> bool:
+def _judge(plan: Plan, found: msal_client.SignIn, person: Person) -> bool:
     """
     Decide whether who signed in is who was meant: True to keep it, False to try again.
 
@@ -168,7 +171,7 @@ def _judge(plan: Plan, found: entra.SignIn, person: Person) -> bool:
     raise _somebody_else(plan, found, plan.again)
 
 
-def _was_meant(plan: Plan, found: entra.SignIn) -> bool:
+def _was_meant(plan: Plan, found: msal_client.SignIn) -> bool:
     """Is it by the ids of the last login, or by the names at a first one, who was meant?"""
     names = [name.casefold() for name in found.names]
     is_known = bool(plan.person) and plan.person.keys() == found.person.keys()
@@ -177,7 +180,7 @@ def _was_meant(plan: Plan, found: entra.SignIn) -> bool:
     return found.person == plan.person or _has_moved(plan, found)
 
 
-def _has_moved(plan: Plan, found: entra.SignIn) -> bool:
+def _has_moved(plan: Plan, found: msal_client.SignIn) -> bool:
     """
     Is it the same name in another organisation, and that the one which was asked: a mailbox that moved?
 
@@ -195,11 +198,11 @@ def _has_moved(plan: Plan, found: entra.SignIn) -> bool:
     )
 
 
-def _who(found: entra.SignIn) -> str:
+def _who(found: msal_client.SignIn) -> str:
     return errors.printable(found.names[0] if found.names else "Somebody without a name")
 
 
-def _somebody_else(plan: Plan, found: entra.SignIn, again: str) -> errors.SignInNeeded:
+def _somebody_else(plan: Plan, found: msal_client.SignIn, again: str) -> errors.SignInNeeded:
     who = _who(found)
     return errors.SignInNeeded(
         f"{who} signed in, and {plan.hint} was meant" + (f" for {plan.name}" if plan.hint != plan.name else ""),

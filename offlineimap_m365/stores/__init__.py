@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from offlineimap_m365 import errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.stores.file import FileStore
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ The store ``auto``: the desktop's keyring where it works without a question, els
 
 from __future__ import annotations
 
-from offlineimap_m365 import environment, errors
+from offlineimap_m365.base import environment, errors
 from offlineimap_m365.stores import keyring
 
 

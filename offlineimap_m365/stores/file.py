@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import disk
+from offlineimap_m365.base import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,19 +44,19 @@ class FileStore:
 
         What got as far as lying beside the file, and could not take its place, stays there for left_over().
         """
-        temporary, self._reserved = self._reserved or disk.temporary(self._path), None
-        disk.fill(temporary, data)
+        temporary, self._reserved = self._reserved or atomic_file.temporary(self._path), None
+        atomic_file.fill(temporary, data)
         os.replace(temporary, self._path)
-        disk.sync(os.path.dirname(self._path))
-        for path in disk.litter(self._path):  # older than what is there now
-            disk.remove(path)
+        atomic_file.sync(os.path.dirname(self._path))
+        for path in atomic_file.litter(self._path):  # older than what is there now
+            atomic_file.remove(path)
 
     def left_over(self) -> list[bytes]:
         """Return the temporary files that are no older than the file, as bytes, oldest first."""
         found = []
         with contextlib.suppress(FileNotFoundError):
             since = os.stat(self._path).st_mtime_ns
-            for path in disk.litter(self._path):
+            for path in atomic_file.litter(self._path):
                 with open(path, "rb") as file:
                     found.append((os.fstat(file.fileno()).st_mtime_ns, file.read()))
             found = [item for item in found if item[0] >= since]
@@ -75,8 +75,8 @@ class FileStore:
         folder, file = os.path.split(self._path)
         broken = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(f"{file}.broken-")]
         for path in [self._path, *broken, *_all_litter(folder)]:
-            disk.remove(path)
-        disk.sync(folder)
+            atomic_file.remove(path)
+        atomic_file.sync(folder)
 
     @contextlib.contextmanager
     def reserve(self) -> Iterator[None]:
@@ -86,23 +86,23 @@ class FileStore:
         An OSError from within, that of a failed write, takes with it what that write left.
         """
         for path in _all_litter(os.path.dirname(self._path)):
-            disk.remove(path)
+            atomic_file.remove(path)
         size = _MARGIN
         with contextlib.suppress(FileNotFoundError):
             size += os.stat(self._path).st_size
-        self._reserved = disk.temporary(self._path)
+        self._reserved = atomic_file.temporary(self._path)
         try:
-            disk.fill(self._reserved, b"\0" * size)
+            atomic_file.fill(self._reserved, b"\0" * size)
             yield
         except OSError:
             with contextlib.suppress(OSError):  # what went wrong first is what counts
-                for path in disk.litter(self._path):
-                    disk.remove(path)
+                for path in atomic_file.litter(self._path):
+                    atomic_file.remove(path)
             raise
         finally:
             if self._reserved is not None:
                 with contextlib.suppress(OSError):  # the next one clears it away
-                    disk.remove(self._reserved)
+                    atomic_file.remove(self._reserved)
                 self._reserved = None
 
     def set_aside(self) -> str:
@@ -115,4 +115,4 @@ class FileStore:
 def _all_litter(folder: str) -> list[str]:
     """Return the temporary files of all that is written under an account's lock."""
     names = ("cache.json", "cache.json.gpg", "keyring.json", "profile.json", "state.json")
-    return [path for name in names for path in disk.litter(os.path.join(folder, name))]
+    return [path for name in names for path in atomic_file.litter(os.path.join(folder, name))]

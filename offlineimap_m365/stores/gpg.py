@@ -19,7 +19,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import environment, errors
+from offlineimap_m365.base import environment, errors
 from offlineimap_m365.stores.file import FileStore
 
 if TYPE_CHECKING:

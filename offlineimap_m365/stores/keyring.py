@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import environment, errors
+from offlineimap_m365.base import environment, errors
 from offlineimap_m365.stores.file import FileStore
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import folders, words
-from offlineimap_m365.utf7 import encode
+from offlineimap_m365.folders import folder_filter, patterns
+from offlineimap_m365.folders.utf7 import encode
 from tests.bench.pairs import compare, table
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FOLDERS = 10_000
 
 def listing(number: int = FOLDERS) -> list[str]:
     """Return *number* different names as Exchange lists them: children of what the table knows, and somebody's own."""
-    known = [row["name"] for row in folders.current_table()["names"]]
+    known = [row["name"] for row in folder_filter.current_table()["names"]]
     return [
         encode(f"{known[place % len(known)]}/{place}" if place % 2 else f"Kunde {place}") for place in range(number)
     ]
@@ -43,11 +43,11 @@ def filtering() -> str:
 
 
 def _plain() -> Callable[[str], bool]:
-    return folders.folderfilter
+    return folder_filter.folderfilter
 
 
 def _learnt() -> Callable[[str], bool]:
-    return folders.build_filter(learnt={"not_mail": ["Kalender", "Kontakte", "Aufgaben"], "languages": ["de"]})
+    return folder_filter.build_filter(learnt={"not_mail": ["Kalender", "Kontakte", "Aufgaben"], "languages": ["de"]})
 
 
 def _nothing(_name: str) -> bool:
@@ -56,7 +56,7 @@ def _nothing(_name: str) -> bool:
 
 def forget() -> None:
     """Forget what a process remembers, so that the next question is its first."""
-    for memory in (words._keys, folders._made, folders._tables):  # noqa: SLF001 - nobody else wants that
+    for memory in (patterns._keys, folder_filter._made, folder_filter._tables):  # noqa: SLF001 - nobody else wants that
         memory.clear()
 
 

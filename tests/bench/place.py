@@ -23,7 +23,7 @@ from tests.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.accounts.profiles import Account
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import tokens
+from offlineimap_m365.tokens import engine
 from tests.bench.pairs import HEADINGS, compare, table, timed
 from tests.bench.refresh import msal_program
 from tests.kept import ALICE, age, cache_of
@@ -51,7 +51,7 @@ def _mutt(here: Place, script: Path) -> list[str]:
         "registration": "microsoft",
         "authflow": "authcode",
         "email": ALICE,
-        "access_token": tokens.access_token(ALICE).value,
+        "access_token": engine.access_token(ALICE).value,
         "access_token_expiration": end.isoformat(),
         "refresh_token": "none",
     }
@@ -111,11 +111,11 @@ def _show(hidden: Path, top: Path) -> None:
 def in_process(here: Place) -> str:
     """Return what a call costs in a process that has asked before."""
     age(here.account, 3000)
-    tokens.access_token(ALICE)
+    engine.access_token(ALICE)
     calls = 20_000
     start = time.perf_counter()
     for _ in range(calls):
-        tokens.access_token(ALICE)
+        engine.access_token(ALICE)
     micro = (time.perf_counter() - start) / calls * 1e6
     looks = 0
     plain = os.stat
@@ -126,6 +126,6 @@ def in_process(here: Place) -> str:
         return plain(*arguments, **options)
 
     os.stat = stat
-    tokens.access_token(ALICE)
+    engine.access_token(ALICE)
     os.stat = plain
     return table(["a warm call in a process", ""], [["microseconds", f"{micro:.1f}"], ["`os.stat` calls", str(looks)]])

@@ -17,7 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from offlineimap_m365 import accounts, stores
+from offlineimap_m365 import stores
+from offlineimap_m365.accounts import profiles
 from tests.bench.pairs import Pair, compare, table, timed
 from tests.bench.place import machine, place
 from tests.kept import age, keep
@@ -27,7 +28,7 @@ from tests.whole import gpg_home, keyring_daemon
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.accounts.profiles import Account
     from tests.bench.place import Place
 
 RESULTS = Path(__file__).parents[1] / "results" / "stores.md"
@@ -104,7 +105,7 @@ def surroundings(here: Place) -> Iterator[str]:
 def measure(here: Place, store: str) -> list[Pair]:
     """Return what bob's *store* costs against alice's file: fresh, fresh without the runtime folder, refreshing."""
     move(here, store, "--runtime-cache")
-    both = [accounts.get(BOB), here.account]
+    both = [profiles.get(BOB), here.account]
     for account in both:
         set_age(account, 3000)
     ours, theirs = command(here, BOB), here.token
@@ -114,7 +115,7 @@ def measure(here: Place, store: str) -> list[Pair]:
     slow = compare(timed(here.world, ours), timed(here.world, theirs), _SLOW_RUNS)
     here.entra.latency = AWAY
     refreshing = compare(
-        timed(here.world, ours, lambda: set_age(accounts.get(BOB), -10)),
+        timed(here.world, ours, lambda: set_age(profiles.get(BOB), -10)),
         timed(here.world, theirs, lambda: set_age(here.account, -10)),
         _SLOW_RUNS,
     )

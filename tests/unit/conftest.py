@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import installation
 from offlineimap_m365.doctor.check import Subject
+from offlineimap_m365.plugin import stub as stub_
 from tests.kept import ALICE, invent
 from tests.unit.desk import FOLDERS, SAMPLE, Desk
 from tests.whole.sync import fill_in
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def desk(world: World, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Return the shipped sample, filled in for Alice, whose sign-in is kept."""
     invent(ALICE, imap="outlook.office365.com:993")
-    stub = installation.write_stub()
+    stub = stub_.write_stub()
     monkeypatch.setenv("PATH", str(world.root / "bin"))
     values = {
         "you@example.org": ALICE,

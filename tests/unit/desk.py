@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.doctor import offlineimaprc
+from offlineimap_m365.doctor.mail.reachability import Trouble
 from offlineimap_m365.doctor.offlineimaprc.live import Seen
-from offlineimap_m365.doctor.reach import Trouble
 from tests.kept import ALICE, invent
 from tests.whole.patient import correct
 

@@ -12,11 +12,13 @@ from urllib.parse import urlencode
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from offlineimap_m365 import data, errors, explain, identity, oauth
-from offlineimap_m365.explain import Situation
-from offlineimap_m365.signin import terminal, visit
-from offlineimap_m365.signin.answer import read_answer, refusal
-from offlineimap_m365.signin.listener import Listener
+from offlineimap_m365.base import errors
+from offlineimap_m365.knowledge import explain, tables
+from offlineimap_m365.knowledge.explain import Situation
+from offlineimap_m365.provider import id_token, token_response
+from offlineimap_m365.signin import callback_request, paste
+from offlineimap_m365.signin.callback_server import Listener
+from offlineimap_m365.signin.redirect_response import read_answer, refusal
 from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, text_of
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ _ERROR_FIELDS = ("error", "error_description", "error_codes", "suberror", "claim
 def test_whatever_a_provider_refuses_with(body: dict[str, Any]) -> None:
     """What is kept of an error is text and numbers; what comes of it is an error of ours in a few lines."""
     try:
-        kept = oauth.read(body, {"refresh_token": "a-refresh-token"})
+        kept = token_response.read(body, {"refresh_token": "a-refresh-token"})
     except ValueError:
         return
     error = explain.error_for(kept, account=ALICE)
@@ -157,7 +159,7 @@ _TOKEN_FIELDS = st.fixed_dictionaries(
 @given(_TOKEN_FIELDS | st.dictionaries(st.text(max_size=9), JSON))
 def test_whatever_a_provider_grants(body: dict[str, Any]) -> None:
     """An answer is what it should be in every field, or it is none."""
-    kept, error = _outcome(lambda: oauth.read(body), ValueError)
+    kept, error = _outcome(lambda: token_response.read(body), ValueError)
 
     assert str(error).isidentifier() or "error" in kept or kept.get("access_token", kept.get("device_code"))
     kept = kept or {}
@@ -170,7 +172,7 @@ def test_whatever_a_provider_grants(body: dict[str, Any]) -> None:
 def test_whatever_an_id_token_claims(claims: dict[str, Any]) -> None:
     """Claims are refused with an error of ours in a few short lines, unless they are right."""
     _, error = _outcome(
-        lambda: identity.check_claims(claims, "https://issuer/{tenantid}", "a client id", ALICE), errors.SignInNeeded
+        lambda: id_token.check_claims(claims, "https://issuer/{tenantid}", "a client id", ALICE), errors.SignInNeeded
     )
 
     assert len(str(error)) < 1000
@@ -185,7 +187,7 @@ def test_whatever_comes_through_a_pipe(content: bytes) -> None:
     os.write(writing, content[:4000])
     os.close(writing)
     try:
-        with terminal.Pasted(reading) as pasted:
+        with paste.Pasted(reading) as pasted:
             found = pasted.poll(5)
             ended = pasted.closed
     finally:
@@ -213,7 +215,7 @@ def test_whatever_a_user_puts_over_a_table(
     (home / "data").mkdir(parents=True, exist_ok=True)
     (home / "data" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
 
-    table, error = _outcome(lambda: data.load(name, home), errors.Misconfigured)
+    table, error = _outcome(lambda: tables.load(name, home), errors.Misconfigured)
 
     assert bool(table) or f"{name}.json" in str(error)
     if table and name == "aadsts":
@@ -277,7 +279,7 @@ def _fill(request: bytes, values: dict[bytes, bytes]) -> bytes:
 def _talk(port: int, data: bytes) -> bytes:
     """Send *data*, end the sending side, and return what comes until the other side has had enough."""
     found = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=visit.HEAD_SECONDS + 5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=callback_request.HEAD_SECONDS + 5) as connection:
         try:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)

@@ -14,8 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from offlineimap_m365 import accounts, cache, errors, notices, tokens, wire
-from offlineimap_m365 import entra as door
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, notices
+from offlineimap_m365.provider import http_client, msal_cache
+from offlineimap_m365.provider import msal_client as door
+from offlineimap_m365.tokens import engine
 from tests.kept import ALICE, TOKEN, age, cache_of, keep, provider
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.garbage import Garbage
@@ -162,10 +165,10 @@ WIRES: dict[str, bytes] = {
 def refresh(entra: Entra, endpoints: Mapping[str, str]) -> object:
     """Refresh Alice's dead token."""
     del entra
-    account = accounts.load(ALICE)
+    account = profiles.load(ALICE)
     assert account is not None
-    accounts.save(dataclasses.replace(account, endpoints={**(account.endpoints or {}), **endpoints}))
-    return tokens.access_token(ALICE, tokens.Wanted(impatient=True))
+    profiles.save(dataclasses.replace(account, endpoints={**(account.endpoints or {}), **endpoints}))
+    return engine.access_token(ALICE, engine.Wanted(impatient=True))
 
 
 def redeem(entra: Entra, endpoints: Mapping[str, str]) -> object:
@@ -201,7 +204,7 @@ doors = pytest.mark.parametrize("name", DOORS)
 
 
 @pytest.fixture
-def signed_in(world: World, entra: Entra) -> accounts.Account:
+def signed_in(world: World, entra: Entra) -> profiles.Account:
     """Return Alice, whose token died ten seconds ago."""
     del world
     account = keep(entra)
@@ -209,7 +212,7 @@ def signed_in(world: World, entra: Entra) -> accounts.Account:
     return account
 
 
-def passing(call: Callable[[], object], account: accounts.Account) -> errors.Temporary:
+def passing(call: Callable[[], object], account: profiles.Account) -> errors.Temporary:
     """Return the passing failure that *call* ends with; in a few lines, and the store is what it was."""
     before = cache_of(account)
     started = time.monotonic()
@@ -230,7 +233,7 @@ def passing(call: Callable[[], object], account: accounts.Account) -> errors.Tem
     # A configuration that lacks what is needed is another matter: the address may be wrong (78).
     [(name, case) for name in DOORS for case in BODIES if name != "discover" or case not in _OBJECTS],
 )
-def test_a_body_that_is_no_answer(entra: Entra, signed_in: accounts.Account, name: str, case: str) -> None:
+def test_a_body_that_is_no_answer(entra: Entra, signed_in: profiles.Account, name: str, case: str) -> None:
     """Whatever is waited for, what is no JSON object of OAuth's is a passing failure, and nothing is lost."""
     ask, endpoint, _ = DOORS[name]
     entra.fail_next(endpoint, status=200, body=BODIES[case])
@@ -243,7 +246,7 @@ def test_a_body_that_is_no_answer(entra: Entra, signed_in: accounts.Account, nam
 @pytest.mark.parametrize("name", list(DOORS)[:2])
 @pytest.mark.parametrize(("field", "value"), FIELDS)
 def test_a_field_of_the_wrong_kind(
-    entra: Entra, signed_in: accounts.Account, name: str, field: str, value: object
+    entra: Entra, signed_in: profiles.Account, name: str, field: str, value: object
 ) -> None:
     """An answer with one field that cannot be what it should be is a passing failure that names the field."""
     ask, endpoint, _ = DOORS[name]
@@ -273,7 +276,7 @@ def test_a_field_of_the_wrong_kind(
         {"interval": -1},
     ],
 )
-def test_a_device_code_of_the_wrong_kind(entra: Entra, signed_in: accounts.Account, change: dict[str, object]) -> None:
+def test_a_device_code_of_the_wrong_kind(entra: Entra, signed_in: profiles.Account, change: dict[str, object]) -> None:
     """What should be typed, where, and for how long it is good must be what it should be."""
     good = {
         "device_code": "d" * 40,
@@ -292,7 +295,7 @@ def test_a_device_code_of_the_wrong_kind(entra: Entra, signed_in: accounts.Accou
 @doors
 @pytest.mark.parametrize("case", WIRES)
 def test_what_is_no_http(  # noqa: PLR0917 - fixtures and parameters
-    entra: Entra, ca: trustme.CA, signed_in: accounts.Account, name: str, case: str, capsys: pytest.CaptureFixture[str]
+    entra: Entra, ca: trustme.CA, signed_in: profiles.Account, name: str, case: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A server that speaks no HTTP, cuts its answer, lies about its length or sends away: asked once, not followed."""
     ask, _, endpoint = DOORS[name]
@@ -313,14 +316,14 @@ def test_what_is_no_http(  # noqa: PLR0917 - fixtures and parameters
 def test_a_slow_drip(  # noqa: PLR0917 - fixtures and parameters
     entra: Entra,
     ca: trustme.CA,
-    signed_in: accounts.Account,
+    signed_in: profiles.Account,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     answer: bytes,
     drip: bytes,
 ) -> None:
     """An answer that comes a byte now and then ends with the time for a whole exchange."""
-    monkeypatch.setattr(wire, "WHOLE", 0.5)
+    monkeypatch.setattr(http_client, "WHOLE", 0.5)
     ask, _, endpoint = DOORS[name]
 
     with Garbage(ca, answer, drip=drip) as server:
@@ -331,7 +334,7 @@ def test_a_slow_drip(  # noqa: PLR0917 - fixtures and parameters
 
 @pytest.mark.parametrize("case", [*BODIES, "a redirect", "cut"])
 def test_the_old_token_is_handed_out_while_it_lives(
-    entra: Entra, ca: trustme.CA, signed_in: accounts.Account, case: str
+    entra: Entra, ca: trustme.CA, signed_in: profiles.Account, case: str
 ) -> None:
     """Whatever the provider sends instead of a new token: the one in use goes on, with a line that says so."""
     age(signed_in, 100)
@@ -344,7 +347,7 @@ def test_the_old_token_is_handed_out_while_it_lives(
         found = refresh(entra, {"token_endpoint": server.url})
     notices.listen(lambda _: None)
 
-    assert isinstance(found, cache.AccessToken)
+    assert isinstance(found, msal_cache.AccessToken)
     assert found.value == next(iter(before["AccessToken"].values()))["secret"]
     assert len(said) == 1
     assert "lives for another" in said[0]
@@ -369,7 +372,7 @@ def _as_bytes(body: str | bytes) -> bytes:
 )
 @pytest.mark.parametrize("name", ["refresh", "redeem", "device"])
 def test_a_refusal_that_is_none(
-    entra: Entra, signed_in: accounts.Account, name: str, answer: dict[str, object]
+    entra: Entra, signed_in: profiles.Account, name: str, answer: dict[str, object]
 ) -> None:
     """A refusal without a name is none: the sign-in is not given up for it."""
     ask, endpoint, _ = DOORS[name]
@@ -390,7 +393,7 @@ def test_a_refusal_that_is_none(
 )
 @pytest.mark.parametrize("name", ["refresh", "redeem", "device"])
 def test_a_refusal_with_strange_parts(
-    entra: Entra, signed_in: accounts.Account, name: str, extra: dict[str, Any]
+    entra: Entra, signed_in: profiles.Account, name: str, extra: dict[str, Any]
 ) -> None:
     """A refusal counts by its name; parts that are not what they should be change neither that nor its size."""
     ask, endpoint, _ = DOORS[name]
@@ -407,7 +410,7 @@ def test_a_refusal_with_strange_parts(
     assert cache_of(signed_in) == before
 
 
-def test_a_refusal_that_repeats_the_secret(entra: Entra, signed_in: accounts.Account) -> None:
+def test_a_refusal_that_repeats_the_secret(entra: Entra, signed_in: profiles.Account) -> None:
     """A provider that puts the refresh token into its words does not get it shown or kept in the history."""
     used = next(iter(cache_of(signed_in)["RefreshToken"].values()))["secret"]
     entra.fail_next(

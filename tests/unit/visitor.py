@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from offlineimap_m365.signin.listener import Listener
+    from offlineimap_m365.signin.callback_server import Listener
 
 STATE = "c3RhdGUtb2YtdGhpcy1zaWduLWlu"
 RIGHT = f"/?code=s3cret-code&state={STATE}&session_state=1"

@@ -16,8 +16,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import accounts, errors, home, lock, moving, stores, tokens
-from offlineimap_m365.stores import places
+from offlineimap_m365 import stores
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, paths
+from offlineimap_m365.stores import selection
+from offlineimap_m365.tokens import engine, lock, move_store
 from tests.kept import ALICE
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ def count(store: str, number: str) -> list[int]:
 
 
 def _add(store: str) -> None:
-    with lock.held(home.folder(ALICE), ALICE, _LINE):
+    with lock.held(paths.folder(ALICE), ALICE, _LINE):
         kept = _open(store)
         with kept.reserve():
             kept.write(b"%d" % (int(kept.read() or b"0") + 1))
@@ -81,14 +84,14 @@ def move(source: str, target: str, stride: str) -> list[list[Any]]:
     something once the move had been completed. A store is proved before the lock is taken, without a secret.
     """
     found = []
-    token = tokens.access_token(ALICE).value
-    places.prove = lambda *_, **__: None  # it takes long and changes nothing
+    token = engine.access_token(ALICE).value
+    selection.prove = lambda *_, **__: None  # it takes long and changes nothing
     for number in itertools.count(0, int(stride)):
-        moving.move(ALICE, source, runtime_cache=False)
-        is_killed = _is_killed(number, lambda: moving.move(ALICE, target))
-        pointed = accounts.get(ALICE).store
-        is_there = tokens.access_token(ALICE).value == token
-        moving.move(ALICE, target)
+        move_store.move(ALICE, source, runtime_cache=False)
+        is_killed = _is_killed(number, lambda: move_store.move(ALICE, target))
+        pointed = profiles.get(ALICE).store
+        is_there = engine.access_token(ALICE).value == token
+        move_store.move(ALICE, target)
         found.append([number, pointed, is_there, holders()])
         if not is_killed:
             return found
@@ -97,12 +100,12 @@ def move(source: str, target: str, stride: str) -> list[list[Any]]:
 
 def holders() -> list[str]:
     """Return the kinds of places that hold something of Alice."""
-    kept = places.everywhere(home.folder(ALICE), ALICE)
-    return [places.kind(store.name) for store in kept if store.generation() is not None]
+    kept = selection.everywhere(paths.folder(ALICE), ALICE)
+    return [selection.kind(store.name) for store in kept if store.generation() is not None]
 
 
 def _open(store: str) -> stores.Store:
-    return stores.open_store(store, home.folder(ALICE), ALICE)
+    return stores.open_store(store, paths.folder(ALICE), ALICE)
 
 
 def _fork(act: Callable[[], Any]) -> int:

@@ -11,7 +11,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.errors import COMMAND
+from offlineimap_m365.base.errors import COMMAND
 from tests.sign_in import options, sign_in
 from tests.whole import administrator
 from tests.whole.keyboard import product

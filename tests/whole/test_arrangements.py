@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.m365.exchange.mail import make_message
-from tests.unit.test_languages import mailbox
+from tests.unit.learn.test_language import mailbox
 from tests.whole.sync import plain
 
 if TYPE_CHECKING:

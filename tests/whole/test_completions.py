@@ -12,7 +12,8 @@ import pexpect
 import pytest
 
 from docs.manual import commands, completions
-from offlineimap_m365 import errors, home, recipes
+from offlineimap_m365 import recipes
+from offlineimap_m365.base import errors, paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +75,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     read_by_fish.parent.mkdir(parents=True)
     read_by_fish.write_text(f"source {made / completions.FILES['fish']}\n", encoding="utf-8")  # as the manual says
     for account in ACCOUNTS:
-        folder = made / "home/.local/share/offlineimap-m365/accounts" / home.quoted(account)
+        folder = made / "home/.local/share/offlineimap-m365/accounts" / paths.quoted(account)
         folder.mkdir(parents=True)
         (folder / "profile.json").touch()
     for name in ("key.pem", "key one.pem", "other.txt"):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from offlineimap_m365 import accounts, tokens
-from offlineimap_m365.doctor import imap
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor.check import Subject
+from offlineimap_m365.doctor.mail import imap_checks
+from offlineimap_m365.tokens import engine
 from tests import certificates
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
@@ -257,11 +258,11 @@ def test_ipv6_opens_no_mailbox(alice: Patient, two_families: list[int], monkeypa
     for name, value in alice.world.environ.items():
         monkeypatch.setenv(name, value)
     alice.exchange.open_nothing_at("127.0.0.2")
-    subject = Subject(ALICE, ALICE, account=accounts.load(ALICE), token=tokens.access_token(ALICE))
+    subject = Subject(ALICE, ALICE, account=profiles.load(ALICE), token=engine.access_token(ALICE))
 
-    before = [check for check in imap.examine(subject) if check.ok is False]
+    before = [check for check in imap_checks.examine(subject) if check.ok is False]
     two_families.reverse()
-    after = [check for check in imap.examine(subject) if check.ok is False]
+    after = [check for check in imap_checks.examine(subject) if check.ok is False]
 
     [check] = before
     assert check.name == "imap-mailbox"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from offlineimap_m365.doctor import trust
+from offlineimap_m365.doctor.local import tls_trust
 from tests.login_host import LoginHost, response
 from tests.m365.wire import ConnectProxy
 from tests.whole import builds
@@ -88,7 +88,7 @@ def test_the_provider_cannot_be_asked(world: World, entra: Entra, exchange: Exch
     entra.clock = 1200.0
     found = patient.only("clock")
     assert "20 min behind" in found["meaning"]
-    assert found["remedy"].endswith(f"Run: {trust.set_clock()}")
+    assert found["remedy"].endswith(f"Run: {tls_trust.set_clock()}")
     entra.clock = 0.0  # what that command does: nobody may set this machine's clock
     assert patient.is_healed()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.manual import pages
-from offlineimap_m365 import version
+from offlineimap_m365.base import version
 from tests import certificates
 from tests.sign_in import options, sign_in
 from tests.whole.patient import ALICE, Patient

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offlineimap_m365 import installation, recipes
-from offlineimap_m365.accounts import clean_name
-from offlineimap_m365.recipes.order import defaults
+from offlineimap_m365 import recipes
+from offlineimap_m365.accounts.profiles import clean_name
+from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes.targets import defaults
 from tests.whole.mailer import ALICE, find
 from tests.whole.office import ARRANGEMENTS, BOB, NAMES
 
@@ -144,8 +145,8 @@ def test_mu4e_has_mail_fetched_and_sends(office: Office) -> None:
 @given(names=st.lists(NAMES, min_size=15, max_size=15))
 def test_emacs_reads_back_what_was_meant(world: World, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
     """However odd an address or a command is, Emacs has that very text in its variables."""
-    monkeypatch.setattr(installation, "command", lambda: [str(world.root / 'it\'s a \\ "command"')])
-    wanted = [[name, name, [*installation.command(), "token", name]] for name in map(clean_name, names)]
+    monkeypatch.setattr(stub, "command", lambda: [str(world.root / 'it\'s a \\ "command"')])
+    wanted = [[name, name, [*stub.command(), "token", name]] for name in map(clean_name, names)]
     code = ""
     for number, (name, *_) in enumerate(wanted):
         init = world.root / f"{number}.el"

@@ -16,7 +16,7 @@ from tests.imap_server import OK, ImapServer
 from tests.m365.exchange.mail import make_message, stand_in
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, options, sign_in
-from tests.unit.test_languages import mailbox
+from tests.unit.learn.test_language import mailbox
 from tests.whole.keyboard import Terminal, product
 
 if TYPE_CHECKING:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, installation, recipes
-from offlineimap_m365.accounts import clean_name
-from offlineimap_m365.recipes.order import defaults
+from offlineimap_m365 import recipes
+from offlineimap_m365.accounts.profiles import clean_name
+from offlineimap_m365.base import errors
+from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes.targets import defaults
 from tests.imap_server import ImapServer
 from tests.whole.mailer import ALICE, BACKUP, INFO, find, subjects
 
@@ -79,7 +81,7 @@ def test_a_server_that_is_another_gets_no_token(world: World, ca: trustme.CA, mo
     with ImapServer(ca, host="elsewhere.example", last="AUTHENTICATE") as server:
         rc = Path(world.environ["HOME"]) / RC
         rc.parent.mkdir(parents=True)
-        monkeypatch.setattr(installation, "command", lambda: ["echo"])
+        monkeypatch.setattr(stub, "command", lambda: ["echo"])
         rc.write_text(recipes.render("getmail", dataclasses.replace(defaults(ALICE), imap=server.address)), "utf-8")
 
         ran = fetch(world)
@@ -90,7 +92,7 @@ def test_a_server_that_is_another_gets_no_token(world: World, ca: trustme.CA, mo
 
 def test_without_certificates_there_is_no_recipe(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Since getmail looks at no certificate unless it is told which to trust, a machine without any is 78."""
-    monkeypatch.setattr("offlineimap_m365.recipes.values.certificates", lambda: None)
+    monkeypatch.setattr("offlineimap_m365.recipes.template_values.certificates", lambda: None)
 
     with pytest.raises(errors.Misconfigured, match="looks at no certificate"):
         recipes.render("getmail", defaults(ALICE))
@@ -98,7 +100,7 @@ def test_without_certificates_there_is_no_recipe(world: World, monkeypatch: pyte
 
 def test_a_path_that_getmail_would_change_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Because getmail fills in variables in paths, certificates below one with a dollar sign are wrong usage."""
-    monkeypatch.setattr("offlineimap_m365.recipes.values.certificates", lambda: "/etc/$HOME/ca.pem")
+    monkeypatch.setattr("offlineimap_m365.recipes.template_values.certificates", lambda: "/etc/$HOME/ca.pem")
 
     with pytest.raises(errors.WrongUsage, match="takes what follows a \\$ for a variable"):
         recipes.render("getmail", defaults(ALICE))
@@ -108,7 +110,7 @@ def test_getmail_reads_back_what_was_meant(world: World, monkeypatch: pytest.Mon
     """However odd an address or a path is, getmail's own dump of its configuration has it as it is."""
     name = clean_name(LONG_STORY)
     command = [f'{world.root}/it\'s "a" \\command', "50%", "#", "$HOME"]
-    monkeypatch.setattr(installation, "command", lambda: command)
+    monkeypatch.setattr(stub, "command", lambda: command)
     rc = world.root / "getmailrc"
     rc.write_text(recipes.render("getmail", defaults(name)), encoding="utf-8")
     path = next(line for line in rc.read_text(encoding="utf-8").splitlines() if line.startswith("path = "))

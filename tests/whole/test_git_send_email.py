@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 
-from offlineimap_m365 import errors, recipes
-from offlineimap_m365.accounts import clean_name
-from offlineimap_m365.recipes.order import defaults
+from offlineimap_m365 import recipes
+from offlineimap_m365.accounts.profiles import clean_name
+from offlineimap_m365.base import errors
+from offlineimap_m365.recipes.targets import defaults
 from tests.whole.mailer import ALICE, BACKUP, INFO, LOCAL_PARTS, find
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, home
+from offlineimap_m365.base import errors, paths
 from offlineimap_m365.stores import gpg as rooms
 from offlineimap_m365.stores.gpg import GpgStore
 from tests.kept import ALICE
@@ -26,13 +26,13 @@ PERSON = f"Alice <{ALICE}>"
 
 def store_of(fingerprint: str) -> GpgStore:
     """Return the store of alice, whose folder is there."""
-    home.make(home.folder(ALICE))
-    return GpgStore(home.folder(ALICE), ALICE, fingerprint)
+    paths.make(paths.folder(ALICE))
+    return GpgStore(paths.folder(ALICE), ALICE, fingerprint)
 
 
 def file_of() -> Path:
     """Return alice's encrypted file."""
-    return Path(home.folder(ALICE)) / "cache.json.gpg"
+    return Path(paths.folder(ALICE)) / "cache.json.gpg"
 
 
 def test_round_trip(gpg: GpgHome) -> None:
@@ -44,7 +44,7 @@ def test_round_trip(gpg: GpgHome) -> None:
     found = store_of(fingerprint).read()
 
     assert found == SECRET
-    assert [path.name for path in Path(home.folder(ALICE)).iterdir()] == ["cache.json.gpg"]
+    assert [path.name for path in Path(paths.folder(ALICE)).iterdir()] == ["cache.json.gpg"]
     assert file_of().stat().st_mode & 0o777 == 0o600
     assert b"a-made-up" not in file_of().read_bytes()
     assert gpg.run("--decrypt", str(file_of())) == SECRET
@@ -122,7 +122,7 @@ def test_a_person_at_the_terminal_is_asked(gpg: GpgHome, monkeypatch: pytest.Mon
         monkeypatch.setattr(sys, "stderr", screen)
         where = os.ttyname(terminal)
 
-        found = GpgStore(home.folder(ALICE), ALICE, fingerprint, may_ask=True).read()
+        found = GpgStore(paths.folder(ALICE), ALICE, fingerprint, may_ask=True).read()
 
     assert found == SECRET
     assert not unattended
@@ -255,7 +255,7 @@ def test_an_expired_key(gpg: GpgHome) -> None:
     with pytest.raises(errors.Misconfigured, match=rf"The key {fingerprint} has expired"):
         rooms.resolve(ALICE)
 
-    assert list(Path(home.folder(ALICE)).iterdir()) == []
+    assert list(Path(paths.folder(ALICE)).iterdir()) == []
 
 
 def test_a_damaged_message(gpg: GpgHome) -> None:
@@ -297,7 +297,7 @@ def test_delete_takes_what_lies_beside_it(gpg: GpgHome) -> None:
     store.delete()
     store.delete()
 
-    assert list(Path(home.folder(ALICE)).iterdir()) == []
+    assert list(Path(paths.folder(ALICE)).iterdir()) == []
 
 
 def test_gpg_is_not_installed(world: World) -> None:
@@ -308,7 +308,7 @@ def test_gpg_is_not_installed(world: World) -> None:
     with pytest.raises(errors.Misconfigured, match="gpg is not installed"):
         store_of("0" * 40).write(SECRET)
 
-    assert list(Path(home.folder(ALICE)).iterdir()) == []
+    assert list(Path(paths.folder(ALICE)).iterdir()) == []
 
 
 def test_the_whole_fingerprint_always_works(gpg: GpgHome) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import arguments
-from offlineimap_m365.version import __version__
+from offlineimap_m365.base.version import __version__
+from offlineimap_m365.cli import arguments
 from tests.sign_in import options, sign_in
 from tests.whole.shop import Shop, commands
 

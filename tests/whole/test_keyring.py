@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import errors, home
+from offlineimap_m365.base import errors, paths
 from offlineimap_m365.stores import auto, keyring
 from offlineimap_m365.stores.keyring import KeyringStore
 from tests.kept import ALICE
@@ -23,13 +23,13 @@ SECRET = b'{"RefreshToken": {"rt": {"secret": "a-made-up-refresh-token"}}}'
 
 def store_of(account: str = ALICE) -> KeyringStore:
     """Return the store of an account whose folder is there."""
-    home.make(home.folder(account))
-    return KeyringStore(home.folder(account), account)
+    paths.make(paths.folder(account))
+    return KeyringStore(paths.folder(account), account)
 
 
 def user_of(account: str = ALICE) -> str:
     """Return what the account's item is called."""
-    return keyring.item(account, home.directory())
+    return keyring.item(account, paths.directory())
 
 
 def test_round_trip(desktop: Desktop) -> None:
@@ -76,8 +76,8 @@ def test_no_secret_in_the_account_folder(desktop: Desktop, world: World) -> None
     store_of().write(SECRET)
 
     assert b"a-made-up-refresh-token" not in b"".join(p.read_bytes() for p in world.root.rglob("*") if p.is_file())
-    assert [path.name for path in Path(home.folder(ALICE)).iterdir()] == [keyring.MARKER]
-    assert (Path(home.folder(ALICE)) / keyring.MARKER).stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in Path(paths.folder(ALICE)).iterdir()] == [keyring.MARKER]
+    assert (Path(paths.folder(ALICE)) / keyring.MARKER).stat().st_mode & 0o777 == 0o600
 
 
 def test_delete(desktop: Desktop) -> None:
@@ -89,14 +89,14 @@ def test_delete(desktop: Desktop) -> None:
     store_of().delete()
 
     assert list(desktop.items()) == [user_of("bob@example.org")]
-    assert list(Path(home.folder(ALICE)).iterdir()) == []
+    assert list(Path(paths.folder(ALICE)).iterdir()) == []
 
 
 def test_two_homes_have_two_items(desktop: Desktop, world: World) -> None:
     """The same account in another home directory is another sign-in."""
     store_of().write(SECRET)
     other = world.root / "other" / "accounts" / ALICE
-    home.make(str(other))
+    paths.make(str(other))
     KeyringStore(str(other), ALICE).write(b"another")
 
     assert store_of().read() == SECRET
@@ -107,7 +107,7 @@ def test_a_home_that_was_moved_takes_its_secrets_along(desktop: Desktop, world: 
     """Who renames the home directory stays signed in, and logout finds the item under its old name."""
     store_of().write(SECRET)
     moved = world.root / "moved"
-    Path(home.directory()).rename(moved)
+    Path(paths.directory()).rename(moved)
 
     store = KeyringStore(str(moved / "accounts" / ALICE), ALICE)
     found = store.read()
@@ -158,7 +158,7 @@ def test_no_bus(world: World) -> None:
     with pytest.raises(errors.Temporary, match="there is no D-Bus session now"):
         store_of().write(SECRET)
 
-    assert list(Path(home.folder(ALICE)).iterdir()) == []
+    assert list(Path(paths.folder(ALICE)).iterdir()) == []
 
 
 def test_no_service(bus: Desktop) -> None:
@@ -166,7 +166,7 @@ def test_no_service(bus: Desktop) -> None:
     with pytest.raises(errors.Misconfigured, match="no keyring is in this session"):
         store_of().write(SECRET)
 
-    assert list(Path(home.folder(ALICE)).iterdir()) == []
+    assert list(Path(paths.folder(ALICE)).iterdir()) == []
 
 
 def test_no_default_collection(bus: Desktop) -> None:
@@ -272,13 +272,13 @@ def test_reserve_asks_for_nothing_but_whether_it_can(desktop: Desktop) -> None:
 
     assert during == {}
     assert store.read() == SECRET
-    assert [path.name for path in Path(home.folder(ALICE)).iterdir()] == [keyring.MARKER]
+    assert [path.name for path in Path(paths.folder(ALICE)).iterdir()] == [keyring.MARKER]
 
 
 def test_a_marker_without_a_word_still_leads_to_the_item(desktop: Desktop) -> None:
     """The file that points to the keyring may be broken: the item is found, read and removed."""
     store_of().write(SECRET)
-    (Path(home.folder(ALICE)) / keyring.MARKER).write_bytes(b"\0")
+    (Path(paths.folder(ALICE)) / keyring.MARKER).write_bytes(b"\0")
 
     found = store_of().read()
     store_of().delete()
@@ -301,14 +301,14 @@ def test_the_marker_comes_before_the_secret(desktop: Desktop, monkeypatch: pytes
         store_of().write(SECRET)
     monkeypatch.undo()
 
-    marker = json.loads((Path(home.folder(ALICE)) / keyring.MARKER).read_bytes())
-    assert marker == {"service": "offlineimap-m365", "kind": "Secret Service", "home": home.directory()}
+    marker = json.loads((Path(paths.folder(ALICE)) / keyring.MARKER).read_bytes())
+    assert marker == {"service": "offlineimap-m365", "kind": "Secret Service", "home": paths.directory()}
     assert store_of().read() is None
 
 
 def test_auto_takes_a_keyring_that_works(desktop: Desktop) -> None:
     """Where a keyring takes something and gives it back, that is chosen; nothing of the trial stays."""
-    name, reason = auto.choose(home.folder(ALICE), ALICE)
+    name, reason = auto.choose(paths.folder(ALICE), ALICE)
 
     assert (name, "Secret Service" in reason) == ("keyring", True)
     assert desktop.items() == {}
@@ -318,7 +318,7 @@ def test_auto_takes_the_file_where_the_keyring_is_locked(desktop: Desktop) -> No
     """A keyring that would have to be unlocked first is not for mail in the background."""
     desktop.lock()
 
-    assert auto.choose(home.folder(ALICE), ALICE) == (
+    assert auto.choose(paths.folder(ALICE), ALICE) == (
         "file",
         "The keyring cannot be used without a question: the keyring is locked",
     )
@@ -328,13 +328,13 @@ def test_auto_takes_the_file_over_ssh(desktop: Desktop, monkeypatch: pytest.Monk
     """Over ssh it is the file, though a keyring is open: that is the desktop's, and locked tomorrow."""
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")
 
-    name, reason = auto.choose(home.folder(ALICE), ALICE)
+    name, reason = auto.choose(paths.folder(ALICE), ALICE)
 
     assert (name, "ssh" in reason) == ("file", True)
 
 
 def test_auto_takes_the_file_without_a_desktop(world: World) -> None:
     """Without a bus it is the file, and the reason says so."""
-    name, reason = auto.choose(home.folder(ALICE), ALICE)
+    name, reason = auto.choose(paths.folder(ALICE), ALICE)
 
     assert (name, "D-Bus" in reason) == ("file", True)

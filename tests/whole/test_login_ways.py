@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from offlineimap_m365 import arguments
+from offlineimap_m365.cli import arguments
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options, sign_in

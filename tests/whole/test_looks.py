@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 #: A doctor who looks at made-up things: one that is well, one that is not, and then for ever at a third.
 _DOCTOR = """
 import sys, time
-from offlineimap_m365 import cli, doctor
+from offlineimap_m365 import doctor
+from offlineimap_m365.cli import main as cli
 def examine(order):
     yield doctor.Check("clock", True, "The clock is right", account="alice@example.org")
     yield doctor.Check("imap-list", False, "IMAP is switched off for the mailbox alice@example.org", "Switch it on. "

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.manual import commands, pages
-from offlineimap_m365 import arguments, errors
+from offlineimap_m365.base import errors
+from offlineimap_m365.cli import arguments
 
 if TYPE_CHECKING:
     from pathlib import Path

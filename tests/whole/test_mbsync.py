@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from offlineimap_m365 import data, errors, installation, recipes, utf7
-from offlineimap_m365.accounts import clean_name
-from offlineimap_m365.recipes.order import defaults
+from offlineimap_m365 import recipes
+from offlineimap_m365.accounts.profiles import clean_name
+from offlineimap_m365.base import errors
+from offlineimap_m365.folders import utf7
+from offlineimap_m365.knowledge import tables
+from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes.targets import defaults
 from tests.imap_server import ImapServer
 from tests.whole.mailer import ALICE, BACKUP, INFO, LOCAL_PARTS, find, subjects
 
@@ -119,8 +123,8 @@ def test_a_token_as_long_as_the_data_say_is_sent_whole(
     world: World, server: ImapServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So many characters of a token reach the server; of more, mbsync reads the beginning only."""
-    longest = data.load("programs")["programs"]["mbsync"]["longest_token"]
-    monkeypatch.setattr(installation, "command", lambda: ["/bin/sh", "-c", f"printf '%0{longest}d\\n' 0"])
+    longest = tables.load("programs")["programs"]["mbsync"]["longest_token"]
+    monkeypatch.setattr(stub, "command", lambda: ["/bin/sh", "-c", f"printf '%0{longest}d\\n' 0"])
     rc = Path(world.environ["HOME"]) / ".mbsyncrc"
     rc.write_text(recipes.render("mbsync", dataclasses.replace(defaults(ALICE), imap=server.address)), "utf-8")
 
@@ -173,7 +177,7 @@ def note(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
     script, found = world.root / 'it\'s "a" \\command', world.root / "called"
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{found}\necho token\n', encoding="utf-8")
     script.chmod(0o755)
-    monkeypatch.setattr(installation, "command", lambda: [str(script)])
+    monkeypatch.setattr(stub, "command", lambda: [str(script)])
     return found
 
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from offlineimap_m365 import data, errors, installation, recipes
-from offlineimap_m365.accounts import clean_name
-from offlineimap_m365.recipes.order import defaults
+from offlineimap_m365 import recipes
+from offlineimap_m365.accounts.profiles import clean_name
+from offlineimap_m365.base import errors
+from offlineimap_m365.knowledge import tables
+from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes.targets import defaults
 from tests.sign_in import options, sign_in
 from tests.whole.keyboard import product
 from tests.whole.mailer import ALICE, BACKUP, INFO, LOCAL_PARTS, find
@@ -105,10 +108,10 @@ def test_the_longest_token_is_as_long_as_the_data_say(
 ) -> None:
     """One character more, and msmtp does not even ask the server; with as many as config allows it does."""
     account = dataclasses.replace(defaults(ALICE), smtp=f"localhost:{exchange.smtp_port}")
-    longest = data.load("programs")["programs"]["msmtp"]["longest_token"] - len(ALICE)
+    longest = tables.load("programs")["programs"]["msmtp"]["longest_token"] - len(ALICE)
     said = []
     for length in (longest, longest + 1):
-        monkeypatch.setattr(installation, "command", lambda length=length: ["/bin/sh", "-c", f"printf %0{length}d 0"])
+        monkeypatch.setattr(stub, "command", lambda length=length: ["/bin/sh", "-c", f"printf %0{length}d 0"])
         rc = Path(world.environ["HOME"]) / ".msmtprc"
         rc.write_text(recipes.render("msmtp", account), encoding="utf-8")
         rc.chmod(0o600)
@@ -147,7 +150,7 @@ def note(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
     script, found = world.root / "it's a command", world.root / "called"
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{found}\necho token\n', encoding="utf-8")
     script.chmod(0o755)
-    monkeypatch.setattr(installation, "command", lambda: [str(script)])
+    monkeypatch.setattr(stub, "command", lambda: [str(script)])
     return found
 
 

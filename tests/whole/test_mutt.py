@@ -9,9 +9,10 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from offlineimap_m365 import installation, recipes
-from offlineimap_m365.accounts import clean_name
-from offlineimap_m365.recipes.order import defaults
+from offlineimap_m365 import recipes
+from offlineimap_m365.accounts.profiles import clean_name
+from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes.targets import defaults
 from tests.whole.mailer import ALICE, find
 from tests.whole.office import ARRANGEMENTS, BOB, NAMES, on_screen
 
@@ -114,8 +115,8 @@ def test_neomutt_has_no_room_for_a_longer_token(office: Office) -> None:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let our command be a short one, since mutt shows no more than 255 characters of a variable."""
-    monkeypatch.setattr(installation, "command", lambda: ['/it\'s a \\ $HOME `id` "command"'])
-    monkeypatch.setattr(installation, "place", lambda: "")
+    monkeypatch.setattr(stub, "command", lambda: ['/it\'s a \\ $HOME `id` "command"'])
+    monkeypatch.setattr(stub, "place", lambda: "")
 
 
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -118,7 +118,7 @@ for name, call in (
 answer["keeps"] = names["folderfilter"](None)
 token = names["get_access_token"]({account!r})
 answer["token"] = [type(token) is str, isinstance(token, str), len("%s" % token) > 100, token.strip() is token]
-answer["loaded"] = sorted({{"msal", "requests", "offlineimap_m365.tokens"}} & set(sys.modules))
+answer["loaded"] = sorted({{"msal", "requests", "offlineimap_m365.tokens.engine"}} & set(sys.modules))
 print(json.dumps(answer))
 """
 

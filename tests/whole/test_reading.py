@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from offlineimap_m365 import recipes
-from offlineimap_m365.accounts import clean_name
-from offlineimap_m365.recipes import order, values
-from tests.unit.test_recipes import NAMES
+from offlineimap_m365.accounts.profiles import clean_name
+from offlineimap_m365.recipes import targets, template_values
+from tests.unit.recipes.test_recipes import NAMES
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -40,7 +40,7 @@ def test_toml_gives_back_what_was_meant(world: World, name: str) -> None:
     assert world
     name = clean_name(name)
 
-    [account] = TOML.loads(recipes.render("himalaya", order.defaults(name)))["accounts"].values()
+    [account] = TOML.loads(recipes.render("himalaya", targets.defaults(name)))["accounts"].values()
 
     for protocol in ("imap", "smtp"):
         found = account[protocol]["sasl"]["xoauth2"]
@@ -53,7 +53,7 @@ def test_toml_gives_back_what_was_meant(world: World, name: str) -> None:
 def test_a_section_with_a_dot_is_one_key(world: World) -> None:
     """TOML takes a dot for a level; between quotes it is none."""
     assert world
-    found = TOML.loads(recipes.render("himalaya", order.defaults("a.smith@example.org")))
+    found = TOML.loads(recipes.render("himalaya", targets.defaults("a.smith@example.org")))
 
     assert list(found["accounts"]) == ["a.smith"]
 
@@ -70,7 +70,7 @@ def test_a_section_with_a_dot_is_one_key(world: World) -> None:
 def test_what_go_ini_takes_for_its_own_is_quoted(world: World, name: str, command: str, sender: str) -> None:
     """Between backticks ``#`` and ``;`` begin no comment, and no other key takes the place of ``%(from)s``."""
     assert world
-    text = recipes.render("aerc", order.defaults(name))
+    text = recipes.render("aerc", targets.defaults(name))
 
     found = line(text, "source-cred-cmd")
 
@@ -86,7 +86,7 @@ def test_a_sender_is_an_address(world: World, monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.setenv("PATH", str(world.root))  # no aerc, which would be asked for its version two hundred times
     name = clean_name(name)
 
-    found = line(recipes.render("aerc", order.defaults(name)), "from").removeprefix("`").removesuffix("`")
+    found = line(recipes.render("aerc", targets.defaults(name)), "from").removeprefix("`").removesuffix("`")
 
     header: Any = Parser(policy=policy.default).parsestr(f"From: {found}\n\n")["From"]
     assert [f"{address.username}@{address.domain}" for address in header.addresses] == [name]
@@ -110,7 +110,7 @@ def test_an_old_aerc_is_told_to_secure_what_it_sends(
     path.chmod(0o755)
     monkeypatch.setenv("PATH", str(path.parent))
 
-    text = recipes.render("aerc", order.defaults(ALICE))
+    text = recipes.render("aerc", targets.defaults(ALICE))
 
     assert [found for found in text.splitlines() if "smtp-starttls" in found] == [wanted]
 
@@ -119,7 +119,7 @@ def test_an_old_aerc_is_told_to_secure_what_it_sends(
 def test_who_signs_in_and_whose_mail_it_is(world: World, program: str) -> None:
     """A shared mailbox is opened and sends under its own address; the delegate signs in to send."""
     assert world
-    text = recipes.render(program, order.defaults(ALICE), [INFO])
+    text = recipes.render(program, targets.defaults(ALICE), [INFO])
 
     expected = {
         "mutt": ('imap_user="info@', 'from="info@', "smtp://alice%40"),
@@ -136,16 +136,16 @@ def test_who_signs_in_and_whose_mail_it_is(world: World, program: str) -> None:
 def test_without_certificates_emacs_looks_for_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where none are named or found Emacs keeps to its own list."""
     assert world
-    monkeypatch.setattr(values, "certificates", lambda: None)
+    monkeypatch.setattr(template_values, "certificates", lambda: None)
 
-    assert "gnutls-trustfiles" not in recipes.render("emacs", order.defaults(ALICE))
+    assert "gnutls-trustfiles" not in recipes.render("emacs", targets.defaults(ALICE))
 
 
 def test_the_usual_store_needs_no_environment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the store is found anyway nothing is put into Emacs's environment, and the command is only ours."""
     monkeypatch.delenv("XDG_DATA_HOME")
 
-    text = recipes.render("emacs", order.defaults(ALICE))
+    text = recipes.render("emacs", targets.defaults(ALICE))
 
     assert world
     assert "(append nil process-environment)" in text

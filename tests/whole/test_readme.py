@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import arguments
+from offlineimap_m365.cli import arguments
 from tests import options as options_table
 from tests.m365.wire import ConnectProxy
 from tests.sign_in import PASSWORD

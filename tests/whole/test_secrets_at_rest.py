@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365 import accounts, stores
+from offlineimap_m365 import stores
+from offlineimap_m365.accounts import profiles
 from tests.sign_in import options, sign_in
 from tests.whole.gpg_home import PASSPHRASE
 from tests.whole.keyboard import product
@@ -44,7 +45,7 @@ class Place:
 
     def cache(self) -> dict[str, Any]:
         """Return what the store holds."""
-        account = accounts.get(ALICE)
+        account = profiles.get(ALICE)
         found: dict[str, Any] = json.loads(stores.open_store(account.store, account.folder, ALICE).read() or b"{}")
         return found
 
@@ -56,7 +57,7 @@ class Place:
 
     def age(self, left: int = 10) -> None:
         """Let the access token in the store live for *left* seconds."""
-        cache, account = self.cache(), accounts.get(ALICE)
+        cache, account = self.cache(), profiles.get(ALICE)
         for entry in cache["AccessToken"].values():
             entry["expires_on"], entry["cached_at"] = str(int(time.time()) + left), str(int(time.time()) + left - 3600)
         stores.open_store(account.store, account.folder, ALICE).write(json.dumps(cache).encode("ascii"))
@@ -128,7 +129,7 @@ def test_sign_in_says_which_store(place: Place, entra: Entra) -> None:
     assert [first.code, second.code] == [0, 0], first.err + second.err
     assert f"store: {place.store}" in first.err
     assert f"store: {place.store}" in second.err
-    assert accounts.get(ALICE).store == place.store
+    assert profiles.get(ALICE).store == place.store
     assert not (place.world.folder(ALICE) / "cache.json").exists()
 
 
@@ -272,7 +273,7 @@ def test_auto_is_decided_once(world: World, entra: Entra, desktop: Desktop) -> N
 
     assert [first.code, second.code] == [0, 0], first.err + second.err
     assert "without a question" in first.err
-    assert accounts.get(ALICE).store == "keyring"
+    assert profiles.get(ALICE).store == "keyring"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import accounts, errors, home, moving, stores, tokens
-from offlineimap_m365.stores import places
+from offlineimap_m365 import stores
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, paths
+from offlineimap_m365.stores import selection
+from offlineimap_m365.tokens import engine, move_store
 from tests.kept import ALICE, TOKEN, age, invent, keep
 from tests.whole import kills, storm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
     from tests.whole.gpg_home import GpgHome
     from tests.whole.keyring_daemon import Desktop
@@ -41,7 +44,7 @@ class Place:
     @property
     def kept(self) -> stores.Store:
         """The store of Alice's account."""
-        return stores.open_store(self.store, home.folder(ALICE), ALICE)
+        return stores.open_store(self.store, paths.folder(ALICE), ALICE)
 
 
 @dataclasses.dataclass
@@ -52,7 +55,7 @@ class Places:
 
     def get(self, name: str) -> Place:
         """Return the place that is called *name* in the tests."""
-        folder = Path(home.folder(ALICE))
+        folder = Path(paths.folder(ALICE))
         close, open_ = (lambda: folder.chmod(0o500)), (lambda: folder.chmod(0o700))
         if name == "keyring":
             desktop: Desktop = self.request.getfixturevalue("desktop")
@@ -80,14 +83,14 @@ def all_places(world: World, request: pytest.FixtureRequest) -> Places:
 def place(request: pytest.FixtureRequest, all_places: Places) -> Place:
     """Return each place in turn, with an empty folder for Alice."""
     found = all_places.get(request.param)
-    home.make(home.folder(ALICE))
+    paths.make(paths.folder(ALICE))
     return found
 
 
 def in_store(place: Place, account: Account) -> Account:
     """Move the secrets of *account* to the *place*; no token may rest elsewhere."""
-    moving.move(account.name, place.store, runtime_cache=False)
-    return accounts.get(account.name)
+    move_store.move(account.name, place.store, runtime_cache=False)
+    return profiles.get(account.name)
 
 
 class TestEveryStore:
@@ -104,7 +107,7 @@ class TestEveryStore:
         place.kept.delete()
         assert place.kept.read() is None
         assert place.kept.generation() is None
-        assert [name for name in os.listdir(home.folder(ALICE)) if name != "lock"] == []  # noqa: PTH208 - names
+        assert [name for name in os.listdir(paths.folder(ALICE)) if name != "lock"] == []  # noqa: PTH208 - names
 
     def test_a_generation_tells_every_write(self, place: Place) -> None:
         """Each write has another generation, of the same bytes too, and no read has."""
@@ -119,7 +122,7 @@ class TestEveryStore:
 
     def test_writers_come_one_by_one(self, world: World, place: Place) -> None:
         """Of so many writers at once none is lost: two hundred, or fewer where each takes a hundred times as long."""
-        number = {"file": 200, "gpg": 20, "keyring": 10}[places.kind(place.store)]
+        number = {"file": 200, "gpg": 20, "keyring": 10}[selection.kind(place.store)]
 
         found = kills.run(world, "count", place.store, str(number))
 
@@ -167,7 +170,7 @@ class TestEveryStore:
     def test_a_living_token_bridges_a_store_that_takes_nothing(self, world: World, entra: Entra, place: Place) -> None:
         """With a token that lives five minutes more and a store that takes nothing: that token, exit 0, one warning."""
         age(keep(entra), -10)
-        moving.move(ALICE, place.store, runtime_cache=True)
+        move_store.move(ALICE, place.store, runtime_cache=True)
         first = world.run("token", ALICE)  # fresh for three seconds; where the store is slow it rests from now on
         entra.forget()
         time.sleep(4)
@@ -213,7 +216,7 @@ class TestMoving:
         assert f"from the store {old.store}" in done.err
         assert "already" in again.err
         assert world.run("token", ALICE).out == f"{SECRETS[0]}\n"
-        assert accounts.get(ALICE).chosen["store"] == new.store
+        assert profiles.get(ALICE).chosen["store"] == new.store
         assert kills.holders() == [target]
         assert all((secret in readable(world)) == (target == "file") for secret in SECRETS)
 
@@ -260,8 +263,8 @@ class TestMoving:
 
         new.open()
         assert done.code == (75 if target == "keyring" else 78), done.err
-        assert accounts.get(ALICE).store == old.store
-        assert tokens.access_token(ALICE).value == SECRETS[0]
+        assert profiles.get(ALICE).store == old.store
+        assert engine.access_token(ALICE).value == SECRETS[0]
 
 
 def readable(world: World) -> str:
@@ -283,7 +286,7 @@ def test_a_login_changes_the_store(world: World, entra: Entra, all_places: Place
 
     assert [first.code, second.code, third.code] == [0, 0, 0], second.err + third.err
     assert held == kills.holders() == [name]
-    assert accounts.get(ALICE).store == place.store
+    assert profiles.get(ALICE).store == place.store
     assert world.run("token", ALICE).code == 0
 
 
@@ -313,7 +316,7 @@ def test_a_logout_of_a_locked_keyring_says_so(world: World, all_places: Places) 
     """What cannot be removed now is 75 with what to do; all else is gone, and the next logout completes it."""
     place = all_places.get("keyring")
     in_store(place, invent())
-    (Path(home.folder(ALICE)) / "cache.json.broken-20260101T000000Z").write_text(SECRETS[1])
+    (Path(paths.folder(ALICE)) / "cache.json.broken-20260101T000000Z").write_text(SECRETS[1])
     place.close()
 
     done = world.run("logout", ALICE, "--all")
@@ -323,7 +326,7 @@ def test_a_logout_of_a_locked_keyring_says_so(world: World, all_places: Places) 
     assert kills.holders() == ["keyring"]
     assert SECRETS[1] not in readable(world)
     with contextlib.suppress(errors.M365Error):
-        assert not accounts.get(ALICE).is_signed_in
+        assert not profiles.get(ALICE).is_signed_in
     place.open()
     assert world.run("logout", ALICE, "--all").code == 0
-    assert not Path(home.folder(ALICE)).exists()
+    assert not Path(paths.folder(ALICE)).exists()

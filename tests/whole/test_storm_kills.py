@@ -7,7 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors, tokens
+from offlineimap_m365.base import errors
+from offlineimap_m365.tokens import engine
 from tests.kept import ALICE, age, keep
 from tests.whole import storm
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 #: Refreshes, and writes down in a file how far it came: each line is one system call, so a kill tears none.
 LOGGING = """
 import os, sys
-from offlineimap_m365 import entra, tokens
+from offlineimap_m365.provider import msal_client
+from offlineimap_m365.tokens import engine
 log = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-refresh, replace = entra.refresh, os.replace
+refresh, replace = msal_client.refresh, os.replace
 def answered(*arguments):
     os.write(log, b"asks ")
     found = refresh(*arguments)
@@ -32,8 +34,8 @@ def moved(source, target):
     replace(source, target)
     if target.endswith("cache.json"):
         os.write(log, b"renamed ")
-entra.refresh, os.replace = answered, moved
-tokens.access_token(sys.argv[1])
+msal_client.refresh, os.replace = answered, moved
+engine.access_token(sys.argv[1])
 """
 
 
@@ -60,12 +62,12 @@ def test_a_lenient_provider_costs_nothing(world: World, entra: Entra, number: in
     for _ in range(number):
         age(account, -10)
         kill_during_refresh(world, entra, chance)
-        assert tokens.peek(account) is not None  # what is there is whole
+        assert engine.peek(account) is not None  # what is there is whole
 
-        assert tokens.access_token(ALICE).is_good(300, time.time())
+        assert engine.access_token(ALICE).is_good(300, time.time())
 
     age(account, -10)
-    tokens.access_token(ALICE)  # whoever writes next clears up
+    engine.access_token(ALICE)  # whoever writes next clears up
     assert storm.litter(account.folder) == []
 
 
@@ -88,7 +90,7 @@ def test_a_strict_provider_costs_what_fell_into_the_gap(
         time.sleep(0.01 if ours else 0)  # an answer that the kill overtook is still being noted
         theirs = [request.status for request in entra.requests]
         try:
-            assert tokens.access_token(ALICE).is_good(300, time.time())
+            assert engine.access_token(ALICE).is_good(300, time.time())
         except errors.SignInNeeded:
             ended += 1
             assert ours[:1] == ["asks"], turn
@@ -101,5 +103,5 @@ def test_a_strict_provider_costs_what_fell_into_the_gap(
     record_property("figures", f"{number} kills: {ended} ended a sign-in, {saved} in the gap did not")
     assert ended < number
     age(account, -10)
-    tokens.access_token(ALICE)  # whoever writes next clears up
+    engine.access_token(ALICE)  # whoever writes next clears up
     assert storm.litter(account.folder) == []

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import tokens
+from offlineimap_m365.tokens import engine
 from tests.kept import ALICE, TOKEN, age, keep
 from tests.whole import storm
 
@@ -88,9 +88,9 @@ def test_a_soak(world: World, entra: Entra, number: int, record_property: Callab
     assert [(outcome.code, outcome.err) for outcome in said] == [(0, "")] * 2
     assert {word for outcome in said for word in outcome.out.split()} <= {"token", "temporary"}
     assert asked < number + codes[-9] + 3
-    found = tokens.access_token(ALICE, tokens.Wanted(impatient=True))
+    found = engine.access_token(ALICE, engine.Wanted(impatient=True))
     assert found.is_good(290, time.time())
     age(account, -10)
-    tokens.access_token(ALICE)  # whoever writes next clears up
+    engine.access_token(ALICE)  # whoever writes next clears up
     assert storm.litter(account.folder) == []
     record_property("figures", f"{number} s: {asked} requests, exit codes {dict(codes)}")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.utf7 import encode
+from offlineimap_m365.folders.utf7 import encode
 from tests.m365.exchange.folders import decode
 from tests.m365.exchange.mail import make_message, stand_in
-from tests.unit.test_languages import TABLE, mailbox
+from tests.unit.learn.test_language import TABLE, mailbox
 from tests.whole.sync import plain
 
 if TYPE_CHECKING:

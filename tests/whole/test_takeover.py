@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from offlineimap_m365 import cache
-from offlineimap_m365 import entra as door
+from offlineimap_m365.provider import msal_cache
+from offlineimap_m365.provider import msal_client as door
 from tests.kept import SCOPES, attempt
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
@@ -40,7 +40,7 @@ def user(world: World, entra: Entra) -> World:
 
 def token(entra: Entra, name: str = ALICE) -> str:
     """Return a refresh token that another tool got for *name*; forget what was asked for it."""
-    found = cache.refresh_token(attempt(entra, name).cache)
+    found = msal_cache.refresh_token(attempt(entra, name).cache)
     assert found
     entra.forget()
     return found
@@ -330,7 +330,7 @@ def test_a_personal_account_is_known_by_its_sign_in(user: World, entra: Entra) -
     tried = door.Attempt(known, name)
     with Browser(entra.ca_file) as browser:
         landing = browser.sign_in(tried.begin("https://localhost", "a state", hint=name), name, PASSWORD)
-    found = cache.refresh_token(tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query))).cache)
+    found = msal_cache.refresh_token(tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query))).cache)
 
     done = user.run("import", name, put(user, found or ""), "--authority", everybody)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.recipes import unattended
+from offlineimap_m365.recipes import timers
 from tests.kept import ALICE
 from tests.whole.keyboard import product
 
@@ -142,7 +142,7 @@ def test_what_counts_as_a_failure(user: World) -> None:
 
 def test_no_mailbox_belongs_there(user: World) -> None:
     """They are about sign-ins: ``--mailbox`` is wrong usage."""
-    for program in sorted(unattended.NAMES):
+    for program in sorted(timers.NAMES):
         assert user.run("config", program, "--mailbox", "info@example.org").code == 2
 
 

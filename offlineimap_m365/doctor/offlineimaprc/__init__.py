@@ -12,7 +12,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.check import Check
 from offlineimap_m365.doctor.offlineimaprc import (
     boxes,
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offlineimap_m365.doctor.check import Subject
+    from offlineimap_m365.doctor.mail.reachability import Trouble
     from offlineimap_m365.doctor.offlineimaprc.boxes import Box
     from offlineimap_m365.doctor.offlineimaprc.reading import Rc
-    from offlineimap_m365.doctor.reach import Trouble
 
     Look = Callable[[Subject, str, str], live.Seen]
 

@@ -13,14 +13,16 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, data, errors, home
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, paths
 from offlineimap_m365.doctor.offlineimaprc import evals, pythonfile, settings, writing
-from offlineimap_m365.recipes import order
+from offlineimap_m365.knowledge import tables
+from offlineimap_m365.recipes import targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.doctor.check import Check, Subject
     from offlineimap_m365.doctor.offlineimaprc.reading import Rc
 
@@ -115,7 +117,7 @@ def maildir(rc: Rc, box: Box) -> Path | None:
 
 
 def _hosts() -> set[str]:
-    table = data.load("clouds", Path(home.directory()))
+    table = tables.load("clouds", Path(paths.directory()))
     rows = [*table["clouds"].values(), table["consumers"]]
     return {_host(row["imap"]) for row in rows}
 
@@ -128,12 +130,12 @@ def _accounts() -> list[Account]:
     """Return the accounts whose profiles can be read; what is wrong with others is found elsewhere."""
     found = []
     try:
-        names = accounts.names()
+        names = profiles.names()
     except errors.M365Error:
         return []
     for name in names:
         try:
-            account = accounts.load(name)
+            account = profiles.load(name)
         except errors.M365Error:
             continue
         if account is not None:
@@ -264,14 +266,14 @@ def _box(rc: Rc, name: str, remote: str, subjects: Sequence[Subject], known: Kno
     if account is None:
         address = _address(wanted) or _address(user)
         first = next(iter(known.accounts.values()), None)
-        account = first if first and not address else order.defaults(address or "you@example.org")
+        account = first if first and not address else targets.defaults(address or "you@example.org")
     subject = next((one for one in subjects if one.name.lower() == account.name.lower()), None)
     return Box(name, remote, local if rc.has_section(local) else None, account, subject, user or account.name)
 
 
 def _address(text: str) -> str | None:
     try:
-        return accounts.clean_name(text) if "@" in text else None
+        return profiles.clean_name(text) if "@" in text else None
     except errors.M365Error:
         return None
 

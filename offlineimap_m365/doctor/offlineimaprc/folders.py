@@ -9,9 +9,10 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import errors, folders, learnt
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.offlineimaprc import evals, ours, safe, writing
-from offlineimap_m365.utf7 import decode
+from offlineimap_m365.folders import folder_filter, learned
+from offlineimap_m365.folders.utf7 import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -142,7 +143,7 @@ def examine(rc: Rc, box: Box, tried: Tried) -> Iterator[Check]:
         said = "The folderfilter is Python of your own, which only --run-config would try"
         yield writing.untold(rc, "config-folderfilter", said)
         return
-    best = folders.build_filter(learnt=box.account.mailboxes.get(learnt.key(box.mailbox)))
+    best = folder_filter.build_filter(learnt=box.account.mailboxes.get(learned.key(box.mailbox)))
     wrong = [name for name in tried.wanted if not best(name)]
     lost = [name for name in tried.names if name not in tried.wanted and best(name)]
     if "INBOX" in lost:

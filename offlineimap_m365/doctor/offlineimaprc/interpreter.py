@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from offlineimap_m365 import environment
-from offlineimap_m365.doctor import runner
+from offlineimap_m365.base import environment
+from offlineimap_m365.doctor.local import interpreters
 
 #: Seconds for one question; a pythonfile may ask for a token, which may need one refresh.
 PATIENCE = 10.0
@@ -32,10 +32,10 @@ class Failed(Exception):
 
 def find() -> list[str] | None:
     """Return the command of the interpreter that runs ``offlineimap`` here, None where that is not known."""
-    script = runner.which("offlineimap")
+    script = interpreters.which("offlineimap")
     try:
-        return [str(runner.find_interpreter(script)[0])] if script else None
-    except (runner.Lost, runner.Unknown):  # versions tells it
+        return [str(interpreters.find_interpreter(script)[0])] if script else None
+    except (interpreters.Lost, interpreters.Unknown):  # versions tells it
         return None
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, errors
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.offlineimaprc import evals, ours, writing
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _line(rc: Rc, box: Box, names: Names) -> Iterator[Check]:
 
 def _account(rc: Rc, box: Box, wanted: str) -> Iterator[Check]:
     try:
-        known = accounts.names()
+        known = profiles.names()
     except errors.M365Error as error:
         yield writing.untold(rc, "config-account", f"Who is signed in cannot be told now: {error.fact}")
         return

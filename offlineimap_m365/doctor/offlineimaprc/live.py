@@ -7,16 +7,18 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import accounts, errors, tokens
-from offlineimap_m365.doctor import closed, opening
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors
+from offlineimap_m365.doctor.mail import mailbox_attempt, mailbox_refused
+from offlineimap_m365.tokens import engine
 
 if TYPE_CHECKING:
     from offlineimap_m365.doctor.check import Subject
-    from offlineimap_m365.doctor.opening import Attempt
-    from offlineimap_m365.doctor.reach import Trouble
+    from offlineimap_m365.doctor.mail.mailbox_attempt import Attempt
+    from offlineimap_m365.doctor.mail.reachability import Trouble
 
 #: What failed on the way to any mailbox of an account.
-_ON_THE_WAY = frozenset(opening.STAGES[: opening.STAGES.index(opening.MAILBOX)])
+_ON_THE_WAY = frozenset(mailbox_attempt.STAGES[: mailbox_attempt.STAGES.index(mailbox_attempt.MAILBOX)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,15 +39,15 @@ class Seen:
 def look(subject: Subject, mailbox: str, again: str) -> Seen:
     """Open *mailbox* with the sign-in of *subject* and list its folders; *again* is the command that looks again."""
     try:
-        account = subject.account or accounts.get(subject.name)
-        token = subject.token.value if subject.token else tokens.access_token(account.name).value
+        account = subject.account or profiles.get(subject.name)
+        token = subject.token.value if subject.token else engine.access_token(account.name).value
     except errors.M365Error as error:  # named by the checks of the account
         return Seen(why=error.fact)
-    made = opening.attempt(account, mailbox, token)
+    made = mailbox_attempt.attempt(account, mailbox, token)
     if not made.stage:
         return Seen(tuple(folder.name for folder in made.folders if folder.holds_messages))
     if made.is_refused:
-        return Seen(trouble=closed.find_cause(account, token, made, again))
+        return Seen(trouble=mailbox_refused.find_cause(account, token, made, again))
     return Seen(why=_why(made), is_busy="is busy" in _why(made))
 
 
@@ -57,4 +59,4 @@ def can_look(subject: Subject, mailbox: str) -> bool:
     """Is there something to be learnt by a look: a network, and nothing that failed on the way to this mailbox?"""
     if subject.offline or (subject.token is None and subject.failed) or subject.failed & _ON_THE_WAY:
         return False
-    return not (mailbox.lower() == subject.mailbox.lower() and opening.MAILBOX in subject.failed)
+    return not (mailbox.lower() == subject.mailbox.lower() and mailbox_attempt.MAILBOX in subject.failed)

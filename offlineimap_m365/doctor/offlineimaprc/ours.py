@@ -7,10 +7,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import installation, learnt, listing, recipes
+from offlineimap_m365 import recipes
+from offlineimap_m365.folders import learned
+from offlineimap_m365.learn import folder_table
+from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
-    from offlineimap_m365.accounts import Account
+    from offlineimap_m365.accounts.profiles import Account
 
 
 def line(account: Account, mailbox: str, option: str) -> str:
@@ -24,10 +27,10 @@ def line(account: Account, mailbox: str, option: str) -> str:
 
 def folder_line(account: Account, mailbox: str, which: str) -> str:
     """Return the value of ``folderfilter``, ``nametrans_remote`` or ``nametrans_local`` that ``folders`` prints."""
-    lines = listing.lines(account.name, mailbox, is_learnt=learnt.key(mailbox) in account.mailboxes)
+    lines = folder_table.lines(account.name, mailbox, is_learnt=learned.key(mailbox) in account.mailboxes)
     return lines[which].partition(" = ")[2]
 
 
 def pythonfile() -> str:
     """Return the path of the stub, quoted for the file."""
-    return str(installation.stub_path()).replace("%", "%%")
+    return str(stub.stub_path()).replace("%", "%%")

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import offlineimap_m365
-from offlineimap_m365 import errors, installation
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.offlineimaprc import interpreter, ours, writing
+from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,7 @@ def expanded(value: str) -> Path:
 def _is_ours(path: Path) -> bool:
     """Is it the stub that ``login`` writes, or the file in this very package? (By its path: anybody can copy text.)."""
     package = Path(offlineimap_m365.__file__).parent
-    return any(_same(path, known) for known in (installation.stub_path(), package / "pythonfile.py"))
+    return any(_same(path, known) for known in (stub.stub_path(), package / "pythonfile.py"))
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -164,8 +165,8 @@ def _examine_import(rc: Rc, path: Path, python: list[str], line: int, source: by
 
 def _is_trap(path: Path) -> bool:
     """Is it another file of some copy of this package?"""
-    return (
-        path.parent.name == "offlineimap_m365" and path.name != "pythonfile.py" and (path.parent / "plugin.py").exists()
+    return path.name != "pythonfile.py" and any(
+        above.name == "offlineimap_m365" and (above / "pythonfile.py").exists() for above in path.parents
     )
 
 
@@ -235,7 +236,7 @@ def _lacks_ours(rc: Rc, path: Path, names: Names, tree: ast.Module, source: byte
 
 
 def _load_ours() -> str:
-    return f'exec(open({str(installation.stub_path())!r}, encoding="utf-8").read())'
+    return f'exec(open({str(stub.stub_path())!r}, encoding="utf-8").read())'
 
 
 #: The options in which OfflineIMAP evaluates Python that may be ours.

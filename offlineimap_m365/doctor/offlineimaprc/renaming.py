@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import names
 from offlineimap_m365.doctor.offlineimaprc import folders, writing
-from offlineimap_m365.utf7 import decode
+from offlineimap_m365.folders import nametrans
+from offlineimap_m365.folders.utf7 import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,7 +99,7 @@ def _undo(remote: str, pairs: Sequence[tuple[str, str, str]], sep: str) -> str:
 def _is_undone_by(simple: dict[str, str], pairs: Sequence[tuple[str, str, str]], sep: str) -> bool:
     """Does make_nametrans, whose children follow, lead every folder back?"""
     try:
-        back = names.build_nametrans(simple)[1]
+        back = nametrans.build_nametrans(simple)[1]
     except ValueError:
         return False
     return all(back(here.replace("/", sep)).replace(sep, "/") == name for name, here, _ in pairs)

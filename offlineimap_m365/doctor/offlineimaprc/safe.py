@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import offlineimap_m365
-from offlineimap_m365 import errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.offlineimaprc import evals
 
 if TYPE_CHECKING:

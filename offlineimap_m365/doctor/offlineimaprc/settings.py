@@ -9,7 +9,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.offlineimaprc import evals, ours, pythonfile, reading, writing
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.offlineimaprc import literal, reading, writing
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import errors, installation, redaction
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.check import Check
+from offlineimap_m365.plugin import log_redaction, stub
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -174,7 +175,7 @@ def cited(name: str) -> str:
 
 def is_clean(text: str) -> bool:
     """Is there no secret in *text*, by its form? What is too long to be looked at is none that could be shown."""
-    return all(len(line) <= _LONGEST and redaction.clean(line) == line for line in text.split("\n"))
+    return all(len(line) <= _LONGEST and log_redaction.clean(line) == line for line in text.split("\n"))
 
 
 def looks_secret(text: str) -> bool:
@@ -188,7 +189,7 @@ def looks_secret(text: str) -> bool:
 def without(check: Check, secrets: Iterable[str]) -> Check:
     """Return *check* as it may be shown: if one of the *secrets* got into it, its corrected lines are left out."""
     shown = f"{check.meaning}\n{check.remedy}\n{check.corrected or ''}"
-    for known in (check.file or "", str(installation.stub_path())):
+    for known in (check.file or "", str(stub.stub_path())):
         shown = shown.replace(known, "")
     if not any(secret in shown for secret in secrets) and not looks_secret(shown):
         return check

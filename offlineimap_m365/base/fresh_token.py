@@ -1,0 +1,161 @@
+"""
+A fresh access token, read from its file with nothing imported that reading a small file does not need.
+
+Loaded by foreign interpreters too: standard library and Python 3.9 only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from offlineimap_m365.base import paths
+
+#: An access token with at least this many seconds to live is fresh (MSAL's own margin; contract §1).
+MARGIN = 300
+#: Clocks of two machines that share a home may differ by this many seconds (contract §5.8).
+SKEW = 60
+#: The version of an account's files that this release writes; it reads all up to it.
+VERSION = 1
+#: The end of the year 9999 in seconds since 1970: beyond it no clock is only a little wrong.
+_LAST = 253_402_300_799
+
+TYPE_CHECKING = False  # importing typing would cost more than reading a token
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def find(account: str | None, margin: int = MARGIN) -> str | None:
+    """
+    Return a fresh access token of *account* (None: the only one), or None where anything needs a closer look.
+
+    *margin* seconds to live are a wish, see wish(). Raises Misconfigured for an unsafe store, Temporary for one that
+    cannot be read now.
+    """
+    if account is None:
+        folders = paths.folders()
+        if len(folders) != 1:
+            return None
+        folder = folders[0]
+    else:
+        folder = paths.folder(account)
+    paths.check(folder)
+    try:
+        profile = _load(folder, "profile.json")
+        if not _is_ours(profile):
+            return None
+        token = pick(_load(folder, "cache.json") if profile["store"] == "file" else _resting(folder, profile))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if token is None:
+        return None
+    life = int(token["expires_on"]) - int(token["cached_at"])
+    return str(token["secret"]) if is_fresh(token, wish(life, margin), time.time()) else None
+
+
+def _load(folder: str, name: str) -> Any:
+    with open(os.path.join(folder, name), "rb") as file:
+        return json.load(file)
+
+
+def _resting(folder: str, profile: dict[str, Any]) -> Any:
+    """Return what rests of an account whose store is slow; an empty cache if nothing does."""
+    from offlineimap_m365.base import runtime  # noqa: PLC0415 - not for the store that is a file
+
+    return (runtime.read(folder, profile["store"]) if profile.get("runtime_cache", True) else None) or {}
+
+
+def _is_ours(profile: Any) -> bool:
+    """Is *profile* of a release whose files this one knows, and is somebody signed in?"""
+    version = profile.get("version") if isinstance(profile, dict) else None
+    return (
+        isinstance(version, int)
+        and version <= VERSION
+        and isinstance(profile.get("store"), str)
+        and bool(profile.get("signed_in_at"))
+    )
+
+
+def pick(cache: Any) -> dict[str, Any] | None:
+    """
+    Return the access token's entry of an MSAL cache as written here, or None if there is not exactly one.
+
+    The entry has ``secret``, and ``cached_at`` and ``expires_on`` in seconds since 1970, as text (MSAL's schema).
+    Raises ValueError if *cache* is no MSAL cache.
+    """
+    if not isinstance(cache, dict) or not all(isinstance(part, dict) for part in cache.values()):
+        raise ValueError("not an MSAL cache")
+    found = list(cache.get("AccessToken", {}).values())
+    if len(found) != 1:
+        return None
+    entry = found[0]
+    if not isinstance(entry, dict) or not is_secret(entry.get("secret")):
+        raise ValueError("not an MSAL cache")
+    seconds(entry.get("cached_at")), seconds(entry.get("expires_on"))
+    return entry
+
+
+def is_secret(value: Any) -> bool:
+    """Is *value* a token as providers give them: visible ASCII characters (RFC 6749 appendix A.12, A.17)?"""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() != ""
+
+
+def seconds(value: Any) -> int:
+    """Return a time of a cache in seconds since 1970; raises ValueError for what is none before the year 10000."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or len(str(value)) > len(str(_LAST)):
+        raise ValueError("not a time")
+    found = int(value)
+    if not 0 <= found <= _LAST:
+        raise ValueError("not a time")
+    return found
+
+
+def is_fresh(entry: dict[str, Any], margin: int, now: float) -> bool:
+    """Does the token live for *margin* seconds more, and was it not issued in this clock's future? (contract §5.8)."""
+    return int(entry["cached_at"]) <= now + SKEW and now + margin <= int(entry["expires_on"])
+
+
+def wish(life: int, margin: int) -> int:
+    """
+    Return how many seconds a token that lived for *life* seconds should have left if *margin* are wished for.
+
+    Never more than half of its whole life, lest each call refreshes a token that never lives that long; never less
+    than 300 unless less was wished for.
+    """
+    return min(margin, max(MARGIN, life // 2))
+
+
+def hand_out(text: str) -> int:
+    """
+    Write an answer and a newline to stdout; return the exit code.
+
+    A reader that has had enough (``| head -c1``) is no error; a full disk or a closed stdout is one, 75.
+    """
+    if sys.stdout is None:  # closed by whoever started this process: ``>&-``
+        say("The answer cannot be written (stdout is closed)")
+        return 75
+    try:
+        try:
+            sys.stdout.write(text + "\n")
+        except UnicodeEncodeError:  # a terminal that cannot show a name still gets the rest
+            encoding = sys.stdout.encoding
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter tries again at its end, and complains
+        if isinstance(error, BrokenPipeError):
+            return 0
+        say(f"The answer cannot be written ({error.strerror})")
+        return 75
+    return 0
+
+
+def say(text: str) -> None:
+    """Say one line on stderr; somebody who does not listen is no error."""
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write(f"offlineimap-m365: {text}\n")
+        except OSError:
+            return

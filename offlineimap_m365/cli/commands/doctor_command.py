@@ -1,0 +1,106 @@
+"""
+``doctor``: named checks in the order in which things usually break, each failure with the one command that helps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offlineimap_m365 import doctor
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, fresh_token, paths
+from offlineimap_m365.console import output
+from offlineimap_m365.console.prompt import say
+from offlineimap_m365.doctor.output import public_report
+from offlineimap_m365.doctor.output.text_report import Text
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+
+    from offlineimap_m365.doctor import Check
+
+#: Accounts of which each has all its checks shown; of more only those with which something is wrong.
+_MANY = 10
+#: Seconds after which a person is told that something is being waited for.
+_PATIENCE = 1.0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine what was asked for; 1 if something was found. Raises M365Error."""
+    if options.run_config and not options.config:
+        raise errors.WrongUsage(
+            "--run-config is about the file that --config names",
+            remedy=f"Run: {errors.COMMAND} doctor --config ~/.offlineimaprc --run-config",
+        )
+    order = doctor.Order(
+        names=tuple(options.accounts),
+        mailbox=profiles.clean_name(options.mailbox) if options.mailbox else None,
+        config=Path(options.config).expanduser() if options.config else None,
+        run_config=options.run_config,
+        offline=options.offline,
+    )
+    checks = _as_they_end(doctor.examine(order))
+    if options.json or options.report:
+        found = list(checks)
+        document = (
+            public_report.document(found, order.config)
+            if options.report
+            else {"schema": 1, "checks": [c.as_dict() for c in found]}
+        )
+        code = fresh_token.hand_out(json.dumps(document, indent=2))
+        return code or int(any(check.ok is False for check in found))
+    return _tell(checks, order, verbose=options.verbose)
+
+
+def _tell(checks: Iterable[Check], order: doctor.Order, *, verbose: bool) -> int:
+    """Tell each check when it ends, and what to do first when all did."""
+    sections = _sections(order)
+    text = Text(several=sections > 1, verbose=verbose, many=sections > _MANY)
+    found = code = 0
+    for check in checks:
+        lines = text.tell(check)
+        if lines:
+            code = code or fresh_token.hand_out("\n".join(lines))  # once the answer cannot be written, no more of it
+        found = found or int(check.ok is False)
+    code = code or fresh_token.hand_out("\n".join(text.end(offline=order.offline)))
+    if not found and not profiles.names_if_readable():
+        say(f"Nobody is signed in (searched in {paths.directory()}). Run: {errors.COMMAND} login you@example.org")
+    return code or found
+
+
+def _sections(order: doctor.Order) -> int:
+    """Return how many accounts and files are looked at."""
+    return len(order.names or profiles.names_if_readable()) + (order.config is not None)
+
+
+def _as_they_end(checks: Iterator[Check]) -> Iterator[Check]:
+    """Yield the *checks*; whoever looks on is told when one of them takes long."""
+    line = output.Passing(sys.stderr)
+    about = ""
+    while True:
+        with _told_of_waiting(line, f"Looking further{about} … (Ctrl-C ends it)"):
+            check = next(checks, None)
+        if check is None:
+            return
+        about = f" at {errors.printable(check.account)}" if check.account else ""
+        yield check
+
+
+@contextlib.contextmanager
+def _told_of_waiting(line: output.Passing, text: str) -> Iterator[None]:
+    """Show *text* if what is done here takes long; take it back at the end of it."""
+    timer = threading.Timer(_PATIENCE, line.show, (text,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        line.clear()

@@ -1,0 +1,1 @@
+"""Checks of one account: its profile and store, its token."""

@@ -1,0 +1,124 @@
+"""
+What an access token says of itself, read and not verified: that is for the mail server, which alone has to believe it.
+
+Microsoft's "Access token claims reference" tells what the claims are, and that no client may depend on them: so they
+explain here, and decide nothing anywhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from offlineimap_m365.base import errors
+from offlineimap_m365.knowledge import tables
+
+if TYPE_CHECKING:
+    from offlineimap_m365.accounts.profiles import Account
+
+#: Characters of a token that are looked at; real ones have some thousand.
+_LONGEST = 65_536
+#: Characters of a claim that are shown.
+_SHOWN = 100
+#: Exchange Online as an audience by its application id (entra-docs, verify-first-party-apps-sign-in).
+_EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
+#: Where Microsoft's other interface to mail is, whose tokens open no IMAP (graph-docs, deployments).
+_GRAPH = frozenset(
+    {"graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn"}
+)
+#: The permissions of persons and applications with which mail is fetched or sent, and what each is for.
+PERMISSIONS = {
+    "imap.accessasuser.all": "IMAP",
+    "smtp.send": "SMTP",
+    "pop.accessasuser.all": "POP",
+    "imap.accessasapp": "IMAP",
+    "smtp.sendasapp": "SMTP",
+    "pop.accessasapp": "POP",
+}
+
+
+def read(token: str) -> dict[str, Any] | None:
+    """Return the claims of a *token* (RFC 7519 §3); None for an opaque one, as personal accounts have."""
+    parts = token.split(".")
+    if len(parts) != 3 or len(token) > _LONGEST:  # noqa: PLR2004 - header, claims, signature (RFC 7515 §3.1)
+        return None
+    try:
+        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def text(claims: dict[str, Any], name: str) -> str:
+    """Return the claim *name* as it can be shown, an empty text if it is none."""
+    value = claims.get(name)
+    return errors.printable(value)[:_SHOWN] if isinstance(value, str) else ""
+
+
+def names(claims: dict[str, Any]) -> list[str]:
+    """Return the names under which whoever the token is of is known, most telling first."""
+    found = (text(claims, name) for name in ("upn", "preferred_username", "unique_name", "email"))
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def permissions(claims: dict[str, Any]) -> set[str] | None:
+    """Return what of PERMISSIONS the token allows, in small letters; None if it tells of no permissions at all."""
+    scp, roles = claims.get("scp"), claims.get("roles")
+    if not isinstance(scp, str) and not isinstance(roles, list):
+        return None
+    listed = [*(scp.split() if isinstance(scp, str) else []), *(roles if isinstance(roles, list) else [])]
+    return {one.lower() for one in listed if isinstance(one, str)} & set(PERMISSIONS)
+
+
+def asked(account: Account) -> set[str]:
+    """Return which of PERMISSIONS the *account* cannot do without."""
+    if account.is_app_only:
+        return {"imap.accessasapp"}
+    return {scope.rpartition("/")[2].lower() for scope in account.scopes} & set(PERMISSIONS)
+
+
+def is_for_mail(claims: dict[str, Any], account: Account) -> bool:
+    """Is the token for the mail of the account's cloud, or for what was asked of another provider?"""
+    audience, known = claims.get("aud"), _hosts(account)
+    listed = [one for one in (audience if isinstance(audience, list) else [audience]) if isinstance(one, str)]
+    if any(_host(one) in _GRAPH for one in listed):
+        return False
+    return not known or not listed or any(one.lower() == _EXCHANGE or _host(one) in known for one in listed)
+
+
+def _hosts(account: Account) -> set[str]:
+    """Return the hosts that stand for the mail in scopes and audiences: each cloud has more than one name for it."""
+    found = {_host(scope) for scope in account.scopes} - {""}
+    for name, cloud in tables.load("clouds")["clouds"].items():
+        names = {_host(cloud["scope_prefix"]), _host(cloud["app_scope"])}
+        if name == account.cloud or names & found:
+            found |= names
+    return found - _GRAPH
+
+
+def _host(address: str) -> str:
+    """Return the host of an https *address*, an empty text for what is none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_anothers(claims: dict[str, Any], account: Account) -> bool:
+    """Is the token somebody else's than whoever signed in? By the ids if both are known, else by the names."""
+    person = account.person
+    if all(isinstance(one.get("oid"), str) for one in (person, claims)):
+        return bool(claims["oid"].lower() != person["oid"].lower())
+    known = [name.lower() for name in names(claims)]
+    return bool(account.identity and known) and (account.identity or "").lower() not in known
+
+
+def is_of_another_tenant(claims: dict[str, Any], account: Account) -> bool:
+    """Is the token of another tenant than the account? One that is known by its domain is not compared."""
+    known = account.person.get("tid") or account.tenant or ""
+    tenant = text(claims, "tid")
+    return bool(tenant and re.fullmatch(r"[0-9a-f-]{36}", known.lower())) and tenant.lower() != known.lower()

@@ -1,0 +1,1 @@
+"""Checks of this machine: versions, certificates, the home directory, mail programs."""

@@ -1,0 +1,147 @@
+"""
+Names of folders as a user or a finding gives them, and what two names are compared by.
+
+Standard library and Python 3.9 only: this is also loaded inside a foreign interpreter.
+"""
+
+from __future__ import annotations
+
+from offlineimap_m365.folders.utf7 import decode
+
+TYPE_CHECKING = False  # importing typing would cost more than filtering all folders
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Mapping
+    from typing import Any, Union
+
+    #: What a user may name a folder with: its name, a glob, or a compiled pattern.
+    Entry = Union[str, re.Pattern[str]]
+
+#: Apostrophes that stand for the typewriter's (U+2019 in French and Italian names, U+02BC in Ukrainian ones).
+_APOSTROPHES = {ord(shape): "'" for shape in "\u2018\u2019\u02bc"}
+
+#: The first character behind Latin and its extensions A and B: phonetic letters, then modifiers and marks.
+_FIRST_BEYOND_LATIN = "\u0250"
+
+#: OfflineIMAP asks for every folder several times a run, and paths share beginnings: keys are remembered.
+_keys: dict[str, str] = {}
+_MOST_KEYS = 20_000
+
+
+def key(component: str) -> str:
+    """
+    Return what one *component* of a path is compared by.
+
+    That is Unicode, without case (Unicode 3.13, canonical caseless matching), composed, with one apostrophe.
+    """
+    found = _keys.get(component)
+    if found is None:
+        if len(_keys) >= _MOST_KEYS:
+            _keys.clear()
+        found = _keys[component] = _make_key(decode(component))
+    return found
+
+
+def _make_key(text: str) -> str:
+    """Return the key of *text*."""
+    if text.isascii():
+        return text.lower()
+    from unicodedata import normalize  # noqa: PLC0415 - many mailboxes need none
+
+    if max(text) < _FIRST_BEYOND_LATIN:  # the same in half the time: no marks, no apostrophes to replace
+        return normalize("NFC", text.casefold())
+    return normalize("NFC", normalize("NFD", text.translate(_APOSTROPHES)).casefold())
+
+
+def ancestors(name: str) -> list[str]:
+    """Return the path *name* and those of the folders above it, nearest first, in keys of components."""
+    parts = [key(part) for part in name.split("/")]
+    return ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
+
+
+def readable(name: str) -> str:
+    """Return the path *name* in Unicode, composed (NFC)."""
+    from unicodedata import normalize  # noqa: PLC0415 - only for patterns
+
+    return normalize("NFC", "/".join(decode(part) for part in name.split("/")))
+
+
+class Entries:
+    """The user's words for folders: names, globs and compiled patterns."""
+
+    def __init__(self, argument: str, value: object) -> None:
+        """Sort the entries in *value*, which the user gave as *argument*."""
+        import fnmatch  # noqa: PLC0415 - only when a filter is made
+        import re  # noqa: PLC0415
+
+        self.names: set[str] = set()
+        self.globs: list[re.Pattern[str]] = []
+        self.patterns: list[re.Pattern[str]] = []
+        for entry in listed(argument, value):
+            if isinstance(entry, re.Pattern) and isinstance(entry.pattern, str):
+                self.patterns.append(entry)
+                continue
+            if not isinstance(entry, str) or not entry.strip("/"):
+                raise ValueError(f"{argument}: a name, a glob or a compiled pattern of text is wanted, not {entry!r}")
+            path = ancestors(entry.strip("/"))[0]
+            self.names.add(path)
+            if any(sign in path for sign in "*?["):
+                try:
+                    self.globs.append(re.compile(fnmatch.translate(path)))
+                except re.error as error:
+                    raise ValueError(f"{argument}: {entry!r} is no glob: {error}") from error
+
+    def match(self, name: str) -> bool:
+        """Return whether one of the entries means the folder *name* or one above it."""
+        if self.patterns and any(p.fullmatch(form) for form in (name, readable(name)) for p in self.patterns):
+            return True
+        if not self.names:  # every glob is a name as well: a folder may really be called [Gmail]
+            return False
+        return any(path in self.names or any(g.match(path) for g in self.globs) for path in ancestors(name))
+
+
+class Learnt:
+    """What was found out about one mailbox."""
+
+    def __init__(self, found: Mapping[str, object]) -> None:
+        """Take from *found* what a filter needs; see build_filter."""
+        from collections.abc import Mapping  # noqa: PLC0415 - only when a filter is made
+
+        if not isinstance(found, Mapping):
+            raise ValueError(  # noqa: TRY004
+                f"learnt: a mapping is wanted, not {type(found).__name__}"
+            )
+        self.paths: dict[str, bool] = {}
+        for part, is_mail in (("mail", True), ("not_mail", False)):
+            for path in texts("learnt", found.get(part, ())):
+                self.paths[ancestors(path)[0]] = is_mail
+        self.paths.pop("", None)
+
+    def is_mail(self, name: str, otherwise: bool) -> bool:
+        """Return what was found out about the folder *name* or the nearest above it, else *otherwise*."""
+        if self.paths:
+            for path in ancestors(name):
+                if path in self.paths:
+                    return self.paths[path]
+        return otherwise
+
+
+def texts(argument: str, value: object) -> list[str]:
+    """Return *value*, a text or several, as a list; ValueError naming the *argument* otherwise."""
+    entries = listed(argument, value)
+    for text in entries:
+        if not isinstance(text, str):
+            raise ValueError(f"{argument}: text is wanted, not {type(text).__name__}")  # noqa: TRY004
+    return entries
+
+
+def listed(argument: str, value: object) -> list[Any]:
+    """Return *value* as a list, one that is a single entry as its only element."""
+    import re  # noqa: PLC0415 - only when a filter is made
+    from collections.abc import Iterable  # noqa: PLC0415
+
+    if isinstance(value, (str, bytes, re.Pattern)):
+        return [value]
+    if not isinstance(value, Iterable):
+        raise ValueError(f"{argument}: names are wanted, not {type(value).__name__}")  # noqa: TRY004
+    return list(value)

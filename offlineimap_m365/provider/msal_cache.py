@@ -1,0 +1,101 @@
+"""
+What is in a cache of MSAL's own JSON, as far as it is looked at without MSAL: one access token, one refresh token.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from offlineimap_m365.base import fresh_token
+
+
+@dataclasses.dataclass(frozen=True)
+class AccessToken:
+    """An access token, and when it was issued and expires in seconds since 1970."""
+
+    value: str = dataclasses.field(repr=False)
+    cached_at: int
+    expires_on: int
+
+    @property
+    def life(self) -> int:
+        """How many seconds it lived when issued."""
+        return self.expires_on - self.cached_at
+
+    def is_good(self, margin: int, now: float) -> bool:
+        """Does it live for *margin* seconds more, and is it not of this clock's future?"""
+        return self.cached_at <= now + fresh_token.SKEW and now + margin <= self.expires_on
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """Return the cache in *data*; raises ValueError if it is none, or not as written here."""
+    try:
+        cache = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    fresh_token.pick(cache)
+    _newest_refresh_token(cache)
+    return dict(cache)
+
+
+def access_token(data: bytes | None) -> AccessToken | None:
+    """Return the access token of a cache, dead or alive; raises ValueError as parse() does."""
+    return access_token_of(parse(data) if data is not None else None)
+
+
+def access_token_of(cache: Any) -> AccessToken | None:
+    """Return the access token of a *cache* that was read already; raises ValueError if it is none."""
+    entry = fresh_token.pick(cache) if cache is not None else None
+    if entry is None:
+        return None
+    return AccessToken(entry["secret"], int(entry["cached_at"]), int(entry["expires_on"]))
+
+
+def refresh_token(data: bytes | None) -> str | None:
+    """Return the newest refresh token of a cache; raises ValueError as parse() does."""
+    return _newest_refresh_token(parse(data)) if data is not None else None
+
+
+def grant(data: bytes | None) -> set[tuple[str, ...]]:
+    """Return whose refresh tokens a cache holds, for which client id and host; raises ValueError as parse() does."""
+    names = ("home_account_id", "client_id", "environment")
+    entries = parse(data).get("RefreshToken", {}).values() if data is not None else ()
+    return {tuple(str(entry.get(name)) for name in names) for entry in entries}
+
+
+def only(content: dict[str, Any], access_token: str) -> bytes:
+    """
+    Return a cache that MSAL filled with this access token only, and the newest refresh token.
+
+    MSAL never removes what it no longer uses, and files an answer without client_info and ID token under nobody.
+    Raises ValueError for what could not be read again.
+    """
+    account: dict[str, Any] = next(iter(content.get("Account", {}).values()), {})
+    owner = str(account.get("home_account_id") or "")
+    kept: dict[str, Any] = {}
+    for key, entry in content.get("AccessToken", {}).items():
+        if entry.get("secret") == access_token:
+            is_nobodys = entry.get("home_account_id") is None and owner
+            kept |= {owner.lower() + key: {**entry, "home_account_id": owner}} if is_nobodys else {key: entry}
+    refresh_tokens = content.get("RefreshToken", {})
+    newest = max(refresh_tokens, key=lambda key: _modified(refresh_tokens[key]), default=None)
+    found = {**content, "AccessToken": kept, "RefreshToken": {newest: refresh_tokens[newest]} if newest else {}}
+    data = json.dumps(found, indent=1).encode("ascii")
+    if fresh_token.pick(parse(data)) is None:
+        raise ValueError("no access token")
+    return data
+
+
+def _modified(entry: dict[str, Any]) -> int:
+    return fresh_token.seconds(entry.get("last_modification_time") or 0)
+
+
+def _newest_refresh_token(cache: dict[str, Any]) -> str | None:
+    found = []
+    for entry in cache.get("RefreshToken", {}).values():
+        if not isinstance(entry, dict) or not fresh_token.is_secret(entry.get("secret")):
+            raise ValueError("not an MSAL cache")
+        found.append((_modified(entry), str(entry["secret"])))
+    return max(found)[1] if found else None

@@ -1,0 +1,65 @@
+"""
+Which certificate authorities are trusted: the same for Microsoft's sign-in, IMAP and SMTP (contract §4).
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import certifi
+
+from offlineimap_m365.base import environment, errors
+
+
+def find(*without: str) -> str:
+    """
+    Return the file or directory of trusted certificates: the environment's, else the system's store, else certifi's.
+
+    The variables *without* count as if they were not set. Raises Misconfigured if the environment names one that is
+    not there.
+    """
+    named = environment.certificates(*without)
+    if named:
+        if not Path(named).exists():
+            raise errors.Misconfigured(
+                f"The trusted certificates are not where the environment says: {named}",
+                remedy="Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR",
+            )
+        return named
+    system = ssl.get_default_verify_paths()
+    found = [path for path in (system.cafile, system.capath) if path and _holds_something(Path(path))]
+    return found[0] if found else str(certifi.where())
+
+
+def origin(path: str) -> str:
+    """Tell where it comes from that *path*, which find() returned, is trusted."""
+    variable = environment.certificates_variable()
+    if variable:
+        return f"{variable} names it"
+    return "the store of certifi, a Python package" if path == str(certifi.where()) else "the system's own store"
+
+
+def context(*without: str) -> ssl.SSLContext:
+    """
+    Return what a connection is verified with: those certificates, and the name of the host; *without* as in find().
+
+    Raises Misconfigured if there are none, or none that can be read.
+    """
+    path = find(*without)
+    try:
+        if Path(path).is_dir():
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise errors.Misconfigured(
+            f"The trusted certificates cannot be read: {path}",
+            remedy="Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR",
+        ) from error
+
+
+def _holds_something(path: Path) -> bool:
+    try:
+        return any(path.iterdir()) if path.is_dir() else path.stat().st_size > 0
+    except OSError:
+        return False

@@ -1,0 +1,176 @@
+"""
+What an administrator is asked for: the address where they approve a client id, and a letter that says why.
+
+No request is made. Source of the address: learn.microsoft.com/entra/identity-platform/v2-admin-consent; of who may
+approve, and what that replaces: learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent; of what an
+application needs: learn.microsoft.com, authenticate an IMAP, POP or SMTP connection using OAuth, "client credentials".
+"""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from offlineimap_m365.base import errors, paths
+from offlineimap_m365.knowledge import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from offlineimap_m365.signin.login_request import Plan
+
+#: Words in an address that stand for many organisations; only the last may be used for an approval.
+_EVERYBODY, _ANY_ORGANISATION = "common", "organizations"
+#: What each permission is for, by the end of its name. The last three belong to OpenID Connect, and to every sign-in.
+_WHY = {
+    "imap.accessasuser.all": "fetch and file my mail over IMAP",
+    "smtp.send": "send mail as me over SMTP",
+    "pop.accessasuser.all": "fetch my mail over POP",
+    "offline_access": "stay signed in, so that mail is fetched while nobody looks",
+    "openid": "sign in at all",
+    "profile": "see who signed in; somebody else's sign-in is refused",
+}
+_ALWAYS = ("offline_access", "openid", "profile")
+#: All permissions for mail that the registration names, for an application.
+_APPLICATION_SCOPE = "https://ps.outlook.com/.default"
+#: What a confidential client proves itself with, by the names of login's options.
+_CREDENTIALS = ("client_secret_file", "client_secret_command", "certificate")
+#: What must be switched on for the mailbox, by permission (learn.microsoft.com: Set-CASMailbox).
+_SWITCHES = {
+    "imap.accessasuser.all": "-ImapEnabled $true",
+    "smtp.send": "-SmtpClientAuthenticationDisabled $false",
+    "pop.accessasuser.all": "-PopEnabled $true",
+}
+
+
+def tenant(plan: Plan) -> str | None:
+    """Return the organisation that is asked, None if it is not known."""
+    found = urlsplit(plan.provider.authority).path.strip("/").partition("/")[0]
+    return None if found in (_EVERYBODY, _ANY_ORGANISATION, "") else found
+
+
+def address(plan: Plan, scopes: Sequence[str] = ()) -> str:
+    """Return where an administrator approves the client id and the permissions of *plan*, or others as *scopes*."""
+    where = urlsplit(plan.provider.authority)
+    asked = {
+        "client_id": plan.provider.client_id,
+        "scope": " ".join(scopes or [*plan.provider.scopes, *_ALWAYS]),
+        "redirect_uri": _redirect_uri(plan),
+        "state": errors.COMMAND,
+    }
+    base = f"https://{where.netloc}/{quote(tenant(plan) or _ANY_ORGANISATION)}/v2.0/adminconsent"
+    return f"{base}?{urlencode(asked, quote_via=quote)}"
+
+
+def letter(plan: Plan) -> str:
+    """Return the letter to the administrator, ready to be mailed; the address stands alone on its line."""
+    client = _client(plan)
+    known = tenant(plan)
+    name = client.get("name")
+    values = {
+        "title": f"{name} (client id {plan.provider.client_id})" if name else f"client id {plan.provider.client_id}",
+        "organisation": known or "our organisation",
+        "purpose": "programs such as OfflineIMAP and msmtp",
+        "account": plan.name,
+        "account_quoted": _for_powershell(plan.name),
+        "application": name or "shown under the client id in Entra's App registrations",
+        "publisher": client.get("publisher") or "whoever registered the client id",
+        "client_id": plan.provider.client_id,
+        "tenant": known or "the one that the administrator signs in to",
+        "borrowed": f"uses {client['publisher']}'s public client id"
+        if client
+        else "uses a client id registered for it",
+        "secret": "the client secret is with me already"
+        if any(plan.chosen.get(name) for name in _CREDENTIALS)
+        else "no client secret, since a program on a user's computer keeps none",
+        "permissions": "\n".join(_permissions(plan)),
+        "address": address(plan),
+        "redirect_uri": _redirect_uri(plan),
+        "switches": " ".join(_switches(plan)),
+        "command": _login(plan),
+    }
+    return _fill("consent.txt", values)
+
+
+def letter_for_application(plan: Plan) -> str:
+    """Return the letter about a client id that signs in without a person, with what Exchange must be told."""
+    known = tenant(plan)
+    values = {
+        "client_id": plan.provider.client_id,
+        "client_id_quoted": _for_powershell(plan.provider.client_id),
+        "organisation": known or "our organisation",
+        "account": plan.name,
+        "application": "shown under the client id in Entra's App registrations",
+        "tenant": known or "the one that the administrator signs in to",
+        "address": address(plan, [_APPLICATION_SCOPE]),
+        "redirect_uri": _redirect_uri(plan),
+        "command": _login(plan),
+    }
+    return _fill("consent-app.txt", values)
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    text = Path(__file__).with_name(template).read_text(encoding="utf-8")
+    shown = {key: "\n".join(map(errors.printable, value.splitlines())) for key, value in values.items()}
+    return string.Template(text).substitute(shown)
+
+
+def remarks(plan: Plan) -> list[str]:
+    """Return what the person should know who sends the letter."""
+    found = ["Nothing was sent. Mail this to whoever administers your organisation's Microsoft 365."]
+    if tenant(plan) is None:
+        found.append(
+            "The organisation (tenant) is not known, so the address leads to whichever the administrator signs in to;"
+            " --tenant makes it exact."
+        )
+    if plan.cloud not in (None, "global") and _client(plan):
+        found.append(
+            f"{_client(plan)['name']}'s client id is not registered in this national cloud: one of your own is needed,"
+            " --client-id."
+        )
+    return found
+
+
+def _client(plan: Plan) -> Mapping[str, Any]:
+    """Return our row about the client id, an empty one if it is not known."""
+    found: Mapping[str, Any] = tables.load("clients", Path(paths.directory()))["clients"].get(
+        plan.provider.client_id, {}
+    )
+    return found
+
+
+def _redirect_uri(plan: Plan) -> str:
+    """Return a redirect URI as registered; where it leads does not matter, since nobody listens."""
+    clients = tables.load("clients", Path(paths.directory()))
+    return str(plan.chosen.get("redirect_uri") or (_client(plan) or clients["other"])["paste"])
+
+
+def _permissions(plan: Plan) -> list[str]:
+    found = []
+    for scope in [*plan.provider.scopes, *_ALWAYS]:
+        why = _WHY.get(scope.rpartition("/")[2].lower(), "what I asked for")
+        found += [f"  - {scope}", f"      to {why}"]
+    return found
+
+
+def _switches(plan: Plan) -> list[str]:
+    ends = [scope.rpartition("/")[2].lower() for scope in plan.provider.scopes]
+    return [_SWITCHES[end] for end in ends if end in _SWITCHES]
+
+
+def _for_powershell(text: str) -> str:
+    """Return *text* as one word of PowerShell (about_Quoting_Rules: in single quotes, which are doubled)."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _login(plan: Plan) -> str:
+    """Return the command with which the person signs in once it is approved, as it was chosen here."""
+    words = [errors.COMMAND, "login", errors.quoted(plan.name)]
+    for key, value in plan.chosen.items():
+        if key in ("flow", "port"):
+            continue
+        for one in value if isinstance(value, list) else [value]:
+            words += [f"--{key.replace('_', '-')}", *([] if one is True else [errors.quoted(str(one))])]
+    return " ".join(words)

@@ -1,0 +1,283 @@
+"""
+What other tools leave behind: refresh tokens in their files, and who may use them where.
+
+Nothing of it is ever executed, and nothing in it decides where a token is sent: an address counts only if it is one of
+Microsoft's. Formats: UvA-FNWI/M365-IMAP (get_token.py, config.py), mutt's and neomutt's contrib mutt_oauth2.py, MSAL's
+token cache (its token_cache.py, ``serialize``).
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from offlineimap_m365.base import errors, fresh_token
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+#: What a refresh token is made of: RFC 6749 appendix A.17 allows more, but no provider uses quotes or brackets.
+_TOKEN = re.compile(r"[A-Za-z0-9!$%&*+./:=?@^_|~-]{16,}")
+#: A JSON Web Token (RFC 7519 §3): the access token that M365-IMAP keeps beside the refresh token.
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+#: Permissions for mail by the end of their full names, and what ``--scope`` calls them.
+_SCOPES = {"imap.accessasuser.all": "imap", "smtp.send": "smtp", "pop.accessasuser.all": "pop"}
+#: Other names of the worldwide sign-in service (MSAL's authority.py, WELL_KNOWN_AUTHORITY_HOSTS).
+_GLOBAL_HOSTS = frozenset({"login.windows.net", "login.microsoft.com", "sts.windows.net"})
+#: Words in the place of an organisation that name none.
+_ANY_TENANT = frozenset({"common", "organizations"})
+#: How many sign-ins of a cache are named in an error.
+_NAMED = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """
+    A refresh token, and what the file says of it; None for what it does not say.
+
+    *what* names the format, *user* who signed in, *authority* where (not yet checked), *scopes* what for; *has_secret*:
+    the client id was used with a secret.
+    """
+
+    refresh_token: str = dataclasses.field(repr=False)
+    what: str
+    user: str | None = None
+    client_id: str | None = None
+    authority: str | None = None
+    scopes: tuple[str, ...] = ()
+    has_secret: bool = False
+
+    @property
+    def title(self) -> str:
+        """How it is called in a list of several."""
+        return f"{self.user or 'somebody'} (client id {self.client_id})"
+
+
+class _UnknownError(ValueError):
+    """The data is of none of the formats."""
+
+
+def read(data: bytes, source: str, config: str | None = None) -> list[Found]:
+    """
+    Return the refresh tokens in *data*, never none; *config* is the text of M365-IMAP's ``config.py`` beside it.
+
+    *source* is what an error calls the file. Raises Misconfigured if it is of none of the formats, or has no token.
+    """
+    try:
+        text = data.decode("utf-8-sig").strip()
+        if text.startswith(("{", "[")):
+            return _in_json(text, source)
+        return [_bare(text, source, _settings(config or ""))]
+    except (_UnknownError, UnicodeDecodeError):
+        raise errors.Misconfigured(
+            f"{source} is none of the files that import knows",
+            meaning="Looked for: the refresh token file of M365-IMAP, the token file of mutt_oauth2.py (clear, or"
+            " encrypted with gpg), an MSAL token cache, a bare refresh token",
+            remedy=f"Give such a file, or sign in: {errors.COMMAND} login ACCOUNT",
+        ) from None  # the original may hold the token
+
+
+def choose(found: Sequence[Found], names: Collection[str], client_id: str | None, source: str) -> Found:
+    """
+    Return the one of *found* that belongs to somebody called one of *names*, of the *client_id* if that is given.
+
+    The only one there is counts, whosever it is: the refresh tells. Raises WrongUsage, with a list, for several.
+    """
+    wanted = {name.casefold() for name in names}
+    of_client = [one for one in found if client_id in (None, one.client_id) or one.client_id is None]
+    of_person = [one for one in of_client if (one.user or "").casefold() in wanted]
+    fitting = of_person or of_client
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = [one.title for one in fitting or found]
+    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+    raise errors.WrongUsage(
+        f"{source} holds {len(found)} sign-ins, and it is not clear which is meant: {', '.join(listed[:_NAMED])}{more}",
+        remedy="Name one of them as ACCOUNT or with --identity UPN, and its client id with --client-id ID",
+    )
+
+
+def choices(found: Found, clouds: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """
+    Return what *found* stands for among login's options: ``client_id``, ``tenant``, ``cloud``, ``scope``.
+
+    *clouds* is that table of ours. Raises Misconfigured for an address that is none of Microsoft's: no file decides
+    where a token is sent.
+    """
+    made: dict[str, Any] = {}
+    if found.client_id:
+        made["client_id"] = found.client_id
+    if found.authority:
+        made |= _place(found.authority, clouds, source)
+    short = [_SCOPES.get(scope.rpartition("/")[2].lower()) for scope in found.scopes]
+    scopes = list(dict.fromkeys(scope for scope in short if scope))
+    if scopes:
+        made["scope"] = scopes
+    return made
+
+
+def _place(authority: str, clouds: Mapping[str, Any], source: str) -> dict[str, str]:
+    """Return cloud and tenant of an *authority*; what is worldwide or names no organisation is left out."""
+    try:
+        where = urlsplit(authority)
+        host, port = (where.hostname or "").lower(), where.port
+    except ValueError:
+        host, port = "", None
+    known = {row["login"]: name for name, row in reversed(list(clouds.items()))}  # of two with one host, the first
+    known |= dict.fromkeys(_GLOBAL_HOSTS, "global")
+    if host not in known or where.scheme != "https" or port not in (None, 443):
+        raise errors.Misconfigured(
+            f"{source} names {authority} as the place to sign in, which is none of Microsoft's that are known here",
+            meaning="A file does not decide where a refresh token is sent",
+            remedy="If it is right, say so: --authority https://HOST/TENANT",
+        )
+    tenant = where.path.strip("/").partition("/")[0]
+    made = {"cloud": known[host]} if known[host] != "global" else {}
+    return made | ({"tenant": tenant} if tenant and tenant not in _ANY_TENANT else {})
+
+
+def _bare(text: str, source: str, settings: Mapping[str, Any]) -> Found:
+    """Return the refresh token that is the whole *text*, with what M365-IMAP's *settings* say of it."""
+    if _JWT.fullmatch(text):
+        raise errors.Misconfigured(
+            f"{source} holds an access token, which ends within the hour",
+            remedy="Give the file of the refresh token; M365-IMAP's config.py names it as RefreshTokenFileName",
+        )
+    if not _TOKEN.fullmatch(text) or "://" in text:
+        raise _UnknownError
+    if not settings.get("ClientId"):
+        return Found(text, "a bare refresh token")
+    scopes = settings.get("Scopes")
+    return Found(
+        text,
+        "the refresh token of M365-IMAP, with its config.py",
+        client_id=str(settings["ClientId"]),
+        authority=settings.get("Authority") or None,
+        scopes=tuple(scope for scope in scopes if isinstance(scope, str)) if isinstance(scopes, list | tuple) else (),
+        has_secret=bool(settings.get("ClientSecret")),
+    )
+
+
+def _settings(config: str) -> dict[str, Any]:
+    """Return the literals that a ``config.py`` gives names to; it is read, not run. What cannot be read has none."""
+    found: dict[str, Any] = {}
+    try:
+        for name, value in _assignments(ast.parse(config)):
+            found[name] = ast.literal_eval(value)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return {name: value for name, value in found.items() if _is_setting(name, value)}
+    return {name: value for name, value in found.items() if _is_setting(name, value)}
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.List | ast.Tuple):
+            yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
+
+
+def _is_setting(name: str, value: object) -> bool:
+    return isinstance(value, list | tuple if name == "Scopes" else str)
+
+
+def _in_json(text: str, source: str) -> list[Found]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _UnknownError from error
+    if not isinstance(document, dict):
+        raise _UnknownError
+    if isinstance(document.get("RefreshToken"), dict) or isinstance(document.get("AccessToken"), dict):
+        return _in_msal(document, source)
+    if "refresh_token" in document:
+        return [_in_mutt(document, source)]
+    raise _UnknownError
+
+
+def _in_msal(cache: Mapping[str, Any], source: str) -> list[Found]:
+    """Return the newest refresh token of each person and client id in an MSAL cache."""
+    users = {row.get("home_account_id"): _text(row, "username") for row in _rows(cache, "Account")}
+    newest: dict[tuple[str | None, ...], tuple[int, Found]] = {}
+    for row in _rows(cache, "RefreshToken"):
+        token, home, host = (_text(row, name) for name in ("secret", "home_account_id", "environment"))
+        if not token or not fresh_token.is_secret(token):
+            continue
+        found = Found(
+            token,
+            "an MSAL token cache",
+            user=users.get(home),
+            client_id=_text(row, "client_id"),
+            authority=f"https://{host}/{_tenant(home)}" if host else None,
+            scopes=tuple((_text(row, "target") or "").split()),
+        )
+        key = (home, found.client_id, host)
+        newest[key] = max((_modified(row), found), newest.get(key, (-1, found)), key=lambda pair: pair[0])
+    if not newest:
+        raise _tokenless(source)
+    return [found for _, found in newest.values()]
+
+
+def _rows(cache: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    rows = cache.get(kind, {})
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise _UnknownError
+    if not all(isinstance(row.get("home_account_id"), str | None) for row in rows.values()):
+        raise _UnknownError
+    return list(rows.values())
+
+
+def _tenant(home: str | None) -> str:
+    """Return the organisation in MSAL's home account id, ``uid.utid``, if that is one of Entra's."""
+    tenant = (home or "").partition(".")[2]
+    return tenant if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", tenant) else "common"
+
+
+def _modified(row: Mapping[str, Any]) -> int:
+    try:
+        return fresh_token.seconds(row.get("last_modification_time") or 0)
+    except ValueError:
+        return 0
+
+
+def _in_mutt(document: Mapping[str, Any], source: str) -> Found:
+    """Return the refresh token in a token file of mutt_oauth2.py, or of a tool with the same names."""
+    registration = _text(document, "registration") or ""
+    if "google" in registration.lower():
+        raise errors.Misconfigured(
+            f"{source} belongs to a mailbox at Google",
+            remedy="Give the token file of a mailbox at Microsoft",
+        )
+    token = _text(document, "refresh_token")
+    if not token:
+        raise _tokenless(source)
+    if not fresh_token.is_secret(token) or " " in token:
+        raise _UnknownError
+    tenant = _text(document, "tenant")
+    endpoint = _text(document, "token_endpoint") or _text(document, "endpoint") or _text(document, "authority")
+    return Found(
+        token,
+        "a token file of mutt_oauth2.py",
+        user=_text(document, "email"),
+        client_id=_text(document, "client_id"),
+        authority=endpoint or (f"https://login.microsoftonline.com/{tenant}" if tenant else None),
+        scopes=tuple((_text(document, "scope") or "").split()),
+        has_secret=bool(_text(document, "client_secret")),
+    )
+
+
+def _text(document: Mapping[str, Any], name: str) -> str | None:
+    """Return a field that is text or absent; anything else is none of the formats."""
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _UnknownError
+    return value or None
+
+
+def _tokenless(source: str) -> errors.Misconfigured:
+    return errors.Misconfigured(
+        f"{source} holds no refresh token: the tool that wrote it is not signed in either",
+        remedy=f"Sign in: {errors.COMMAND} login ACCOUNT",
+    )

@@ -1,0 +1,349 @@
+"""
+What a login will do: who is asked, where, with which redirect.
+
+It follows from what the person chose now, chose last time, and our defaults, in this order.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from offlineimap_m365 import stores
+from offlineimap_m365.accounts import client_credential, profiles
+from offlineimap_m365.base import environment, errors, paths
+from offlineimap_m365.knowledge import tables as tables_
+from offlineimap_m365.provider import msal_client, next_step
+from offlineimap_m365.signin import app_only, browser, tenant_discovery
+from offlineimap_m365.stores import selection
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from offlineimap_m365.accounts.profiles import Account
+
+#: The permissions by their short names (learn.microsoft.com: authenticate an IMAP, POP or SMTP connection using OAuth).
+SCOPES = {"imap": "IMAP.AccessAsUser.All", "smtp": "SMTP.Send", "pop": "POP.AccessAsUser.All"}
+#: What MSAL adds by itself and refuses to be given.
+_RESERVED = frozenset({"openid", "profile", "offline_access"})
+#: What a person may choose and is remembered, by the names of login's options.
+CHOICES = (
+    "flow", "port", "client_id", "redirect_uri", "tenant", "cloud", "authority", "scope", "store", "imap", "smtp",
+    "identity", "runtime_cache", "app_only", *profiles.CREDENTIALS, profiles.PASSPHRASE,
+)  # fmt: skip
+#: What an organisation is called in an address: an id, a domain, or one of Microsoft's words such as common.
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """
+    How somebody will sign in to the account *name*.
+
+    *hint* is whom Microsoft's page offers to sign in; *person* the ids of whoever signed in last time, empty for a
+    first login; *flow* ``browser``, ``paste``, ``device`` or ``app-only``; *port* that of the listener, 0 for any;
+    *opens* whether the page is opened for the person; *client_name* what Microsoft's page will show for a client id
+    that is known;
+    *remarks* what to tell beforehand; *is_personal* whether it is a personal account as far as is known by now.
+    """
+
+    name: str
+    hint: str
+    person: dict[str, str]
+    provider: msal_client.Provider
+    flow: str
+    port: int
+    opens: bool
+    redirect_uri: str
+    imap: str
+    smtp: str
+    cloud: str | None
+    store: str
+    client_name: str | None
+    chosen: dict[str, Any]
+    remarks: tuple[str, ...] = ()
+    is_personal: bool = False
+
+    @property
+    def is_app_only(self) -> bool:
+        """Does an application ask for itself, without a person?"""
+        return self.flow == profiles.APP_ONLY
+
+    @property
+    def listens(self) -> bool:
+        """Does the browser come back to a listener of ours?"""
+        where = urlsplit(self.redirect_uri)
+        is_loopback = where.hostname in _LOOPBACK and where.path in ("", "/")
+        return self.flow == "browser" and where.scheme == "http" and is_loopback
+
+    @property
+    def tenant(self) -> str | None:
+        """The organisation that is asked, as the address names it; None where everybody may sign in."""
+        named = self.provider.authority.rpartition("/")[2]
+        return None if named in (tenant_discovery.EVERYBODY, tenant_discovery.PERSONAL, "organizations") else named
+
+    @property
+    def way(self) -> next_step.Way:
+        """The way of signing in, for advice about another."""
+        client_id, scopes = self.provider.client_id, self.provider.scopes
+        return next_step.Way(
+            self.name,
+            self.flow,
+            client_id,
+            self.client_name,
+            self.redirect_uri,
+            scopes,
+            self.cloud,
+            self.chosen,
+            self.is_personal,
+        )
+
+    @property
+    def again(self) -> str:
+        """The command that tries again."""
+        return f"{errors.COMMAND} login {shlex.quote(self.name)}"
+
+    def mail_hosts(self, *, is_personal: bool) -> tuple[str, str]:
+        """Return the IMAP and the SMTP server for who signed in: those that were chosen, else the cloud's."""
+        found = _mail_hosts(self.chosen, self.cloud or "global", is_personal=is_personal and self.cloud == "global")
+        return found["imap"], found["smtp"]
+
+    def redirect_to(self, port: int) -> str:
+        """Return the redirect URI for a listener on *port*: as registered, with the port if it names none."""
+        where = urlsplit(self.redirect_uri)
+        return self.redirect_uri if where.port else where._replace(netloc=f"{where.netloc}:{port}").geturl()
+
+
+def typed(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what was chosen now, on the command line of ``login`` or of a command that takes its options."""
+    if options.authority and (options.tenant or options.cloud):
+        raise errors.WrongUsage(
+            "--authority names the organisation (tenant) itself: it does not go with --tenant or --cloud",
+            remedy="Leave one of them out",
+        )
+    return app_only.typed({choice: getattr(options, choice, None) for choice in CHOICES})
+
+
+def make(name: str, typed: Mapping[str, Any], before: Account | None, *, defaults: bool, may_ask: bool = True) -> Plan:
+    """
+    Plan the login of *name* with the options *typed* now; *before* is the account as it is kept, if it is.
+
+    Asks the network for the OpenID configuration of a custom authority, and as a hint for the organisation (tenant)
+    of the mail domain; unless it *may_ask*: then it makes do with what is kept, or with an organisation of ``common``.
+    Raises WrongUsage, Temporary, Misconfigured.
+    """
+    known = None if defaults else before
+    chosen = _merge(typed, known.chosen if known else {})
+    _refuse_contradictions(chosen)
+    is_app_only = bool(chosen.get("app_only"))
+    if is_app_only:
+        app_only.check(chosen, with_proof=may_ask)
+    app_only.check_owner(chosen)
+    tables = Path(paths.directory())
+    clients = tables_.load("clients", tables)
+    client_id = str(chosen.get("client_id") or clients["default"])
+    client = clients["clients"].get(client_id)
+    assumed = str(chosen.get("cloud") or "global")
+    _mail_hosts(chosen, assumed), _scopes(chosen, assumed)
+    flow = profiles.APP_ONLY if is_app_only else _flow(typed, chosen)
+    redirect_uri = str(chosen.get("redirect_uri") or (client or clients["other"])[_page(flow)])
+    port = _port(chosen, redirect_uri)
+    # Asks the network, so after all that may be wrong usage.
+    authority, endpoints, place = _authority(
+        name, chosen, known, is_default_client=client_id == clients["default"], may_ask=may_ask
+    )
+    cloud = place.cloud
+    is_personal = (
+        not is_app_only and cloud == "global" and not endpoints and tenant_discovery.is_personal(name, chosen, known)
+    )
+    mail = _mail_hosts(chosen, cloud, is_personal=is_personal)
+    provider = msal_client.Provider(
+        client_id, authority, _scopes(chosen, cloud), endpoints, client_credential.kept(chosen)
+    )
+    is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")
+    kept = known if known is not None and is_same_person and not known.is_app_only else None
+    return Plan(
+        name=name,
+        hint=str(chosen.get("identity") or (kept.identity if kept else None) or name),
+        person=_comparable(kept, provider) if kept else {},
+        provider=provider,
+        flow=flow,
+        port=port,
+        opens=flow == "browser" and browser.is_there(),
+        redirect_uri=redirect_uri,
+        imap=mail["imap"],
+        smtp=mail["smtp"],
+        cloud=None if endpoints else cloud,
+        store=str(chosen.get("store") or "file"),
+        client_name=client["name"] if client else None,
+        chosen=chosen,
+        remarks=place.remarks,
+        is_personal=is_personal,
+    )
+
+
+def _merge(typed: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what counts as chosen: what was typed, over what was remembered and does not contradict it."""
+    now = {key: value for key, value in typed.items() if key in CHOICES and value not in (None, [])}
+    kept = {key: value for key, value in before.items() if key in CHOICES}
+    elsewhere = "authority" in now and now["authority"] != kept.get("authority")
+    if "authority" in now:
+        kept.pop("tenant", None)
+        kept.pop("cloud", None)
+    if "tenant" in now or "cloud" in now:
+        elsewhere = kept.pop("authority", None) is not None
+    if elsewhere:  # a token is never sent to the mail hosts of another provider
+        kept.pop("imap", None)
+        kept.pop("smtp", None)
+    if now.get("client_id", kept.get("client_id")) != kept.get("client_id"):
+        kept.pop("redirect_uri", None)
+        elsewhere = True
+    app_only.forget(kept, now, is_elsewhere=elsewhere)
+    return {**kept, **now}
+
+
+def _refuse_contradictions(chosen: Mapping[str, Any]) -> None:
+    """Raise WrongUsage for a choice that cannot work, before anybody is asked."""
+    tenant = chosen.get("tenant")
+    if tenant and not _TENANT.fullmatch(str(tenant)):
+        raise errors.WrongUsage(
+            f"--tenant {tenant} is neither an id nor a domain",
+            remedy="Give the organisation's id or its domain, such as example.org",
+        )
+    store = str(chosen.get("store") or "file")
+    if not selection.is_known(store):
+        raise errors.WrongUsage(
+            f"The store {store} is not known",
+            remedy=f"Give --store with one of: {', '.join(stores.KNOWN)}, such as --store gpg:you@example.org",
+        )
+    uri = chosen.get("redirect_uri")
+    if uri and not _is_address(str(uri)):
+        raise errors.WrongUsage(
+            f"--redirect-uri {uri} is not an address",
+            remedy="Give it as it is registered, such as http://localhost",
+        )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        where = urlsplit(text)
+        return bool(where.scheme and (where.netloc or where.path) and (where.port is None or where.port))
+    except ValueError:
+        return False
+
+
+def _comparable(before: Account, provider: msal_client.Provider) -> dict[str, str]:
+    """
+    Return the ids by which the person of the last login is known again, none if they may differ by rights.
+
+    Entra's *tid* and *oid* are the same for every client; a *sub* belongs to one issuer and one client
+    (OpenID Connect Core §8.1).
+    """
+    is_same = (before.client_id, before.authority) == (provider.client_id, provider.authority)
+    return dict(before.person) if is_same or "oid" in before.person else {}
+
+
+def _port(chosen: Mapping[str, Any], redirect_uri: str) -> int:
+    """Return the listener's port: chosen, or that of the redirect URI; 0 for any."""
+    port, registered = int(chosen.get("port") or 0), urlsplit(redirect_uri).port
+    if port and registered and port != registered and chosen.get("redirect_uri"):
+        raise errors.WrongUsage(
+            f"--port {port} is not the port of the redirect URI {redirect_uri}", remedy="Leave --port out"
+        )
+    return port or registered or 0
+
+
+def _page(flow: str) -> str:
+    return "browser" if flow == "browser" else "paste"
+
+
+def _authority(
+    name: str, chosen: Mapping[str, Any], known: Account | None, *, is_default_client: bool, may_ask: bool
+) -> tuple[str, dict[str, str] | None, tenant_discovery.Place]:
+    """Return the authority, its OpenID configuration if it is none of Microsoft's, and where that is."""
+    if chosen.get("authority"):
+        authority = _checked_authority(str(chosen["authority"]))
+        kept = known.endpoints if known and known.authority == authority else None
+        return authority, msal_client.discover(authority) if may_ask else kept, tenant_discovery.Place("", "global")
+    place = tenant_discovery.place(name, chosen, known, is_default_client=is_default_client, may_ask=may_ask)
+    login_host = tables_.load("clouds", Path(paths.directory()))["clouds"][place.cloud]["login"]
+    return f"https://{login_host}/{place.tenant}", None, place
+
+
+def _checked_authority(text: str) -> str:
+    where = urlsplit(text.rstrip("/"))
+    try:
+        is_good = where.scheme == "https" and where.hostname and where.path.strip("/") and (where.port or 443)
+    except ValueError:
+        is_good = False
+    if not is_good or where.query or where.fragment or where.username:
+        raise errors.WrongUsage(
+            f"--authority {text} is not of the form https://HOST[:PORT]/TENANT",
+            remedy="Correct it, and run it again",
+        )
+    return text.rstrip("/")
+
+
+def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
+    row = tables_.load("clouds", Path(paths.directory()))["clouds"][cloud]
+    prefix = row["scope_prefix"]
+    if chosen.get("app_only"):
+        return (str(row["app_scope"]),)
+    found = []
+    for scope in chosen.get("scope") or ["imap", "smtp"]:
+        if scope in SCOPES:
+            found.append(prefix + SCOPES[scope])
+        elif "/" in scope or ":" in scope:
+            found.append(scope)
+        elif scope not in _RESERVED:
+            raise errors.WrongUsage(
+                f"--scope {scope} is not known",
+                remedy=f"Give {', '.join(SCOPES)}, or a full one with its https://…",
+            )
+    return tuple(dict.fromkeys(found))
+
+
+def _mail_hosts(chosen: Mapping[str, Any], cloud: str, *, is_personal: bool = False) -> dict[str, str]:
+    table = tables_.load("clouds", Path(paths.directory()))
+    preset = table["consumers"] if is_personal else table["clouds"][cloud]
+    found = {}
+    for key in ("imap", "smtp"):
+        text = str(chosen.get(key) or preset[key])
+        host, colon, port = text.rpartition(":")
+        if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004 - 16 bits
+            raise errors.WrongUsage(f"--{key} {text} is not of the form HOST:PORT", remedy="Such as localhost:993")
+        found[key] = text
+    return found
+
+
+def _flow(typed: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+    """
+    Choose the flow: what was typed, what was remembered if it works here, a browser where there is one, paste.
+
+    With a port somebody else's browser will do: one behind ``ssh -L``.
+    """
+    asked = typed.get("flow") or ("browser" if typed.get("port") else None)
+    works = browser.is_there() or chosen.get("port") is not None
+    if asked == "browser" and not works:
+        raise _no_browser()
+    if asked:
+        return str(asked)
+    remembered = chosen.get("flow")
+    if remembered in ("paste", "device") or (remembered == "browser" and works):
+        return str(remembered)
+    return "browser" if browser.is_there() else "paste"
+
+
+def _no_browser() -> errors.Misconfigured:
+    named = environment.browser()
+    why = f"$BROWSER names {named}, which is not there" if named else "$BROWSER names none, and there is no screen"
+    return errors.Misconfigured(
+        f"There is no browser here that could be opened: {why}",
+        remedy="Use --paste, which works everywhere; or --browser --port N, with ssh -L N:localhost:N on your machine",
+    )

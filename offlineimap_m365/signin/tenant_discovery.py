@@ -1,0 +1,169 @@
+"""
+Where the owner of a mail address signs in: which organisation (tenant), in which cloud, or as a personal account.
+
+OpenID discovery tells it of a domain, without anybody having signed in; it is a hint, never an error. A cloud is told
+by ``cloud_instance_name`` and ``tenant_region_sub_scope``: the worldwide sign-in answers for tenants of the US
+Government, too (learn.microsoft.com/entra/external-id/b2b-government-national-clouds).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, paths
+from offlineimap_m365.knowledge import tables
+from offlineimap_m365.provider.http_client import get_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offlineimap_m365.accounts.profiles import Account
+
+#: A domain as it may stand in an address.
+_DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)+")
+#: What every issuer of Microsoft's begins with: a host, and the tenant's id (OpenID Connect Discovery 1.0 §3).
+_ISSUER = re.compile(r"https://[^/]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|$)", re.IGNORECASE)
+#: Where everybody may sign in, organisations and personal accounts (learn.microsoft.com: OpenID Connect, "tenant").
+EVERYBODY, PERSONAL = "common", "consumers"
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where somebody signs in: the *tenant* of the address, the *cloud* (a key of clouds.json), what to say of it."""
+
+    tenant: str
+    cloud: str
+    remarks: tuple[str, ...] = ()
+
+
+def place(
+    name: str, chosen: Mapping[str, Any], before: Account | None, *, is_default_client: bool, may_ask: bool = True
+) -> Place:
+    """
+    Return where the owner of *name* signs in: as *chosen*, else where the domain belongs, else where everybody may.
+
+    *before* is the account as it is kept. A personal account signs in where Thunderbird's does, at ``common``, if
+    it asks with that client id; with one's own at ``consumers``, since a registration for personal accounts only is
+    refused elsewhere (AADSTS9002331), and one for organisations only is refused at both. Nobody is asked unless it
+    *may_ask*.
+    """
+    cloud = chosen.get("cloud")
+    registered = _registered(str(cloud or "global"), is_default_client=is_default_client)
+    if chosen.get("tenant"):
+        return Place(str(chosen["tenant"]), str(cloud or "global"), registered)
+    if cloud in (None, "global") and is_personal(name, chosen, before):
+        return Place(EVERYBODY if is_default_client else PERSONAL, "global")
+    try:
+        found = _first(_names(name, chosen, before), str(cloud or "global")) if may_ask else _as_before(before)
+    except errors.Temporary:
+        found = _as_before(before)
+    if found is None:
+        return Place(EVERYBODY, str(cloud or "global"), registered)
+    if cloud is None:
+        return dataclasses.replace(found, remarks=_remarks(found, name, is_default_client=is_default_client))
+    remark = () if found.cloud == cloud else (_contradiction(found, name, str(cloud)),)
+    return Place(found.tenant, str(cloud), remark + registered)
+
+
+def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) -> bool:
+    """Is it a personal account: as *chosen*, as who signed in last time (*before*) told, else by the sign-in name?"""
+    tenant = chosen.get("tenant")
+    if tenant and tenant != EVERYBODY:
+        return tenant in (PERSONAL, profiles.personal_tenant())
+    if before is not None and before.tenant:
+        return before.is_personal
+    return profiles.is_consumer(str(chosen.get("identity") or name))
+
+
+def find(name: str, cloud: str) -> Place | None:
+    """
+    Return where the domain of *name* belongs, asking the sign-in of *cloud*; None if nobody there knows it.
+
+    Another cloud is asked only if the domain's end names its country: whoever runs it need not hear of the others.
+    Raises Temporary if nobody can be asked now.
+    """
+    domain = _domain(name)
+    if domain is None or profiles.is_consumer(name):
+        return None
+    clouds = _clouds()
+    elsewhere = [key for key, row in clouds.items() if domain.endswith(tuple(row.get("domains", [])))]
+    hosts = dict.fromkeys(clouds[key]["login"] for key in [cloud, *(elsewhere if cloud == "global" else [])])
+    answers = (get_json(f"https://{host}/{quote(domain)}/v2.0/.well-known/openid-configuration") for host in hosts)
+    return next(filter(None, (_read(answer, clouds) for answer in answers)), None)
+
+
+def _names(name: str, chosen: Mapping[str, Any], before: Account | None) -> list[str]:
+    """Return the names whose domain may be the organisation's, the surest first: a sign-in name's always is."""
+    found = [chosen.get("identity"), name, before.identity if before else None]
+    return list(dict.fromkeys(str(one) for one in found if one))
+
+
+def _first(names: list[str], cloud: str) -> Place | None:
+    by_domain = {_domain(name): name for name in reversed(names)}
+    ordered = [name for name in names if name in by_domain.values()]
+    return next(filter(None, (find(name, cloud) for name in ordered)), None)
+
+
+def _as_before(before: Account | None) -> Place | None:
+    """Return where the last login was, which is the best guess while nobody can be asked."""
+    if before is None or before.cloud is None:
+        return None
+    return Place(before.tenant or urlsplit(before.authority).path.strip("/") or EVERYBODY, before.cloud)
+
+
+def _domain(name: str) -> str | None:
+    """Return the domain of *name* as DNS knows it, None if it has none."""
+    try:
+        domain = name.rpartition("@")[2].encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return None
+    return domain if _DOMAIN.fullmatch(domain) else None
+
+
+def _clouds() -> dict[str, Any]:
+    return dict(tables.load("clouds", Path(paths.directory()))["clouds"])
+
+
+def _read(answer: Mapping[str, Any], clouds: Mapping[str, Any]) -> Place | None:
+    """Return what an OpenID configuration tells of its tenant, None if it tells nothing."""
+    tenant = _ISSUER.match(str(answer.get("issuer", "")))
+    if tenant is None:
+        return None
+    instance, part = answer.get("cloud_instance_name"), answer.get("tenant_region_sub_scope")
+    fitting = [key for key, row in clouds.items() if row["instance"] == instance]
+    exact = [key for key in fitting if clouds[key]["sub_scope"] == part]
+    usual = [key for key in fitting if not clouds[key]["sub_scope"]]
+    return Place(tenant.group(1), next(iter(exact or usual), "global"))
+
+
+def _remarks(found: Place, name: str, *, is_default_client: bool) -> tuple[str, ...]:
+    """Return what to say of a cloud that nobody chose: nothing of the worldwide one."""
+    if found.cloud == "global":
+        return ()
+    first = f"{_domain(name)} belongs to {_title(found.cloud)}, so you sign in there (--cloud {found.cloud})."
+    return (first, *_registered(found.cloud, is_default_client=is_default_client))
+
+
+def _registered(cloud: str, *, is_default_client: bool) -> tuple[str, ...]:
+    """Return what to say of client ids in a national *cloud* (entra-docs, authentication-national-cloud)."""
+    if cloud == "global":
+        return ()
+    first = "That cloud takes only client ids that are registered in it."
+    known = " Mozilla Thunderbird's is not, so the sign-in will be refused: name one with --client-id ID."
+    return (first + known if is_default_client else first,)
+
+
+def _contradiction(found: Place, name: str, cloud: str) -> str:
+    return (
+        f"{_domain(name)} belongs to {_title(found.cloud)}, and {_title(cloud)} was chosen;"
+        f" to change that: {errors.login_command(name)} --cloud {found.cloud}"
+    )
+
+
+def _title(cloud: str) -> str:
+    return str(_clouds()[cloud]["title"])

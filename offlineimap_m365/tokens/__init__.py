@@ -1,0 +1,1 @@
+"""From an account to a token: memory, store, lock, one refresh, save."""

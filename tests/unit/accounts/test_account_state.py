@@ -1,0 +1,257 @@
+"""What is remembered of failures and events, and that it never gets in the way."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offlineimap_m365.accounts import account_state
+from offlineimap_m365.base import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+#: Anything that JSON can hold.
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+_LISTS = ("events", "demand", "tried", "failing_since")
+_FIELDS = ["exit_code", "fact", "account", "meaning", "remedy", "code", "correlation_id", "time", "until"]
+
+
+def refusal() -> errors.SignInNeeded:
+    """Return a refusal with everything that one may have."""
+    return errors.SignInNeeded(
+        "Microsoft refused",
+        account="alice@example.org",
+        meaning="The password changed",
+        remedy="Run: login",
+        code="AADSTS50173",
+        correlation_id="0000",
+        time="2026-01-01T00:00:00Z",
+    )
+
+
+def test_a_failure_comes_back_as_it_was(tmp_path: Path) -> None:
+    """What is remembered has the class and every part of the failure."""
+    account_state.remember(str(tmp_path), refusal(), "a refresh token")
+
+    found = account_state.last_failure(str(tmp_path), "a refresh token")
+
+    assert type(found) is errors.SignInNeeded
+    assert found.lines() == refusal().lines()
+    assert found.account == "alice@example.org"
+
+
+def test_it_counts_for_the_same_refresh_token_only(tmp_path: Path) -> None:
+    """Another refresh token is tried at once; who asks without one still learns what happened last."""
+    account_state.remember(str(tmp_path), refusal(), "a refresh token")
+
+    assert account_state.last_failure(str(tmp_path), "another") is None
+    assert account_state.last_failure(str(tmp_path)) is not None
+
+
+def test_no_secret_is_kept(tmp_path: Path) -> None:
+    """Of a refresh token only its SHA-256 lies in the file."""
+    account_state.remember(str(tmp_path), refusal(), "a refresh token")
+
+    assert "a refresh token" not in (tmp_path / "state.json").read_text()
+    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("make", "seconds"),
+    [(lambda: errors.Temporary("No network"), 5), (lambda: errors.SignInNeeded("No", code="AADSTS50173"), 900)],
+)
+def test_each_failure_has_its_time(
+    tmp_path: Path, make: Callable[[], errors.M365Error], seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No connection counts for 5 s, a refusal for 15 min."""
+    plain = time.time
+    account_state.remember(str(tmp_path), make(), "x")
+
+    found = []
+    for later in (seconds - 1, seconds + 1):
+        monkeypatch.setattr(time, "time", lambda later=later: plain() + later)
+        found.append(account_state.last_failure(str(tmp_path), "x") is not None)
+
+    assert found == [True, False]
+
+
+def test_a_clock_that_was_wrong_blocks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure of a clock's far future does not count once the clock is right."""
+    plain = time.time
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: plain() + 86_400)
+        account_state.remember(str(tmp_path), refusal(), "x")
+
+    assert account_state.last_failure(str(tmp_path), "x") is None
+
+
+def test_success_ends_it(tmp_path: Path) -> None:
+    """After a success there is no failure, and the last 20 events are told."""
+    for _ in range(15):
+        account_state.remember(str(tmp_path), refusal(), "x")
+        account_state.succeeded(str(tmp_path), "refresh")
+
+    found = account_state.events(str(tmp_path))
+    assert account_state.last_failure(str(tmp_path)) is None
+    assert len(found) == 20
+    assert [event["what"] for event in found[-2:]] == ["failed", "refresh"]
+    assert found[-2]["code"] == "AADSTS50173"
+
+
+def test_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    """A folder that is gone costs the memory only."""
+    account_state.remember(str(tmp_path / "gone"), refusal(), "x")
+    account_state.succeeded(str(tmp_path / "gone"), "refresh")
+
+    assert account_state.events(str(tmp_path / "gone")) == []
+
+
+def test_half_a_character_is_no_error(tmp_path: Path) -> None:
+    """Text from the network that is no Unicode at all is remembered like any other."""
+    account_state.remember(str(tmp_path), errors.SignInNeeded("x\ud800", account="\ud800", code="y\udfff"), "x")
+
+    found = account_state.last_failure(str(tmp_path))
+
+    assert found is not None
+    assert found.fact == "x\ufffd"
+
+
+@settings(database=None, deadline=None, max_examples=60)
+@given(
+    JSON
+    | st.fixed_dictionaries(
+        {"failure": st.fixed_dictionaries(dict.fromkeys(_FIELDS, JSON)), **dict.fromkeys(_LISTS, JSON)}
+    )
+)
+def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, content: object) -> None:
+    """A file to which anything happened gives an error of ours or nothing, and can be written again."""
+    folder = tmp_path_factory.getbasetemp() / "fuzz-history"
+    folder.mkdir(exist_ok=True)
+    if isinstance(content, dict) and isinstance(content.get("failure"), dict):
+        content["failure"]["refresh_token"] = account_state.fingerprint("x")
+    (folder / "state.json").write_text(json.dumps(content))
+
+    found = [account_state.last_failure(str(folder)), account_state.last_failure(str(folder), "x")]
+    since, demand, flows = (
+        account_state.failing_since(str(folder)),
+        account_state.demand(str(folder)),
+        account_state.tried(str(folder), "x"),
+    )
+    account_state.refused_login(str(folder), refusal(), flow="paste", client_id="x")
+    account_state.succeeded(str(folder), "refresh")
+
+    assert all(error is None or isinstance(error, errors.M365Error) for error in found)
+    assert isinstance(since, float | None)
+    assert demand.claims is None or isinstance(json.loads(demand.claims), dict)
+    assert all(isinstance(flow, str) for flow in flows)
+    assert account_state.events(str(folder))[-1]["what"] == "refresh"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[" * 100_000, b'{"failure": {"until": 1e999}}'])
+def test_nonsense_in_the_file(tmp_path: Path, content: bytes) -> None:
+    """What is no JSON, or too deep, counts as nothing."""
+    (tmp_path / "state.json").write_bytes(content)
+
+    assert account_state.last_failure(str(tmp_path), "x") is None
+
+
+def asking(**demands: str) -> errors.SignInNeeded:
+    """Return a refusal that demands something of the next sign-in."""
+    error = refusal()
+    for name, value in demands.items():
+        setattr(error, name, value)
+    return error
+
+
+CLAIMS = '{"access_token": {"acrs": {"essential": true, "value": "c1"}}}'
+
+
+def test_what_a_refusal_demands_is_kept_until_a_success(tmp_path: Path) -> None:
+    """Claims and prompt of several refusals add up, outlive one that demands nothing, and end with a success."""
+    folder = str(tmp_path)
+    for error in (asking(claims=CLAIMS), asking(prompt="login"), refusal()):
+        account_state.remember(folder, error, "x")
+
+    before = account_state.demand(folder)
+    account_state.succeeded(folder, "login")
+
+    assert before == account_state.Demand(CLAIMS, "login")
+    assert account_state.demand(folder) == account_state.Demand()
+
+
+@pytest.mark.parametrize(
+    "claims", ["no JSON", "[]", '"text"', "[" * 9000, '{"x": "' + "y" * 9000 + '"}', "{\u202e}", ""]
+)
+def test_claims_that_cannot_be_sent_are_not_kept(tmp_path: Path, claims: str) -> None:
+    """Only a JSON object of a sane size is passed on."""
+    account_state.remember(str(tmp_path), asking(claims=claims), "x")
+
+    assert account_state.demand(str(tmp_path)) == account_state.Demand()
+    assert claims == "" or claims not in (tmp_path / "state.json").read_text(encoding="utf-8")
+
+
+def test_consent_is_asked_for_once(tmp_path: Path) -> None:
+    """If the sign-in that asked for consent was refused, the next one does not ask; a demand to sign in anew stays."""
+    folder = str(tmp_path)
+    account_state.remember(folder, asking(prompt="consent", claims=CLAIMS), "x")
+    account_state.refused_login(folder, refusal(), flow="browser", client_id="mine")
+    after = account_state.demand(folder)
+    account_state.remember(folder, asking(prompt="login"), "x")
+    account_state.refused_login(folder, refusal(), flow="browser", client_id="mine")
+
+    assert after == account_state.Demand(CLAIMS, None)
+    assert account_state.demand(folder) == account_state.Demand(CLAIMS, "login")
+
+
+def test_ways_that_were_refused_are_known_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They count for the client id that they were tried with, until something succeeds or a day is over."""
+    folder, plain = str(tmp_path), time.time
+    for flow, client in (("browser", "mine"), ("paste", "mine"), ("device", "other")):
+        account_state.refused_login(folder, refusal(), flow=flow, client_id=client)
+    today = account_state.tried(folder, "mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: plain() + 86_401)
+        tomorrow = account_state.tried(folder, "mine")
+    account_state.succeeded(folder, "login")
+
+    assert today == {"browser", "paste"}
+    assert tomorrow | account_state.tried(folder, "mine") == set()
+
+
+def test_since_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first refusal in a row counts; what passes by itself neither begins nor ends it; a success ends it."""
+    folder, plain, found = str(tmp_path), time.time, []
+    steps = [errors.Temporary("No network"), refusal(), errors.Temporary("No network"), refusal()]
+    for hours, error in enumerate(steps):
+        monkeypatch.setattr(time, "time", lambda hours=hours: plain() + 3600 * hours)
+        account_state.remember(folder, error, "x")
+        found.append(account_state.failing_since(folder))
+    account_state.succeeded(folder, "refresh")
+
+    assert found[0] is None
+    assert found[1] is not None
+    assert found[1] == found[2] == found[3] == pytest.approx(plain() + 3600, abs=60)
+    assert account_state.failing_since(folder) is None
+
+
+def test_a_place_is_remembered(tmp_path: Path) -> None:
+    """That a refusal depends on the place is known later, too."""
+    error = refusal()
+    error.place = True
+    account_state.remember(str(tmp_path), error, "x")
+
+    found = account_state.last_failure(str(tmp_path))
+
+    assert found is not None
+    assert found.place

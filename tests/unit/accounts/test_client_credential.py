@@ -1,0 +1,209 @@
+"""What a client proves itself with: read anew, refused when unsafe or unfit, and shown nowhere."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from offlineimap_m365.accounts import client_credential
+from offlineimap_m365.base import errors
+from tests import certificates
+
+NAME, SECRET = "backup", "a-secret ~of.many words "
+
+
+def from_file(path: Path) -> str:
+    """Return the secret in a file."""
+    return client_credential.secret({"client_secret_file": str(path)}, NAME)
+
+
+def from_command(command: str) -> str:
+    """Return the secret that a command prints."""
+    return client_credential.secret({"client_secret_command": command}, NAME)
+
+
+def test_the_first_line_is_the_secret(tmp_path: Path) -> None:
+    """Only the newline is taken away: spaces belong to the secret; later lines do not count."""
+    path = certificates.write(tmp_path / "secret", f"{SECRET}\nexpires in May\n")
+
+    assert from_file(path) == SECRET
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o644])
+def test_a_file_that_others_reach_is_refused(tmp_path: Path, mode: int) -> None:
+    """What others may read or write is no secret: 78, with the command that closes it."""
+    path = certificates.write(tmp_path / "secret", SECRET, mode)
+
+    with pytest.raises(errors.Misconfigured, match="others may read or write") as caught:
+        from_file(path)
+    assert f"chmod 600 {path}" in caught.value.remedy
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"  \nx", b"\xff\xfe\x00", b"\x00\x01", "pässword".encode(), b"a\x1b[1m"])
+def test_what_is_no_secret(tmp_path: Path, data: bytes) -> None:
+    """An empty or binary file is 78, and its bytes appear nowhere."""
+    path = certificates.write(tmp_path / "secret", data)
+
+    with pytest.raises(errors.Misconfigured, match=r"empty|not text") as caught:
+        from_file(path)
+    assert "ssword" not in caught.value.one_line()
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """What is missing, a directory, or a FIFO that nobody writes to is 78 at once."""
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    (tmp_path / "directory").mkdir()
+
+    for name in ("fifo", "directory", "missing"):
+        with pytest.raises(errors.Misconfigured, match=r"cannot be read|is not a file"):
+            from_file(tmp_path / name)
+
+
+def test_a_file_of_root_that_everybody_reads_is_refused() -> None:
+    """What belongs to root but everybody may read is no secret either."""
+    with pytest.raises(errors.Misconfigured, match="others may read or write"):
+        from_file(Path("/etc/passwd"))
+
+
+def test_a_command_prints_the_secret() -> None:
+    """The first line of its stdout, with nothing on its standard input."""
+    assert from_command(f"cat; printf '%s\\nmore\\n' '{SECRET}'") == SECRET
+
+
+def test_a_command_that_fails_says_one_line_and_no_secret() -> None:
+    """75, with the last line that it complained of without control characters; its stdout is shown nowhere."""
+    with pytest.raises(errors.Temporary, match="exit code 3") as caught:
+        from_command("echo top-secret; echo first >&2; printf 'no\\033[31m pinentry\\n' >&2; exit 3")
+
+    said = "\n".join(caught.value.lines())
+    assert "pinentry" in said
+    assert "first" not in said
+    assert "top-secret" not in said
+    assert "\x1b" not in said
+
+
+def test_a_complaint_that_repeats_the_secret_is_not_shown() -> None:
+    """What was printed on stdout does not come out of stderr."""
+    with pytest.raises(errors.Temporary) as caught:
+        from_command("echo top-secret; echo cannot use top-secret >&2; exit 1")
+
+    assert "top-secret" not in caught.value.one_line()
+
+
+def test_a_command_that_is_not_there_is_misconfigured() -> None:
+    """Trying again would not help: 78."""
+    with pytest.raises(errors.Misconfigured, match="exit code 127"):
+        from_command("no-such-program-anywhere")
+
+
+def test_a_command_that_never_stops_printing_is_ended() -> None:
+    """No command fills the memory: after more than any secret has, its next write ends it, long before its time."""
+    begun = time.monotonic()
+
+    with pytest.raises(errors.Temporary):
+        from_command("cat /dev/zero")
+
+    assert time.monotonic() - begun < client_credential.PATIENCE / 2
+
+
+def test_a_command_that_never_stops_complaining_gives_its_secret() -> None:
+    """What is said on standard error is read to its end, so that the command can end, and only the end is kept."""
+    assert from_command(f"head -c 5000000 /dev/zero >&2; printf '{SECRET}'") == SECRET
+
+
+def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pinentry that waits in cron is 75 after the time limit, and all that it started is ended."""
+    monkeypatch.setattr(client_credential, "PATIENCE", 0.5)
+    begun = time.monotonic()
+
+    with pytest.raises(errors.Temporary, match="did not end within"):
+        from_command("sleep 30 & sleep 30")
+
+    assert time.monotonic() - begun < 10
+
+
+def read(path: Path, passphrase: str | None = None) -> client_credential.Proof:
+    """Return what the certificate in a file proves."""
+    command = {} if passphrase is None else {"certificate_passphrase_command": f"echo '{passphrase}'"}
+    found = client_credential.read({"certificate": str(path), **command}, NAME)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("kind", ["pem", "old", "encrypted", "encrypted-old", "pfx", "pfx-locked"])
+def test_every_form_of_a_certificate_is_read(tmp_path: Path, kind: str) -> None:
+    """PEM old and new, clear and encrypted, PFX with and without a passphrase: the same key, the same end."""
+    key = certificates.rsa_key()
+    found = certificates.certificate(key, ends=100)
+    pem, word = certificates.certificate_pem(found), certificates.PASSPHRASE
+    data = {
+        "pem": pem + certificates.key_pem(key),
+        "old": certificates.key_pem(key, is_old=True) + pem,
+        "encrypted": certificates.key_pem(key, word) + pem,
+        "encrypted-old": certificates.key_pem(key, word, is_old=True) + pem,
+        "pfx": certificates.pfx(key, found),
+        "pfx-locked": certificates.pfx(key, found, word),
+    }
+    path = certificates.write(tmp_path / "file", data[kind])
+
+    proof = read(path, word if "encrypted" in kind or "locked" in kind else None)
+
+    assert isinstance(proof.for_msal, dict)
+    assert proof.for_msal["private_key"] == certificates.key_pem(key).decode()
+    assert proof.ends == pytest.approx(time.time() + 100 * 86_400, abs=60)
+    assert "PRIVATE" not in repr(proof)
+
+
+def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
+    """Each fault is 78 in words of its own, without a piece of the key."""
+    key, other = certificates.rsa_key(), certificates.rsa_key(1)
+    good, elliptic = certificates.certificate(key), certificates.ec_key()
+    pem, private = certificates.certificate_pem, certificates.key_pem
+    faults = {
+        "no private key": pem(good),
+        "no certificate": private(key),
+        "do not belong together": private(other) + pem(good),
+        "not RSA": private(elliptic) + pem(certificates.certificate(elliptic)),
+        "expired on": private(key) + pem(certificates.certificate(key, begins=-9, ends=-1)),
+        "not valid before": private(key) + pem(certificates.certificate(key, begins=1, ends=9)),
+        "neither PEM nor PKCS": b"something else",
+        "wants a passphrase": private(key, certificates.PASSPHRASE) + pem(good),
+        "cannot be read": b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" + pem(good),
+    }
+
+    for words, data in faults.items():
+        with pytest.raises(errors.Misconfigured, match=words) as caught:
+            read(certificates.write(tmp_path / "file", data))
+        assert "BEGIN" not in caught.value.one_line()
+
+
+@pytest.mark.parametrize("is_pfx", [True, False])
+def test_a_wrong_passphrase_is_said(tmp_path: Path, is_pfx: bool) -> None:
+    """It is 78, and names the option."""
+    key = certificates.rsa_key()
+    found = certificates.certificate(key)
+    pem = certificates.key_pem(key, certificates.PASSPHRASE) + certificates.certificate_pem(found)
+    data = certificates.pfx(key, found, certificates.PASSPHRASE) if is_pfx else pem
+    path = certificates.write(tmp_path / "file", data)
+
+    with pytest.raises(errors.Misconfigured, match="passphrase does not open it") as caught:
+        read(path, "another")
+    assert "--certificate-passphrase-command" in caught.value.remedy
+
+
+def test_a_renewed_credential_has_another_fingerprint(tmp_path: Path) -> None:
+    """What is remembered of a refusal ends with the secret that was refused."""
+    path = certificates.write(tmp_path / "secret", "first-secret")
+    where = {"client_secret_file": str(path)}
+    before = client_credential.read(where, NAME)
+    path.write_text("two")
+
+    after = client_credential.read(where, NAME)
+
+    assert before is not None
+    assert after is not None
+    assert before.fingerprint != after.fingerprint
+    assert "first-secret" not in repr(before)

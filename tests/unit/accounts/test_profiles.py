@@ -1,0 +1,221 @@
+"""Accounts and their profiles: found, told apart, kept for later releases, refused when broken."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, fresh_token
+from offlineimap_m365.tokens import engine
+from tests.kept import ALICE, invent, made_up
+from tests.unit.accounts.test_account_state import JSON
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+_FUZZ = settings(
+    database=None, deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+_FIELDS = [field.name for field in dataclasses.fields(profiles.Account) if field.name not in ("name", "others")]
+
+
+def profile_of(account: profiles.Account) -> Path:
+    """Return the path of a profile."""
+    return Path(account.folder) / "profile.json"
+
+
+def change(account: profiles.Account, /, **fields: Any) -> None:
+    """Put *fields* into the profile's file; None of them is checked."""
+    document = json.loads(profile_of(account).read_text())
+    profile_of(account).write_text(json.dumps(document | fields))
+
+
+def test_an_account_is_found_without_case(world: World) -> None:
+    """Names are compared without case, and shown as they were given."""
+    invent("Alice@Example.org")
+
+    assert profiles.get(" alice@EXAMPLE.ORG ").name == "Alice@Example.org"
+    assert profiles.get(None).name == "Alice@Example.org"
+
+
+def test_composed_names_are_one(world: World) -> None:
+    """A name typed on a Mac (NFD) is the same as one typed elsewhere (NFC)."""
+    invent("j\u00f6rg@example.org")
+
+    assert profiles.get(unicodedata.normalize("NFD", "j\u00f6rg@example.org")).name == "j\u00f6rg@example.org"
+
+
+@pytest.mark.parametrize("name", ["", " ", "-alice", "a b@example.org", "a\nb", "a\u202eb", "\udcff", "a\x00b"])
+def test_what_is_no_name(name: str) -> None:
+    """A name that could be an option, break a line or hide something is wrong usage."""
+    with pytest.raises(errors.WrongUsage, match="Not the name of an account"):
+        profiles.clean_name(name)
+
+
+def test_nobody_is_signed_in(world: World) -> None:
+    """Without accounts that is 77, and names the directory that was searched."""
+    for name in (None, ALICE):
+        with pytest.raises(errors.SignInNeeded, match=f"Searched in {world.home}"):
+            profiles.get(name)
+
+
+def test_several_accounts_are_listed(world: World) -> None:
+    """With several accounts, who names none gets 2 and a list."""
+    invent()
+    invent("bob@example.org")
+
+    with pytest.raises(errors.WrongUsage, match=r"There are 2: alice@example\.org, bob@example\.org"):
+        profiles.get(None)
+
+
+def test_who_signed_out_makes_no_doubt(world: World) -> None:
+    """An account that signed out is not one of several."""
+    invent()
+    invent("bob@example.org", signed_in_at=None)
+
+    assert profiles.get(None).name == ALICE
+    assert profiles.names() == [ALICE, "bob@example.org"]
+
+
+def test_who_may_be_meant_is_named(world: World) -> None:
+    """Who asks for a mailbox's address learns of the account that signed in for it."""
+    invent("alice@corp.example", identity=ALICE)
+
+    with pytest.raises(errors.SignInNeeded, match=r"alice@corp\.example is signed in"):
+        profiles.get(ALICE)
+
+
+def test_unknown_fields_are_kept(world: World) -> None:
+    """What a later release wrote into the profile is still there after this one wrote it."""
+    account = invent()
+    change(account, new_field={"deep": [1]}, chosen={"new_choice": "x"})
+
+    found = profiles.get(ALICE)
+    profiles.save(dataclasses.replace(found, signed_in_at="2026-01-01T00:00:00Z"))
+
+    document = json.loads(profile_of(account).read_text())
+    assert document["new_field"] == {"deep": [1]}
+    assert document["chosen"] == {"new_choice": "x"}
+    assert document["version"] == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"scopes": "other"}, {"account": None}, {"authority": 5}])
+def test_a_later_version_is_left_alone(world: World, fields: dict[str, Any]) -> None:
+    """A profile of a later version is 78 whatever else is in it, its token is not read, and nothing is written."""
+    account = invent()
+    change(account, version=2, **fields)
+    before = {path: path.read_bytes() for path in world.home.rglob("*") if path.is_file()}
+
+    with pytest.raises(errors.Misconfigured, match="later release"):
+        engine.access_token(ALICE)
+
+    assert fresh_token.find(ALICE) is None
+    assert {path: path.read_bytes() for path in world.home.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"version": None},
+        {"version": "1"},
+        {"account": "bob@example.org"},
+        {"account": 5},
+        {"scopes": "imap"},
+        {"authority": "http://login.example/"},
+        {"endpoints": {"token_endpoint": "http://login.example/token"}},
+        {"person": []},
+        {"chosen": None},
+        {"client_id": None},
+    ],
+)
+def test_a_broken_profile_is_named(world: World, fields: dict[str, Any]) -> None:
+    """A profile that is not what it should be, or sends secrets without TLS, is 78 with the command."""
+    account = invent()
+    change(account, **fields)
+
+    with pytest.raises(errors.Misconfigured, match="is not a profile of this program") as caught:
+        profiles.get(ALICE)
+
+    assert f"mv {profile_of(account)}" in caught.value.remedy
+    assert profiles.names() == [ALICE]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"null", b"[" * 100_000, b'{"version": 1'])
+def test_nonsense_in_a_profile(world: World, content: bytes) -> None:
+    """What is no JSON object is 78."""
+    profile_of(invent()).write_bytes(content)
+
+    with pytest.raises(errors.Misconfigured):
+        profiles.get(ALICE)
+
+
+def test_a_profile_without_rights_is_78(world: World) -> None:
+    """A profile that may not be read is 78, not "no accounts"."""
+    profile_of(invent()).chmod(0)
+
+    with pytest.raises(errors.Misconfigured, match="Permission denied"):
+        profiles.get(ALICE)
+
+
+def test_a_broken_account_does_not_hide_another(world: World) -> None:
+    """Others go on, and a quoted name is shown as it is."""
+    invent()
+    profile_of(invent("j\u00f6rg@example.org")).write_bytes(b"")
+
+    assert profiles.names() == [ALICE, "j\u00f6rg@example.org"]
+    assert profiles.get(ALICE).name == ALICE
+
+
+@_FUZZ
+@given(st.dictionaries(st.sampled_from([*_FIELDS, "version", "account"]), JSON, max_size=3))
+def test_whatever_is_in_a_profile(world: World, fields: dict[str, Any]) -> None:
+    """Whatever happened to a profile, the outcome is a token or an error of ours."""
+    account = invent()
+    change(account, **fields)
+
+    try:
+        found = engine.access_token(ALICE).value
+    except errors.M365Error:
+        found = ""
+
+    assert found in ("", "a-made-up-access-token")
+    assert fresh_token.find(ALICE) in (None, "a-made-up-access-token")
+
+
+_ENTRY = JSON | st.fixed_dictionaries(
+    {},
+    optional={
+        "secret": JSON,
+        "cached_at": JSON | st.integers(0, 2**33).map(str),
+        "expires_on": JSON | st.integers(0, 2**34).map(str),
+        "last_modification_time": JSON,
+        "home_account_id": JSON,
+        "environment": JSON,
+    },
+)
+_PART = JSON | st.dictionaries(st.text(max_size=3), _ENTRY, max_size=2)
+
+
+@_FUZZ
+@given(st.dictionaries(st.sampled_from(["AccessToken", "RefreshToken", "Account", "IdToken"]), _PART) | JSON)
+def test_whatever_is_in_a_cache(world: World, content: object) -> None:
+    """Whatever happened to a cache, the outcome is a token or an error of ours, and another time, too."""
+    account = invent()
+    merged = made_up(-10) | content if isinstance(content, dict) else content
+    (Path(account.folder) / "cache.json").write_text(json.dumps(merged))
+
+    for _ in range(2):
+        try:
+            found = engine.access_token(ALICE).value
+        except errors.M365Error:
+            found = "none"
+        assert found
+        assert fresh_token.find(ALICE) in (None, found)

@@ -1,0 +1,160 @@
+"""A fresh token read with next to nothing, and how answers leave the program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.base import errors, fresh_token
+from tests.kept import ALICE, invent, made_up, put
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+SOURCE = str(Path(__file__).parents[3])
+
+
+#: Counts what a `token` asks of the system, from its start on: all calls of Python's ``posix`` and ``io``.
+COUNTER = """
+import collections, sys
+calls = collections.Counter()
+def see(frame, event, function):
+    if event == "c_call" and getattr(function, "__module__", "") in ("posix", "_io"):
+        calls[function.__name__] += 1
+sys.setprofile(see)
+from offlineimap_m365 import __main__
+__main__.main()
+sys.setprofile(None)
+print(sum(calls.values()), sorted(calls.items()), file=sys.stderr)
+"""
+
+
+def test_a_thousand_accounts_cost_what_one_does(world: World) -> None:
+    """`token ACCOUNT` asks the same of the system, call by call, however many accounts there are."""
+    environ = world.environ | {"PYTHONPATH": SOURCE, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", COUNTER, "token", ALICE]
+    invent()
+    world.execute(command, environ=world.environ | {"PYTHONPATH": SOURCE})  # compiles what nobody has compiled yet
+    one = world.execute(command, environ=environ)
+    for number in range(1000):
+        (world.home / "accounts" / f"user{number}@example.org").mkdir(mode=0o700)
+
+    thousand = world.execute(command, environ=environ)
+
+    assert one.out == thousand.out == "a-made-up-access-token\n"
+    assert one.err == thousand.err
+    assert int(one.err.split()[0]) > 10
+
+
+def test_a_fresh_token_is_found(world: World) -> None:
+    """A token that lives for more than five minutes is found, by name and as the only one."""
+    invent()
+
+    assert (
+        fresh_token.find(ALICE)
+        == fresh_token.find(None)
+        == fresh_token.find(" ALICE@example.org")
+        == "a-made-up-access-token"
+    )
+
+
+@pytest.mark.parametrize(("life", "is_fresh"), [(305, True), (295, False), (-5, False)])
+def test_five_minutes_are_the_margin(world: World, life: float, is_fresh: bool) -> None:
+    """A token counts as fresh with 300 s to live."""
+    put(invent(), made_up(life, issued=time.time() - 3000))
+
+    assert (fresh_token.find(ALICE) is not None) is is_fresh
+
+
+@pytest.mark.parametrize(("ahead", "is_fresh"), [(50, True), (70, False)])
+def test_a_token_of_the_future_is_not_fresh(world: World, ahead: float, is_fresh: bool) -> None:
+    """A token counts only if it was issued at most a minute ahead of this clock."""
+    put(invent(), made_up(9000, issued=time.time() + ahead))
+
+    assert (fresh_token.find(ALICE) is not None) is is_fresh
+
+
+def test_anything_unusual_needs_a_closer_look(world: World) -> None:
+    """Signed out, another store, no account and several are left to who can explain."""
+    nobody = fresh_token.find(ALICE), fresh_token.find(None)
+    invent(store="keyring")
+    another_store = fresh_token.find(ALICE)
+    invent(signed_in_at=None)
+    signed_out = fresh_token.find(ALICE)
+    invent()
+    invent("bob@example.org")
+
+    assert (*nobody, another_store, signed_out, fresh_token.find(None)) == (None,) * 5
+    assert fresh_token.find(ALICE) == "a-made-up-access-token"
+
+
+def test_an_unsafe_store_is_refused_here_too(world: World) -> None:
+    """The cheap way looks at owners and modes like the long one."""
+    account = invent()
+    (Path(account.folder) / "cache.json").chmod(0o666)
+
+    with pytest.raises(errors.Misconfigured, match="Others may write"):
+        fresh_token.find(ALICE)
+
+
+@pytest.mark.parametrize("secret", ["", " ", "a\nb", "\x01", "\u00e4", 5, None, ["x"]])
+def test_what_is_no_token(world: World, secret: object) -> None:
+    """What could not be sent as a token is not handed out as one."""
+    account = invent()
+    cache = made_up()
+    cache["AccessToken"]["at"]["secret"] = secret
+    (Path(account.folder) / "cache.json").write_text(json.dumps(cache))
+
+    assert fresh_token.find(ALICE) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("token alice@example.org >&-", 75, "stdout is closed"),
+        ("token alice@example.org >/dev/full", 75, "No space left"),
+        ("token alice@example.org | true", 0, ""),
+        ("token alice@example.org 2>&- >/dev/null", 0, ""),
+        ("token alice@example.org <&- >/dev/null", 0, ""),
+        ("token", 0, ""),
+    ],
+)
+def test_stdout_may_be_anything(world: World, command: str, code: int, said: str) -> None:
+    """A closed or full stdout is 75 with one line, a reader that has had enough is no error; never a traceback."""
+    invent()
+    environ = world.environ | {"PYTHONPATH": SOURCE, "ME": sys.executable}
+
+    done = world.execute(["sh", "-c", f'"$ME" -m offlineimap_m365 {command}'], environ=environ)
+
+    assert done.code == code
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_terminal_without_unicode_gets_the_rest(world: World) -> None:
+    """A name that stdout cannot show is written with escapes."""
+    invent("j\u00f6rg@example.org")
+    environ = world.environ | {"PYTHONPATH": SOURCE, "PYTHONIOENCODING": "ascii"}
+
+    done = world.execute([sys.executable, "-m", "offlineimap_m365", "status", "--json"], environ=environ)
+
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["accounts"][0]["account"] in ("j\u00f6rg@example.org", "j\\xf6rg@example.org")
+
+
+def test_bytes_that_are_no_text_are_no_traceback(world: World) -> None:
+    """An account's name that is not UTF-8 is wrong usage."""
+    command = [sys.executable.encode(), b"-m", b"offlineimap_m365", b"token", b"\xff@example.org"]
+
+    done = subprocess.run(
+        command, env=world.environ | {"PYTHONPATH": SOURCE}, capture_output=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr

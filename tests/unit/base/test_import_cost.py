@@ -1,0 +1,142 @@
+"""What importing costs, and what a foreign interpreter can load: asserted on modules, never on times."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kept import ALICE, invent
+from tests.setup.test_fences import FOREIGN
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+pytestmark = pytest.mark.matrix
+
+SOURCE = Path(__file__).parents[3]
+PACKAGE = SOURCE / "offlineimap_m365"
+#: Our modules that a fresh token loads.
+FRESH = ("base.fresh_token", "base.paths", "base.errors", "base.environment", "base.notices")
+#: What a fresh token is not worth; ``re`` comes with ``json``, which is what contract §5.4 measures against.
+COSTLY = {"typing", "pathlib", "argparse", "logging", "msal", "requests", "dataclasses", "urllib", "subprocess"}
+
+
+def modules(world: World, program: str) -> set[str]:
+    """Return the modules that *program* leaves loaded in a bare interpreter, without the site's own."""
+    script = f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n{program}\nprint(chr(10) + ' '.join(sys.modules))"
+    done = world.execute([sys.executable, "-I", "-S", "-c", script])
+    assert done.code == 0, done.err
+    return set(done.out.splitlines()[-1].split())
+
+
+def test_importing_the_package_loads_nothing(world: World) -> None:
+    """``import offlineimap_m365`` loads itself and nothing that a bare interpreter has not."""
+    bare = modules(world, "")
+
+    found = modules(world, "import offlineimap_m365")
+
+    assert found - bare <= {"offlineimap_m365", "__future__"}
+
+
+def test_every_public_name_is_there(world: World) -> None:
+    """``from offlineimap_m365 import *`` brings the names of the contract, and no other is offered."""
+    done = world.execute(
+        [sys.executable, "-c", "from offlineimap_m365 import *; import offlineimap_m365 as m; print(*m.__all__)"],
+        environ=world.environ | {"PYTHONPATH": str(SOURCE)},
+    )
+
+    assert done.out.split() == [
+        "M365Error",
+        "Misconfigured",
+        "SignInNeeded",
+        "Temporary",
+        "folderfilter",
+        "get_access_token",
+        "get_client_id",
+        "get_client_secret",
+        "get_refresh_token",
+        "make_folderfilter",
+        "make_nametrans",
+        "nametrans_local",
+        "nametrans_remote",
+    ]
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A name that is not there fails as in every module."""
+    import offlineimap_m365  # noqa: PLC0415 - what is tested
+
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = offlineimap_m365.no_such_name
+
+
+@pytest.mark.parametrize("arguments", [["token"], ["token", ALICE]])
+def test_a_fresh_token_costs_little(world: World, arguments: list[str]) -> None:
+    """``token`` of a fresh token loads nothing that is slow, and prints it."""
+    invent()
+    needed = modules(world, "import json, os")
+    program = (
+        f"sys.argv = ['x', *{arguments!r}]\n"
+        "from offlineimap_m365 import __main__\n"
+        "assert __main__.main() == 0\n"
+        "assert 'offlineimap_m365.base.fresh_token' in sys.modules"
+    )
+
+    found = modules(world, program)
+
+    assert found & COSTLY == set()
+    ours = {f"offlineimap_m365.{room}" for room in ("__main__", "base", *FRESH)}
+    assert found - needed <= {"offlineimap_m365", "__future__", "errno", "resource", *ours}
+
+
+@pytest.mark.parametrize("file", FOREIGN, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_foreign_interpreter_can_load_it(file: Path) -> None:
+    """At import, these files load only each other and the standard library."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    ours = {".".join((PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts)) for path in FOREIGN}
+    loaded: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            loaded |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = str(node.module)
+            loaded |= {module} if module in ours else {f"{module}.{alias.name}" for alias in node.names}
+
+    foreign = {name for name in loaded if name.partition(".")[0] == PACKAGE.name} - ours
+
+    assert foreign == set()
+    assert {name.partition(".")[0] for name in loaded} <= {PACKAGE.name, *sys.stdlib_module_names}
+
+
+def pythons() -> list[str]:
+    """Return this interpreter, and Python 3.9 where there is one that this user may run."""
+    return [sys.executable, *filter(None, [shutil.which("python3.9", path="/usr/local/bin:/usr/bin:/bin")])]
+
+
+@pytest.mark.parametrize("python", pythons())
+def test_the_cheap_way_in_a_foreign_interpreter(world: World, python: str) -> None:
+    """An interpreter without MSAL reads a fresh token, and the filters work in it."""
+    invent()
+    program = (
+        f"import sys, json; sys.path.insert(0, {str(SOURCE)!r})\n"
+        "from offlineimap_m365.plugin import evals as plugin\n"
+        "from offlineimap_m365.base import fresh_token as warm\n"
+        "from offlineimap_m365 import folderfilter, nametrans_remote\n"
+        f"plugin.use_command(['/nonexistent'])\n"
+        f"print(json.dumps([warm.find({ALICE!r}), plugin.get_access_token({ALICE!r}), folderfilter('INBOX'),"
+        " nametrans_remote('Sent Items'), sorted(n for n in sys.modules if n in ('msal', 'requests'))]))"
+    )
+
+    done = subprocess.run(
+        [python, "-I", "-S", "-c", program], env=world.environ, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == ["a-made-up-access-token", "a-made-up-access-token", True, "Sent", []]

@@ -1,0 +1,260 @@
+"""Many at once: threads, processes, logins beside refreshes, and other machines; one request, one answer."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.base import atomic_file, errors, wait_for_refresh
+from offlineimap_m365.tokens import engine, lock
+from tests.kept import ALICE, TOKEN, age, cache_of, invent, keep, made_up, put
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+pytestmark = pytest.mark.matrix
+
+#: Asks for a token when told to, and says whether MSAL was needed for it.
+ASKER = """
+import sys
+from offlineimap_m365.tokens import engine
+print("ready", flush=True)
+sys.stdin.readline()
+print(engine.access_token(sys.argv[1]).value, "yes" if "msal" in sys.modules else "no")
+"""
+
+
+#: Hands out a token as the command does, and says what it had to load for that.
+COMMAND = """
+import sys
+from offlineimap_m365 import __main__
+code = __main__.main()
+found = [name for name in ("cli", "tokens.engine") if f"offlineimap_m365.{name}" in sys.modules]
+print(*found, "and no more", file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_threads_share_one_refresh(world: World, entra: Entra) -> None:
+    """Sixteen threads with a dead token and a strict provider: one request, one answer."""
+    entra.strict, entra.delay = True, 0.3
+    age(keep(entra), -10)
+    found: list[str] = []
+
+    threads = [threading.Thread(target=lambda: found.append(engine.access_token(ALICE).value)) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(found) == 16
+    assert len(set(found)) == 1
+    assert entra.count(TOKEN) == 1
+
+
+def test_processes_share_one_refresh(world: World, entra: Entra) -> None:
+    """Eight processes with a dead token and a strict provider: one request, one answer, and one of them needs MSAL."""
+    entra.strict, entra.delay = True, 0.5
+    age(keep(entra), -10)
+    command = [sys.executable, "-c", ASKER, ALICE]
+    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+
+    processes = [
+        subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    found = [process.communicate(timeout=60)[0].split() for process in processes]
+
+    assert [process.returncode for process in processes] == [0] * 8
+    assert {token for token, _ in found} <= set(world.secrets(ALICE))
+    assert sorted(loaded for _, loaded in found) == ["no"] * 7 + ["yes"]
+    assert entra.count(TOKEN) == 1
+
+
+def test_who_waited_takes_what_came(world: World, entra: Entra) -> None:
+    """A token that was obtained while the lock was waited for is good enough, whatever its life."""
+    entra.access_token_seconds = 100
+    account = keep(entra)
+    age(account, -10)
+    found: list[str] = []
+    waiting = threading.Thread(target=lambda: found.append(engine.access_token(ALICE, engine.Wanted(1800)).value))
+    with lock.held(account.folder, ALICE):
+        waiting.start()
+        time.sleep(0.2)
+        age(account, 50, issued=time.time())
+
+    waiting.join()
+
+    assert len(found) == 1
+    assert entra.count(TOKEN) == 0
+
+
+@pytest.mark.parametrize("arguments", [["token"], ["token", ALICE]])
+def test_the_command_waits_with_next_to_nothing_loaded(world: World, arguments: list[str]) -> None:
+    """A `token` that finds a refresh under way waits and reads what it got, without all that refreshing needs."""
+    account = invent()
+    age(account, -10)
+    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    with lock.held(account.folder, ALICE):
+        waiting = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *arguments],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(1)
+        put(account, made_up())
+
+    out, err = waiting.communicate(timeout=60)
+
+    assert (waiting.returncode, out, err) == (0, "a-made-up-access-token\n", "and no more\n")
+
+
+def test_who_waits_does_not_wait_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is never given back is left to who can explain that, one that is not there to who makes it."""
+    monkeypatch.setattr(wait_for_refresh, "PATIENCE", 0.2)
+    account = invent()
+    never_made = wait_for_refresh.wait(ALICE)
+
+    with lock.held(account.folder, ALICE):
+        held = wait_for_refresh.wait(ALICE)
+
+    assert (never_made, held, wait_for_refresh.taken) == (False, False, {})
+
+
+def test_who_comes_first_keeps_the_lock(world: World) -> None:
+    """Who finds the lock free has it from then on: others wait, and refreshing goes on with the very same lock."""
+    account = invent()
+    with lock.held(account.folder, ALICE):
+        pass
+
+    waited = wait_for_refresh.wait(ALICE)
+    with pytest.raises(BlockingIOError), (Path(account.folder) / "lock").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    with lock.held(account.folder, ALICE, 1):
+        left = dict(wait_for_refresh.taken)
+
+    assert (waited, left) == (False, {})
+    with (Path(account.folder) / "lock").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_login_while_waiting_counts(world: World, entra: Entra) -> None:
+    """Who waited for the lock refreshes with the client id of the login that came first, not with the old one."""
+    account = keep(entra)
+    age(account, -10)
+    entra.add_client("another", ["https://localhost"])
+    outcome: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            engine.access_token(ALICE)
+        except errors.SignInNeeded as error:  # its refresh token is in truth Thunderbird's
+            outcome.append(error.code)
+
+    waiting = threading.Thread(target=ask)
+    with lock.held(account.folder, ALICE):
+        waiting.start()
+        time.sleep(0.2)
+        for name in ("profile.json", "cache.json"):  # whole, as a login does: who waits may read at any moment
+            path = Path(account.folder) / name
+            atomic_file.write_whole(path, path.read_bytes().replace(account.client_id.encode(), b"another"))
+    waiting.join()
+
+    assert outcome == ["AADSTS70000"]
+    assert [request.client_id for request in entra.requests] == ["another"]
+
+
+def test_another_machine_was_faster(world: World, entra: Entra) -> None:
+    """A refusal does not count if another machine saved a newer sign-in meanwhile: what it got is taken."""
+    account = keep(entra)
+    age(account, -10)
+    entra.delay = 0.5
+    entra.fail_next(TOKEN, code=70000)
+    found: list[str] = []
+    asking = threading.Thread(target=lambda: found.append(engine.access_token(ALICE).value))
+    asking.start()
+    while entra.count(TOKEN) == 0:
+        time.sleep(0.01)
+    other = cache_of(account)
+    for entry in other["RefreshToken"].values():
+        entry["secret"] = "newer"
+    for entry in other["AccessToken"].values():
+        entry |= {"secret": "its-access-token", "cached_at": str(int(time.time())), "expires_on": str(2**33)}
+    put(account, other)
+    asking.join()
+
+    assert found == ["its-access-token"]
+    assert entra.count(TOKEN) == 1
+
+
+def test_a_sign_in_at_another_machine_is_tried_once(world: World, entra: Entra) -> None:
+    """If what the other machine saved has no living token, its refresh token is tried, once."""
+    account = keep(entra)
+    good = cache_of(account)
+    age(account, -10)
+    spoilt = cache_of(account)
+    for entry in spoilt["RefreshToken"].values():
+        entry["secret"] = "an-old-one"
+    put(account, spoilt)
+    entra.delay = 0.5
+    found: list[str] = []
+    asking = threading.Thread(target=lambda: found.append(engine.access_token(ALICE).value))
+    asking.start()
+    while entra.count(TOKEN) == 0:
+        time.sleep(0.01)
+    for entry in good["AccessToken"].values():
+        entry |= {"cached_at": "1", "expires_on": "2"}
+    put(account, good)
+    asking.join()
+
+    assert len(found) == 1
+    assert entra.count(TOKEN) == 2
+
+
+def test_secrets_of_another_client_id_are_no_use(world: World, entra: Entra) -> None:
+    """A login that was killed before it wrote its profile leaves 77 and the command, without a request."""
+    account = keep(entra)
+    age(account, -10)
+    profile = Path(account.folder) / "profile.json"
+    profile.write_text(profile.read_text().replace(account.client_id, "another"))
+
+    with pytest.raises(errors.SignInNeeded, match="was not made with the client id another"):
+        engine.access_token(ALICE)
+
+    assert entra.requests == []
+
+
+def test_who_waited_long_enough_does_not_wait_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait for the lock is bounded once, not once before and once after the rest is loaded: then it is 75."""
+    invent()
+    monkeypatch.setattr(wait_for_refresh, "PATIENCE", 0.2)
+    slept: list[float] = []
+    with (world.folder(ALICE) / "lock").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waited = wait_for_refresh.wait(ALICE)
+        monkeypatch.setattr(time, "sleep", slept.append)
+
+        with pytest.raises(errors.Temporary, match="held the lock"), lock.held(str(world.folder(ALICE)), ALICE, 60.0):
+            pass
+
+    assert not waited
+    assert len(slept) <= 1
+    assert str(world.folder(ALICE)) not in wait_for_refresh.waited_out

@@ -1,0 +1,185 @@
+"""The last door: exit codes, what a bug looks like, who hears what."""
+
+from __future__ import annotations
+
+import errno
+import io
+import pkgutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from offlineimap_m365.base import errors
+from offlineimap_m365.cli import arguments, commands, main
+from offlineimap_m365.cli.commands import status_command
+from offlineimap_m365.console import prompt
+from offlineimap_m365.plugin import stub
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+ALICE = "alice@example.org"
+LONG = "x" * 50
+
+
+class Screen(io.StringIO):
+    """A stream that somebody looks at."""
+
+    def isatty(self) -> bool:
+        """Tell that somebody does."""
+        return True
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let ``status`` raise *error*."""
+
+    def run(_: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(status_command, "run", run)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.WrongUsage("A fact"), 2),
+        (errors.Temporary("A fact"), 75),
+        (errors.SignInNeeded("A fact"), 77),
+        (errors.Misconfigured("A fact"), 78),
+        (errors.M365Error("A fact"), 70),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError(LONG), 70),
+    ],
+)
+def test_every_error_has_its_exit_code(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int
+) -> None:
+    """The classes of the contract; nothing on stdout; a bug's own words, which may hold anything, are not shown."""
+    assert world
+    raising(monkeypatch, error)
+
+    found = main.main(["status"])
+
+    said = capsys.readouterr()
+    assert (found, said.out) == (code, "")
+    assert LONG not in said.err
+    assert "Traceback" not in said.err
+
+
+def test_an_error_is_at_most_six_lines(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What, Microsoft's reference, meaning, remedy; controls in any of them are replaced; a traceback only with -v."""
+    assert world
+    error = errors.SignInNeeded(
+        "A fact\nwith\x1b[2J lines",
+        code="AADSTS50076",
+        correlation_id="019827f4",
+        time="2026-01-09T02:02:12Z",
+        meaning="It means\n\n\nthis",
+        remedy="Run\rthis",
+    )
+    raising(monkeypatch, error)
+    main.main(["status"])
+    plain = capsys.readouterr().err
+    main.main(["-v", "status"])
+    verbose = capsys.readouterr().err
+
+    assert plain.splitlines() == [
+        "offlineimap-m365: A fact with\ufffd[2J lines",
+        "  AADSTS50076, correlation id 019827f4, 2026-01-09T02:02:12Z",
+        "  It means   this",
+        "  Run this",
+    ]
+    assert verbose.startswith(plain)
+    assert "line " in verbose
+
+
+def test_every_command_that_is_offered_is_there() -> None:
+    """What the parser knows and what can be run are the same."""
+    offered = {arguments.room(command) for command in arguments.names()}
+
+    assert offered == {found.name for found in pkgutil.iter_modules(commands.__path__)}
+
+
+@pytest.mark.parametrize("options", [["-v", "status"], ["status", "-v"], ["-v", "status", "-v"]])
+def test_verbose_stands_anywhere(options: list[str]) -> None:
+    """Before the command, after it, or both; without it, it is off."""
+    assert arguments.parser().parse_args(options).verbose is True
+    assert arguments.parser().parse_args(["status"]).verbose is False
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "loign", "status --jso", "token --min-validity=1e3", "token --min-validity=\u0661", "login --port=99999"],
+)
+def test_wrong_usage_is_2_and_names_the_help(world: World, capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """No abbreviation, no number that is none; two lines on stderr."""
+    assert world
+    code = main.main(line.split())
+
+    said = capsys.readouterr()
+    assert (code, said.out) == (2, "")
+    assert "--help" in said.err
+    assert len(said.err.splitlines()) == 2
+
+
+def test_scope_does_not_swallow_the_account() -> None:
+    """--scope takes one value and may be repeated, wherever ACCOUNT stands."""
+    options = arguments.parser().parse_args(["login", "--scope", "imap", "--scope", "smtp", ALICE])
+
+    assert (options.scope, options.account) == (["imap", "smtp"], ALICE)
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, _: str) -> int:
+        """Fail."""
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("stream", [None, Full()])
+def test_nobody_listens(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stream: io.StringIO | None
+) -> None:
+    """With stderr closed or full, what is said goes nowhere, least of all to stdout."""
+    monkeypatch.setattr(sys, "stderr", stream)
+
+    prompt.say("a word")
+
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "chosen"), [("k\n", "k"), ("KEEP\n", "k"), ("x\nt\n", "t"), ("\n", "a"), ("", "a"), ("x\n", "a")]
+)
+def test_a_choice_is_one_letter(monkeypatch: pytest.MonkeyPatch, typed: str, chosen: str) -> None:
+    """The first letter counts in either case; anything else asks again; Enter and the end of input are the default."""
+    monkeypatch.setattr(sys, "stdin", Screen(typed))
+    monkeypatch.setattr(sys, "stderr", Screen())
+
+    assert prompt.choose("Keep?", {"k": "keep", "t": "try again", "a": "abort"}, "a") == chosen
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stderr"])
+def test_without_a_terminal_the_default_is_chosen(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    """Nobody is asked who cannot see the question or answer it."""
+    for name in ("stdin", "stderr"):
+        monkeypatch.setattr(sys, name, io.StringIO("k\n") if name == stream else Screen("k\n"))
+
+    assert prompt.choose("Keep?", {"k": "keep", "a": "abort"}, "a") == "a"
+
+
+def test_any_command_renews_the_stub(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """After an upgrade OfflineIMAP finds the new version as soon as any command was run."""
+    path = stub.write_stub()
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("Written by offlineimap-m365 ", "Written by offlineimap-m365 0.0."), encoding="utf-8")
+
+    code = main.main(["status"])
+
+    assert world
+    assert (code, capsys.readouterr().out) == (0, "")
+    assert path.read_text(encoding="utf-8") == text

@@ -1,0 +1,139 @@
+"""What a stream can show: columns, characters, colours, and a line that passes."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.base import environment
+from offlineimap_m365.console import output, prompt
+from tests.unit.looked_at import Screen, look
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_ascii"),
+    [
+        ({"LC_ALL": "C"}, True),
+        ({"LC_ALL": "POSIX", "LANG": "en_GB.UTF-8"}, True),
+        ({"LANG": "C"}, True),
+        ({}, True),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),  # as Python itself makes it
+        ({"LANG": "de_DE.UTF-8", "LC_CTYPE": "C.UTF-8"}, False),
+        ({"LANG": "de_DE.UTF-8"}, False),
+        ({"LC_ALL": "C.UTF-8"}, False),
+        ({"LC_ALL": "C", "PYTHONUTF8": "1"}, False),
+        ({"LC_ALL": "C", "PYTHONIOENCODING": "utf-8"}, False),
+    ],
+)
+def test_the_locale_says_what_can_be_shown(
+    world: World, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], is_ascii: bool
+) -> None:
+    """In the locales C and POSIX there is ASCII only, though Python writes UTF-8 there; who asks for more gets it."""
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert environment.ascii_only() is is_ascii
+    assert output.can_show("✓", Screen()) is not is_ascii
+
+
+def test_an_encoding_says_it_too(world: World) -> None:
+    """What a stream's encoding has not is not shown; an unknown encoding has ASCII only."""
+    assert not output.can_show("✓", Screen("latin-1"))
+    assert output.can_show("ü", Screen("latin-1"))
+    assert not output.can_show("✓", None)
+    assert not output.can_show("✓", io.StringIO())
+
+
+def test_our_own_characters_are_spelt_in_ascii(world: World) -> None:
+    """Marks, dots and quotation marks have a spelling; names keep their letters, and no word of a shell ends early."""
+    text = "✓ ✗ – … “Müller” O\u2019Brien"  # noqa: RUF001 - the characters in question
+
+    found = output.spelled(text, Screen("latin-1"))
+
+    assert found == 'ok !! -- ... "Müller" O\u2019Brien'
+    assert output.spelled(text, Screen()) == text
+
+
+def test_what_is_said_is_spelt_so_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence on stderr has no escape where a quotation mark cannot be shown."""
+    stderr = Screen("ascii")
+    monkeypatch.setattr(sys, "stderr", stderr)
+
+    prompt.say("under “Mobile and desktop applications”…")
+
+    assert stderr.text == 'under "Mobile and desktop applications"...\n'
+
+
+def test_no_word_is_broken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text is wrapped to the terminal, and a long address sticks out; a pipe takes any line."""
+    stream = look(monkeypatch, 30)
+    text = "Sign in as somebody.with.a-long-name@department.example.org and then try once more"
+
+    found = output.wrapped(text, stream, "  ")
+
+    assert "  somebody.with.a-long-name@department.example.org" in found
+    assert all(len(line) < 30 for line in found if "@" not in line)
+    assert output.wrapped(text, io.StringIO(), "  ") == [f"  {text}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "shown"), [("short", 5, "short"), ("too long", 5, "too…"), ("予定表だ", 6, "予定…")]
+)
+def test_what_is_cut_ends_with_dots(
+    world: World, monkeypatch: pytest.MonkeyPatch, text: str, room: int, shown: str
+) -> None:
+    """A cut text has no more columns than there are, wide characters counted twice."""
+    found = output.cut(text, room, look(monkeypatch, 80))
+
+    assert found == shown
+    assert output.columns(found) <= room
+
+
+def test_the_width_is_the_terminals_unless_the_person_says_otherwise(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """$COLUMNS counts if it is a number; a terminal that does not tell has 80; a pipe takes anything."""
+    stream = look(monkeypatch, 33)
+    named = output.width(stream)
+    monkeypatch.setenv("COLUMNS", "wide")
+
+    assert (named, output.width(stream), output.width(io.StringIO())) == (33, 80, output.ENDLESS)
+    assert output.width(None) == output.ENDLESS
+
+
+def test_a_passing_line_leaves_nothing_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written over, never longer than the terminal is wide, once per text, and taken back at the end."""
+    stream = look(monkeypatch, 20)
+    line = output.Passing(stream)
+
+    line.show("first")
+    line.show("first")
+    line.show("a second one that is much too long")
+    line.clear()
+    line.clear()
+
+    assert stream.text == "\rfirst\ra second one that…\x1b[K\r\x1b[K"
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_passing_line_is_for_a_terminal_that_can_take_it_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, term: str
+) -> None:
+    """Nothing goes to a pipe, nor to a terminal that takes no control sequences."""
+    stream: io.TextIOBase = look(monkeypatch, 80) if term == "dumb" else io.StringIO()
+    monkeypatch.setenv("TERM", term)
+    assert isinstance(stream, io.StringIO | Screen)
+
+    line = output.Passing(stream)
+    line.show("something")
+    line.clear()
+
+    assert (stream.text if isinstance(stream, Screen) else stream.getvalue()) == ""

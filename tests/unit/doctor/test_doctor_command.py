@@ -1,0 +1,268 @@
+"""The command ``doctor``: what goes where, and the exit code, whatever becomes of the answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import doctor
+from offlineimap_m365.cli import main
+from offlineimap_m365.doctor.check import Check
+from tests.kept import ALICE, invent
+from tests.unit.looked_at import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offlineimap_m365.doctor import Order
+    from tests.world import World
+
+GOOD = Check("clock", ok=True, meaning="The clock is right", account=ALICE)
+BAD = Check(
+    "refresh", ok=False, meaning="It failed", remedy="Run: offlineimap-m365 login alice@example.org", account=ALICE
+)
+UNTOLD = Check("imap", ok=None, meaning="Not tried", account=ALICE)
+
+
+def find(monkeypatch: pytest.MonkeyPatch, *checks: Check | BaseException) -> list[Order]:
+    """Let the doctor find *checks*, or raise; return what it is asked."""
+    asked: list[Order] = []
+
+    def examine(order: Order) -> Iterator[Check]:
+        asked.append(order)
+        for check in checks:
+            if isinstance(check, BaseException):
+                raise check
+            yield check
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    return asked
+
+
+@pytest.mark.parametrize(("checks", "code"), [([GOOD, UNTOLD], 0), ([GOOD, BAD], 1), ([BAD, GOOD], 1), ([], 0)])
+@pytest.mark.parametrize("form", [(), ("--json",), ("--report",)])
+def test_the_exit_code_tells_whether_something_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch, checks: list[Check], code: int, form: tuple[str, ...]
+) -> None:
+    """1 for a failure in any form; what could not be told is none."""
+    invent()
+    find(monkeypatch, *checks)
+
+    assert main.main(["doctor", *form]) == code
+
+
+def test_json_has_the_fields_of_the_contract(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Schema 1; the fields that each check has, and others only where they say something."""
+    find(monkeypatch, GOOD, BAD)
+
+    main.main(["doctor", "--json"])
+
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {
+        "schema": 1,
+        "checks": [
+            {"name": "clock", "account": ALICE, "ok": True, "meaning": "The clock is right", "remedy": ""},
+            {"name": "refresh", "account": ALICE, "ok": False, "meaning": "It failed", "remedy": BAD.remedy},
+        ],
+    }
+    assert said.err == ""
+
+
+def test_the_answer_is_for_stdout(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The checks and the last line; nothing on stderr if nobody has to be told of anything else."""
+    invent()
+    asked = find(monkeypatch, GOOD, BAD)
+
+    code = main.main(["doctor", ALICE, "--mailbox", "info@example.org", "--offline", "-v"])
+
+    said = capsys.readouterr()
+    assert (code, said.err) == (1, "")
+    assert said.out.splitlines()[-1] == "1 of 2 checks failed. First: offlineimap-m365 login alice@example.org"
+    assert "Left out, since --offline" in said.out
+    assert asked[0] == doctor.Order((ALICE,), "info@example.org", offline=True)
+
+
+@pytest.mark.parametrize("mailbox", ["a\nreboot", "-rf", "a b@example.org", "a\x01auth=x"])
+def test_a_mailbox_is_an_address(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mailbox: str
+) -> None:
+    """What could be no mailbox gets into no command that is shown."""
+    invent()
+    asked = find(monkeypatch, GOOD)
+
+    code = main.main(["doctor", ALICE, f"--mailbox={mailbox}"])
+
+    assert (code, asked) == (2, [])
+    assert "Not the name of an account" in capsys.readouterr().err
+
+
+def test_a_file_can_only_be_run_if_there_is_one(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--run-config`` alone is wrong usage."""
+    code = main.main(["doctor", "--run-config"])
+
+    assert code == 2
+    assert "doctor --config ~/.offlineimaprc --run-config" in capsys.readouterr().err
+
+
+def test_who_is_named_twice_is_examined_once(world: World) -> None:
+    """However the name is written."""
+    invent()
+
+    checks = list(doctor.examine(doctor.Order((ALICE, ALICE.upper()), offline=True)))
+
+    assert [check.name for check in checks].count("profile") == 1
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link that leads nowhere"])
+def test_a_home_that_cannot_be_one_is_a_finding(world: World, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """Whatever is in the place of the home ends the examination by a check, and by no error."""
+    if kind == "a file":
+        world.home.write_text("", encoding="utf-8")
+    else:
+        world.home.symlink_to(world.root / "unmounted")
+
+    code = main.main(["doctor", "--offline"])
+
+    said = capsys.readouterr()
+    assert (code, said.err) == (1, "")
+    assert "home\n" in said.out
+    assert re.search(r"^1 of \d checks failed. First: ", said.out, re.MULTILINE)
+
+
+def test_nobody_signed_in_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine that is well without any account is not the end of the story."""
+    find(monkeypatch, Check("python", ok=True, meaning="It is new enough"))
+
+    code = main.main(["doctor"])
+
+    assert code == 0
+    assert "Nobody is signed in" in capsys.readouterr().err
+
+
+def test_a_check_is_told_when_it_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the next one begins, its line is on the way."""
+    stdout = Screen()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    seen: list[str] = []
+
+    def examine(_: Order) -> Iterator[Check]:
+        yield GOOD
+        seen.append(stdout.text)
+        yield BAD
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    main.main(["doctor"])
+
+    assert "clock" in seen[0]
+
+
+def test_control_c_is_130(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was found until then was told."""
+    find(monkeypatch, GOOD, KeyboardInterrupt())
+
+    code = main.main(["doctor"])
+
+    said = capsys.readouterr()
+    assert code == 130
+    assert "clock" in said.out
+    assert "Traceback" not in said.err
+
+
+_CHILD = """
+import sys
+from offlineimap_m365 import doctor
+from offlineimap_m365.cli import main as cli
+def examine(order):
+    for number in range(2000):
+        yield doctor.Check(f"check-{number}", number != 1500, "x" * 100)
+doctor.examine = examine
+sys.exit(cli.main(["doctor"]))
+"""
+
+
+def test_a_reader_that_has_had_enough(world: World) -> None:
+    """``| head -1`` is silent, and the exit code is that of all checks."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _CHILD],
+        env=world.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=world.root,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        first = child.stdout.readline()
+        child.stdout.close()
+        said = child.stderr.read()
+
+    assert b"check-0" in first
+    assert (child.returncode, said) == (1, b"")
+
+
+@pytest.mark.parametrize("to", ["/dev/full", None])
+def test_an_answer_that_cannot_be_written(world: World, to: str | None) -> None:
+    """A full disk or a closed stdout is 75, said once."""
+    closed = f">{to}" if to else ">&-"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, _CHILD],
+        env=world.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd=world.root,
+    )
+
+    assert done.returncode == 75
+    assert done.stderr.count("The answer cannot be written") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_waiting_is_told_and_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that takes long is announced on a terminal, and the announcement is gone before its line comes."""
+    stderr = Screen()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setenv("TERM", "xterm")
+    invent()
+
+    def examine(_: Order) -> Iterator[Check]:
+        yield GOOD
+        end = time.monotonic() + 20
+        while "Looking further" not in stderr.text:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        yield UNTOLD
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    main.main(["doctor"])
+
+    assert stderr.text == f"\rLooking further at {ALICE} … (Ctrl-C ends it)\r\x1b[K"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--report",)])
+def test_a_home_that_cannot_be_read_is_a_finding(
+    world: World, capsys: pytest.CaptureFixture[str], form: tuple[str, ...]
+) -> None:
+    """Where nobody can be told from nobody at all the doctor still says why, in every form."""
+    invent()
+    (world.home / "accounts").chmod(0)
+
+    code = main.main(["doctor", "--offline", *form])
+    (world.home / "accounts").chmod(0o700)
+
+    said = capsys.readouterr()
+    assert code == 1
+    assert "home" in said.out
+    assert "ls -ld" in said.out
+    assert "Nobody is signed in" not in said.out + said.err

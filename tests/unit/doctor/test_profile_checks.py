@@ -1,0 +1,396 @@
+"""What the doctor finds in what is kept of an account: profile, client, store and sign-in. Nobody is asked."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from offlineimap_m365 import doctor
+from offlineimap_m365.accounts import account_state, profiles
+from offlineimap_m365.base import errors
+from offlineimap_m365.doctor.account import profile_checks as room
+from offlineimap_m365.doctor.account import token_checks
+from offlineimap_m365.doctor.check import Subject
+from offlineimap_m365.tokens import move_store
+from tests import certificates
+from tests.examined import command_of, follow, is_well, named, only, put_stub
+from tests.kept import ALICE, SCOPES, cache_of, invent, put
+from tests.unit import ring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offlineimap_m365.doctor import Check
+    from tests.world import World
+
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
+DAY = 86_400
+TENANT = "11112222-3333-4444-5555-666677778888"
+PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
+APP = "0f0f0f0f-aaaa-bbbb-cccc-0123456789ab"
+
+
+def offline(*names: str) -> list[Check]:
+    """Return all checks that ask nobody, and let no failure be told twice."""
+    return list(doctor.examine(doctor.Order(names, offline=True)))
+
+
+def examined(*, is_offline: bool = False) -> list[Check]:
+    """Return the checks of Alice's account alone."""
+    return list(room.examine(Subject(ALICE, ALICE, offline=is_offline)))
+
+
+@pytest.fixture
+def alice(world: World) -> profiles.Account:
+    """Return Alice, who signed in."""
+    put_stub()
+    return invent(identity="alice@corp.example", tenant=TENANT)
+
+
+def edit(kept: profiles.Account, **changes: Any) -> None:
+    """Change fields of the profile of an account that is *kept*."""
+    path = Path(kept.folder) / "profile.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
+
+
+def test_a_good_account_is_told_in_four_lines(alice: profiles.Account) -> None:
+    """Who signed in where, as whom the program asks, where the secrets are, and how long it would last unused."""
+    account_state.succeeded(alice.folder, "login")
+
+    found = examined()
+
+    assert [(check.name, check.ok) for check in found] == [
+        ("profile", True),
+        ("client", True),
+        ("store", True),
+        ("sign-in", True),
+    ]
+    assert found[0].meaning == f"{ALICE}: alice@corp.example signs in at localhost:1, for the mail at localhost:993"
+    assert "the client id a client id, without a secret" in found[1].meaning
+    assert alice.folder in found[2].meaning
+    assert "used today; after 90 days without use" in found[3].meaning
+    assert "made-up" not in str(found)
+
+
+def test_a_known_client_is_called_by_its_name(world: World) -> None:
+    """Microsoft's pages and logs call it so."""
+    invent(client_id="9e5f94bc-e8a4-4e73-b8be-63364c29d753")
+
+    assert "Mozilla Thunderbird" in named(examined(), "client").meaning
+
+
+def linked(name: str) -> Callable[[profiles.Account], object]:
+    """Return what moves a file of the account away and puts a link in its place."""
+
+    def act(account: profiles.Account) -> None:
+        path = Path(account.folder) / name
+        elsewhere = path.parent.parent.parent.parent / "elsewhere"
+        path.rename(elsewhere)
+        path.symlink_to(elsewhere)
+
+    return act
+
+
+def mode(name: str, bits: int) -> Callable[[profiles.Account], object]:
+    """Return what gives a file of the account, or its folder, another mode."""
+    return lambda account: (Path(account.folder) / name).chmod(bits)
+
+
+BROKEN: dict[str, tuple[str, Callable[[profiles.Account], object]]] = {
+    "others may write to the profile": ("profile", mode("profile.json", 0o660)),
+    "others may write to the cache": ("profile", mode("cache.json", 0o606)),
+    "others may write to the folder": ("profile", mode(".", 0o770)),
+    "the profile is a link": ("profile", linked("profile.json")),
+    "the cache is a link": ("profile", linked("cache.json")),
+    "the folder is a link": ("profile", linked(".")),
+    "the folder cannot be written": ("store", mode(".", 0o500)),
+}
+
+
+@pytest.mark.parametrize("way", BROKEN)
+def test_each_way_to_break_it_is_named_alone_and_healed_by_its_advice(alice: profiles.Account, way: str) -> None:
+    """One cause is one failed check, and the command at the end of its remedy heals it."""
+    name, break_it = BROKEN[way]
+    break_it(alice)
+
+    check = only(offline(), name)
+    follow(check)
+
+    assert check.account == ALICE
+    assert is_well(offline())
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"version": 1}', "\xff"])
+def test_a_profile_that_is_none(alice: profiles.Account, text: str) -> None:
+    """It is moved away, not lost, and a sign-in begins anew; until then nothing else of the account is looked at."""
+    path = Path(alice.folder) / "profile.json"
+    path.write_text(text, encoding="latin-1")
+
+    found = offline()
+
+    check = only(found, "profile")
+    assert command_of(check) == f"mv {path} {path}.broken && offlineimap-m365 login {ALICE}"
+    assert [one.name for one in found if one.account] == ["profile"]
+
+
+def test_a_profile_of_another_account(alice: profiles.Account) -> None:
+    """A folder that was copied or renamed is no account."""
+    edit(alice, account="bob@example.org")
+
+    assert "is not a profile of this program" in only(offline(), "profile").meaning
+
+
+def test_a_profile_of_a_later_version(alice: profiles.Account) -> None:
+    """This program is too old for it, and says how to get the newer one; nothing is written."""
+    edit(alice, version=99)
+
+    check = only(offline(), "profile")
+
+    assert "version 99, this one knows 1" in check.meaning
+    assert command_of(check) == "pipx upgrade offlineimap-m365"
+    edit(alice, version=1)
+    assert is_well(offline())
+
+
+def test_a_profile_with_a_store_of_a_later_release(alice: profiles.Account) -> None:
+    """The stores that this one knows are named, and the command that signs in with one of them."""
+    edit(alice, store="vault")
+
+    check = only(offline(), "store")
+
+    assert "the store vault is not known" in check.meaning
+    assert command_of(check) == f"offlineimap-m365 login {ALICE} --store file"
+
+
+# The client
+
+
+def confidential(world: World, **credential: str) -> profiles.Account:
+    """Keep an account whose application proves itself with *credential*."""
+    put_stub()
+    return invent(client_id=APP, credential=credential)
+
+
+def test_the_file_of_a_secret(world: World) -> None:
+    """It is named where it is good; gone, and open to others, are told with what heals them."""
+    path = certificates.write(world.root / "secret", "s3cret")
+    confidential(world, client_secret_file=str(path))
+
+    good = named(offline(), "client")
+    path.chmod(0o644)
+    loose = only(offline(), "client")
+    follow(loose)
+    tight = is_well(offline())
+    path.rename(world.root / "away")
+    gone = only(offline(), "client")
+    (world.root / "away").rename(path)
+
+    assert str(path) in good.meaning
+    assert tight
+    assert f"Put it there again, or name where it is now with offlineimap-m365 login {ALICE} --client-secret-file" in (
+        gone.remedy
+    )
+    assert command_of(gone) == f"offlineimap-m365 refresh {ALICE}"
+    assert is_well(offline())
+    assert "s3cret" not in str([good, loose, gone])
+
+
+def test_a_secret_that_is_none(world: World) -> None:
+    """An empty file is no secret."""
+    confidential(world, client_secret_file=str(certificates.write(world.root / "secret", "\n")))
+
+    check = only(offline(), "client")
+
+    assert "its first line is empty" in check.meaning
+    assert command_of(check) == f"offlineimap-m365 refresh {ALICE}"
+
+
+def test_the_command_of_a_secret_is_neither_run_nor_shown(world: World) -> None:
+    """It may ask somebody, and hold the secret itself."""
+    confidential(world, client_secret_command=f"echo s3cret; touch {world.root / 'ran'}")
+
+    found = offline()
+
+    assert is_well(found)
+    assert "s3cret" not in str(found)
+    assert not (world.root / "ran").exists()
+
+
+@pytest.mark.parametrize(("ends", "said"), [(-1, "ended on"), (12.5, "ends in 12 days"), (300, "the certificate")])
+def test_the_end_of_a_certificate(world: World, ends: float, said: str) -> None:
+    """One that ended is the failure; one that ends within 30 days works, and is told; with what makes it last."""
+    key = certificates.rsa_key()
+    good = certificates.key_pem(key) + certificates.certificate_pem(certificates.certificate(key))
+    dated = certificates.certificate_pem(certificates.certificate(key, begins=-9, ends=ends))
+    path = certificates.write(world.root / "backup.pem", certificates.key_pem(key) + dated)
+    confidential(world, certificate=str(path))
+
+    check = named(offline(), "client")
+    certificates.write(path, good)
+
+    assert said in check.meaning
+    assert check.ok is (ends > 0)
+    if not check.ok:
+        assert f"upload it to the application's registration, and put it with its key into {path}" in check.remedy
+        assert command_of(check) == f"offlineimap-m365 refresh {ALICE}"
+    assert is_well(offline())
+    assert "ends in" not in named(offline(), "client").meaning
+
+
+def test_a_certificate_that_is_none(world: World) -> None:
+    """What is wrong with the file is said in words."""
+    confidential(world, certificate=str(certificates.write(world.root / "backup.pem", "nothing of the kind")))
+
+    check = named(offline(), "client")
+
+    assert check.ok is False
+    assert "neither PEM nor PKCS #12" in check.meaning
+
+
+def test_a_certificate_behind_a_passphrase_is_known_from_its_last_use(world: World) -> None:
+    """No command is run for it; when it ends was noted when it was used."""
+    key = certificates.rsa_key()
+    pfx = certificates.pfx(key, certificates.certificate(key), certificates.PASSPHRASE)
+    path = certificates.write(world.root / "backup.pfx", pfx)
+    account = confidential(
+        world, certificate=str(path), certificate_passphrase_command=f"touch {world.root / 'ran'}; false"
+    )
+    account_state.note_certificate(account.folder, time.time() + 5.5 * DAY)
+
+    check = named(offline(), "client")
+
+    assert check.ok is True
+    assert "ends in 5 days" in check.meaning
+    assert not (world.root / "ran").exists()
+
+
+# The store
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"AccessToken": []}', "\xff"])
+def test_a_damaged_cache(alice: profiles.Account, text: str) -> None:
+    """The sign-in is lost, and nothing was moved by looking."""
+    path = Path(alice.folder) / "cache.json"
+    path.write_text(text, encoding="latin-1")
+
+    check = only(offline(), "store")
+
+    assert command_of(check) == f"offlineimap-m365 login {ALICE}"
+    assert path.read_text(encoding="latin-1") == text
+
+
+@pytest.mark.parametrize("what", ["no file", "no refresh token"])
+def test_an_empty_store(alice: profiles.Account, what: str) -> None:
+    """Whoever counts as signed in and has no secrets must sign in again."""
+    if what == "no file":
+        (Path(alice.folder) / "cache.json").unlink()
+    else:
+        put(alice, {**cache_of(alice), "RefreshToken": {}})
+
+    check = only(offline(), "store")
+
+    assert "no longer in its store" in check.meaning
+    assert command_of(check) == f"offlineimap-m365 login {ALICE}"
+
+
+def test_an_application_needs_nothing_in_its_store(world: World) -> None:
+    """Its token is asked for with its secret, so an empty store costs a request only."""
+    path = certificates.write(world.root / "secret", "s3cret")
+    put_stub()
+    account = invent(kind="app-only", credential={"client_secret_file": str(path)})
+    (Path(account.folder) / "cache.json").unlink()
+
+    assert is_well(offline())
+
+
+def test_a_locked_keyring(alice: profiles.Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called locked, with how to unlock it and with the way round it; the token is not tried then."""
+    locked = ring.install(monkeypatch)
+    move_store.move(ALICE, "keyring")
+    well = is_well(offline())
+    locked.is_locked = True
+
+    check = only(offline(), "store")
+    subject = Subject(ALICE, ALICE, account=profiles.load(ALICE), failed={"store"})
+    (later,) = token_checks.examine(subject)
+
+    assert well
+    assert "the keyring is locked" in check.meaning
+    assert "Unlock it" in check.remedy
+    assert command_of(check) == f"offlineimap-m365 store {ALICE} --to file"
+    assert (later.name, later.ok) == ("refresh", None)
+    assert "the store cannot be used" in later.meaning
+
+
+# The sign-in
+
+
+def test_who_signed_out_is_told_so(alice: profiles.Account) -> None:
+    """That the store is empty then is no second failure."""
+    edit(alice, signed_in_at=None)
+    (Path(alice.folder) / "cache.json").unlink()
+
+    check = only(offline(), "sign-in")
+
+    assert "signed out" in check.meaning
+    assert command_of(check) == f"offlineimap-m365 login {ALICE}"
+
+
+@pytest.mark.parametrize(("days", "is_good"), [(1, True), (89, True), (90, False)])
+def test_the_ninety_days(alice: profiles.Account, monkeypatch: pytest.MonkeyPatch, days: int, *, is_good: bool) -> None:
+    """How many are left; whoever cannot ask counts them as the end, else a refresh tells."""
+    account_state.succeeded(alice.folder, "refresh")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + days * DAY + 60)
+
+    check, asked = named(examined(is_offline=True), "sign-in"), named(examined(), "sign-in")
+
+    assert check.ok is is_good
+    assert f"not used for {days} day" in check.meaning
+    assert asked.ok is True
+    assert is_good or command_of(check) == f"offlineimap-m365 login {ALICE}"
+
+
+def test_a_refusal_that_stands(alice: profiles.Account) -> None:
+    """Offline it is the finding, with Microsoft's code; else it is mentioned, since a refresh is tried next."""
+    refusal = errors.SignInNeeded(
+        f"Microsoft refused to sign in {ALICE}",
+        meaning="The password was changed",
+        remedy=f"Run: {errors.login_command(ALICE)}",
+        code="AADSTS50173",
+        correlation_id="a correlation id",
+    )
+    account_state.remember(alice.folder, refusal, "a-made-up-refresh-token")
+
+    check = only(offline(), "sign-in")
+    asked = named(examined(), "sign-in")
+
+    assert (check.code, check.correlation_id) == ("AADSTS50173", "a correlation id")
+    assert "The password was changed" in check.meaning
+    assert asked.ok is True
+    assert "the last refresh failed (AADSTS50173)" in asked.meaning
+
+
+def test_an_outage_is_no_finding(alice: profiles.Account) -> None:
+    """Somebody on a train is signed in all the same."""
+    account_state.remember(alice.folder, errors.Temporary("No network"), "x")
+
+    assert is_well(offline())
+
+
+def test_a_personal_account_never_hears_of_tenants(world: World) -> None:
+    """Nor of organisations: nobody ever told them."""
+    put_stub()
+    account = invent(tenant=PERSONAL, identity="alice@outlook.com", scopes=SCOPES)
+    texts = [str(check.as_dict()).lower() for check in offline()]
+    edit(account, signed_in_at=None)
+
+    texts += [str(check.as_dict()).lower() for check in offline()]
+
+    assert [text for text in texts if "tenant" in text or "organisation" in text] == []

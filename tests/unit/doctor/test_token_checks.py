@@ -1,0 +1,505 @@
+"""What the doctor finds by one real refresh, and by looking at the token that came."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import errno
+import json
+import os
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offlineimap_m365.accounts import account_state, profiles
+from offlineimap_m365.base import errors
+from offlineimap_m365.doctor.account import token_checks, token_claims
+from offlineimap_m365.doctor.check import Subject, followable
+from offlineimap_m365.knowledge import tables
+from offlineimap_m365.stores.file import FileStore
+from offlineimap_m365.tokens import engine, notify
+from tests import certificates
+from tests.examined import command_of, follow, is_well, named, only
+from tests.kept import ALICE, TOKEN, age, cache_of, describe, invent, keep
+from tests.m365.entra import CONSUMERS, THUNDERBIRD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from offlineimap_m365.accounts.profiles import Account
+    from offlineimap_m365.doctor import Check
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+#: Each signs in at an Entra of its own, and nothing here differs between Pythons.
+pytestmark = pytest.mark.once
+
+MAIL = "https://outlook.office.com"
+TENANT, OTHER = "11112222-3333-4444-5555-666677778888", "99992222-3333-4444-5555-666677778888"
+APP, SECRET = "0f0f0f0f-aaaa-bbbb-cccc-0123456789ab", "wq18Q~a.very.secret.value-of-40-letters"
+
+
+def subject_of(account: Account, *failed: str) -> Subject:
+    """Return what the rooms before have found out."""
+    return Subject(account.name, account.name, account=account, failed=set(failed))
+
+
+def examined(account: Account) -> list[Check]:
+    """Return the checks of the token."""
+    return list(token_checks.examine(subject_of(account)))
+
+
+def part(value: object) -> str:
+    """Return *value* as a part of a JWT."""
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def jwt(**found: object) -> str:
+    """Return an unsigned token for Alice's mail with these claims; what is None is left out."""
+    usual = {"aud": MAIL, "scp": "IMAP.AccessAsUser.All SMTP.Send", "upn": ALICE, "tid": TENANT, "oid": "alice's"}
+    return f"{part({'alg': 'none'})}.{part({k: v for k, v in {**usual, **found}.items() if v is not None})}.sig"
+
+
+@pytest.fixture
+def answers(world: World, entra: Entra) -> Callable[..., list[Check]]:
+    """Return what examines Alice's account, with *changes* to its profile, whose next token is the one given."""
+    kept = dataclasses.replace(keep(entra), tenant=TENANT, person={"tid": TENANT, "oid": "alice's"})
+
+    def examine(access_token: str, subject: Subject | None = None, **changes: Any) -> list[Check]:
+        subject = subject or Subject(ALICE, ALICE)
+        subject.account = dataclasses.replace(kept, **changes)
+        profiles.save(subject.account)
+        body = {"token_type": "Bearer", "access_token": access_token, "expires_in": 3600, "refresh_token": "another"}
+        entra.fail_next(TOKEN, body=body)
+        return list(token_checks.examine(subject))
+
+    return examine
+
+
+# The refresh
+
+
+def test_it_is_one_request_however_fresh_the_token_is(world: World, entra: Entra) -> None:
+    """The doctor proves that refreshing works now; what comes is kept, and handed to the rooms that follow."""
+    entra.access_token_seconds = 3600
+    account = keep(entra)
+    before = engine.access_token(ALICE)
+    subject = subject_of(account)
+
+    found = list(token_checks.examine(subject))
+
+    assert is_well(found)
+    assert [check.name for check in found] == ["refresh", "token", "token-length"]
+    assert [request.path.endswith(TOKEN) for request in entra.requests] == [True]
+    assert subject.token
+    assert subject.token != before
+    assert engine.access_token(ALICE) == subject.token
+    assert subject.token.value in world.secrets(ALICE)
+    assert subject.token.value not in str(found)
+    assert "lives for 60 min" in found[0].meaning
+
+
+def test_a_stale_token_is_refreshed_by_the_doctor_as_well(world: World, entra: Entra) -> None:
+    """Also then it is one request."""
+    account = keep(entra)
+    age(account, 10)
+
+    assert is_well(examined(account))
+    assert entra.count(TOKEN) == 1
+
+
+def test_what_another_process_obtained_meanwhile_counts(world: World, entra: Entra) -> None:
+    """Whoever wants another token than the one that was seen takes the one that came since."""
+    entra.access_token_seconds = 3600
+    account = keep(entra)
+    seen = engine.peek(account)
+    wanted = engine.Wanted(instead_of=seen)
+
+    first, second = engine.access_token(ALICE, wanted), engine.access_token(ALICE, wanted)
+
+    assert first == second != seen
+    assert entra.count(TOKEN) == 1
+
+
+def test_a_failure_is_told_though_the_token_in_use_lives(world: World, entra: Entra) -> None:
+    """Elsewhere that token would do; here it would hide what is wrong. The token in use stays what it is."""
+    entra.access_token_seconds = 3600
+    account = keep(entra)
+    before = cache_of(account)
+    entra.fail_next(TOKEN, status=503)
+    subject = subject_of(account)
+
+    check = only(token_checks.examine(subject), "refresh")
+
+    assert "HTTP 503" in check.meaning
+    assert subject.token is None
+    assert cache_of(account) == before
+    assert is_well(examined(account))
+
+
+def test_a_refusal_has_its_code_its_meaning_and_one_command(world: World, entra: Entra) -> None:
+    """One request for each; the reference for a help desk; what is remembered does not keep it from asking anew."""
+    account, codes, found = keep(entra), (50173, 70043, 700082, 65001, 70000), []
+    for code in codes:
+        entra.refuse(ALICE, code)
+        found.append(only(examined(account), "refresh"))
+
+    entra.refuse(ALICE, 0)
+
+    assert [check.code for check in found] == [f"AADSTS{code}" for code in codes]
+    assert len({check.correlation_id for check in found} - {None}) == len(codes)
+    assert {command_of(check) for check in found} == {f"offlineimap-m365 login {ALICE}"}
+    assert entra.count(TOKEN) == len(codes)
+    assert is_well(examined(account))
+
+
+def test_a_refusal_notifies_nobody(world: World, entra: Entra) -> None:
+    """Whoever runs the doctor looks at it already; the next refresh that fails still tells."""
+    account = keep(entra)
+    notify.choose(f"touch {world.root / 'told'}")
+    entra.revoke(ALICE)
+
+    only(examined(account), "refresh")
+
+    assert not (world.root / "told").exists()
+    assert account_state.notified(account.folder) == {}
+
+
+def test_an_application_that_microsoft_does_not_know(world: World, entra: Entra) -> None:
+    """The registration is gone: which client id, and the command that names another."""
+    account = keep(entra)
+    gone = entra.clients.pop(THUNDERBIRD)
+
+    check = only(examined(account), "refresh")
+
+    assert check.code == "AADSTS700016"
+    assert command_of(check) == f"offlineimap-m365 login {ALICE} --client-id ID --tenant TENANT"
+    entra.clients[THUNDERBIRD] = gone
+    assert is_well(examined(account))
+
+
+def app_only(world: World, entra: Entra, secret: str = SECRET) -> Account:
+    """Keep an application's own sign-in, with a *secret* in a file."""
+    entra.add_client(APP, [], public=False, secret=SECRET)
+    known = describe(entra)
+    account = invent(
+        "backup",
+        kind=profiles.APP_ONLY,
+        client_id=APP,
+        authority=known.authority,
+        endpoints=known.endpoints,
+        scopes=("https://outlook.office365.com/.default",),
+        credential={"client_secret_file": str(certificates.write(world.root / "secret", secret))},
+        tenant=entra.tenant,
+    )
+    entra.forget()
+    return account
+
+
+def test_a_secret_that_is_wrong(world: World, entra: Entra) -> None:
+    """The file in which another one belongs is named; once it is there, the command proves it."""
+    account = app_only(world, entra, "an-older-one")
+
+    check = only(examined(account), "refresh")
+
+    path = world.root / "secret"
+    assert check.code == "AADSTS7000215"
+    assert check.remedy == (
+        f"Make a new one and put its value (not its id) into {path}. Run: offlineimap-m365 refresh backup"
+    )
+    certificates.write(path, SECRET)
+    follow(check)
+    assert is_well(examined(account))
+
+
+def test_an_application_with_its_permissions(world: World, entra: Entra) -> None:
+    """Its token is nobody's, and allows what an administrator granted; one request."""
+    account = app_only(world, entra)
+
+    found = examined(account)
+
+    assert is_well(found)
+    assert "The token allows IMAP and SMTP, for the application itself" in named(found, "token").meaning
+    assert entra.count(TOKEN) == 1
+
+
+def test_an_application_without_the_permission_to_read(world: World, entra: Entra) -> None:
+    """An administrator has to grant it, and gets a letter; that it may not send is no failure."""
+    account = app_only(world, entra)
+    entra.clients[APP].roles = []
+
+    check = only(examined(account), "token")
+
+    assert "IMAP.AccessAsApp" in check.remedy
+    assert command_of(check) == "offlineimap-m365 consent backup"
+    entra.clients[APP].roles = ["IMAP.AccessAsApp"]
+    assert is_well(examined(account))
+
+
+def fail(number: int) -> Callable[..., NoReturn]:
+    """Return a function that meets an error of the system."""
+
+    def failing(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    return failing
+
+
+def test_a_store_that_takes_nothing_is_noticed_before_the_request(
+    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refresh token is not used up for an answer that could not be kept."""
+    account = keep(entra)
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "reserve", fail(errno.ENOSPC))
+        check = only(examined(account), "refresh")
+
+    assert "cannot be saved" in check.meaning
+    assert command_of(check).startswith("df -h ")
+    assert entra.count(TOKEN) == 0
+    assert is_well(examined(account))
+
+
+def test_a_store_that_takes_nothing_after_all(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token came and works, and that it is in memory only is the failure."""
+    account = keep(entra)
+    subject = subject_of(account)
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "write", fail(errno.EDQUOT))
+        check = only(token_checks.examine(subject), "refresh")
+
+    assert "could not be kept" in check.meaning
+    assert os.strerror(errno.EDQUOT) in check.meaning
+    assert subject.token
+    assert is_well(examined(account))
+
+
+def test_what_is_pointless_is_not_tried(world: World, entra: Entra) -> None:
+    """What failed before is named, and nobody is asked."""
+    account = keep(entra)
+    names = ("home", "profile", "client", "store", "sign-in", "dns", "proxy", "tls", "login-host")
+
+    found = [check for name in names for check in token_checks.examine(subject_of(account, name))]
+
+    assert [(check.name, check.ok) for check in found] == [("refresh", None)] * len(names)
+    assert all(check.meaning.startswith("Not tried, since ") for check in found)
+    assert entra.requests == []
+
+
+def test_a_broken_table_of_codes_is_not_told_twice(world: World, entra: Entra) -> None:
+    """Why a refresh was refused cannot be told then; the check of the tables has said so."""
+    account = keep(entra)
+    entra.revoke(ALICE)
+    (world.home / "data").mkdir(mode=0o700)
+    (world.home / "data" / "aadsts.json").write_text("{", encoding="utf-8")
+
+    (check,) = token_checks.examine(subject_of(account, "data"))
+
+    assert (check.name, check.ok) == ("refresh", None)
+
+
+def test_a_token_that_never_lives_long(world: World, entra: Entra) -> None:
+    """It works, and costs a request each time."""
+    entra.access_token_seconds = 200
+    account = keep(entra)
+
+    found = examined(account)
+
+    assert is_well(found)
+    assert "lives for 3 min: less than 300 s" in found[0].meaning
+
+
+# What the token says of itself
+
+
+def test_a_token_is_told_with_what_it_allows_and_whose_it_is(answers: Callable[..., list[Check]]) -> None:
+    """That the name signed in with is another than the address is information."""
+    found = answers(jwt(upn="ab123@corp.example"), identity="ab123@corp.example")
+
+    assert is_well(found)
+    meaning = named(found, "token").meaning
+    assert meaning == f"The token allows IMAP and SMTP, for ab123@corp.example, which is not {ALICE}"
+
+
+def test_a_name_that_is_no_address_is_told_in_quotation_marks(answers: Callable[..., list[Check]]) -> None:
+    """It may be any words, which a report leaves out as a whole."""
+    found = answers(jwt(upn="Alice Liddell"), identity="Alice Liddell")
+
+    assert named(found, "token").meaning == "The token allows IMAP and SMTP, for “Alice Liddell”"
+
+
+def test_every_name_of_exchange_is_right(answers: Callable[..., list[Check]]) -> None:
+    """A cloud has several names for its mail, and Microsoft may send any of them."""
+    exchange = "00000002-0000-0ff1-ce00-000000000000"
+    for audience in (MAIL, f"{MAIL}/", "https://outlook.office365.com", exchange, [MAIL, "x"], None):
+        assert is_well(answers(jwt(aud=audience))), audience
+
+
+#: The claim or the profile that is wrong, what is said of it, and the command.
+WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
+    "for Graph": ({"aud": "https://graph.microsoft.com"}, "is for https://graph", "--scope imap --scope smtp"),
+    "for another cloud": ({"aud": "https://partner.outlook.cn"}, "partner.outlook.cn", "--scope imap --scope smtp"),
+    "for something else": ({"aud": "spiffe://x"}, "for spiffe://x", "--scope imap --scope smtp"),
+    "without IMAP": ({"scp": "SMTP.Send openid"}, "does not allow IMAP, which was asked for", ""),
+    "without SMTP": ({"scp": "imap.accessasuser.all"}, "does not allow SMTP, which was asked for", ""),
+    "without anything": ({"scp": ""}, "does not allow IMAP and SMTP", ""),
+    "another person's": (
+        {"upn": "bob@example.org", "oid": "bob's"},
+        f"is bob@example.org's, and {ALICE} signed in",
+        "",
+    ),
+    "another person's without ids": ({"upn": "bob@example.org", "oid": None}, "is bob@example.org's", ""),
+    "another organisation's": ({"tid": OTHER}, "another organisation (tenant)", ""),
+}
+
+
+def test_a_wrong_token_is_named_with_what_helps(answers: Callable[..., list[Check]]) -> None:
+    """Each cause is one failure, whose command asks for the right one."""
+    for way, (found, said, options) in WRONG.items():
+        check = only(answers(jwt(**found)), "token")
+
+        assert said in check.meaning, way
+        assert command_of(check) == f"offlineimap-m365 login {ALICE} {options}".strip(), way
+
+
+def test_a_wrong_token_goes_to_no_mail_server(answers: Callable[..., list[Check]]) -> None:
+    """The rooms that follow have none: what they would meet is the same cause."""
+    subject = Subject(ALICE, ALICE)
+
+    answers(jwt(aud="https://graph.microsoft.com"), subject)
+
+    assert subject.account
+    assert subject.token is None
+
+
+def test_a_person_who_was_renamed_is_the_same(answers: Callable[..., list[Check]]) -> None:
+    """By the id of Microsoft's; the new name is told."""
+    found = answers(jwt(upn="alice.new@example.org"))
+
+    assert is_well(found)
+    assert "for alice.new@example.org, which is not" in named(found, "token").meaning
+
+
+def test_what_was_not_asked_for_is_not_missed(answers: Callable[..., list[Check]]) -> None:
+    """Who wanted to fetch only has what was wanted."""
+    assert is_well(answers(jwt(scp="IMAP.AccessAsUser.All"), scopes=(f"{MAIL}/IMAP.AccessAsUser.All",)))
+
+
+OPAQUE = (
+    "EwB" + "x" * 1360,
+    "EwBx.y.z",
+    f"a.{part([1])}.c",
+    f"a.{part('text')}.c",
+    "a.!!!!.c",
+    "a.b.c.d",
+    "..",
+    f"a.{base64.urlsafe_b64encode(b'[' * 9000).decode()}.c",
+    f"a.{base64.urlsafe_b64encode(bytes(range(256))).decode()}.c",
+)
+
+
+def test_a_token_that_cannot_be_read_is_no_failure(answers: Callable[..., list[Check]]) -> None:
+    """Personal accounts have such; only the mail server can tell what it is for."""
+    for opaque in OPAQUE:
+        found = answers(opaque, tenant=CONSUMERS, person={})
+
+        assert is_well(found)
+        assert named(found, "token").ok is None, opaque
+        assert "not readable, as those of personal accounts are" in named(found, "token").meaning
+
+
+def test_a_personal_account_never_hears_of_tenants(answers: Callable[..., list[Check]]) -> None:
+    """Even a token that could be read, of another tenant, is no matter of theirs."""
+    found = answers(jwt(tid=OTHER), tenant=CONSUMERS, person={"tid": CONSUMERS, "oid": "alice's"})
+
+    assert is_well(found)
+    assert not any("tenant" in str(check).lower() or "organisation" in str(check).lower() for check in found)
+
+
+def test_what_the_token_holds_cannot_write_to_the_terminal(answers: Callable[..., list[Check]]) -> None:
+    """Controls are replaced, and a name has an end."""
+    found = answers(jwt(upn="\x1b[31mevil\u202e@" + "x" * 9000, oid="alice's"))
+
+    assert is_well(found)
+    assert "\x1b" not in str(found)
+    assert "\u202e" not in str(found)
+    assert max(len(check.meaning) for check in found) < 400
+
+
+_ANY = st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.lists(st.text(max_size=9), max_size=3)
+
+
+@settings(max_examples=60)
+@given(_ANY | st.dictionaries(st.sampled_from(["aud", "scp", "roles", "upn", "oid", "tid", "x"]), _ANY, max_size=7))
+def test_no_claims_whatever_they_are_lead_to_an_exception(value: object) -> None:
+    """Anything may be in a token; what is no object is not readable."""
+    scopes = (f"{MAIL}/IMAP.AccessAsUser.All", "https://[broken")
+    person = {"oid": "o", "tid": TENANT}
+    account = profiles.Account("x", "x", "https://x", scopes, "x", "x", "x", identity="alice", person=person)
+    found = token_claims.read(f"a.{part(value)}.c")
+
+    if found is not None:
+        token_claims.is_for_mail(found, account)
+        token_claims.is_anothers(found, account)
+        token_claims.is_of_another_tenant(found, account)
+        token_claims.permissions(found)
+
+    assert (found is not None) == isinstance(value, dict)
+
+
+# How long it is
+
+
+def test_a_program_that_cannot_send_it_is_named(answers: Callable[..., list[Check]]) -> None:
+    """Whether it is in use cannot be told, so that is no failure."""
+    room = 3049 - len(ALICE)
+    short, long = answers("E" * room), answers("E" * (room + 1))
+
+    assert is_well([*short, *long])
+    assert named(short, "token-length").ok is True
+    assert named(long, "token-length").ok is None
+    assert f"It has {room + 1:,} characters" in named(long, "token-length").meaning
+    assert "msmtp (3,049)" in named(long, "token-length").meaning
+
+
+# The command at the end
+
+
+@pytest.mark.parametrize(
+    ("remedy", "expected"),
+    [
+        ("Run: offlineimap-m365 login a@b.c", "Run: offlineimap-m365 login a@b.c"),
+        ("In PowerShell: Set-X -Y z", "In PowerShell: Set-X -Y z"),
+        ("Ask the help desk", "Ask the help desk"),
+        (
+            "Run: offlineimap-m365 login a@b.c. To keep it, run offlineimap-m365 refresh at least every 90 days",
+            "To keep it, run offlineimap-m365 refresh at least every 90 days. Run: offlineimap-m365 login a@b.c",
+        ),
+        ("Sign in again: offlineimap-m365 login 'a b'", "Sign in again. Run: offlineimap-m365 login 'a b'"),
+        ("Change it, then run: offlineimap-m365 login a@b.c", "Change it. Run: offlineimap-m365 login a@b.c"),
+        (
+            "Approve it: offlineimap-m365 login a@b.c. If it asks for more: offlineimap-m365 consent a@b.c",
+            "Approve it. If it asks for more: offlineimap-m365 consent a@b.c. Run: offlineimap-m365 login a@b.c",
+        ),
+        ("Correct it: rm '/a b'", "Correct it. Run: rm '/a b'"),
+        ("Look at: ls -l /x", "Run: ls -l /x"),
+        ("Look at: df -h /x; ls -ld /x", "Run: df -h /x"),
+    ],
+)
+def test_the_command_of_a_remedy_goes_to_its_end(remedy: str, expected: str) -> None:
+    """Whoever follows it looks there; the words that led to it go with it, and all else stays."""
+    assert followable(remedy) == expected
+
+
+def test_every_explanation_of_microsofts_codes_can_be_followed(world: World) -> None:
+    """No remedy of the table loses a word but those that led to its command."""
+    table = tables.load("aadsts")
+    for section in ("codes", "errors", "suberrors"):
+        for row in table[section].values():
+            remedy = row["remedy"].replace("{command}", errors.COMMAND).replace("{account}", ALICE)
+            found = followable(remedy)
+            assert found.count(errors.COMMAND) == remedy.count(errors.COMMAND), remedy
+            if f": {errors.COMMAND} " in remedy:
+                assert f"Run: {errors.COMMAND} " in found.rpartition(". ")[2], found

@@ -1,0 +1,368 @@
+"""Which programs there are: this one and MSAL, and which Python runs which OfflineIMAP."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.doctor.local import interpreters, versions
+
+if TYPE_CHECKING:
+    from offlineimap_m365.doctor.check import Check
+    from tests.world import World
+
+#: What the feature test looks for, and what older builds have in its place.
+ALWAYS, ONCE = "def getoauth2_access_token_getter(self): ...", "def getoauth2_access_token(self): ..."
+
+
+def program(world: World, head: str, name: str = "offlineimap", body: str = "") -> Path:
+    """Put a script with this *head* on the PATH, before all others; return it: a link to elsewhere, as Debian's is."""
+    place, directory = world.root / "share" / name, world.root / "bin"
+    directory.mkdir(exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "run").write_text(f"{head}\n{body}")
+    (place / "run").chmod(0o755)
+    (directory / name).symlink_to(place / "run")
+    world.environ["PATH"] = f"{directory}:/usr/bin:/bin"
+    world.enter()
+    return directory / name
+
+
+def package(place: Path, *, version: str = "8.0.3", feature: str = ALWAYS, file: str = "__init__.py") -> Path:
+    """Put an OfflineIMAP, as much of it as is read, into the directory *place*; running it would fail."""
+    (place / "offlineimap" / "repository").mkdir(parents=True)
+    (place / "offlineimap" / "__init__.py").write_text("raise SystemExit('imported')\n")
+    (place / "offlineimap" / file).write_text(f'raise SystemExit\n__version__ = "{version}"\n')
+    (place / "offlineimap" / "repository" / "IMAP.py").write_text(feature)
+    return place
+
+
+def look() -> Check:
+    """Return the check of OfflineIMAP."""
+    return next(check for check in versions.examine() if check.name == versions.OFFLINEIMAP)
+
+
+def ours(world: World) -> tuple[str, str, str]:
+    """Return what a fresh process of this Python says of our own versions: ok, meaning, remedy."""
+    code = (
+        "from offlineimap_m365 import doctor\n"
+        "found = next(doctor.examine(doctor.Order()))\n"
+        "print(found.ok, found.meaning, found.remedy, sep='\\n')\n"
+        "print([check.name for check in doctor.examine(doctor.Order(offline=True))])\n"
+    )
+    done = world.execute([sys.executable, "-c", code])
+    assert done.code == 0, done.err
+    ok, meaning, remedy, names = done.out.splitlines()
+    assert ("'certificates'" in names) is ("cannot be loaded" not in meaning)
+    return ok, meaning, remedy
+
+
+def test_our_own_versions(world: World) -> None:
+    """This program, Python and what MSAL lives on are named with their versions."""
+    ok, meaning, _ = ours(world)
+
+    assert ok == "True"
+    for name in ("offlineimap-m365 0.", f"Python {sys.version.split()[0]} ({sys.executable})", "MSAL 1.", "OpenSSL"):
+        assert name in meaning
+
+
+def test_an_msal_that_is_too_old(world: World, tmp_path: Path) -> None:
+    """An older MSAL before the installed one is named, and unset is what puts it there."""
+    shutil.copytree(_place_of("msal"), tmp_path / "old" / "msal")
+    (tmp_path / "old" / "msal-1.31.0.dist-info").mkdir()
+    (tmp_path / "old" / "msal-1.31.0.dist-info" / "METADATA").write_text("Name: msal\nVersion: 1.31.0\n")
+    world.environ["PYTHONPATH"] = str(tmp_path / "old")
+
+    ok, meaning, remedy = ours(world)
+
+    assert (ok, meaning.split(",")[0]) == ("False", "MSAL 1.31.0 is older than 1.32.3")
+    world.type(remedy.rpartition("Run: ")[2])
+    assert ours(world)[0] == "True"
+
+
+@pytest.mark.parametrize(
+    "text", ["import nothing_of_this_name", "this is no Python", "raise RuntimeError('\\x1b[31m')"]
+)
+def test_an_msal_that_cannot_be_loaded(world: World, tmp_path: Path, text: str) -> None:
+    """A broken MSAL is the one failure, with why; nothing that needs it is tried."""
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "msal.py").write_text(text)
+    world.environ["PYTHONPATH"] = str(tmp_path / "broken")
+
+    ok, meaning, remedy = ours(world)
+
+    assert ok == "False"
+    assert meaning.startswith("MSAL cannot be loaded (")
+    assert "\x1b" not in meaning
+    world.type(remedy.rpartition("Run: ")[2])
+    assert ours(world)[0] == "True"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "command"),
+    [
+        ("/home/alice/.local/share/pipx/venvs/offlineimap-m365", "pipx reinstall offlineimap-m365"),
+        ("/opt/my venv", f"{sys.executable} -m pip install --upgrade 'msal>=1.32.3'"),
+    ],
+)
+def test_how_msal_is_repaired(world: World, monkeypatch: pytest.MonkeyPatch, prefix: str, command: str) -> None:
+    """An MSAL that is too old is replaced in the way that this program was installed."""
+    monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr(versions, "_OLDEST_MSAL", (1, 32, 3, 4))
+    monkeypatch.setattr(versions, "_version", lambda _: "1.31.0")
+
+    found = next(versions.examine())
+
+    assert found.remedy.rpartition("Run: ")[2].replace("1.32.3.4", "1.32.3") == command
+
+
+def test_no_offlineimap(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who fetches mail with something else has no OfflineIMAP, which is no failure."""
+    monkeypatch.setenv("PATH", str(world.root / "nothing"))
+    monkeypatch.setattr(sys, "executable", str(world.root / "bin" / "python"))
+
+    found = look()
+
+    assert found.ok is True
+    assert found.meaning == "There is no command offlineimap; other mail programs need none"
+
+
+@pytest.mark.parametrize(
+    ("feature", "file", "words"),
+    [(ALWAYS, "__init__.py", "for each connection"), (ONCE, "version.py", "a token once, which renews itself")],
+)
+def test_a_distributions_offlineimap(world: World, feature: str, file: str, words: str) -> None:
+    """Of a script beside its package: its version, the foreign Python that runs it, and how it comes by tokens."""
+    script = program(world, "#!/usr/bin/python3")
+    package(script.resolve().parent, feature=feature, file=file)
+
+    found = look()
+
+    assert found.ok is True, found
+    assert f"OfflineIMAP 8.0.3 ({script}) runs under Python 3." in found.meaning
+    assert "(/usr/bin/python3) and asks the installed command" in found.meaning
+    assert words in found.meaning
+    assert ("oauth2_refresh_token_eval" in found.meaning) is (feature == ALWAYS)
+
+
+def test_an_offlineimap_in_this_python(world: World) -> None:
+    """One that this Python runs shares it."""
+    package(program(world, f"#!{sys.executable}").resolve().parent)
+
+    assert "and shares this program's Python" in look().meaning
+
+
+def test_a_broken_table_of_the_users_own(world: World) -> None:
+    """What the user wrote over the table of programs is another's check; here nothing is said of limits."""
+    package(program(world, "#!/usr/bin/python3").resolve().parent)
+    (world.home / "data").mkdir(parents=True)
+    (world.home / "data" / "programs.json").write_text("{")
+
+    assert look().ok is True
+
+
+_PIP = "#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "#! /usr/bin/env python3",
+        "#!/usr/bin/env -S python3 -E",
+        "#!/usr/bin/env -i PATH=/usr/bin python3",
+        _PIP.format(python="/usr/bin/python3"),
+        '#!/bin/sh\n# mine\nexport LANG=C\nexec python3 -u "$0" "$@"',
+        "#!/bin/bash\nexec '/usr/bin/python3' -m offlineimap \"$@\"",
+    ],
+)
+def test_the_python_that_a_script_names(world: World, head: str) -> None:
+    """The first line is followed through env, pip's way with long paths, and a shell script that hands over."""
+    path = program(world, head)
+
+    assert interpreters.find_interpreter(path) == (Path("/usr/bin/python3"), path)
+
+
+def test_a_wrapper_around_another_script(world: World) -> None:
+    """A shell script that hands over to another script is followed to that."""
+    other = program(world, "#!/usr/bin/python3", "offlineimap3")
+    path = program(world, f'#!/bin/sh\nexec "{other}" "$@"')
+
+    assert interpreters.find_interpreter(path) == (Path("/usr/bin/python3"), other)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "#!/bin/sh\ncd ~ && offlineimap3",
+        '#!/bin/sh\nexec "$PYTHON" "$0"',
+        "#!/bin/sh\nexec nothing-of-this-name",
+        "#!/bin/sh\nexec -a name python3",
+        "#!/bin/sh\nexec {path}",
+        "#!/usr/bin/perl",
+        "#!",
+        "#!/usr/bin/env",
+        "\x7fELF\x00",
+        "",
+    ],
+)
+def test_what_cannot_be_told(world: World, head: str) -> None:
+    """A program that hides what runs it is no failure, and nothing of it is run."""
+    path = program(world, head.format(path=world.root / "bin" / "offlineimap"))
+
+    found = look()
+
+    assert found.ok is None
+    assert found.meaning.startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "patience"), [("exec sleep 60", 0.2), ("echo hello", 5.0), ("exit 3", 5.0), ("echo '[1, 2]'", 5.0)]
+)
+def test_a_python_that_does_not_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, body: str, patience: float
+) -> None:
+    """A Python that hangs, fails or says something else is given up."""
+    monkeypatch.setattr(interpreters, "_PATIENCE", patience)
+    python = program(world, "#!/bin/sh", "python3.9", body)
+    program(world, f"#!{python}")
+
+    assert look().ok is None
+
+
+def test_a_python_without_offlineimap(world: World) -> None:
+    """A Python that runs it and does not have it, as after an upgrade: a failure, unless PYTHONPATH may help it."""
+    program(world, f"#!{_bare_python(world)}")
+
+    found = look()
+    world.environ["PYTHONPATH"] = "/somewhere"
+    world.enter()
+
+    assert found.ok is False
+    assert "has no OfflineIMAP" in found.meaning
+    assert look().ok is None
+
+
+@pytest.mark.parametrize(
+    ("place", "command"),
+    [
+        ("venv/bin", "python3 -m venv --clear {root}/venv && {root}/venv/bin/pip install 'offlineimap>=8.0.2'"),
+        ("pipx/venvs/offlineimap/bin", "pipx reinstall-all"),
+        ("bin", "pipx install --force 'offlineimap>=8.0.2'"),
+    ],
+)
+def test_a_python_that_is_gone(world: World, place: str, command: str) -> None:
+    """Python was upgraded under the environment of OfflineIMAP: how to make it anew, in the way that it was made."""
+    directory = world.root / place
+    directory.mkdir(parents=True)
+    if place == "venv/bin":
+        (directory.parent / "pyvenv.cfg").touch()
+    (directory / "offlineimap").write_text(f"#!{directory}/python\n")
+    (directory / "offlineimap").chmod(0o755)
+    world.environ["PATH"] = f"{directory}:/usr/bin:/bin"
+    world.enter()
+
+    found = look()
+
+    assert found.ok is False
+    assert f"{directory}/python, which runs it, is not there" in found.meaning
+    assert found.remedy.rpartition("Run: ")[2] == command.format(root=world.root)
+
+
+@pytest.mark.long
+def test_a_lost_environment_is_made_anew(world: World) -> None:
+    """The advice is followed (which takes pip its time): there is an OfflineIMAP then, and a Python that runs it."""
+    directory = world.root / "venv"
+    _make(directory)
+    (directory / "bin" / "offlineimap").write_text(f"#!{directory}/bin/python3.99\n")
+    (directory / "bin" / "offlineimap").chmod(0o755)
+    wheel(world.root / "wheels")
+    world.environ |= {"PATH": f"{directory}/bin:{_bin()}:/usr/bin:/bin"}
+    world.environ |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(world.root / "wheels")}
+    world.enter()
+    before = look()
+
+    done = world.type(before.remedy.rpartition("Run: ")[2])
+
+    assert before.ok is False
+    assert done.code == 0, done.err
+    assert "OfflineIMAP 8.0.2" in look().meaning
+
+
+def test_an_offlineimap_for_python_2(world: World) -> None:
+    """OfflineIMAP 7, which Python 2 runs, cannot load what is written for 3; there is no Python 2 here to run it."""
+    python = program(world, "#!/bin/sh", "python2", "echo 'Unknown option: -I' >&2\nexit 2")
+    program(world, f"#!{python}")
+
+    found = look()
+
+    assert found.ok is False
+    assert "for Python 2" in found.meaning
+    assert found.remedy.endswith("Run: pipx install 'offlineimap>=8.0.2'")
+
+
+def test_an_old_offlineimap(world: World) -> None:
+    """The version that its files say counts, too."""
+    package(program(world, "#!/usr/bin/python3").resolve().parent, version="7.3.4", feature=ONCE)
+
+    assert look().ok is False
+
+
+def test_the_environment_of_the_other_python(world: World) -> None:
+    """The other Python is asked without anything of ours: no PYTHON*, no code of the user's directory."""
+    package(program(world, "#!/usr/bin/python3").resolve().parent)
+    world.environ["PYTHONPATH"] = str(world.root / "evil")
+    (world.root / "evil").mkdir()
+    (world.root / "evil" / "json.py").write_text("raise SystemExit")
+    (world.root / "share" / "offlineimap" / "site.py").write_text("raise SystemExit")
+    world.enter()
+
+    assert look().ok is True
+
+
+def wheel(directory: Path) -> None:
+    """Make a wheel of an OfflineIMAP without anything in it (PEP 427), as a package index has it."""
+    directory.mkdir()
+    build = directory / "build"
+    package(build, version="8.0.2", feature=ONCE)
+    info = build / "offlineimap-8.0.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offlineimap\nVersion: 8.0.2\n")
+    (info / "WHEEL").write_text("Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    (info / "entry_points.txt").write_text("[console_scripts]\nofflineimap = offlineimap.init:main\n")
+    (info / "RECORD").write_text(
+        textwrap.dedent("".join(f"{path.relative_to(build)},,\n" for path in build.rglob("*") if path.is_file()))
+    )
+    made = shutil.make_archive(str(directory / "offlineimap"), "zip", build)
+    Path(made).rename(directory / "offlineimap-8.0.2-py3-none-any.whl")
+    shutil.rmtree(build)
+
+
+def _bin() -> Path:
+    """Return the directory of this Python's programs, whose python3 makes environments."""
+    return Path(sys.executable).parent
+
+
+def _make(directory: Path) -> None:
+    """Make a virtual environment without anything in it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True, capture_output=True)
+
+
+def _bare_python(world: World) -> Path:
+    """Return a Python that has nothing but its standard library."""
+    _make(world.root / "bare")
+    found = world.root / "bare" / "bin" / "python"
+    assert os.access(found, os.X_OK)
+    return found
+
+
+def _place_of(name: str) -> Path:
+    """Return the directory of an installed package."""
+    module = sys.modules.get(name) or __import__(name)
+    return Path(str(module.__file__)).parent

@@ -1,0 +1,398 @@
+"""Which folders are mail: the contract's list, its near-names, and the user's own words."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import offlineimap_m365
+from offlineimap_m365.base import notices
+from offlineimap_m365.folders import folder_filter, patterns, utf7
+from offlineimap_m365.folders.folder_filter import (
+    build_filter,
+    current_table,
+    folderfilter,
+    known_languages,
+    load_table,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.world import World
+
+NOT_MAIL = """
+    Calendar, Contacts, Tasks, Notes, Journal, Outbox, Sync Issues, Suggested Contacts, Quick Contacts,
+    Conversation Action Settings, Quick Step Settings, Working Set, ExternalContacts, PersonMetadata,
+    Yammer Root, Social Activity Notifications, Calendar/Birthdays, Calendar/United States holidays,
+    Contacts/Recipient Cache, Contacts/{06967759-274D-40B2-A3EB-D7F9E73727D7}, Sync Issues/Conflicts,
+    Sync Issues/Local Failures, CALENDAR, calendar, sync issues, Calendar/,
+    Calendar/Feiertage in &ANY-sterreich
+"""
+MAIL = """
+    INBOX, Inbox, inbox, INBOX/Notes, INBOX/Calendar, Inbox/Tasks/2024, Drafts, Sent Items, Deleted Items,
+    Junk Email, Archive, Conversation History, RSS Feeds, Clutter, Snoozed, Scheduled, Files, Sent, Trash,
+    Calendars of the team, Calendar redesign, Calendar1, Calendar.old, Contacts-old, Kalenderverlag,
+    Journal club, Projects/Calendar, Projects/Calendar redesign, Archive/Notes, /Calendar, Notes2,
+    Sync Issues2, My Outbox, Calendar&AC8-x, &illisible-, R&-D, Notizen & mehr, Entw&APw-rfe, Agenda
+"""
+#: Calendar in wide letters: somebody's own folder, since Exchange writes none of its names so.
+WIDE = "".join(chr(ord(letter) + 0xFEE0) for letter in "Calendar")
+
+
+def listed(text: str) -> list[str]:
+    """Return the names in *text*."""
+    return [name.strip() for name in text.split(",")]
+
+
+def row(kind: str, language: str | None, name: str, **more: Any) -> dict[str, Any]:
+    """Return a row of a table."""
+    return {"kind": kind, "language": language, "name": name, "sources": [], **more}
+
+
+@pytest.fixture
+def dutch() -> dict[str, Any]:
+    """Return a table with an ambiguous word, accents, an apostrophe, and a kind that is mail."""
+    rows = [
+        row("calendar", "nl", "Agenda", ambiguous="English: a list"),
+        row("calendar", "nl", "Kalender"),
+        row("sync_issues", "fr", "Problèmes d'été"),
+        row("contacts", "ja", "ｶﾞ連絡先"),
+        row("sent_items", "nl", "Verzonden items"),
+    ]
+    return {"not_mail": ["calendar", "sync_issues", "contacts"], "names": rows}
+
+
+@pytest.mark.parametrize("name", listed(NOT_MAIL))
+def test_what_is_no_mail_is_left_out(name: str) -> None:
+    """The folders of the contract's list go, with all below them, whatever their case."""
+    wanted = folderfilter(name)
+
+    assert wanted is False
+
+
+@pytest.mark.parametrize("name", [*listed(MAIL), "", "/", " Calendar", "Calendar ", "Calendar\0", WIDE])
+def test_what_only_looks_alike_is_kept(name: str) -> None:
+    """The first component as a whole decides: near-names, leaves and all below INBOX are kept."""
+    wanted = folderfilter(name)
+
+    assert wanted is True
+
+
+@pytest.mark.parametrize(
+    "name",
+    [None, b"Calendar", 7, ["Calendar"], "\ud800", "&2AA-", "&" * 10_000, "a/" * 5_000, "Calendar\ud800"],
+)
+def test_nothing_makes_it_raise(name: Any) -> None:
+    """What is no name of a known folder is kept, even if it is no name at all."""
+    wanted = folderfilter(name)
+
+    assert wanted is True
+
+
+@given(st.one_of(st.none(), st.binary(), st.integers(), st.text(st.characters(codec=None))))
+def test_every_answer_is_a_truth_value(name: Any) -> None:
+    """Filters answer True or False to whatever they are handed, the user's own words included."""
+    wanted = build_filter(keep=["a*", re.compile("b+")], drop=["c?", "d"], learnt={"not_mail": ["e"]})(name)
+
+    assert wanted in {True, False}
+    assert folderfilter(name) in {True, False}
+
+
+@given(st.text())
+def test_nothing_below_inbox_is_ever_left_out(leaf: str) -> None:
+    """INBOX and all below it are mail."""
+    wanted = folderfilter(f"INBOX/{leaf}")
+
+    assert wanted is True
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+@pytest.mark.parametrize("name", ["Problèmes d'été", "Problèmes d\u2019été", "PROBLÈMES D'ÉTÉ", "ｶﾞ連絡先"])
+def test_unicode_forms_and_apostrophes_do_not_matter(dutch: dict[str, Any], form: Any, name: str) -> None:
+    """A known name is recognised in every form of Unicode, in modified UTF-7 as well."""
+    spelled = unicodedata.normalize(form, name)
+
+    wanted = build_filter(table=dutch)
+
+    assert not wanted(spelled)
+    assert not wanted(utf7.encode(spelled))
+
+
+@given(st.text(st.characters(max_codepoint=0x24F)))
+def test_latin_names_are_compared_as_all_others(name: str) -> None:
+    """The short way to a key for Latin letters comes out where Unicode's canonical caseless matching does."""
+    letters = "".join(chr(code) for code in range(0x250))
+
+    found = [patterns.key(text) for text in (f"a{name}", *letters)]
+
+    def matched(text: str) -> str:
+        return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+    assert found == [matched(utf7.decode(text)) for text in (f"a{name}", *letters)]
+
+
+def test_an_ambiguous_word_counts_in_its_language_only(dutch: dict[str, Any]) -> None:
+    """Agenda is kept until somebody says the language, or it was found to be no mail."""
+    unknown = build_filter(table=dutch)
+    given_by_user = build_filter(languages="NL", table=dutch)
+    learnt = build_filter(learnt={"not_mail": ["Agenda"]}, table=dutch)
+
+    assert unknown("Agenda")
+    assert not unknown("Kalender")
+    assert unknown("Verzonden items")
+    assert not given_by_user("Agenda/2024")
+    assert not learnt("Agenda")
+
+
+def test_a_folder_that_came_later_is_kept_though_the_language_is_known(dutch: dict[str, Any]) -> None:
+    """What was learnt names folders; an ambiguous word that was not there then is somebody's own folder."""
+    learnt = build_filter(learnt={"languages": ["nl"], "not_mail": ["Kalender"]}, table=dutch)
+
+    assert learnt("Agenda")
+
+
+def test_what_was_learnt_of_a_mailbox_decides() -> None:
+    """Folders found to be no mail go, those found to be mail stay, and the nearest finding counts."""
+    wanted = build_filter(learnt={"not_mail": ["&ZeVnLIqe-", "Work/Team", ""], "mail": ["Notes"], "seen_at": 0})
+
+    assert not wanted("日本語/x")
+    assert not wanted("Work/Team/x")
+    assert wanted("Work")
+    assert wanted("Notes/x")
+    assert wanted("/x")
+    assert not wanted("Tasks")
+
+
+def test_inbox_is_mail_whatever_was_learnt() -> None:
+    """A mistaken finding does not cost the INBOX."""
+    wanted = build_filter(learnt={"not_mail": ["INBOX", "INBOX/x"]})
+
+    assert wanted("INBOX")
+    assert wanted("INBOX/x")
+
+
+@pytest.mark.parametrize(
+    "keep", ["Calendar", "calendar", ["Calendar"], "Cal*", re.compile("Calendar(/.*)?"), iter(["Calendar"])]
+)
+def test_keep_beats_everything(keep: Any) -> None:
+    """What the user keeps is kept, against the table, drop and also."""
+    wanted = build_filter(keep=keep, drop=["Calendar", "*"], also=lambda _: False)
+
+    assert wanted("Calendar")
+    assert wanted("Calendar/Birthdays")
+    assert not wanted("Projects")
+
+
+@pytest.mark.parametrize(
+    ("drop", "gone", "kept"),
+    [
+        ("Archive", ["Archive", "archive/2010", "ARCHIVE/a/b"], ["Archives", "Old/Archive"]),
+        ("Archive/2010", ["Archive/2010", "Archive/2010/Jan"], ["Archive", "Archive/2011", "Archive/20101"]),
+        ("Archive 20?0", ["Archive 2010", "Archive 2020/Jan"], ["Archive 2011", "Archive"]),
+        ("*/Old", ["Projects/Old", "a/b/Old/c"], ["Old", "Projects/Older"]),
+        ("[Gmail]", ["[Gmail]/Spam"], ["Gmail"]),
+        ("Entwürfe", ["Entw&APw-rfe", "Entwürfe", "Entwu\u0308rfe"], ["Entwurf"]),
+        ("Entw&APw-rfe", ["Entw&APw-rfe", "Entwürfe"], ["Entwurf"]),
+        (re.compile("Entwürfe|R&-D"), ["Entw&APw-rfe", "R&-D"], ["Entwürfe/x", "entwürfe"]),
+        (iter(["x", "y"]), ["x", "y/z"], ["z"]),
+    ],
+)
+def test_drop_takes_names_globs_and_patterns(drop: Any, gone: list[str], kept: list[str]) -> None:
+    """A name or glob means a folder with all below it, a compiled pattern the whole path."""
+    wanted = build_filter(drop=drop)
+
+    assert [name for name in gone if wanted(name)] == []
+    assert [name for name in kept if not wanted(name)] == []
+
+
+@pytest.mark.parametrize("drop", ["*", "I*", "?NBOX", "*/x", re.compile(".*"), re.compile("(?i)inbox.*")])
+def test_drop_never_reaches_inbox_by_chance(drop: Any) -> None:
+    """INBOX and all below it stay unless the user spells INBOX/ out."""
+    wanted = build_filter(drop=drop)
+
+    assert wanted("INBOX")
+    assert wanted("Inbox/x")
+
+
+@pytest.mark.parametrize("drop", ["INBOX/Lists", "inbox/L*", re.compile("INBOX/Lists(/.*)?"), re.compile("^INBOX/L.*")])
+def test_drop_reaches_below_inbox_when_spelled_out(drop: Any) -> None:
+    """What begins with INBOX/ itself leaves out what lies there, never INBOX."""
+    wanted = build_filter(drop=drop)
+
+    assert not wanted("INBOX/Lists")
+    assert not wanted("INBOX/Lists/x")
+    assert wanted("INBOX/Mail")
+    assert wanted("INBOX")
+
+
+def test_also_must_agree() -> None:
+    """Another filter can leave out more, never bring back; if it fails, nothing is lost."""
+    strict = build_filter(also=lambda name: name != "Files")
+    broken = build_filter(also=lambda name: [][len(name)])
+
+    assert not strict("Files")
+    assert strict("Projects")
+    assert not strict("Calendar")
+    assert broken("Projects")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"keep": 7}, "keep: names are wanted, not int"),
+        ({"keep": [None]}, "keep: a name, a glob or a compiled pattern of text is wanted, not None"),
+        ({"drop": b"Calendar"}, "drop: a name, a glob or a compiled pattern of text is wanted"),
+        ({"drop": [re.compile(b"x")]}, "drop: a name, a glob or a compiled pattern of text is wanted"),
+        ({"drop": ["/"]}, "drop: a name, a glob"),
+        ({"drop": "Inbox"}, "drop: INBOX is always kept"),
+        ({"languages": ["xx"]}, "languages: 'xx' is not known; known: af, am, ar"),
+        ({"languages": 7}, "languages: names are wanted, not int"),
+        ({"languages": [7]}, "languages: text is wanted, not int"),
+        ({"learnt": ["x"]}, "learnt: a mapping is wanted, not list"),
+        ({"learnt": {"not_mail": [7]}}, "learnt: text is wanted, not int"),
+        ({"also": "x"}, "also: a function of a folder's name, not str"),
+    ],
+)
+def test_a_wrong_argument_is_named_in_one_line(arguments: dict[str, Any], message: str) -> None:
+    """What cannot be meant is refused when the filter is made, not when it is used."""
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        build_filter(**arguments)
+
+    assert "\n" not in str(caught.value)
+
+
+BROKEN = [
+    "", "[]", '{"names": [{}]}', '{"names": [], "not_mail": 1}', '{"names": {"a": 1}}', '{"names": [7]}', "[" * 99_999,
+    '{"names": [{"name": "x", "kind": "y", "language": 7}]}', '{"not_mail": [{}]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_table_is_named(tmp_path: Path, text: str) -> None:
+    """A file that is no table is an error that says which file."""
+    path = tmp_path / "folders.json"
+    path.write_text(text)
+
+    with pytest.raises(ValueError, match=r"folders\.json is no table of folder names"):
+        load_table(str(path))
+
+
+def put(world: World, text: str) -> None:
+    """Make *text* the user's own table, in a process that has read none."""
+    path = world.home / "data" / "folders.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the table and the filter that this process has made."""
+    monkeypatch.setattr(folder_filter, "_tables", [])
+    monkeypatch.setattr(folder_filter, "_made", [])
+
+
+def test_a_user_s_own_rows_go_over_the_shipped_ones(world: World, unread: None) -> None:
+    """A row of the home's table adds a name, or says of a shipped one what it is; all else stays."""
+    rows = [row("calendar", None, "Kalendarium"), row("mail", None, "notes"), row("calendar", "nl", "agenda")]
+    put(world, json.dumps({"names": rows}))
+
+    found = [name for name in ("Kalendarium/x", "Notes", "Agenda", "Calendar", "Kalender") if not folderfilter(name)]
+
+    assert found == ["Kalendarium/x", "Agenda", "Calendar", "Kalender"]
+
+
+def test_a_table_of_one_s_own_counts_in_made_filters(world: World, unread: None) -> None:
+    """make_folderfilter knows the same names as folderfilter."""
+    put(world, json.dumps({"names": [row("calendar", "tlh", "jajmey", ambiguous="days")]}))
+
+    plain, known = offlineimap_m365.make_folderfilter(), offlineimap_m365.make_folderfilter(languages="tlh")
+
+    assert plain("jajmey")
+    assert not known("jajmey")
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_table_of_one_s_own_ends_no_sync(
+    world: World, unread: None, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped one is used, and one line says which file was left out."""
+    said: list[str] = []
+    monkeypatch.setattr(notices, "_voices", [said.append])
+    put(world, text)
+
+    found = [folderfilter("Kalender"), folderfilter("INBOX"), offlineimap_m365.make_folderfilter()("Calendar")]
+
+    assert found == [False, True, False]
+    assert said == [f"{world.home / 'data' / 'folders.json'} is no table of folder names; it is left out"]
+
+
+def test_every_row_of_the_table_says_where_it_was_seen() -> None:
+    """Each name has a kind, a language or none, how sure it is, sources that the file explains, and their licence."""
+    table = load_table()
+
+    for found in table["names"]:
+        assert set(found) - {"ambiguous", "licence"} == {"kind", "language", "name", "confidence", "sources"}
+        assert found["confidence"] in {"high", "medium", "low"}
+        assert found["sources"]
+        assert set(found["sources"]) <= set(table["sources"])
+        is_gromox_s_only = set(found["sources"]) <= {"gromox", "corrected"}
+        assert found.get("licence") == ("AGPL-3.0-or-later" if is_gromox_s_only else None)
+    assert all(source["what"] and (source.get("licence") or name == "corrected") for name, source in sources(table))
+
+
+def sources(table: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    """Return the sources that a *table* explains."""
+    return list(table["sources"].items())
+
+
+def test_the_table_has_every_language_whole() -> None:
+    """91 languages have a name for each default folder; none is there twice, and only what is no mail is ambiguous."""
+    table = load_table()
+    core = {"calendar", "contacts", "tasks", "notes", "journal", "outbox", "sent_items", "deleted_items", "junk_email"}
+
+    kinds: dict[str, set[str]] = {}
+    for found in table["names"]:
+        kinds.setdefault(found["language"], set()).add(found["kind"])
+    keys = [(found["language"], found["kind"], found["name"]) for found in table["names"]]
+
+    assert len(known_languages(table)) == 91
+    assert [language for language in known_languages(table) if not core | {"drafts", "inbox"} <= kinds[language]] == []
+    assert len(keys) == len(set(keys))
+    assert {found["kind"] for found in table["names"] if found.get("ambiguous")} <= set(table["not_mail"])
+
+
+def test_no_name_is_mail_in_one_language_and_none_in_another() -> None:
+    """What is called so where it holds mail is never left out while the language is unknown."""
+    table = load_table()
+    holds_mail = {
+        patterns.key(found["name"])
+        for found in table["names"]
+        if found["kind"] in {"inbox", "sent_items", "deleted_items", "drafts", "junk_email", "archive"}
+    }
+
+    lost = [name for name in holds_mail if not folderfilter(name)]
+
+    assert lost == []
+
+
+def test_what_is_ambiguous_is_kept_until_the_language_is_known() -> None:
+    """Every ambiguous word says what else it means, and counts with its language only."""
+    table = load_table()
+    ambiguous = [found for found in table["names"] if found.get("ambiguous")]
+
+    kept = [found["name"] for found in ambiguous if folderfilter(found["name"])]
+    left = [found["name"] for found in ambiguous if build_filter(languages=found["language"])(found["name"])]
+
+    assert kept == [found["name"] for found in ambiguous]
+    assert left == []
+    assert {"Agenda", "Taken", "Take", "Note", "Nota", "Notas", "Verk", "Loki", "Kazi", "工作", "งาน", "작업"} <= set(
+        kept
+    )
+    assert current_table() is current_table()

@@ -1,0 +1,153 @@
+"""What was learnt of a mailbox, as a filter and a renaming get it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import offlineimap_m365
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.folders import learned
+from tests import kept
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+ALICE = "alice@example.org"
+DUTCH = {
+    "not_mail": ["Agenda", "Taken"],
+    "mail": ["Notes"],
+    "languages": ["nl"],
+    "names": {"Verzonden items": "Sent", "Concepten": "Drafts"},
+    "learnt_at": "2026-11-24T12:00:00Z",
+}
+
+
+def keep(found: dict[str, Any], mailbox: str = ALICE) -> profiles.Account:
+    """Keep an account of which *found* was learnt."""
+    return kept.invent(mailboxes={mailbox: found})
+
+
+def test_a_filter_knows_what_was_learnt(world: World) -> None:
+    """What was found out decides; what appeared later and is unknown is kept, and what the user says comes first."""
+    keep(DUTCH)
+
+    plain = offlineimap_m365.make_folderfilter(account=ALICE)
+    mine = offlineimap_m365.make_folderfilter(account="ALICE@Example.org", keep="Taken", drop="Notes")
+
+    assert [name for name in ("Agenda/x", "Taken", "Notes", "Later", "Calendar", "INBOX") if plain(name)] == [
+        "Notes",
+        "Later",
+        "INBOX",
+    ]
+    assert [name for name in ("Agenda", "Taken", "Notes") if mine(name)] == ["Taken"]
+
+
+def test_a_renaming_knows_what_was_learnt(world: World) -> None:
+    """The mailbox's own names become those that other programs know, and the user's come first."""
+    keep(DUTCH)
+
+    remote, local = offlineimap_m365.make_nametrans(account=ALICE)
+    mine, _ = offlineimap_m365.make_nametrans({"Verstuurd": "Sent"}, account=ALICE)
+
+    assert [remote("Verzonden items/x"), remote("Sent"), local("Sent/x")] == [
+        "Sent/x",
+        "Verzonden items",
+        "Verzonden items/x",
+    ]
+    assert [mine("Verstuurd"), mine("Verzonden items"), mine("Concepten")] == ["Sent", "Verzonden items", "Drafts"]
+
+
+def test_a_shared_mailbox_has_a_finding_of_its_own(world: World) -> None:
+    """One account, many mailboxes: what was learnt of one says nothing about another."""
+    keep(DUTCH, "info@example.org")
+
+    shared = offlineimap_m365.make_folderfilter(account=ALICE, mailbox="Info@Example.org ")
+    own = offlineimap_m365.make_folderfilter(account=ALICE)
+
+    assert not shared("Agenda")
+    assert own("Agenda")
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "", "[]", "{}", "[" * 99_999, '{"account": "a@b", "mailboxes": []}', '{"account": 7, "mailboxes": {}}',
+        '{"account": "a@b", "mailboxes": {"a@b": 7}}', '{"account": "a@b", "mailboxes": {"a@b": {"not_mail": "x"}}}',
+        '{"account": "a@b", "mailboxes": {"a@b": {"mail": [7]}}}',
+        '{"account": "a@b", "mailboxes": {"a@b": {"names": {"x": 7}}}}',
+    ],
+)  # fmt: skip
+def test_a_broken_profile_counts_as_never_learnt(world: World, profile: str) -> None:
+    """Whatever happened to the profile, a sync gets the plain function."""
+    account = keep(DUTCH)
+    Path(account.folder, "profile.json").write_text(profile, encoding="utf-8")
+
+    found = offlineimap_m365.make_folderfilter(account=ALICE)
+    remote, local = offlineimap_m365.make_nametrans(account=ALICE)
+
+    assert learned.find(ALICE) is None
+    assert [found("Agenda"), found("Calendar"), found("INBOX")] == [True, False, True]
+    assert [remote("Sent Items"), local("Sent")] == ["Sent", "Sent Items"]
+
+
+@pytest.mark.parametrize("account", ["nobody@example.org", "", "\ud800", "\0", "a" * 10_000, 7])
+def test_no_account_is_an_error(world: World, account: Any) -> None:
+    """An account that is not there, or is none at all, gives the plain function."""
+    del world
+
+    found = offlineimap_m365.make_folderfilter(account=account)
+
+    assert [found("Agenda"), found("Calendar")] == [True, False]
+
+
+def test_a_store_that_others_can_write_to_teaches_nothing(world: World) -> None:
+    """What somebody else may have put there does not decide which mail is kept."""
+    account = keep(DUTCH)
+    Path(account.folder).chmod(0o777)
+
+    found = learned.find(ALICE)
+
+    assert found is None
+
+
+def test_names_that_cannot_be_a_renaming_are_left_out(world: World) -> None:
+    """A finding is never an error: what fits is used, what does not is not."""
+    keep({"names": {"INBOX": "Sent", "Gesendet": "cur", "Verzonden items": "Sent", "Verstuurd": "sent"}})
+
+    remote, local = offlineimap_m365.make_nametrans(account=ALICE)
+
+    assert [remote("INBOX"), remote("Gesendet"), remote("Verzonden items")] == ["INBOX", "Gesendet", "Sent"]
+    assert local("Sent") == "Verzonden items"
+
+
+def test_the_profile_keeps_what_was_learnt(world: World) -> None:
+    """What is written is read again, and a profile with something else in its place is refused."""
+    account = keep(DUTCH)
+    path = Path(account.folder, "profile.json")
+
+    again = profiles.load(ALICE)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"mailboxes": {ALICE: {"mail": "x"}}}))
+
+    assert again is not None
+    assert again.mailboxes == {ALICE: DUTCH}
+    with pytest.raises(offlineimap_m365.Misconfigured, match="is not a profile"):
+        profiles.load(ALICE)
+
+
+def test_an_old_profile_has_learnt_nothing(world: World) -> None:
+    """A profile from before there was something to learn is as good as ever."""
+    account = keep(DUTCH)
+    path = Path(account.folder, "profile.json")
+    profile = json.loads(path.read_text())
+    del profile["mailboxes"]
+    path.write_text(json.dumps(profile))
+
+    found = profiles.load(ALICE)
+
+    assert found == dataclasses.replace(account, mailboxes={})
+    assert learned.find(ALICE) is None

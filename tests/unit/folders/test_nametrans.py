@@ -1,0 +1,249 @@
+"""Names there and back: whatever a folder is called, it has one local name, and that one leads back to it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from offlineimap_m365.folders.nametrans import build_nametrans, merge, nametrans_local, nametrans_remote
+from offlineimap_m365.folders.utf7 import encode
+
+#: Names that come near those that change places.
+TRICKY = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "Sent Items",
+                "Sent",
+                "Trash",
+                "Deleted Items",
+                "Junk",
+                "Junk Email",
+                "INBOX",
+                "trash",
+                "A",
+                "B",
+            ),
+            *(
+                "Gelöschte Elemente",
+                "Gel&APY-schte Elemente",
+                "R&-D",
+                "R&D",
+                "C.d",
+                "/",
+                ".",
+                " ",
+                "2024",
+                "&",
+            ),
+        ]
+    )
+).map("".join)
+ANY_NAME = st.one_of(TRICKY, st.text(), st.text(st.characters(codec=None)))
+
+MAPS: list[dict[str, str]] = [
+    {},
+    {"A": "B"},
+    {"A": "B", "B": "C"},
+    {"A": "B", "B": "A"},
+    {"A": "A", "B": "C.d"},
+    {"Gelöschte Elemente": "Trash", "R&D": "Sent", "Trash": "R&D"},
+    {"Gel&APY-schte Elemente": "Trash", "R&-D": "Sent"},
+    {"trash": "Trash"},
+]
+
+
+@pytest.mark.parametrize(
+    ("server", "local"),
+    [
+        ("Sent Items", "Sent"),
+        ("Sent", "Sent Items"),
+        ("Deleted Items", "Trash"),
+        ("Trash", "Deleted Items"),
+        ("Junk Email", "Junk"),
+        ("Junk", "Junk Email"),
+        ("Sent Items/2024/May", "Sent/2024/May"),
+        ("Deleted Items/Sent Items", "Trash/Sent Items"),
+        ("Sent Items/v1.0", "Sent/v1.0"),
+    ],
+)
+def test_three_pairs_change_places(server: str, local: str) -> None:
+    """The first component is renamed, children follow, and the way back is the inverse."""
+    found = nametrans_remote(server)
+
+    assert found == local
+    assert nametrans_local(local) == server
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "INBOX",
+            "INBOX/Sent Items",
+            "INBOX.Sent",
+            "inbox/Trash",
+            "Drafts",
+            "Archive/Trash",
+            "trash",
+            "SENT",
+        ),
+        *(
+            "sent items",
+            "Sent Items 2024",
+            "Sentry",
+            "Junk E-mail",
+            "Entw&APw-rfe",
+            "",
+            "/",
+            ".",
+            "/Sent",
+            " Sent",
+        ),
+    ],
+)
+def test_all_else_keeps_its_name(name: str) -> None:
+    """INBOX, leaves, near-names and other spellings are untouched in both directions."""
+    found = nametrans_remote(name), nametrans_local(name)
+
+    assert found == (name, name)
+
+
+@pytest.mark.parametrize("name", [None, b"Sent Items", 7])
+def test_what_is_no_text_is_handed_back(name: Any) -> None:
+    """Neither function raises, whatever it is handed."""
+    found = nametrans_remote(name), nametrans_local(name)
+
+    assert found == (name, name)
+
+
+@given(ANY_NAME)
+def test_there_and_back_and_back_and_there(name: str) -> None:
+    """For every text the two functions undo one another, so no two folders meet under one name."""
+    local, server = nametrans_remote(name), nametrans_local(name)
+
+    assert nametrans_local(local) == name
+    assert nametrans_remote(server) == name
+
+
+@pytest.mark.parametrize("separator", ["/", "."])
+@pytest.mark.parametrize(
+    "name", ["Sent Items", "Sent Items/2024", "Deleted Items/a/b", "Trash/x", "INBOX/Sent", "Sent"]
+)
+def test_children_follow_under_both_separators_of_a_maildir(name: str, separator: str) -> None:
+    """With sep = / and with Maildir's default the name survives what OfflineIMAP does between the two."""
+    local = nametrans_remote(name).replace("/", separator)
+
+    assert nametrans_local(local).replace(separator, "/") == name
+
+
+@pytest.mark.parametrize("utf8", [False, True])
+@pytest.mark.parametrize("mapping", MAPS)
+@given(name=ANY_NAME)
+def test_every_map_becomes_a_permutation(mapping: dict[str, str], utf8: bool, name: str) -> None:
+    """For the user's own names the two functions undo one another as well."""
+    remote, local = build_nametrans(mapping, utf8=utf8)
+
+    assert local(remote(name)) == name
+    assert remote(local(name)) == name
+
+
+@pytest.mark.parametrize("mapping", MAPS)
+def test_every_folder_gets_the_name_that_the_user_wants(mapping: dict[str, str]) -> None:
+    """The map is followed, for the folder and for its children, in modified UTF-7."""
+    remote, _ = build_nametrans(mapping)
+
+    for server, wanted in mapping.items():
+        spelled, meant = (encode(text.replace("&APY-", "ö").replace("&-", "&")) for text in (server, wanted))
+        assert remote(spelled) == meant
+        assert remote(spelled + "/x") == meant + "/x"
+
+
+def test_the_end_of_a_chain_takes_the_name_at_its_beginning() -> None:
+    """A folder whose name is taken by another gets the one that became free."""
+    remote, local = build_nametrans({"A": "B", "B": "C"})
+
+    assert [remote(name) for name in "ABCD"] == ["B", "C", "A", "D"]
+    assert [local(name) for name in "ABCD"] == ["C", "A", "B", "D"]
+
+
+def test_the_users_map_replaces_the_plain_one() -> None:
+    """With names of their own only those change."""
+    remote, _ = build_nametrans({"Gesendete Elemente": "Sent"})
+
+    assert remote("Gesendete Elemente/x") == "Sent/x"
+    assert remote("Deleted Items") == "Deleted Items"
+
+
+def test_each_encoding_has_its_own_pair() -> None:
+    """Names are compared as OfflineIMAP hands them over: modified UTF-7, or Unicode with utf8foldernames."""
+    plain, _ = build_nametrans({"Gelöschte Elemente": "Müll"})
+    unicode, _ = build_nametrans({"Gel&APY-schte Elemente": "Mu\u0308ll"}, utf8=True)
+
+    assert plain("Gel&APY-schte Elemente/x") == "M&APw-ll/x"
+    assert plain("Gelöschte Elemente") == "Gelöschte Elemente"
+    assert unicode("Gelöschte Elemente/x") == "Müll/x"
+    assert unicode("Gel&APY-schte Elemente") == "Gel&APY-schte Elemente"
+
+
+def test_without_names_the_pair_is_the_plain_one() -> None:
+    """None means the names of contract §2, in either encoding."""
+    pairs = {build_nametrans(), build_nametrans(None, utf8=True)}
+
+    assert pairs == {(nametrans_remote, nametrans_local)}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"A": "X", "B": "X"}, "'X' and 'X' cannot both be a local name"),
+        ({"A": "Ärger", "B": "ÄRGER"}, "'Ärger' and 'ÄRGER' cannot both be a local name"),
+        ({"A": "X", "a": "Y"}, "'A' and 'a' are one folder on the server"),
+        ({"R&D": "X", "R&-D": "Y"}, "'R&D' and 'R&D' are one folder on the server"),
+        ({"INBOX": "X"}, "INBOX keeps its name"),
+        ({"A": "Inbox"}, "INBOX keeps its name"),
+        ({"A": "INBOX.x"}, "INBOX keeps its name"),
+        ({"": "X"}, "cannot be empty"),
+        ({"A": ""}, "cannot be empty"),
+        ({"A/b": "X"}, "'A/b' is not of the top level"),
+        ({"A": "X/y"}, "'X/y' is not of the top level"),
+        ({"A": "X&AC8-y"}, "is not of the top level"),
+        ({"A.b": "A"}, "'A.b' lies below 'A'"),
+        ({"A": "X\0"}, "has a character"),
+        ({"A": "\ud800"}, "has a character"),
+        ({"A": "cur"}, "'A' cannot be called 'cur' in a Maildir"),
+        ({"A": ".."}, "'A' cannot be called '..' in a Maildir"),
+        ({"A": 7}, "a folder's name is text, not int"),
+        ({None: "A"}, "a folder's name is text, not NoneType"),
+        ([("A", "B")], "a mapping of server names to local names, not list"),
+    ],
+)
+def test_a_map_that_cannot_be_is_refused_in_one_line(mapping: Any, message: str) -> None:
+    """What would lose a folder, or a name that none can have, is refused when the pair is made."""
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        build_nametrans(mapping)
+
+    assert str(caught.value).startswith("names: ")
+    assert "\n" not in str(caught.value)
+
+
+@given(
+    learnt=st.dictionaries(ANY_NAME, ANY_NAME, max_size=4),
+    own=st.one_of(st.none(), st.sampled_from(MAPS)),
+    utf8=st.booleans(),
+    name=ANY_NAME,
+)
+@example(learnt={"trash": "0"}, own={"trash": "Trash"}, utf8=False, name="")
+def test_whatever_was_learnt_makes_a_permutation(
+    learnt: dict[str, str], own: dict[str, str] | None, utf8: bool, name: str
+) -> None:
+    """A finding that cannot be used is left out, so the pair is one of inverses and the user's own names count."""
+    remote, local = build_nametrans(merge(own, learnt), utf8=utf8)
+
+    assert local(remote(name)) == name
+    assert remote(local(name)) == name
+    assert all(merge(own, learnt).get(server) == wanted for server, wanted in (own or {}).items())

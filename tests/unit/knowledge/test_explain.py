@@ -1,0 +1,354 @@
+"""What Microsoft's codes, error names and pages mean, and which error an answer becomes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from offlineimap_m365.base.errors import M365Error, Misconfigured, SignInNeeded, Temporary
+from offlineimap_m365.knowledge.error_text import LONGEST, find_named, find_reference, own_words
+from offlineimap_m365.knowledge.explain import error_for, explain, find_codes
+from offlineimap_m365.knowledge.tables import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
+ALICE = "alice@example.org"
+CORRELATION = "019827f4-372b-7726-8110-db46f130cd8f"
+
+# The shape of Entra's Conditional Access page, as its users paste it.
+BLOCKED_PAGE = f"""{ALICE}
+You cannot access this right now
+Your sign-in was successful but does not meet the criteria to access this resource. For example, you might be
+signing in from a browser, app, or location that is restricted by your admin.
+Sign out and sign in with a different account
+More details
+
+Error Code: 53003
+Request Id: e967519f-4d98-4796-922e-0db042238a00
+Correlation Id: {CORRELATION}
+Timestamp: 2025-07-20T13:20:49.231Z
+App name: Mozilla Thunderbird
+App id: 9e5f94bc-e8a4-4e73-b8be-63364c29d753
+IP address: 192.0.2.42
+Device platform: Linux
+"""
+
+# The shape of an answer of Entra's token endpoint (learn.microsoft.com, reference-error-codes).
+REVOKED: dict[str, Any] = {
+    "error": "invalid_grant",
+    "error_description": (
+        "AADSTS50173: The provided grant has expired due to it being revoked. Trace ID: "
+        f"e967519f-4d98-4796-922e-0db042238a00 Correlation ID: {CORRELATION} Timestamp: 2026-01-09 02:02:12Z"
+    ),
+    "error_codes": [50173],
+    "timestamp": "2026-01-09 02:02:12Z",
+    "trace_id": "e967519f-4d98-4796-922e-0db042238a00",
+    "correlation_id": CORRELATION,
+    "error_uri": "https://login.microsoftonline.com/error?code=50173",
+}
+
+PAGES = {
+    "Need admin approval\nMozilla Thunderbird\nunverified": "AADSTS90094",
+    "Approval required\nThis app requires your admin\u2019s approval to:": "AADSTS90095",
+    "You can\u2019t get there\nfrom here": "AADSTS53000",
+    "YOU CANNOT ACCESS THIS RIGHT NOW": "AADSTS53003",
+    "Your sign-in was successful but your admin requires your device to be managed by X": "AADSTS53000",
+    "It doesn't meet the criteria to access this resource.": "AADSTS53003",
+}
+
+CODES_IN_TEXT = {
+    "AADSTS50011: The redirect URI 'https://x' specified": ["50011"],
+    "aadsts 65004": ["65004"],
+    "53003": ["53003"],
+    "  7000218\n": ["7000218"],
+    "Error code: 53003": ["53003"],
+    '{"error_codes":[50173]}': ["50173"],
+    "Fehlercode: 53003": ["53003"],
+    "C\u00f3digo de error: 530032\nId. de solicitud: 123": ["530032"],
+    "Error Code: 53003 Request Id: 12345678-0000": ["53003"],
+    "call 55555 or come to room 53003 today": [],
+    "IP address: 192.0.2.42\nTimestamp: 2025-07-20T13:20:49.231Z": [],
+}
+
+
+@pytest.mark.parametrize("text", CODES_IN_TEXT)
+def test_codes_are_found_where_microsoft_puts_them(text: str) -> None:
+    """A code is found with its prefix, alone, or behind a label in any language, and nowhere else."""
+    found = find_codes(text)
+
+    assert found == CODES_IN_TEXT[text]
+
+
+def test_a_page_gives_code_and_what_a_help_desk_needs() -> None:
+    """A pasted error page is explained by its code, with correlation id and time in UTC."""
+    found = explain(BLOCKED_PAGE, account=ALICE)
+
+    assert found is not None
+    assert (found.code, found.klass, found.exit_code) == ("AADSTS53003", "ADMIN", 77)
+    assert (found.correlation_id, found.time) == (CORRELATION, "2025-07-20T13:20:49Z")
+    assert f"offlineimap-m365 login {ALICE} --browser" in found.remedy
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_without_a_code_is_known_by_its_words(page: str) -> None:
+    """Line breaks, case and curly apostrophes do not hide a page that shows no code."""
+    found = explain(page)
+
+    assert found is not None
+    assert found.code == PAGES[page]
+
+
+def test_a_code_counts_more_than_a_phrase() -> None:
+    """A page that shows a known code is explained by it, whatever its title says."""
+    found = explain("You can't get there from here\nError Code: 53001")
+
+    assert found is not None
+    assert found.code == "AADSTS53001"
+
+
+def test_an_unknown_code_leaves_the_phrase() -> None:
+    """A code that no table knows does not hide what the page says."""
+    found = explain("Need admin approval\nError Code: 99999")
+
+    assert found is not None
+    assert found.code == "AADSTS90094"
+
+
+@pytest.mark.parametrize("name", ["invalid_grant", "access_denied", "expired_token", "temporarily_unavailable"])
+def test_the_name_of_an_error_is_known(name: str) -> None:
+    """The name of an OAuth error is explained, alone and in a sentence."""
+    found = explain(f"The server said {name}.")
+
+    assert found is not None
+    assert found.code == name
+
+
+@pytest.mark.parametrize("text", ["", "hello", "99999", "AADSTS99999", "invalid_grants", "\x00\x1b[31m"])
+def test_what_nobody_knows_is_not_explained(text: str) -> None:
+    """Nothing is made up for a text without a known code, phrase or name."""
+    found = explain(text)
+
+    assert found is None
+
+
+def test_a_remedy_names_this_client_and_redirect() -> None:
+    """An explanation is about the client id, redirect URI and account that it was asked for."""
+    found = explain("50011", account=ALICE, client_id="my-id", redirect_uri="http://localhost:1234")
+
+    assert found is not None
+    assert found.meaning == "The redirect URI http://localhost:1234 is not registered for the client id my-id"
+    assert found.remedy.endswith(f"login {ALICE} --redirect-uri URI")
+
+
+def test_without_an_account_the_command_has_a_gap_to_fill() -> None:
+    """A remedy without a known account shows where it goes."""
+    found = explain("AADSTS50173")
+
+    assert found is not None
+    assert found.remedy == "Run: offlineimap-m365 login ACCOUNT"
+
+
+def test_an_account_cannot_add_to_a_command() -> None:
+    """What a remedy is filled in with is quoted for a shell and free of control characters."""
+    found = explain("50173", account="a; rm -rf ~\n\x1b[2J")
+
+    assert found is not None
+    assert found.remedy == "Run: offlineimap-m365 login 'a; rm -rf ~ \ufffd[2J'"
+
+
+def test_the_users_own_row_is_used(tmp_path: Path) -> None:
+    """A code in the user's own table is explained in the user's words."""
+    (tmp_path / "data").mkdir()
+    row = {"class": "WAIT", "meaning": "Ours", "remedy": "Call {account}", "source": "us"}
+    (tmp_path / "data" / "aadsts.json").write_text(json.dumps({"codes": {"99999": row}}))
+
+    found = explain("AADSTS99999", account=ALICE, home=tmp_path)
+
+    assert found is not None
+    assert (found.meaning, found.remedy, found.exit_code) == ("Ours", f"Call {ALICE}", 75)
+
+
+def test_a_revoked_sign_in_asks_for_a_login() -> None:
+    """Entra's whole answer becomes code, meaning, remedy, correlation id and time."""
+    error = error_for(REVOKED, ALICE)
+
+    assert type(error) is SignInNeeded
+    assert error.lines() == [
+        f"Microsoft refused to sign in {ALICE}",
+        f"AADSTS50173, correlation id {CORRELATION}, 2026-01-09T02:02:12Z",
+        "The sign-in was revoked, for instance by a change of password or by an administrator",
+        f"Run: offlineimap-m365 login {ALICE}",
+    ]
+
+
+def test_ids_are_found_in_the_description_too() -> None:
+    """An answer with nothing but a description still gives code, correlation id and time."""
+    error = error_for({key: REVOKED[key] for key in ("error", "error_description")}, ALICE)
+
+    assert (error.code, error.correlation_id, error.time) == (
+        "AADSTS50173",
+        CORRELATION,
+        "2026-01-09T02:02:12Z",
+    )
+
+
+ANSWERS: dict[str, tuple[dict[str, Any], type[M365Error], str | None]] = {
+    "generic refusal": ({"error": "invalid_grant"}, SignInNeeded, "invalid_grant"),
+    "class CONFIG": ({"error": "invalid_grant", "error_codes": [700016]}, Misconfigured, "AADSTS700016"),
+    "class WAIT": ({"error": "invalid_grant", "error_codes": [90033]}, Temporary, "AADSTS90033"),
+    "dead client": (
+        {"error": "unauthorized_client", "error_codes": [7000112]},
+        Misconfigured,
+        "AADSTS7000112",
+    ),
+    "bad secret": ({"error": "invalid_client", "error_codes": [7000215]}, Misconfigured, "AADSTS7000215"),
+    "loop": ({"error": "invalid_grant", "error_codes": [50196]}, Temporary, "AADSTS50196"),
+    "busy whatever the code": (
+        {"error": "temporarily_unavailable", "error_codes": [50173]},
+        Temporary,
+        "AADSTS50173",
+    ),
+    "second of two codes known": (
+        {"error": "x", "error_codes": [1, 99999, 65001]},
+        SignInNeeded,
+        "AADSTS65001",
+    ),
+    "codes as text": ({"error": "invalid_grant", "error_codes": ["50173"]}, SignInNeeded, "AADSTS50173"),
+    "codes of no kind": (
+        {"error": "invalid_client", "error_codes": [None, {}]},
+        Misconfigured,
+        "invalid_client",
+    ),
+    "suberror": (
+        {"error": "invalid_grant", "suberror": "user_password_expired"},
+        SignInNeeded,
+        "invalid_grant",
+    ),
+    "unknown name": ({"error": "teapot"}, SignInNeeded, "teapot"),
+    "no error": ({}, Temporary, None),
+    "fields of no kind": ({"error": 3, "error_description": ["x"], "correlation_id": 4}, Temporary, None),
+}
+
+
+@pytest.mark.parametrize(("response", "kind", "code"), ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_becomes_the_error_of_its_class(
+    response: dict[str, Any], kind: type[M365Error], code: str | None
+) -> None:
+    """CONFIG is a configuration error, WAIT a temporary one, all else a person's; fields may lack."""
+    error = error_for(response, ALICE)
+
+    assert (type(error), error.code, error.account) == (kind, code, ALICE)
+    assert error.meaning
+    assert error.remedy
+
+
+@pytest.mark.parametrize("name", ["interaction_required", "consent_required", "login_required"])
+@pytest.mark.parametrize("code", [700016, 90033, 50173])
+def test_what_wants_the_person_is_a_matter_for_the_person(name: str, code: int) -> None:
+    """The name of the error decides, the code only explains: 77 whatever its class, with a command that signs in."""
+    error = error_for({"error": name, "error_codes": [code]}, ALICE)
+
+    assert type(error) is SignInNeeded
+    assert error.code == f"AADSTS{code}"
+    assert f"login {ALICE}" in error.remedy
+
+
+def test_an_unknown_code_shows_microsofts_own_words() -> None:
+    """A code that no table knows keeps Microsoft's sentence, without the tail of ids."""
+    description = f"AADSTS999999: Something new. Trace ID: x Correlation ID: {CORRELATION} Timestamp: 2026"
+
+    error = error_for({"error": "invalid_request", "error_description": description}, ALICE)
+
+    assert type(error) is Misconfigured
+    assert error.code == "AADSTS999999"
+    assert error.meaning == "Microsoft says: AADSTS999999: Something new."
+    assert error.correlation_id == CORRELATION
+    assert error.remedy.endswith("https://login.microsoftonline.com/error?code=999999")
+
+
+def test_own_words_are_short_and_harmless() -> None:
+    """Microsoft's words are cut, and shown without escape sequences or anything as long as a token."""
+    words = own_words("bad \x1b[31m\u202e " + "t" * 90 + " word" * 200)
+
+    assert len(words) <= LONGEST + len("Microsoft says: ")
+    assert words.startswith("Microsoft says: bad \ufffd[31m\ufffd \u2026 word")
+    assert words.endswith("\u2026")
+
+
+def test_time_of_another_zone_is_not_taken_for_utc() -> None:
+    """A time is given only if it is in UTC."""
+    reference = find_reference("Timestamp: 2026-01-09T02:02:12+02:00")
+
+    assert reference.time is None
+
+
+def test_claims_do_not_change_the_exit_code() -> None:
+    """An answer that names claims is a matter for a person, as without them."""
+    error = error_for({"error": "interaction_required", "claims": '{"access_token":{}}'}, ALICE)
+
+    assert type(error) is SignInNeeded
+
+
+def test_every_explanation_fits_into_six_lines() -> None:
+    """An error of Microsoft takes at most six lines, whatever it is."""
+    error = error_for(REVOKED, ALICE)
+
+    assert len(error.lines()) <= 6
+    assert "\n" not in error.one_line()
+
+
+ROWS = [(section, key) for section in ("codes", "errors", "suberrors") for key in load("aadsts")[section]]
+
+
+@pytest.mark.parametrize(("section", "key"), ROWS)
+def test_nobody_with_a_personal_account_hears_of_a_tenant(section: str, key: str) -> None:
+    """Whatever Microsoft answers about a personal account, the word does not appear, in a command neither."""
+    answers: dict[str, dict[str, Any]] = {
+        "codes": {"error": "invalid_grant", "error_codes": [key]},
+        "errors": {"error": key},
+        "suberrors": {"error": "invalid_grant", "suberror": key},
+    }
+
+    error = error_for(answers[section], ALICE, client_id="an-id", tenant="9188040d", is_personal=True)
+    found = explain(f"AADSTS{key}" if section == "codes" else key, account=ALICE, is_personal=True)
+
+    assert "tenant" not in error.one_line().lower()
+    assert found is None or "tenant" not in f"{found.meaning} {found.remedy}".lower()
+
+
+def test_what_the_next_sign_in_must_do_stands_on_the_error() -> None:
+    """Claims as they came, the prompt and the place of the code, and what of ours the text names."""
+    words = "AADSTS70043: ... the permission https://outlook.office.com/SMTP.Send"
+    answer = {"error": "invalid_grant", "error_codes": [70043], "claims": '{"a": 1}', "error_description": words}
+
+    error, elsewhere = error_for(answer, ALICE), error_for({"error": "x", "error_codes": [53003]}, ALICE)
+
+    assert (error.claims, error.prompt, error.place, error.named) == ('{"a": 1}', "login", False, frozenset({"smtp"}))
+    assert (elsewhere.claims, elsewhere.prompt, elsewhere.place) == (None, None, True)
+
+
+@pytest.mark.parametrize("claims", [5, ["x"], {"a": 1}, None])
+def test_claims_that_are_no_text_are_none(claims: object) -> None:
+    """Any field of an answer may be of another type."""
+    assert error_for({"error": "interaction_required", "claims": claims}, ALICE).claims is None
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Send emails from mailboxes using SMTP AUTH.", {"smtp"}),
+        ("Read and write access to mailboxes via IMAP.\nRead and write access to mailboxes via POP.", {"imap", "pop"}),
+        ("belongs to the National Cloud 'MicrosoftOnline.US'", {"usgov"}),
+        ("login.partner.microsoftonline.cn", {"china"}),
+        ("SMTPXSend microsoftonline.com", set()),
+    ],
+)
+def test_what_of_ours_a_text_names(text: str, named: set[str]) -> None:
+    """Permissions by their names or by what the consent page says of them; clouds by their hosts."""
+    assert find_named(text) == named

@@ -1,0 +1,327 @@
+"""What a look at the whole mailbox tells: each folder's verdict, local names, warnings."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from email.parser import HeaderParser
+from typing import TYPE_CHECKING
+
+import pytest
+
+import offlineimap_m365
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors
+from offlineimap_m365.folders import learned
+from offlineimap_m365.folders.folder_filter import build_filter, known_languages, load_table
+from offlineimap_m365.folders.utf7 import encode
+from offlineimap_m365.learn import classify
+from offlineimap_m365.learn.classify import Evidence, Finding, find_out
+from offlineimap_m365.mail.mailbox import Folder
+from tests import kept
+from tests.unit.learn.test_language import DEFAULT, mailbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from email.message import Message
+    from pathlib import Path
+
+    from tests.world import World
+
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
+TABLE = load_table()
+ALICE = "alice@example.org"
+#: Mail came in, and stand-ins only.
+MAIL, ITEMS = Evidence(mail=3, total=3), Evidence(items=3, total=3)
+#: A Dutch mailbox after some years.
+DUTCH = [
+    "INBOX", "Verzonden items", "Verwijderde items", "Concepten", "Ongewenste e-mail", "Postvak UIT", "Agenda", "Taken",
+    "Contactpersonen", "Notities", "Projecten", "INBOX/Agenda", "Projecten/Taken",
+]  # fmt: skip
+
+
+def listed(names: Iterable[str], **flags: str) -> list[Folder]:
+    """Return folders as a server lists them, with the flags of some by their first component."""
+    return [
+        Folder(name, frozenset([flags[name.replace(" ", "_")]] if name.replace(" ", "_") in flags else []))
+        for name in names
+    ]
+
+
+def left_out(finding: Finding) -> list[str]:
+    """Return what a finding says is no mail."""
+    return [name for name, verdict in finding.verdicts.items() if not verdict.is_mail]
+
+
+@pytest.mark.parametrize("language", known_languages(TABLE))
+def test_exactly_the_mail_is_kept_once_a_language_is_learnt(language: str) -> None:
+    """In every language, ambiguous words included; what is not known in it is kept."""
+    names = [*mailbox(language), "Projects", "Calendar redesign", "INBOX/Notes"]
+    no_mail = set(mailbox(language, ("calendar", "contacts", "tasks", "notes", "journal", "outbox"))) - {"INBOX"}
+
+    finding = find_out(TABLE, listed(encode(name) for name in names), {})
+    wanted = build_filter(learnt=finding.as_profile())
+
+    assert {name for name in names if not wanted(encode(name))} == no_mail
+    assert {name for name in names if not wanted(name)} == no_mail
+
+
+def test_words_of_the_mailbox_s_language_count() -> None:
+    """Agenda and Taken are no mail in a Dutch mailbox, on top and whole; below other folders they are."""
+    finding = find_out(TABLE, listed(DUTCH), {})
+
+    assert finding.languages == (("nl",),)
+    assert left_out(finding) == ["Postvak UIT", "Agenda", "Taken", "Contactpersonen", "Notities"]
+    assert finding.verdicts["Agenda"].rule == "language"
+    assert finding.warnings == ()
+
+
+def test_words_of_another_language_do_not() -> None:
+    """In an English mailbox the same words are somebody's own folders."""
+    finding = find_out(TABLE, listed([*mailbox("en"), "Agenda", "Taken", "工作"]), {})
+
+    assert [finding.verdicts[name].rule for name in ("Agenda", "Taken", "工作")] == ["ambiguous"] * 3
+    assert all(finding.verdicts[name].is_mail for name in ("Agenda", "Taken", "工作"))
+
+
+def test_a_word_counts_only_if_all_possible_languages_agree() -> None:
+    """Where Bokmål and Nynorsk explain the names as well, Logg, Bokmål's journal, may be somebody's log: it is kept."""
+    shared = ["Kalender", "Utboks", "Journal", "Logg"]
+
+    finding = find_out(TABLE, listed(shared), {})
+
+    assert finding.languages == (("nb", "nn"),)
+    assert finding.verdicts["Logg"].is_mail
+
+
+def test_mail_in_a_folder_speaks_against_an_ambiguous_name() -> None:
+    """An Agenda into which mail came is kept even in a Dutch mailbox, and it is said."""
+    finding = find_out(TABLE, listed(DUTCH), {"Agenda": MAIL, "Taken": ITEMS})
+
+    assert finding.verdicts["Agenda"].is_mail
+    assert not finding.verdicts["Taken"].is_mail
+    assert finding.as_profile()["mail"] == ["Agenda"]
+    assert any("Agenda is kept in spite of its name: 3 of 3" in warning for warning in finding.warnings)
+
+
+def test_the_only_folder_of_its_kind_goes_by_its_name() -> None:
+    """A known name decides, but mail in it is told with the line that keeps it."""
+    finding = find_out(TABLE, listed(mailbox("en")), {"Notes": MAIL})
+
+    assert not finding.verdicts["Notes"].is_mail
+    assert finding.warnings == (
+        "Notes is left out for its name, but 3 of 3 messages came by mail: make_folderfilter(keep=['Notes']) keeps it",
+    )
+
+
+def test_a_second_folder_of_a_kind_is_kept_if_mail_came_into_it() -> None:
+    """Beside Notizen a folder Notes may be somebody's own (exchangelib#1156); without proof the name decides."""
+    names = listed([*mailbox("de"), "Notes"])
+
+    proven, unproven = find_out(TABLE, names, {"Notes": MAIL}), find_out(TABLE, names, {})
+
+    assert proven.verdicts["Notes"].is_mail
+    assert build_filter(learnt=proven.as_profile())("Notes/2024")
+    assert not unproven.verdicts["Notes"].is_mail
+
+
+@pytest.mark.parametrize(
+    ("name", "evidence", "is_mail"),
+    [
+        ("Kalender1", ITEMS, False),
+        ("Kalender (1)", ITEMS, False),
+        ("Kontakte 2", ITEMS, False),
+        ("Calendar1", ITEMS, False),
+        ("Kalender1", Evidence(), True),
+        ("Kalender1", Evidence(items=1, total=2), True),
+        ("Kalender1", MAIL, True),
+        ("Kalender 2024", ITEMS, True),
+        ("Agenda1", ITEMS, True),
+        ("Postausgang1", ITEMS, True),
+        ("Entwürfe1", ITEMS, True),
+        ("1", ITEMS, True),
+    ],
+)
+def test_numbered_doubles_go_if_name_and_messages_agree(name: str, evidence: Evidence, is_mail: bool) -> None:
+    """After an import there is a Kalender1; it is left out only if there are nothing but items in it."""
+    finding = find_out(TABLE, listed([*mailbox("de"), name]), {name: evidence})
+
+    assert finding.verdicts[name].is_mail is is_mail
+
+
+def test_messages_alone_leave_nothing_out() -> None:
+    """A folder of an unknown name that holds stand-ins is named, with the line that leaves it out."""
+    finding = find_out(
+        TABLE, listed([*mailbox("de"), "Kalendar", "Projekte/Termine"]), {"Kalendar": ITEMS, "Projekte/Termine": ITEMS}
+    )
+
+    assert finding.verdicts["Kalendar"].rule == "name"  # Bosnian
+    assert [warning.split(" is kept")[0] for warning in finding.warnings] == ["Projekte/Termine"]
+    assert "make_folderfilter(drop=['Projekte/Termine'])" in finding.warnings[0]
+
+
+def test_an_unknown_language_is_told() -> None:
+    """In a language that the table does not know nothing is left out, and it is said."""
+    klingon = ["INBOX", "jajmey", "Qumwi'", "ngeHta'", "polHa'"]
+
+    finding = find_out(TABLE, listed(klingon), {"jajmey": ITEMS, "ngeHta'": MAIL})
+
+    assert left_out(finding) == []
+    assert finding.languages == ()
+    assert finding.warnings[0].startswith("The language of this mailbox is not known here")
+    assert finding.warnings[1].startswith("jajmey is kept, but looks as if it held no mail (3 of 3")
+    assert len(finding.warnings) == 2
+
+
+def test_a_missing_calendar_is_told() -> None:
+    """Every mailbox has one: if none is known while others are, it may be among what is kept."""
+    names = [name for name in mailbox("sv") if name != "Kalender"]
+
+    finding = find_out(TABLE, listed([*names, "Tidsplan"]), {})
+
+    assert finding.warnings[0].startswith("No folder is known as the calendar, though every mailbox has one")
+
+
+@pytest.mark.parametrize("names", [["INBOX"], ["INBOX", "INBOX/x"], []])
+def test_a_bare_mailbox_is_no_riddle(names: list[str]) -> None:
+    """Where there is nothing to tell, nothing is said."""
+    finding = find_out(TABLE, listed(names), {})
+
+    assert finding.warnings == ()
+    assert left_out(finding) == []
+
+
+def test_local_names_are_found_in_any_language() -> None:
+    """Sent, deleted and junk mail get the names that other programs know."""
+    finding = find_out(TABLE, listed(DUTCH), {})
+    remote, local = offlineimap_m365.make_nametrans(finding.names)
+
+    assert finding.names == {"Verzonden items": "Sent", "Verwijderde items": "Trash", "Ongewenste e-mail": "Junk"}
+    assert remote("Verzonden items/2024") == "Sent/2024"
+    assert local(remote("Sent")) == "Sent"
+
+
+def test_flags_come_before_names() -> None:
+    """Where the server says which folder is for sent mail, that is it; the language's own comes before another's."""
+    flagged = find_out(TABLE, listed(["INBOX", "ngeHta'", "Sent Items"], **{"ngeHta'": "\\sent"}), {})
+    mixed = find_out(TABLE, listed(["Sent Items", *mailbox("de")]), {})
+
+    assert flagged.names == {"ngeHta'": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"}
+    assert mixed.names["Gesendete Elemente"] == "Sent"
+    assert "Sent Items" not in mixed.names
+
+
+def test_an_english_mailbox_is_called_as_without_learning() -> None:
+    """Learning changes no name where the plain pair fits."""
+    finding = find_out(TABLE, listed(mailbox("en")), {})
+
+    assert finding.names == {"Sent Items": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"}
+
+
+@pytest.mark.parametrize("name", ["", "/", "\0", "&", "&illisible-", "&2AA-", "a" * 10_000, "a/" * 5_000, "\udc80"])
+def test_no_name_of_a_server_is_too_strange(name: str) -> None:
+    """Whatever a server lists has a verdict, and mail is kept."""
+    finding = find_out(TABLE, listed([*mailbox("de"), name]), {name: ITEMS})
+
+    assert finding.verdicts[classify.top(name)].is_mail
+    assert set(left_out(finding)) == set(mailbox("de", tuple(kind for kind in DEFAULT[:6]))) - {"INBOX"}
+
+
+def test_what_is_worth_a_look() -> None:
+    """First what has a doubtful name, then what has none that is known, then nested ones; never known mail or INBOX."""
+    names = [
+        "INBOX",
+        "INBOX/x",
+        "Sent Items",
+        "Sent Items/x",
+        "Outbox",
+        "Calendar/x",
+        "a/b",
+        "Projects",
+        "Agenda",
+        "Notes",
+    ]
+
+    found = classify.worth_a_look(TABLE, listed(names))
+
+    assert [folder.name for folder in found] == ["Agenda", "Notes", "Projects", "a/b"]
+
+
+def headers(text: str) -> Message:
+    """Return a message with these headers."""
+    return HeaderParser().parsestr(text + "\n\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "items", "mail"),
+    [
+        ("Subject: Retrieval using the IMAP4 protocol failed for the following message: 7", 1, 0),
+        ("Received: from a\nSubject: Retrieval using the IMAP4 protocol failed for the following message: 7", 1, 0),
+        ("Content-Type: text/calendar; charset=utf-8", 1, 0),
+        ("Content-Type: text/x-vcard", 1, 0),
+        ("Received: from a\nContent-Type: text/calendar; method=REQUEST", 0, 1),
+        ("Received: from a\nSubject: x", 0, 1),
+        ("Subject: a draft", 0, 0),
+        ("", 0, 0),
+        ("Content-Type: \x01///;;; =", 0, 0),
+        ("Subject: =?x-unknown?b?///?=", 0, 0),
+    ],
+)
+def test_headers_tell_items_from_mail(text: str, items: int, mail: int) -> None:
+    """A stand-in, an appointment or a card is an item; what was received is mail, invitations included."""
+    found = classify.weigh([headers(text)])
+
+    assert (found.items, found.mail, found.total) == (items, mail, 1)
+
+
+def test_a_finding_is_kept_in_the_profile(world: World) -> None:
+    """Under the account's lock, by mailbox; what is known of others stays, and nothing secret is among it."""
+    account = kept.invent(mailboxes={"info@example.org": {"not_mail": ["Agenda"]}})
+    finding = find_out(TABLE, listed(DUTCH), {})
+
+    stored = classify.keep(account, "ALICE@example.org", finding)
+
+    again = profiles.get(ALICE)
+    assert again.mailboxes == {"info@example.org": {"not_mail": ["Agenda"]}, ALICE: stored}
+    assert learned.find(ALICE) == stored
+    assert stored["not_mail"] == ["Agenda", "Contactpersonen", "Notities", "Postvak UIT", "Taken"]
+    assert learned.is_finding(stored)
+
+
+def test_findings_of_two_processes_do_not_get_lost(world: World) -> None:
+    """Each takes the profile as it is under the lock: of eight mailboxes learnt at once, eight are kept."""
+    account = kept.invent()
+    finding = find_out(TABLE, listed(DUTCH), {})
+    mailboxes = [f"team{number}@example.org" for number in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda mailbox: classify.keep(account, mailbox, finding), mailboxes))
+
+    assert sorted(profiles.get(ALICE).mailboxes) == mailboxes
+
+
+def test_a_profile_that_cannot_be_written_is_named(world: World, tmp_path: Path) -> None:
+    """Without the right to write, 78 with the place; without the account, 77."""
+    account = kept.invent()
+    folder = world.folder(ALICE)
+    folder.chmod(0o500)
+
+    with pytest.raises(errors.Misconfigured, match="what was found out cannot be saved in"):
+        classify.keep(account, ALICE, find_out(TABLE, [], {}))
+    folder.chmod(0o700)
+    folder.rename(tmp_path / "gone")
+    with pytest.raises(errors.SignInNeeded, match="is not signed in"):
+        classify.keep(account, ALICE, find_out(TABLE, [], {}))
+
+
+def test_what_changed_since_it_was_learnt() -> None:
+    """A new folder that holds no mail but is kept, and one that is gone, are told; any other folder changes nothing."""
+    before = find_out(TABLE, listed(DUTCH), {}).as_profile()
+    later = [name for name in DUTCH if name != "Taken"] + ["Nieuw", "Calendar", "Dagboek", "Agenda1"]
+
+    same = classify.changed(find_out(TABLE, listed(DUTCH), {"Agenda": ITEMS}), before)
+    found = classify.changed(find_out(TABLE, listed(later), {"Agenda1": ITEMS}), before)
+
+    assert same == []
+    assert found == ["Agenda1", "Taken"]

@@ -1,0 +1,148 @@
+"""What ``folders`` shows of each folder, and the lines to paste."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.folders import folder_filter
+from offlineimap_m365.learn import folder_table
+from offlineimap_m365.learn.classify import Evidence, find_out
+from offlineimap_m365.mail.mailbox import Folder
+from tests.unit.learn.test_classify import DUTCH, ITEMS, MAIL, TABLE, listed
+from tests.unit.learn.test_language import mailbox
+from tests.unit.looked_at import look
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+
+def rows(
+    names: list[str], evidence: dict[str, Evidence] | None = None, *, is_learnt: bool = False
+) -> list[folder_table.Row]:
+    """Return the rows of a mailbox with these folders."""
+    finding = find_out(TABLE, listed(names), evidence or {})
+    return folder_table.rows(listed(names), finding, finding.as_profile() if is_learnt else None, {"INBOX": 7})
+
+
+def shown(found: list[folder_table.Row]) -> dict[str, tuple[bool, str, str]]:
+    """Return of each folder whether it is kept, by which rule, and why."""
+    return {row.unicode: (row.kept, row.rule, row.why) for row in found}
+
+
+def test_what_is_shown_is_what_the_filter_does() -> None:
+    """Without learning an ambiguous word is kept, and the row says what would leave it out."""
+    before, after = shown(rows(DUTCH)), shown(rows(DUTCH, is_learnt=True))
+
+    assert before["Agenda"] == (
+        True, "ambiguous", "calendar (nl), but an ordinary word elsewhere: --learn leaves it out",
+    )  # fmt: skip
+    assert after["Agenda"] == (False, "language", "calendar (nl), in this mailbox's language")
+    assert before["INBOX"] == after["INBOX"] == (True, "inbox", "INBOX is always kept")
+    assert before["INBOX/Agenda"] == (True, "inbox", "as all below INBOX")
+    assert before["Projecten/Taken"] == (True, "unknown", "a folder like any other")
+    assert before["Contactpersonen"] == (False, "name", "contacts (nl)")
+    assert [name for name, (is_kept, *_) in after.items() if not is_kept] == [
+        "Agenda", "Contactpersonen", "Notities", "Postvak UIT", "Taken",
+    ]  # fmt: skip
+
+
+def test_every_rule_has_its_words() -> None:
+    """Numbered doubles, mail against a name and the findings of another day are told apart."""
+    names = [*mailbox("de"), "Notes", "Kalender1", "Kalender2", "Agenda"]
+    evidence = {"Notes": MAIL, "Kalender1": ITEMS}
+    finding = find_out(TABLE, listed(names), evidence)
+
+    plain, learnt = shown(rows(names, evidence)), shown(rows(names, evidence, is_learnt=True))
+    old = shown(folder_table.rows(listed(names), finding, {"not_mail": ["Agenda"], "names": {}}, {}))
+
+    assert plain["Notes"] == (
+        False,
+        "ambiguous",
+        "named like notes (en, ca, ca-valencia, fr), but mail came into it: --learn keeps it",
+    )
+    assert learnt["Notes"] == (True, "messages", "named like notes (en, ca, ca-valencia, fr), but mail came into it")
+    assert plain["Kalender1"][0], plain["Kalender1"]
+    assert learnt["Kalender1"] == (False, "number", "calendar (de) under a number")
+    assert learnt["Kalender2"] == (True, "number", "like calendar (de) with a number; its messages do not say so")
+    assert old["Agenda"] == (False, "finding", "learnt as no mail, which it may not be any more: learn again")
+
+
+@pytest.mark.parametrize("is_learnt", [False, True])
+def test_what_is_shown_is_exactly_the_filter(is_learnt: bool) -> None:
+    """In Unicode or modified UTF-7, a row's *kept* is the filter's own word, and kept folders have a name here."""
+    names = [*mailbox("ja"), *DUTCH, "&ZeVnLIqe-", "a\0b", "x" * 10_000, ""]
+    finding = find_out(TABLE, listed(names), {})
+    learnt = finding.as_profile() if is_learnt else None
+
+    found = folder_table.rows(listed(names), finding, learnt, {})
+
+    wanted = folder_filter.build_filter(learnt=learnt)
+    assert [row.kept for row in found] == [wanted(row.name) for row in found]
+    assert [row.local_name is not None for row in found] == [row.kept for row in found]
+
+
+def test_a_folder_that_cannot_be_opened_is_no_riddle() -> None:
+    """What holds folders only has no messages and no name here."""
+    found = [Folder("Above", frozenset(["\\noselect"])), Folder("Above/Below")]
+
+    above, below = folder_table.rows(found, find_out(TABLE, found, {}), None, {})
+
+    assert (above.why, above.local_name) == ("holds folders only", None)
+    assert below.local_name == "Above/Below"
+
+
+def test_lines_survive_the_configuration_file() -> None:
+    """What is pasted comes out of a ConfigParser as Python that names the mailbox, whatever its address."""
+    address = "a%b\"c\\d'é@example.org"
+
+    lines = folder_table.lines("alice@example.org", address, is_learnt=True)
+    parser = configparser.ConfigParser()
+    parser.read_string(f"[Repository x]\n{lines['folderfilter']}\n")
+    call = ast.parse(parser["Repository x"]["folderfilter"], mode="eval").body
+
+    assert isinstance(call, ast.Call)
+    assert {word.arg: ast.literal_eval(word.value) for word in call.keywords} == {
+        "account": "alice@example.org",
+        "mailbox": address,
+    }
+
+
+def test_the_own_mailbox_is_not_named_twice() -> None:
+    """The account's own mailbox is the default; never learnt, the plain functions are enough."""
+    learnt = folder_table.lines("alice@example.org", "ALICE@example.org", is_learnt=True)
+    plain = folder_table.lines("alice@example.org", "alice@example.org", is_learnt=False)
+
+    assert learnt["folderfilter"] == 'folderfilter = make_folderfilter(account="alice@example.org")'
+    assert learnt["nametrans_local"] == 'nametrans = make_nametrans(account="alice@example.org")[1]'
+    assert plain["folderfilter"] == "folderfilter = folderfilter"
+
+
+def test_names_in_a_table_are_printable_and_short() -> None:
+    """Control and bidirectional characters are replaced, and no name makes a row of ten lines."""
+    found = folder_table.as_table(
+        rows(["INBOX", "a\x1b[31m\u202eb", "x" * 10_000]), folder_table.lines("a", "a", is_learnt=False)
+    )
+
+    assert all(line.isprintable() for line in found)
+    assert max(map(len, found)) < 200
+    assert found[1].split()[-1] == "7"
+
+
+def test_a_narrow_terminal_gets_a_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the columns do not fit, each folder is a paragraph, in ASCII where there is nothing else."""
+    look(monkeypatch, 40, "ascii")
+
+    found = folder_table.as_table(rows(["INBOX", "x" * 100]), folder_table.lines("a", "a", is_learnt=False))
+
+    assert found[:5] == [
+        "INBOX",
+        "  Synced: yes",
+        "  Why: INBOX is always kept",
+        "  Called here: INBOX",
+        "  Messages: 7",
+    ]
+    assert "x" * 59 + "..." in found

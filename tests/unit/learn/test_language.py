@@ -1,0 +1,70 @@
+"""Which languages a mailbox speaks, told by its folders' names."""
+
+from __future__ import annotations
+
+import pytest
+
+from offlineimap_m365.folders.folder_filter import known_languages, load_table
+from offlineimap_m365.folders.utf7 import encode
+from offlineimap_m365.learn.language import Names
+
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
+TABLE = load_table()
+KNOWN = Names(TABLE)
+#: What an Exchange mailbox always has.
+DEFAULT = (
+    "calendar", "contacts", "tasks", "notes", "journal", "outbox",
+    "drafts", "sent_items", "deleted_items", "junk_email",
+)  # fmt: skip
+
+
+def mailbox(language: str, kinds: tuple[str, ...] = DEFAULT) -> list[str]:
+    """Return the default folders of a mailbox in *language*, by the best known name of each kind."""
+    rows = [row for row in TABLE["names"] if row["language"] == language and row["kind"] in kinds]
+    rows.sort(key=lambda row: len(row["sources"]))
+    return ["INBOX", *{row["kind"]: row["name"] for row in rows}.values()]
+
+
+@pytest.mark.parametrize("language", known_languages(TABLE))
+def test_every_language_is_told(language: str) -> None:
+    """The default folders tell their language, alone or with others whose names are all the same."""
+    names = mailbox(language)
+
+    found = KNOWN.detect(names)
+    encoded = KNOWN.detect([encode(name) for name in names])
+
+    assert language in found[0]
+    assert found == encoded
+    assert all(set(mailbox(other)) == set(names) for other in found[0]), found
+
+
+@pytest.mark.parametrize(
+    ("names", "languages"),
+    [
+        (["INBOX"], []),
+        (["INBOX", "Sent", "Trash", "Drafts", "Projects", "Family"], []),
+        (["Kalender", "Kontakte"], []),
+        (["INBOX", "Agenda", "Taken", "Concepten"], []),
+        (["Calendar", "Sent Items", "Drafts", "Agenda", "Taken", "Note"], [("en",)]),
+        ([*mailbox("de"), "Sync Issues", "Conversation Action Settings"], [("de",)]),
+        ([*mailbox("en"), "Kalender", "Archiv"], [("en",)]),
+    ],
+)
+def test_a_few_names_are_no_proof(names: list[str], languages: list[tuple[str, ...]]) -> None:
+    """Words that are ordinary elsewhere, single names and what every mailbox has in English tell no language."""
+    found = KNOWN.detect(names)
+
+    assert found == languages
+
+
+def test_a_mix_is_told() -> None:
+    """A mailbox that was renamed half-way speaks both languages, the one that explains more first."""
+    mail = ("drafts", "sent_items", "deleted_items", "junk_email")
+    items = ("calendar", "contacts", "tasks", "notes", "journal", "outbox")
+    names = [*mailbox("nl", mail), *mailbox("ja", items)]
+
+    found = KNOWN.detect(names)
+
+    assert found == [("ja",), ("nl",)]

@@ -1,0 +1,103 @@
+"""Tests of command: what a foreign interpreter asks of the installed command."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.base import errors
+from offlineimap_m365.plugin import installed_command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.world import World
+
+
+def _script(tmp_path: Path, body: str) -> list[str]:
+    path = tmp_path / "offlineimap-m365"
+    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return [str(path)]
+
+
+def test_the_answer_is_what_it_prints(tmp_path: Path) -> None:
+    """A token comes back without the newline, and the arguments reach the command as they are."""
+    asked = _script(tmp_path, 'printf "%s|" "$@"; echo')
+
+    assert installed_command.ask(asked, ["token", "a b@example.org"], None) == "token|a b@example.org|"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(75, errors.Temporary), (77, errors.SignInNeeded), (78, errors.Misconfigured), (70, errors.M365Error)],
+)
+def test_the_exit_code_becomes_the_exception(tmp_path: Path, code: int, kind: type[errors.M365Error]) -> None:
+    """Its stderr is the message, on one line."""
+    asked = _script(tmp_path, f"echo 'alice is not signed in.' >&2; echo '  Run: login' >&2; exit {code}")
+
+    with pytest.raises(errors.M365Error) as caught:
+        installed_command.ask(asked, [], "alice@example.org")
+
+    assert type(caught.value) is kind
+    assert str(caught.value) == "alice is not signed in. Run: login"
+    assert caught.value.account == "alice@example.org"
+    assert caught.value.exit_code == code
+
+
+def test_nothing_of_the_calling_interpreter_reaches_it(tmp_path: Path, world: World) -> None:
+    """PYTHON*, VIRTUAL_ENV and standard input stay here; the user's own variables go along."""
+    world.environ.update({"PYTHONPATH": "/trap", "PYTHONHOME": "/trap", "VIRTUAL_ENV": "/trap", "HTTPS_PROXY": "p"})
+    world.enter()
+    asked = _script(tmp_path, "env; cat")
+
+    found = installed_command.ask(asked, [], None)
+
+    assert "/trap" not in found
+    assert "HTTPS_PROXY=p" in found
+
+
+def test_a_command_that_is_gone_is_named_with_its_repair(tmp_path: Path) -> None:
+    """Whether the file or the interpreter in its first line is missing."""
+    script = tmp_path / "without-interpreter"
+    script.write_text("#!/nowhere/python\n", encoding="utf-8")
+    script.chmod(0o755)
+
+    for gone in (str(tmp_path / "nothing"), str(script)):
+        with pytest.raises(errors.Misconfigured, match="gone or cannot be started") as caught:
+            installed_command.ask([gone], [], "alice@example.org")
+        assert "Install offlineimap-m365 again" in str(caught.value)
+
+
+def test_a_command_that_hangs_is_left_to_finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killing it in the midst of a refresh could lose the new refresh token, so it goes on alone."""
+    monkeypatch.setattr(installed_command, "PATIENCE", 0.2)
+    done = tmp_path / "done"
+    asked = _script(tmp_path, f"sleep 1; touch {done}")
+
+    with pytest.raises(errors.Temporary, match="did not answer"):
+        installed_command.ask(asked, [], None)
+
+    assert not done.exists()
+    end = time.monotonic() + 20
+    while not done.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert done.exists()
+
+
+def test_the_recorded_command_is_read_from_the_stub(tmp_path: Path, world: World) -> None:
+    """A pythonfile loaded by its own path asks the command that the last login recorded, if that is still there."""
+    asked = _script(tmp_path, "exit 0")
+    world.home.mkdir()
+    stub = world.home / "pythonfile.py"
+
+    stub.write_text(f"STUB_COMMAND = {asked!r}\n", encoding="utf-8")
+    assert installed_command.recorded() == asked
+
+    stub.write_text("STUB_COMMAND = ['/nowhere/offlineimap-m365']\n", encoding="utf-8")
+    assert installed_command.recorded() is None
+
+    stub.write_text("STUB_COMMAND = oops(\n", encoding="utf-8")
+    assert installed_command.recorded() is None

@@ -1,0 +1,129 @@
+"""Tests of redaction: what OfflineIMAP would log is clean before it is written."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+from urllib.parse import quote
+
+import pytest
+
+from offlineimap_m365.plugin import log_redaction
+
+TOKEN = "EwBoA8l6BAAU7p9QDpi/opaque+token=="  # of a personal account: no JWT, found by being handed out
+JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJ1cG4iOiJhbGljZSJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+
+
+def _logged(message: object, *arguments: object, exc_info: bool = False) -> str:
+    """Return what a logger with the filter writes."""
+    logger = logging.getLogger("a logger of ours")
+    stream = io.StringIO()
+    logger.handlers = [logging.StreamHandler(stream)]
+    logger.filters = [log_redaction._Filter()]  # noqa: SLF001 - what install() puts on OfflineIMAP's logger
+    logger.error(message, *arguments, exc_info=exc_info)
+    return stream.getvalue()
+
+
+def test_a_handed_out_token_is_hidden_wherever_it_stands() -> None:
+    """An opaque token has no shape to go by; it is known because it was handed out."""
+    log_redaction.hide(TOKEN)
+
+    found = log_redaction.clean(f"access_token is {TOKEN}, expires None")
+
+    assert TOKEN not in found
+    assert found == "access_token is <hidden>, expires None"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"returning user=alice@example.org\x01auth=Bearer {JWT}\x01\x01",
+        f"xoauth2handler: access_token '{JWT} expires None'",
+        "> " + base64.b64encode(f"user=alice@example.org\x01auth=Bearer {JWT}\x01\x01".encode()).decode(),
+        f"(configuration is: {{'client_secret': 'gX7~{JWT}', 'refresh_token': '0.AX{JWT}', 'access_token': None}})",
+        f"grant_type=refresh_token&refresh_token=0.AX{JWT}&client_secret=gX7~{JWT}",
+    ],
+)
+def test_a_token_is_known_by_its_surroundings(line: str) -> None:
+    """Bearer strings, XOAUTH2 in base64, JWTs and named secrets are hidden also if somebody else made them."""
+    found = log_redaction.clean(line)
+
+    assert JWT not in found
+    assert JWT.split(".")[1] not in found
+    assert base64.b64encode(JWT.encode()).decode()[8:40] not in found
+    assert "<hidden>" in found
+
+
+OPAQUE = "Zm9v-opaque!secret*of$a.provider_" + "0123456789" * 12
+
+
+@pytest.mark.parametrize("cut", [len(OPAQUE), 90, 40])
+@pytest.mark.parametrize("before", ["", "x", "xy", "user=alice@example.org\x01auth=Bearer "])
+def test_a_handed_out_token_is_hidden_in_every_form(before: str, cut: int) -> None:
+    """Quoted for an address, in base64 from any place on, and cut off: what is left of it shows nothing."""
+    log_redaction.hide(OPAQUE)
+    coded = base64.b64encode(before.encode() + OPAQUE.encode()).decode()
+    lines = [f"{before}{OPAQUE[:cut]} and", f"?token={quote(OPAQUE, safe='')[:cut]}&", f"> {coded[: cut + 40]}"]
+
+    found = [log_redaction.clean(line) for line in lines]
+
+    pieces = [OPAQUE[10:18], quote(OPAQUE[10:18], safe=""), coded[len(before) + 30 : len(before) + 42]]
+    assert not [line for line in found for piece in pieces if piece in line], found
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "1.AXkAqO8bC1l1d0-_abcdef0123456789.AgABAwEAAADnfolhJpSnRYB1SVj-Hgd8_AQ",
+        "0.ARoAv4j5cvGGr0GRqy180BHbRytGt_abc.AgABAAEAAAAtyolDObpQQ5VtlI4uGjEPAgDs",
+        "M.C546_BAY.0.U.-CjT4!aBc*0123456789$$abcdefghijklmnopqrstuvwxyz0123",
+        "EwBwA8l6BAAU" + "b0Bd7aq/+Xy9" * 20 + "==",
+    ],
+)
+def test_microsofts_tokens_are_known_by_their_looks(token: str) -> None:
+    """A token that nobody handed out here, such as one of OfflineIMAP's own refresh, is hidden by its shape."""
+    assert log_redaction.clean(f"the answer was {token}, so") == "the answer was <hidden>, so"
+
+
+def test_the_newest_secrets_are_known() -> None:
+    """In a process that stays for weeks the tokens of the last days are hidden, and memory does not grow."""
+    secrets = [f"token-number-{number:06}-of-many" for number in range(1000)]
+    for secret in secrets:
+        log_redaction.hide(secret)
+
+    assert log_redaction.clean(" ".join(secrets[-60:])) == " ".join(["<hidden>"] * 60)
+    assert len(log_redaction._secrets) <= 64  # noqa: SLF001 - what would grow
+
+
+def test_what_is_no_secret_stays() -> None:
+    """A log that hides too much helps nobody."""
+    line = "Copy message UID 5 (2/3) work-remote:INBOX -> work-local:INBOX; self.oauth2_access_token = None"
+
+    assert log_redaction.clean(line) == line
+
+
+def test_arguments_and_tracebacks_are_cleaned() -> None:
+    """The token may come as an argument of a log call, or in the words of an exception."""
+    log_redaction.hide(TOKEN)
+
+    with_argument = _logged("the token is %s", TOKEN)
+    try:
+        int(TOKEN)
+    except ValueError:
+        with_exception = _logged("it failed", exc_info=True)
+
+    assert with_argument == "the token is <hidden>\n"
+    assert "base 10: '<hidden>'" in with_exception
+
+
+def test_a_record_that_cannot_be_formatted_is_no_error() -> None:
+    """A log call with the wrong arguments must not end a sync."""
+    assert "%d of %s" in _logged("%d of %s", "one")
+
+
+def test_nothing_is_installed_outside_offlineimap() -> None:
+    """A program that uses the package without OfflineIMAP keeps its loggers as they are."""
+    log_redaction.install()
+
+    assert logging.getLogger("OfflineImap").filters == []

@@ -1,0 +1,424 @@
+"""An application that asks for itself: ``login --app-only`` and all that follows from it, with a real Entra."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.accounts import account_state, profiles
+from offlineimap_m365.base import errors
+from offlineimap_m365.tokens import engine
+from tests import certificates
+from tests.kept import TOKEN, cache_of
+from tests.sign_in import options, sign_in
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.world import Outcome, World
+
+pytestmark = pytest.mark.matrix
+
+APP, NAME, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "backup", "wq18Q~a.very.secret.value-of-40-letters"
+PEM = certificates.key_pem(certificates.rsa_key()) + certificates.certificate_pem(
+    certificates.certificate(certificates.rsa_key())
+)
+
+
+@pytest.fixture
+def secret(world: World, entra: Entra) -> Path:
+    """Return the file of the secret of an application that is registered."""
+    entra.add_client(APP, ["http://localhost", "https://localhost"], public=False, secret=SECRET)
+    return certificates.write(world.root / "secret", SECRET + "\n")
+
+
+def login(world: World, entra: Entra, *arguments: str | Path) -> Outcome:
+    """Let the application ask for itself."""
+    return world.run("login", NAME, "--app-only", "--client-id", APP, *options(entra), *arguments)
+
+
+def with_secret(world: World, entra: Entra, secret: Path) -> profiles.Account:
+    """Return the account that is kept after a login with a *secret*; Entra forgets what it was asked."""
+    done = login(world, entra, "--client-secret-file", secret)
+    assert done.code == 0, done.err
+    entra.forget()
+    return profiles.get(NAME)
+
+
+def test_an_application_has_a_token_at_once(world: World, entra: Entra, secret: Path) -> None:
+    """One request proves the secret; what is kept has neither it nor a person, and what comes next is said."""
+    done = login(world, entra, "--client-secret-file", secret)
+
+    assert (done.code, done.out) == (0, ""), done.err
+    assert entra.count(TOKEN) == entra.count("client_credentials") == 1
+    assert f"New-ServicePrincipal -AppId {APP} -ObjectId" in done.err
+    assert "signed in as" not in done.err
+    account = profiles.get(NAME)
+    assert (account.kind, account.identity, account.person) == ("app-only", None, {})
+    assert account.credential == {"client_secret_file": str(secret)}
+    assert account.scopes == ("https://outlook.office365.com/.default",)
+    secret.unlink()
+    assert SECRET not in world.text_of_all_files() + done.err
+    assert world.run("token", NAME).out.strip() in world.text_of_all_files()
+
+
+@pytest.mark.parametrize("kind", ["pem", "encrypted", "pfx"])
+def test_a_certificate_proves_it_too(world: World, entra: Entra, kind: str) -> None:
+    """PEM with key and certificate, an encrypted one and a PFX with what prints its passphrase get a token."""
+    key = certificates.rsa_key()
+    found = certificates.certificate(key)
+    pem = certificates.certificate_pem(found)
+    data = {
+        "pem": certificates.key_pem(key) + pem,
+        "encrypted": pem + certificates.key_pem(key, certificates.PASSPHRASE),
+        "pfx": certificates.pfx(key, found, certificates.PASSPHRASE),
+    }
+    entra.add_client(APP, [], public=False, certificates=[pem])
+    path = certificates.write(world.root / "backup.file", data[kind])
+    more = () if kind == "pem" else ("--certificate-passphrase-command", f"echo '{certificates.PASSPHRASE}'")
+
+    done = login(world, entra, "--certificate", path, *more)
+
+    assert done.code == 0, done.err
+    assert certificates.PASSPHRASE not in done.err
+    report = json.loads(world.run("status", NAME, "--json").out)["accounts"][0]
+    assert (report["kind"], report["state"], report["unused_days"]) == ("app-only", "ok", None)
+    assert report["certificate_ends"] == found_end(found)
+
+
+def found_end(found: object) -> str:
+    """Return when a certificate ends, as ``status`` gives it."""
+    end = getattr(found, "not_valid_after_utc", None) or getattr(found, "not_valid_after")  # noqa: B009 - deprecated
+    return str(end.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def test_an_old_msal_signs_otherwise(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an MSAL before 1.35, which wants the thumbprint told, it is RS256 and works as well."""
+    import msal  # noqa: PLC0415 - the wire is faked elsewhere, here its age
+
+    plain = msal.ConfidentialClientApplication
+    tried = []
+
+    def old(client_id: str, client_credential: dict[str, str], **rest: object) -> object:
+        tried.append("thumbprint" in client_credential)
+        if not tried[-1]:
+            raise ValueError("client_credential needs to follow this format")
+        return plain(client_id, client_credential=client_credential, **rest)
+
+    entra.add_client(APP, [], public=False, certificates=[PEM])
+    path = certificates.write(world.root / "backup.pem", PEM)
+    assert login(world, entra, "--certificate", path).code == 0
+    world_age(world)
+    monkeypatch.setattr(msal, "ConfidentialClientApplication", old)
+
+    found = engine.access_token(NAME)
+
+    assert found.is_good(200, time.time())
+    assert tried == [False, True]
+
+
+def world_age(world: World, left: int = -5) -> None:
+    """Let the application's token be dead."""
+    world.age(NAME, left=left)
+
+
+def test_a_dead_token_costs_one_request(world: World, entra: Entra, secret: Path) -> None:
+    """A token is asked for anew with one request; nothing but the access token is kept."""
+    account = with_secret(world, entra, secret)
+    world_age(world)
+
+    found = engine.access_token(NAME)
+
+    assert found.is_good(200, time.time())
+    assert len(entra.requests) == entra.count("client_credentials") == 1
+    assert len(cache_of(account)["AccessToken"]) == 1
+    assert not cache_of(account).get("RefreshToken")
+
+
+def test_refresh_takes_applications_along(world: World, entra: Entra, secret: Path) -> None:
+    """``refresh`` of all accounts renews an application's token as it does a person's."""
+    with_secret(world, entra, secret)
+    world_age(world)
+
+    done = world.run("refresh")
+
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert entra.count("client_credentials") == 1
+
+
+def test_a_lost_cache_costs_a_request_only(world: World, entra: Entra, secret: Path) -> None:
+    """Without a refresh token there is nothing to lose: an empty store is filled again."""
+    account = with_secret(world, entra, secret)
+    (Path(account.folder) / "cache.json").unlink()
+
+    assert engine.access_token(NAME).is_good(200, time.time())
+
+
+@pytest.mark.once
+def test_a_store_that_takes_nothing_is_one_warning(world: World, entra: Entra, secret: Path) -> None:
+    """A read-only store is no reason to fail: the token, exit code 0, one line."""
+    account = with_secret(world, entra, secret)
+    world_age(world)
+    folder = Path(account.folder)
+    for path in (*folder.iterdir(), folder):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+
+    try:
+        done = world.run("token", NAME)
+    finally:
+        folder.chmod(0o700)
+
+    assert done.code == 0, done.err
+    assert done.out.startswith("eyJ")
+    assert len(done.err.splitlines()) == 1
+    assert "cannot be saved" in done.err
+
+
+def test_a_refusal_counts_until_the_secret_is_renewed(world: World, entra: Entra, secret: Path) -> None:
+    """A wrong secret is refused once in 15 minutes, with the option that heals it; another one is tried at once."""
+    with_secret(world, entra, secret)
+    world_age(world)
+    secret.write_text("mistyped-on-purpose")
+
+    for _ in range(2):
+        with pytest.raises(errors.Misconfigured, match="AADSTS7000215") as caught:
+            engine.access_token(NAME)
+    asked = entra.count(TOKEN)
+    secret.write_text(SECRET)
+
+    assert engine.access_token(NAME).is_good(200, time.time())
+    assert asked == 1
+    assert "--client-secret-file" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("wrong", 7000215), ("expired", 7000222), ("unknown", 700016), ("absent", 7000229)]
+)
+def test_what_entra_refuses(world: World, entra: Entra, secret: Path, fault: str, code: int) -> None:
+    """A wrong or expired secret, an unknown application, one without an enterprise application: 78, nothing kept."""
+    client = entra.clients[APP]
+    if fault == "wrong":
+        secret.write_text("another")
+    client.secret_expired = fault == "expired"
+    client.has_principal = fault != "absent"
+    if fault == "unknown":
+        del entra.clients[APP]
+
+    done = login(world, entra, "--client-secret-file", secret)
+
+    assert done.code == 78
+    assert f"AADSTS{code}" in done.err
+    assert "This release knows" not in done.err
+    assert len(done.err.splitlines()) <= 6
+    assert profiles.load(NAME) is None
+
+
+def test_a_certificate_that_is_not_registered(world: World, entra: Entra) -> None:
+    """A certificate of somebody else is 78 and names the option."""
+    entra.add_client(APP, [], public=False, certificates=[])
+    path = certificates.write(world.root / "backup.pem", PEM)
+
+    done = login(world, entra, "--certificate", path)
+
+    assert done.code == 78
+    assert "AADSTS700027" in done.err
+    assert "--certificate FILE" in done.err
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("days", [29.5, -1])
+def test_status_tells_of_a_certificates_end(world: World, entra: Entra, days: float) -> None:
+    """Thirty days before a certificate ends ``status`` says so, with 0; once it has ended, with 1."""
+    key = certificates.rsa_key()
+    pem = certificates.certificate_pem(certificates.certificate(key))
+    entra.add_client(APP, [], public=False, certificates=[pem])
+    path = certificates.write(world.root / "backup.pem", certificates.key_pem(key) + pem)
+    assert login(world, entra, "--certificate", path).code == 0
+    ends = certificates.certificate(key, begins=-100, ends=days)
+    certificates.write(path, certificates.key_pem(key) + certificates.certificate_pem(ends))
+
+    done = world.run("status", NAME, "--json")
+
+    report = json.loads(done.out)["accounts"][0]
+    assert done.code == (0 if days > 0 else 1)
+    assert ("ends in 29 days" if days > 0 else "ended on") in report["reason"]
+    assert str(path) in report["reason"]
+
+
+@pytest.mark.once
+def test_a_person_hears_of_a_certificates_end_once(world: World, entra: Entra) -> None:
+    """The refresh that uses a certificate with less than 30 days runs the command of ``notify``, once."""
+    key = certificates.rsa_key()
+    pem = certificates.certificate_pem(certificates.certificate(key, ends=20.5))
+    entra.add_client(APP, [], public=False, certificates=[pem])
+    path = certificates.write(world.root / "backup.pem", certificates.key_pem(key) + pem)
+    assert login(world, entra, "--certificate", path).code == 0
+    heard = world.root / "heard"
+    world.run("notify", "--command", f'echo "$M365_ACCOUNT $M365_REASON $M365_DAYS" >>{heard}')
+
+    for _ in range(2):
+        world_age(world)
+        assert world.run("refresh").code == 0
+
+    assert heard.read_text() == f"{NAME} expires-soon 20\n"
+
+
+def test_there_is_no_refresh_token(world: World, entra: Entra, secret: Path) -> None:
+    """Who asks for a refresh token hears why there is none, and what to use."""
+    with_secret(world, entra, secret)
+
+    with pytest.raises(errors.Misconfigured, match="has no refresh token"):
+        engine.refresh_token(NAME)
+    assert world.run("token", NAME, "--what", "refresh-token").code == 78
+
+
+def test_the_secret_of_a_client_is_handed_out(world: World, entra: Entra, secret: Path) -> None:
+    """A secret, read anew, for ``oauth2_client_secret_eval``; of a certificate there is none."""
+    with_secret(world, entra, secret)
+    before = world.run("token", NAME, "--what", "client-secret")
+    secret.write_text("renewed-meanwhile\n")
+
+    assert before.out == SECRET + "\n"
+    assert engine.client_secret(NAME) == "renewed-meanwhile"
+
+
+def test_a_certificate_is_no_client_secret(world: World, entra: Entra) -> None:
+    """Who wants the secret of a client that has a certificate hears why there is none."""
+    entra.add_client(APP, [], public=False, certificates=[PEM])
+    assert login(world, entra, "--certificate", certificates.write(world.root / "backup.pem", PEM)).code == 0
+
+    with pytest.raises(errors.Misconfigured, match="certificate, so it has no client secret"):
+        engine.client_secret(NAME)
+
+
+def test_a_region_of_the_environment_is_not_used(
+    world: World, entra: Entra, secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MSAL_FORCE_REGION would lead to another host."""
+    with_secret(world, entra, secret)
+    world_age(world)
+    monkeypatch.setenv("MSAL_FORCE_REGION", "westeurope")
+    monkeypatch.setenv("REGION_NAME", "westeurope")
+
+    assert engine.access_token(NAME).is_good(200, time.time())
+    assert entra.count(TOKEN) == 1
+
+
+@pytest.mark.once
+def test_logout_leaves_the_secret(world: World, entra: Entra, secret: Path) -> None:
+    """The tokens go; the file of the secret is the user's, and the next login finds it again."""
+    with_secret(world, entra, secret)
+
+    done = world.run("logout", NAME)
+
+    assert done.code == 0
+    assert f"not touched: {secret}" in done.err
+    assert secret.read_text() == SECRET + "\n"
+    assert world.run("token", NAME).code == 77
+    assert world.run("login", NAME).code == 0
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--client-id", APP, "--client-secret-file", "s"], "needs --tenant"),
+        (["--tenant", "example.org", "--client-secret-file", "s"], "needs --client-id"),
+        (["--tenant", "example.org", "--client-id", APP], "needs --client-secret-file F or --certificate FILE"),
+        (["--tenant", "common", "--client-id", APP, "--client-secret-file", "s"], "cannot be had from common"),
+        (["--tenant", "consumers", "--client-id", APP, "--client-secret-file", "s"], "cannot be had from consumers"),
+        (["--authority", "https://localhost:1/organizations", "--client-id", APP, "--certificate", "c"], "one organ"),
+        (["--tenant", "example.org", "--client-id", APP, "--certificate", "c", "--device"], "not go with --device"),
+        (["--tenant", "example.org", "--client-id", APP, "--certificate", "c", "--scope", "imap"], "go with --scope"),
+        (["--certificate", "c", "--client-secret-file", "s"], "do not go together"),
+        (["--client-secret-file", "s", "--certificate-passphrase-command", "x"], "with --certificate only"),
+    ],
+)
+def test_what_is_missing_or_contradicts(world: World, arguments: list[str], said: str) -> None:
+    """What can never work is 2 before anybody is asked, and names what is wrong."""
+    done = world.run("login", NAME, "--app-only", *arguments)
+
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_secret_wants_the_client_id_that_it_belongs_to(world: World, secret: Path) -> None:
+    """A secret of one's own is not sent for somebody else's public client: 2, and nobody is asked."""
+    done = world.run("login", "alice@example.org", "--client-secret-file", str(secret))
+
+    assert done.code == 2
+    assert "--client-id ID" in done.err
+
+
+def test_a_secret_goes_to_its_own_client_only(world: World, entra: Entra, secret: Path) -> None:
+    """Another client id without a secret of its own asks for one instead of sending the old one."""
+    with_secret(world, entra, secret)
+
+    done = world.run("login", NAME, "--client-id", "another")
+
+    assert done.code == 2
+    assert "needs --client-secret-file" in done.err
+    assert entra.requests == []
+
+
+def test_another_kind_replaces_the_old_one(world: World, entra: Entra, secret: Path) -> None:
+    """A certificate takes the place of the secret; what else was chosen stays."""
+    with_secret(world, entra, secret)
+    entra.clients[APP].certificates.append(PEM)
+    path = certificates.write(world.root / "backup.pem", PEM)
+
+    done = world.run("login", NAME, "--certificate", path)
+
+    assert done.code == 0, done.err
+    assert profiles.get(NAME).credential == {"certificate": str(path)}
+    assert "client_secret_file" not in profiles.get(NAME).chosen
+    assert profiles.get(NAME).is_app_only
+
+
+def test_a_person_with_a_confidential_client(world: World, entra: Entra, secret: Path) -> None:
+    """A delegated sign-in of a web application sends its secret with the code and with each refresh."""
+    more = ["--client-id", APP, "--client-secret-file", str(secret), "--redirect-uri", "https://localhost"]
+
+    done = sign_in(world, entra, "alice@example.org", *options(entra), *more)
+    world.age("alice@example.org", left=-5)
+    again = world.run("token", "alice@example.org")
+
+    assert (done.code, again.code) == (0, 0), done.err + again.err
+    assert profiles.get("alice@example.org").kind == "delegated"
+    assert world.run("token", "alice@example.org", "--what", "client-secret").out == SECRET + "\n"
+    secret.unlink()
+    assert SECRET not in world.text_of_all_files()
+
+
+@pytest.mark.once
+def test_many_threads_ask_once(world: World, entra: Entra, secret: Path) -> None:
+    """Twenty processes on a dead token of an application: one request."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only here
+
+    with_secret(world, entra, secret)
+    world_age(world)
+    entra.access_token_seconds = 3600
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: world.run("token", NAME), range(20)))
+
+    assert {one.code for one in done} == {0}
+    assert len({one.out for one in done}) == 1
+    assert entra.count(TOKEN) == 1
+
+
+def test_an_outage_is_remembered_shortly(world: World, entra: Entra, secret: Path) -> None:
+    """A provider that is busy is left alone, and 75 says so."""
+    with_secret(world, entra, secret)
+    world_age(world)
+    entra.fail_next(TOKEN, 1, status=503)
+
+    for _ in range(2):
+        with pytest.raises(errors.Temporary):
+            engine.access_token(NAME)
+
+    assert entra.count(TOKEN) == 1
+    assert account_state.last_failure(profiles.get(NAME).folder) is not None

@@ -1,0 +1,260 @@
+"""What to try next after a sign-in that was refused, and what to know after one that worked."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors
+from offlineimap_m365.cli import arguments
+from offlineimap_m365.provider import msal_client, next_step
+from tests.unit.signin.test_login import ALICE, make_plan
+
+if TYPE_CHECKING:
+    from offlineimap_m365.signin.login_request import Plan
+
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
+PREFIX = "https://outlook.office.com/"
+IMAP, SMTP = f"{PREFIX}IMAP.AccessAsUser.All", f"{PREFIX}SMTP.Send"
+THUNDERBIRD = "Mozilla Thunderbird"
+LOGIN = f"offlineimap-m365 login {ALICE}"
+PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
+
+def plan_of(flow: str = "browser", **changes: Any) -> Plan:
+    """Return the plan of a login by *flow* with Thunderbird's client id, for IMAP and SMTP."""
+    provider = msal_client.Provider("an-id", "https://login.microsoftonline.com/common", (IMAP, SMTP))
+    uri = "http://localhost" if flow == "browser" else "https://localhost"
+    fields = {"flow": flow, "provider": provider, "client_name": THUNDERBIRD, "redirect_uri": uri}
+    return make_plan(**(fields | changes))
+
+
+def refusal(code: int, *named: str) -> errors.SignInNeeded:
+    """Return a refusal with *code*, whose text names things of ours."""
+    error = errors.SignInNeeded("Refused", account=ALICE, code=f"AADSTS{code}", remedy="As the table says")
+    error.named = frozenset(named)
+    return error
+
+
+def advise(code: int, made: Plan, tried: set[str] | None = None, *named: str, has_browser: bool = True) -> str:
+    """Return the remedy after a refusal."""
+    return next_step.after_refusal(refusal(code, *named), made.way, tried or set(), has_browser=has_browser).remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "flow", "tried", "has_browser", "options"),
+    [
+        (50011, "browser", "", True, "--paste"),
+        (50011, "paste", "", True, "--browser"),
+        (50011, "paste", "", False, "--browser --port 8400"),
+        (50011, "paste", "browser", True, "--device"),
+        (50011, "browser", "paste", True, "--device"),
+        (900971, "browser", "", True, "--paste"),
+        (53003, "device", "", True, "--browser"),
+        (53003, "device", "", False, "--paste"),
+        (53003, "device", "paste", False, "--browser --port 8400"),
+        (53003, "browser", "", True, "--paste"),
+        (53003, "browser", "device", True, "--paste"),
+        (53003, "paste", "", True, "--browser"),
+        (530035, "device", "", True, "--browser"),
+        (530036, "device", "", False, "--paste"),
+        (50097, "browser", "", True, "--paste"),
+        (50199, "paste", "", True, "--browser"),
+        (53000, "device", "browser", True, "--paste"),
+    ],
+)
+def test_the_next_way_is_named(
+    code: int,
+    flow: str,
+    tried: str,
+    has_browser: bool,
+    options: str,
+) -> None:
+    """Browser, paste, and a device code only if no policy is the reason: the first that was not refused already."""
+    remedy = advise(code, plan_of(flow), set(tried.split()), has_browser=has_browser)
+
+    assert re.search(rf"{LOGIN} {options}(?![ \w]*--)", remedy), remedy
+
+
+@pytest.mark.parametrize("flow", ["browser", "paste", "device"])
+@pytest.mark.parametrize("code", [50011, 53003, 50097, 530035])
+def test_a_way_that_failed_is_never_named(code: int, flow: str) -> None:
+    """Neither the one of this sign-in nor any that the history knows; nor a device code where a policy refuses."""
+    for tried in (set[str](), {"browser"}, {"paste"}, {"device"}, {"browser", "paste"}, {"browser", "paste", "device"}):
+        for has_browser in (True, False):
+            remedy = advise(code, plan_of(flow), tried, has_browser=has_browser)
+            named = set(re.findall(r"--(browser|paste|device)\b", remedy))
+
+            assert not named & {flow, *tried}, remedy
+            assert code == 50011 or "device" not in named
+
+
+def test_when_all_ways_are_tried_the_table_speaks() -> None:
+    """A policy that refuses every way is for the help desk; a redirect then needs a client id of one's own."""
+    assert advise(53000, plan_of(), {"paste"}) == "As the table says"
+    assert "help desk" in advise(53003, plan_of(), {"paste"})
+    assert "--client-id ID" in advise(50011, plan_of(), {"paste", "device"})
+
+
+@pytest.mark.parametrize(
+    ("code", "flow", "options"),
+    [(530036, "device", "--paste"), (53003, "device", "--paste"), (53003, "browser", None), (50173, "device", None)],
+)
+def test_a_refresh_of_a_sign_in_by_device_code(code: int, flow: str, options: str | None) -> None:
+    """If the device code may be why, the next sign-in does without; all else is as the table says."""
+    account = account_of(flow=flow)
+
+    remedy = next_step.after_refresh(refusal(code), account).remedy
+
+    assert remedy == (f"Sign in without a device code: {LOGIN} {options}" if options else "As the table says")
+
+
+def test_a_client_id_of_ones_own_gets_its_very_redirect_uri() -> None:
+    """What must be registered is shown as it was sent, and the command repeats this way."""
+    remedy = advise(50011, plan_of(client_name=None, redirect_uri="http://localhost/mine"))
+
+    assert "add exactly http://localhost/mine, then" in remedy
+    assert remedy.endswith(f"{LOGIN} --browser")
+
+
+def test_a_chosen_redirect_uri_of_thunderbirds_is_left_out() -> None:
+    """Its own ones are known; another was a mistake."""
+    assert f"{LOGIN} --defaults" in advise(50011, plan_of(chosen={"redirect_uri": "http://localhost:1"}))
+
+
+@pytest.mark.parametrize(
+    ("code", "named", "advised"),
+    [
+        (65001, ("smtp",), True),
+        (650057, ("smtp",), True),
+        (70011, ("smtp",), True),
+        (90094, ("smtp",), True),
+        (65001, ("smtp", "imap"), False),
+        (65001, ("imap",), False),
+        (65001, (), False),
+        (50173, ("smtp",), False),
+    ],
+)
+def test_consent_that_lacks_for_smtp_only(code: int, named: tuple[str, ...], advised: bool) -> None:
+    """If only SMTP is not approved, mail can be fetched without it."""
+    remedy = advise(code, plan_of(), None, *named)
+
+    assert (f"{LOGIN} --scope imap" in remedy) == advised
+    assert (remedy == "As the table says") != advised
+
+
+def test_who_asked_for_one_permission_is_not_told_to_ask_for_less() -> None:
+    """Without IMAP there is nothing left to fetch with."""
+    only = msal_client.Provider("an-id", "https://login.microsoftonline.com/common", (SMTP,))
+
+    assert advise(65001, plan_of(provider=only), None, "smtp") == "As the table says"
+
+
+@pytest.mark.parametrize(("named", "cloud"), [("usgov", "usgov"), ("china", "china")])
+def test_another_cloud_is_named(named: str, cloud: str) -> None:
+    """The cloud that Microsoft's text names is the one to try, with a client id that is registered there."""
+    assert f"{LOGIN} --cloud {cloud} --client-id ID" in advise(90038, plan_of(), None, named)
+    assert "--client-id ID" not in advise(90038, plan_of(chosen={"client_id": "mine"}), None, named)
+    assert advise(90038, plan_of(cloud=cloud), None, named) == "As the table says"
+
+
+def test_who_is_at_home_elsewhere_is_told_how_to_get_there() -> None:
+    """If the domain's organisation is not the mailbox's, name another, or none; unless one was named already."""
+    remedy = advise(50020, plan_of())
+
+    assert f"{LOGIN} --tenant TENANT; " in remedy
+    assert remedy.endswith(f"{LOGIN} --tenant consumers")
+    for made in (plan_of(is_personal=True), plan_of(chosen={"tenant": "t"}), plan_of(cloud=None)):
+        assert advise(50020, made) == "As the table says"
+
+
+def test_all_else_stays_as_it_was() -> None:
+    """Other codes, and refusals without one, keep their remedy; code, class and ids always stay."""
+    error = next_step.after_refusal(refusal(50011), plan_of().way, (), has_browser=True)
+
+    assert advise(50173, plan_of()) == "As the table says"
+    assert (type(error), error.code, error.account) == (errors.SignInNeeded, "AADSTS50011", ALICE)
+
+
+def test_every_command_of_the_advice_can_be_run() -> None:
+    """Whatever is suggested, the command line takes it."""
+    remedies = [
+        advise(code, plan_of(flow, **changes), set(tried.split()), *named, has_browser=has_browser)
+        for code in (50011, 53003, 65001, 90038)
+        for flow in ("browser", "paste", "device")
+        for changes in ({}, {"client_name": None})
+        for tried in ("", "browser paste")
+        for named in (("smtp",), ("usgov",), ())
+        for has_browser in (True, False)
+    ]
+    commands = {found for remedy in remedies for found in re.findall(r"offlineimap-m365 login [^;]*", remedy)}
+
+    for command in commands:
+        arguments.parser().parse_args(shlex.split(command)[1:])
+    assert len(commands) > 5
+
+
+def account_of(**changes: Any) -> profiles.Account:
+    """Return Alice's account as a login kept it."""
+    fields: dict[str, Any] = {
+        "name": ALICE,
+        "client_id": "an-id",
+        "authority": "https://login.microsoftonline.com/common",
+        "scopes": (IMAP, SMTP),
+        "imap": "i:993",
+        "smtp": "s:587",
+        "redirect_uri": "https://localhost",
+        "identity": ALICE,
+        "tenant": "a-tenant",
+    }
+    return profiles.Account(**(fields | changes))
+
+
+def test_nothing_is_said_where_all_is_well() -> None:
+    """A work account with all permissions hears nothing more."""
+    assert next_step.after_sign_in(account_of(), (IMAP, SMTP)) == []
+
+
+@pytest.mark.parametrize(("scope", "program"), [(SMTP, "OfflineIMAP"), (IMAP, "msmtp")])
+def test_a_permission_that_was_not_granted_is_told(scope: str, program: str) -> None:
+    """Which program will not work, and how to get it."""
+    said = "\n".join(next_step.after_sign_in(account_of(scopes=(scope,)), (IMAP, SMTP)))
+
+    assert program in said
+    assert f"offlineimap-m365 consent {ALICE}" in said
+    assert said.endswith(LOGIN)
+
+
+def test_a_personal_account_learns_where_imap_is() -> None:
+    """IMAP is off by default: where it is switched on, in words and as an address; no word of tenants or approval."""
+    said = "\n".join(next_step.after_sign_in(account_of(tenant=PERSONAL, scopes=(IMAP,)), (IMAP, SMTP)))
+
+    assert "https://outlook.live.com/mail/0/options/mail/popImap" in said
+    assert "Forwarding and IMAP" in said
+    assert "tenant" not in said.lower()
+    assert "consent" not in said
+
+
+@pytest.mark.parametrize(("at_home", "option"), [("home.example.org", "home.example.org"), ("", "TENANT")])
+def test_a_guest_is_told_to_go_home(at_home: str, option: str) -> None:
+    """Guests have no mailbox in the inviting organisation; the command that signs in at home."""
+    said = next_step.after_sign_in(account_of(home_tenant=at_home), (IMAP, SMTP))
+
+    assert "guest" in said[0]
+    assert said[1].endswith(f"{LOGIN} --tenant {option}")
+
+
+def test_names_are_quoted_for_the_shell() -> None:
+    """A command can be copied whatever the account is called."""
+    made = dataclasses.replace(plan_of(), name="it's@example.org")
+
+    remedy = advise(50011, made)
+
+    assert "'it'\"'\"'s@example.org' --paste" in remedy

@@ -1,0 +1,100 @@
+"""What a program cannot do is said by ``config``, out of the table and by asking the program that is installed."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365 import recipes
+from offlineimap_m365.cli.main import main
+from offlineimap_m365.recipes import limits
+from tests.kept import ALICE, invent
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+
+def test_limits_are_said_line_by_line(world: World) -> None:
+    """Each limit comes with the versions that it was seen in; what was never run is said first; all from the table."""
+    (world.home / "data").mkdir(parents=True)
+    row = {"tested": "", "limits": [{"what": "No \x1b XOAUTH2", "versions": "before 1.8", "source": "x"}]}
+    (world.home / "data" / "programs.json").write_text(json.dumps({"programs": {"msmtp": row}}), encoding="utf-8")
+
+    found = limits.of(recipes.PROGRAMS["msmtp"])
+
+    assert "never run" in found[0]
+    assert found[1].startswith("msmtp before 1.8: No ")
+    assert "\x1b" not in found[1]
+
+
+@pytest.mark.parametrize(("system", "is_said"), [("darwin", True), ("linux", False)])
+def test_a_limit_of_another_system_is_not_said(
+    world: World, monkeypatch: pytest.MonkeyPatch, system: str, is_said: bool
+) -> None:
+    """What Homebrew's mbsync lacks is of interest on macOS only."""
+    monkeypatch.setattr("sys.platform", system)
+
+    found = limits.of(recipes.PROGRAMS["mbsync"])
+
+    assert any("Homebrew" in line for line in found) == is_said
+
+
+@pytest.mark.parametrize(
+    ("script", "found", "is_said"),
+    [
+        ("echo This is fetchmail release 6.4.37+GSS+NTLM", "6.4.37", True),
+        ("echo 'This is fetchmail release 7.0.0-alpha11'", "7.0.0", False),
+        ("echo whatever; exit 1", None, False),
+    ],
+)
+def test_a_program_that_is_too_old_here_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, script: str, found: str | None, is_said: bool
+) -> None:
+    """Config asks the program that is installed for its version, and says so if it is older than what is needed."""
+    path = world.root / "programs" / "fetchmail"
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:/usr/bin:/bin")
+    program = recipes.PROGRAMS["fetchmail"]
+
+    said = limits.of(program)
+
+    assert limits.version(program) == found
+    assert said[0].startswith("The fetchmail of this machine is 6.4.37") == is_said
+
+
+def test_a_program_that_hangs_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is not there, cannot be run or does not answer has no version."""
+    program = recipes.PROGRAMS["mbsync"]
+    path = world.root / "mbsync"
+    monkeypatch.setenv("PATH", str(world.root))
+    found = [limits.version(program)]
+    monkeypatch.setattr(limits, "_PATIENCE", 0.1)
+    for script in ("#!/bin/sh\nexec /bin/sleep 60\n", "#!/no/such/interpreter\n"):
+        path.write_text(script, encoding="utf-8")
+        path.chmod(0o755)
+        found.append(limits.version(program))
+
+    assert found == [None, None, None]
+    assert limits.version(recipes.PROGRAMS["offlineimap"]) is None
+
+
+@pytest.mark.parametrize(("length", "is_said"), [(3049 - len(ALICE), False), (3050 - len(ALICE), True)])
+def test_a_token_that_is_too_long_is_said(
+    world: World, capfd: pytest.CaptureFixture[str], length: int, is_said: bool
+) -> None:
+    """The token that the account has now, with who signs in, is compared with what the program can send."""
+    invent(ALICE)
+    path = world.folder(ALICE) / "cache.json"
+    path.write_text(re.sub(r'"secret": "[^"]*"', f'"secret": "{"x" * length}"', path.read_text("utf-8")), "utf-8")
+
+    code = main(["config", ALICE, "msmtp"])
+
+    shown = capfd.readouterr()
+    assert code == 0
+    assert (f"has {length:,} characters: too long for msmtp" in shown.err) == is_said
+    assert shown.out.startswith("# msmtp")

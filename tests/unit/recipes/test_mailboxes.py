@@ -1,0 +1,156 @@
+"""Whole mailboxes in every language go through the filter, with names that only look as if they were no mail."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from offlineimap_m365.folders.folder_filter import build_filter, folderfilter, known_languages, load_table
+from offlineimap_m365.folders.patterns import key
+from offlineimap_m365.folders.utf7 import encode
+from offlineimap_m365.learn.classify import find_out
+from offlineimap_m365.mail.mailbox import Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
+TABLE = load_table()
+LANGUAGES = known_languages(TABLE)
+NOT_MAIL = frozenset(TABLE["not_mail"])
+#: Kinds that lie in another folder: Sync Issues/Conflicts, Calendar/Birthdays, Contacts/Recipient Cache.
+CHILDREN = {
+    "conflicts": "sync_issues",
+    "local_failures": "sync_issues",
+    "server_failures": "sync_issues",
+    "birthdays": "calendar",
+    "gal_contacts": "contacts",
+    "recipient_cache": "contacts",
+}
+#: What people and servers call folders in published listings (imapsync#276, offlineimap#353, #450, exchangelib#374,
+#: #433, #1156, libremail#105): mail, though a word of it is in the table, or the whole name is in another place.
+STRANGERS = (
+    "INBOX/Calendar", "INBOX/Kalender", "INBOX/予定表", "INBOX/Notes", "Archive/Notes", "Archiv/Kalender/2019",
+    "Projects/Calendar", "Projekte/Aufgaben", "Sent Items/Contacts", "Calendars of the team", "Calendar redesign",
+    "Calendar stuff", "Calendar1", "Inbox1", "Kalenderverlag", "Kalender 2024", "Journal club", "Journalistik",
+    "Contacts-old", "Notes2", "Meeting Notes", "Aufgabenblatt", "Tâches ménagères", "Problèmes de synchronisation 2",
+    "My Outbox", "v1.0 stuff", "[Gmail]", "Unsent Messages", "News Feed", "Files", "Clutter", "Snoozed", "Scheduled",
+    "RSS Feeds", "Conversation History", "Notizen & mehr", "R&D", "+", "A+B",
+)  # fmt: skip
+#: Free text below a folder: Calendar/<somebody's name>, Contacts/{an id}.
+LEAVES = ("Holidays in United Kingdom", "Feiertage in Österreich", "{06967759-274D-40B2-A3EB-D7F9E73727D7}", "Δ", "&")
+#: The spellings in which OfflineIMAP hands names over; a file system may take letters and accents apart.
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "utf7": lambda name: "/".join(encode(part) for part in name.split("/")),
+    "unicode": str,
+    "apart": lambda name: unicodedata.normalize("NFD", name),
+}
+
+
+def names(language: str) -> dict[str, str]:
+    """Return all names that a mailbox in *language* may have, with their children: to the kind on top."""
+    rows = [row for row in TABLE["names"] if row["language"] in {language, None}]
+    tops = {row["name"]: row["kind"] for row in rows if row["kind"] not in CHILDREN}
+    below = {
+        f"{parent}/{row['name']}": kind
+        for row in rows
+        for parent, kind in tops.items()
+        if CHILDREN.get(row["kind"]) == kind
+    }
+    free = {f"{name}/{leaf}": kind for name, kind in tops.items() for leaf in LEAVES}
+    return tops | below | free
+
+
+def words_without_mail(language: str) -> set[str]:
+    """Return the keys of names that mean no mail in *language* or in any mailbox."""
+    return {
+        key(row["name"])
+        for row in TABLE["names"]
+        if row["kind"] in NOT_MAIL and (row["language"] in {language, None} or not row.get("ambiguous"))
+    }
+
+
+def mailbox(language: str) -> tuple[set[str], set[str]]:
+    """Return all folders of a mailbox in *language*, and those of them that are mail."""
+    whole = names(language)
+    mail = {name for name, kind in whole.items() if kind not in NOT_MAIL}
+    return {*whole, *STRANGERS}, mail | set(STRANGERS)
+
+
+def kept_of(wanted: Callable[[str], bool], listing: Iterable[str]) -> list[set[str]]:
+    """Return what *wanted* keeps of a *listing*, in each spelling."""
+    return [{name for name in listing if wanted(spell(name))} for spell in SPELLINGS.values()]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_mail_is_lost_while_the_language_is_not_known(language: str) -> None:
+    """Of a whole mailbox and of names that look alike only what holds no mail is left out."""
+    everything, mail = mailbox(language)
+
+    found = kept_of(folderfilter, everything)
+
+    assert [mail - kept for kept in found] == [set()] * 3
+    assert found == [found[0]] * 3
+    assert found[0] < everything
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_exactly_the_mail_is_kept_if_the_language_is_named(language: str) -> None:
+    """With make_folderfilter(languages=...) nothing without mail comes, and all mail does."""
+    everything, mail = mailbox(language)
+
+    found = kept_of(build_filter(languages=language), everything)
+
+    assert found == [mail] * 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_exactly_the_mail_is_kept_once_it_is_learnt(language: str) -> None:
+    """The finding names folders as the server spells them, and is used for names in whatever spelling."""
+    everything, mail = mailbox(language)
+
+    finding = find_out(TABLE, [Folder(SPELLINGS["utf7"](name)) for name in everything], {})
+    found = kept_of(build_filter(learnt=finding.as_profile()), everything)
+
+    assert language in finding.languages[0]
+    assert found == [mail] * 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_name_with_anything_about_it_is_somebody_s_own(language: str) -> None:
+    """What begins, ends or goes on like a folder without mail is kept, also if the language is known."""
+    whole = words_without_mail(language)
+    own = {
+        changed
+        for row in TABLE["names"]
+        if row["language"] == language and row["kind"] in NOT_MAIL
+        for changed in _near(row["name"])
+        if key(changed.partition("/")[0]) not in whole
+    }
+
+    found = kept_of(folderfilter, own) + kept_of(build_filter(languages=language), own)
+
+    assert len(own) > 50
+    assert [own - kept for kept in found] == [set()] * 6
+
+
+def _near(name: str) -> list[str]:
+    """Return names that look like *name* and are other folders."""
+    about = [f"{name} 2024", f"{name}-old", f"{name}.old", f"{name}verlag", f"{name}1", f"My {name}", f" {name}"]
+    return [*about, f"{name} ", name[:-1], name[1:], f"INBOX/{name}", f"Projects/{name}", f"/{name}", f"{name}|{name}"]
+
+
+def test_the_look_alikes_are_real_ones() -> None:
+    """Each of the strangers has a word of the table in it, or is a folder that servers make and that holds mail."""
+    known: list[Any] = [row["name"].casefold() for row in TABLE["names"] if row["kind"] in NOT_MAIL]
+    of_servers = {row["name"] for row in TABLE["names"] if row["kind"] not in NOT_MAIL}
+
+    plain = [
+        name for name in STRANGERS if name not in of_servers and not any(word in name.casefold() for word in known)
+    ]
+
+    assert plain == ["Inbox1", "v1.0 stuff", "[Gmail]", "Unsent Messages", "News Feed", "R&D", "+", "A+B"]

@@ -1,0 +1,151 @@
+"""Reading what ``import`` is given: bounded, with an error for everything that is no file, and nothing changed."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.base import errors
+from offlineimap_m365.signin import import_file
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+TOKEN = "0.AXkA" + "made-up_" * 20
+
+
+def test_a_file_is_read_and_stays(tmp_path: Path) -> None:
+    """Its bytes come out, and neither they nor its times of change are another afterwards."""
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    before = path.stat()
+
+    found = import_file.read(str(path))
+
+    assert (found.data, found.name, found.config) == (TOKEN.encode(), str(path), None)
+    assert (path.read_text(), path.stat().st_mtime_ns) == (TOKEN, before.st_mtime_ns)
+    assert TOKEN not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("mode", "readers"), [(0o600, ""), (0o640, "its group"), (0o644, "everybody"), (0o604, "everybody")]
+)
+def test_who_else_can_read_it(tmp_path: Path, mode: int, readers: str) -> None:
+    """The group and all others are told apart."""
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    path.chmod(mode)
+
+    assert import_file.read(str(path)).readers == readers
+
+
+def test_a_config_beside_it(tmp_path: Path) -> None:
+    """M365-IMAP's config.py beside it comes along; one that is too large, binary or a directory does not."""
+    path, config = tmp_path / "token", tmp_path / "config.py"
+    path.write_text(TOKEN)
+    found = []
+    for content in (b"ClientId = 'x'", b"#" * 100_000, b"\xff\xfe"):
+        config.write_bytes(content)
+        found.append(import_file.read(str(path)).config)
+    config.unlink()
+    config.mkdir()
+
+    assert found == ["ClientId = 'x'", None, None]
+    assert import_file.read(str(path)).config is None
+
+
+def test_a_home_is_expanded(world: World) -> None:
+    """``~`` is the home, also where no shell did it (``--file=~/x``)."""
+    (Path(world.environ["HOME"]) / "token").write_text(TOKEN)
+
+    assert import_file.read("~/token").data == TOKEN.encode()
+
+
+def test_a_token_on_the_command_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is wrong usage, says why, and is not repeated; a file of such a name is a file."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.WrongUsage, match="looks like a token") as caught:
+        import_file.read(TOKEN)
+    Path(TOKEN).write_text("content")
+
+    assert TOKEN not in "\n".join(caught.value.lines())
+    assert caught.value.__context__ is None
+    assert import_file.read(TOKEN).data == b"content"
+
+
+@pytest.mark.parametrize("name", ["missing", ".", "missing/below", "a\0b", "file/below", "x" * 50 + "/" + "y" * 5000])
+def test_what_is_no_file_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A file that is not there, a directory, a name that none can have."""
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("x")
+
+    with pytest.raises(errors.WrongUsage, match="cannot be read"):
+        import_file.read(name)
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    """It is 78, with the command that shows why."""
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    path.chmod(0)
+
+    with pytest.raises(errors.Misconfigured, match="Permission denied"):
+        import_file.read(str(path))
+
+
+def test_a_large_file_is_not_read_whole(tmp_path: Path) -> None:
+    """More than a megabyte is 78, however much there is."""
+    path = tmp_path / "token"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+    with pytest.raises(errors.Misconfigured, match="larger than 1 MB"):
+        import_file.read(str(path))
+
+
+def test_a_pipe_will_do(tmp_path: Path) -> None:
+    """What a shell's ``<(command)`` leads to is read to its end; a pipe that nobody writes to does not hang."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    empty = import_file.read(str(path)).data
+    reader, writer = os.pipe()
+    threading.Timer(0.2, _write_and_close, [writer]).start()
+
+    assert empty == b""
+    assert import_file.read(f"/dev/fd/{reader}").data == TOKEN.encode()
+    os.close(reader)
+
+
+def _write_and_close(descriptor: int) -> None:
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(TOKEN)
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``-`` reads it, a megabyte at most; a closed one is wrong usage."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TOKEN.encode())))
+    found = import_file.read("-")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x" * (import_file.MOST + 1))))
+    with pytest.raises(errors.Misconfigured, match="larger"):
+        import_file.read("-")
+    monkeypatch.setattr("sys.stdin", None)
+
+    with pytest.raises(errors.WrongUsage, match="closed"):
+        import_file.read("-")
+
+    assert (found.data, found.path, found.readers) == (TOKEN.encode(), None, "")
+
+
+def test_encrypted_without_gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no gpg that is told, 78."""
+    path = tmp_path / "token"
+    path.write_text("-----BEGIN PGP MESSAGE-----\n\nxxxx\n-----END PGP MESSAGE-----\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(errors.Misconfigured, match="no gpg command"):
+        import_file.read(str(path))

@@ -1,0 +1,462 @@
+"""Keeping a sign-in: all of it or nothing, and only of who was meant."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from offlineimap_m365.accounts import account_state, profiles
+from offlineimap_m365.base import errors, notices
+from offlineimap_m365.provider import msal_client
+from offlineimap_m365.signin import flows, login, login_request
+from offlineimap_m365.signin.flows import Source
+from offlineimap_m365.stores.file import FileStore
+from tests.kept import provider as known_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+ALICE, BOB = "alice@example.org", "bob@example.org"
+IDS = {ALICE: "1", BOB: "2"}
+PROVIDER = msal_client.Provider("my-client", "https://login.microsoftonline.com/common", ("a", "b"))
+
+
+@dataclasses.dataclass
+class Somebody:
+    """A person who answers every question alike."""
+
+    answer: str = "a"
+    heard: list[str] = dataclasses.field(default_factory=list)
+    questions: list[str] = dataclasses.field(default_factory=list)
+
+    def say(self, text: str = "") -> None:
+        """Hear one line."""
+        self.heard.append(text)
+
+    def choose(self, question: str, choices: dict[str, str], default: str) -> str:
+        """Answer."""
+        self.questions.append(question)
+        assert default in choices
+        return self.answer
+
+
+def make_plan(**changes: Any) -> login_request.Plan:
+    """Return the plan of a first login of Alice, changed."""
+    fields: dict[str, Any] = {
+        "name": ALICE,
+        "hint": ALICE,
+        "person": {},
+        "provider": PROVIDER,
+        "flow": "paste",
+        "port": 0,
+        "opens": False,
+        "redirect_uri": "https://localhost",
+        "imap": "localhost:993",
+        "smtp": "localhost:587",
+        "cloud": "global",
+        "store": "file",
+        "client_name": None,
+        "chosen": {},
+    }
+    return login_request.Plan(**{**fields, **changes})
+
+
+def sign_in_of(who: str, secret: str = "secret") -> msal_client.SignIn:
+    """Return what a flow brings when *who* signs in."""
+    entry = {"secret": secret, "cached_at": "1", "expires_on": "2"}
+    cache = {"AccessToken": {"k": entry}, "RefreshToken": {"k": {"secret": f"refresh {secret}"}}}
+    claims = {"preferred_username": who, "tid": "t", "oid": IDS.get(who, "9")}
+    return msal_client.SignIn(claims, json.dumps(cache).encode())
+
+
+def let_sign_in(monkeypatch: pytest.MonkeyPatch, *people: msal_client.SignIn) -> list[str | None]:
+    """Let *people* come through the flow one after the other; return the prompts that it is begun with."""
+    waiting, prompts = list(people), list[str | None]()
+
+    @contextlib.contextmanager
+    def begin(_: object, __: object, ___: object, prompt: str | None) -> Iterator[Source]:
+        prompts.append(prompt)
+        yield Source("https://localhost")
+
+    monkeypatch.setattr(flows, "begin", begin)
+    monkeypatch.setattr(flows, "wait", lambda *_: waiting.pop(0))
+    return prompts
+
+
+def kept(world: World) -> dict[str, str]:
+    """Return the files that hold something of Alice."""
+    names = ("cache.json", "profile.json")
+    return {
+        name: (world.folder(ALICE) / name).read_text("utf-8") for name in names if (world.folder(ALICE) / name).exists()
+    }
+
+
+def test_who_was_meant_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets, profile and the stub for OfflineIMAP are there, and nobody was asked."""
+    let_sign_in(monkeypatch, sign_in_of("Alice@Example.org"))
+    somebody = Somebody()
+
+    account = login.sign_in(make_plan(), somebody, 1)
+
+    assert (account.identity, account.tenant, account.person) == ("Alice@Example.org", "t", {"tid": "t", "oid": "9"})
+    assert profiles.load(ALICE) == account
+    assert set(kept(world)) == {"cache.json", "profile.json"}
+    assert (world.home / "pythonfile.py").exists()
+    assert somebody.questions == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "prompts", "identity"), [("k", [None], BOB), ("t", [None, "select_account"], ALICE), ("a", [None], None)]
+)
+def test_somebody_else_is_a_question(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str, prompts: list[str | None], identity: str | None
+) -> None:
+    """Keep, try again with the account chooser, or abort, which keeps nothing."""
+    begun = let_sign_in(monkeypatch, sign_in_of(BOB), sign_in_of(ALICE))
+    with contextlib.ExitStack() as stack:
+        caught = stack.enter_context(pytest.raises(errors.SignInNeeded)) if answer == "a" else None
+        login.sign_in(make_plan(), Somebody(answer), 1)
+
+    account = profiles.load(ALICE)
+    assert begun == prompts
+    assert (account.identity if account else None) == identity
+    assert caught is None or (f"--identity {BOB}" in caught.value.remedy and not kept(world))
+
+
+def test_later_logins_go_by_ids(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same ids under another name are the same person; the same name with other ids is somebody else."""
+    assert world
+    let_sign_in(monkeypatch, sign_in_of("renamed@example.org"), sign_in_of(ALICE))
+    later = make_plan(person={"tid": "t", "oid": "9"})
+    login.sign_in(later, Somebody(), 1)
+
+    with pytest.raises(errors.SignInNeeded, match="signed in, and"):
+        login.sign_in(later, Somebody(), 1)
+
+
+def test_ids_of_another_kind_do_not_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the last provider told other ids than this one, names decide."""
+    assert world
+    let_sign_in(monkeypatch, sign_in_of(ALICE))
+
+    account = login.sign_in(make_plan(person={"iss": "i", "sub": "s"}), Somebody(), 1)
+
+    assert account.person == {"tid": "t", "oid": "1"}
+
+
+def test_a_sign_in_of_another_program_is_kept_if_it_is_who_was_meant(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that a refresh proved is kept as any other; somebody else's is refused without a question."""
+    waiting = [sign_in_of(ALICE, "new"), sign_in_of(BOB, "another")]
+    monkeypatch.setattr(msal_client.Attempt, "adopt", lambda *_: waiting.pop(0))
+
+    account = login.take_over(make_plan(), "a refresh token", "import it")
+    with pytest.raises(errors.SignInNeeded, match=f"{BOB} signed in, and {ALICE} was meant") as caught:
+        login.take_over(make_plan(), "a refresh token", "import it")
+
+    assert account.is_signed_in
+    assert '"new"' in kept(world)["cache.json"]
+    assert f"run: import it --identity {BOB}" in caught.value.remedy
+
+
+def full_disk(*_: object) -> None:
+    """Be full."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_is_full_in_between_leaves_the_earlier_sign_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the profile has no room, the secrets are not written either: both or none."""
+    let_sign_in(monkeypatch, sign_in_of(ALICE, "old"), sign_in_of(ALICE, "new"))
+    login.sign_in(make_plan(), Somebody(), 1)
+    before = kept(world)
+    monkeypatch.setattr(profiles, "prepared", full_disk)
+
+    with pytest.raises(errors.Temporary, match="cannot be saved"):
+        login.sign_in(make_plan(), Somebody(), 1)
+
+    assert kept(world) == before
+    assert '"old"' in before["cache.json"]
+
+
+def test_a_first_login_on_a_full_disk_leaves_no_secret(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that no profile belongs to is not left lying about."""
+    let_sign_in(monkeypatch, sign_in_of(ALICE))
+    monkeypatch.setattr(profiles, "prepared", full_disk)
+
+    with pytest.raises(errors.Temporary, match="cannot be saved"):
+        login.sign_in(make_plan(), Somebody(), 1)
+
+    assert kept(world) == {}
+
+
+def test_a_stub_that_cannot_be_written_is_a_notice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sign-in is kept and said to be; what OfflineIMAP would miss is told in one line."""
+    said: list[str] = []
+    notices.listen(said.append)
+    let_sign_in(monkeypatch, sign_in_of(ALICE))
+    monkeypatch.setattr("offlineimap_m365.plugin.stub.write_stub", full_disk)
+
+    login.sign_in(make_plan(), Somebody(), 1)
+
+    assert set(kept(world)) == {"cache.json", "profile.json"}
+    assert len(said) == 1
+    assert "pythonfile.py" in said[0]
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, errors.Temporary), (errno.EROFS, errors.Misconfigured)])
+def test_nobody_is_troubled_for_a_store_that_cannot_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[errors.M365Error]
+) -> None:
+    """It is found out before the flow begins: 75 if it may pass, 78 if not."""
+    assert world
+    begun = let_sign_in(monkeypatch)
+
+    @contextlib.contextmanager
+    def reserve(_: object) -> Iterator[None]:
+        raise OSError(number, "no")
+        yield
+
+    monkeypatch.setattr(FileStore, "reserve", reserve)
+
+    with pytest.raises(kind, match="cannot be saved"):
+        login.sign_in(make_plan(), Somebody(), 1)
+
+    assert begun == []
+
+
+def test_what_a_later_release_added_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields of the profile that this release does not know survive a login."""
+    let_sign_in(monkeypatch, sign_in_of(ALICE), sign_in_of(ALICE))
+    login.sign_in(make_plan(), Somebody(), 1)
+    path: Path = world.folder(ALICE) / "profile.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**document, "colour": "green"}), encoding="utf-8")
+
+    login.sign_in(make_plan(), Somebody(), 1)
+
+    assert json.loads(path.read_text(encoding="utf-8"))["colour"] == "green"
+
+
+@pytest.mark.parametrize(
+    ("remedy", "expected"),
+    [
+        ("Check the network and try again", f"Check the network and try again: offlineimap-m365 login {ALICE}"),
+        (f"Try again: offlineimap-m365 refresh {ALICE}", f"Try again: offlineimap-m365 login {ALICE}"),
+        ("", f"Try again: offlineimap-m365 login {ALICE}"),
+    ],
+)
+def test_a_passing_trouble_names_login(remedy: str, expected: str) -> None:
+    """What can be tried again is the login; the account is named; all else of the error stays."""
+    error = errors.Temporary("localhost cannot be reached", remedy=remedy, code="AADSTS90033", time="now")
+
+    with pytest.raises(errors.Temporary) as caught, login.trouble_told(ALICE):
+        raise error
+
+    assert caught.value.fact == f"{ALICE} cannot sign in now: localhost cannot be reached"
+    assert (caught.value.remedy, caught.value.code, caught.value.time) == (expected, "AADSTS90033", "now")
+
+
+def refused(code: str, **demands: object) -> errors.SignInNeeded:
+    """Return a refusal of Microsoft's that demands something."""
+    error = errors.SignInNeeded("Refused", account=ALICE, code=code, remedy="As the table says")
+    for name, value in demands.items():
+        setattr(error, name, value)
+    return error
+
+
+def let_happen(
+    monkeypatch: pytest.MonkeyPatch, *outcomes: msal_client.SignIn | errors.M365Error
+) -> list[tuple[Any, Any]]:
+    """Let one flow after the other end in these *outcomes*; return prompt and claims with which each was begun."""
+    waiting, asked = list(outcomes), list[tuple[Any, Any]]()
+
+    class Attempt:
+        def __init__(self, *_: object, claims: str | None, is_personal: bool) -> None:
+            self.claims, self.is_personal = claims, is_personal
+
+    @contextlib.contextmanager
+    def begin(_: object, attempt: Attempt, __: object, prompt: str | None) -> Iterator[Source]:
+        asked.append((prompt, attempt.claims))
+        yield Source("https://localhost")
+
+    def wait(*_: object) -> msal_client.SignIn:
+        outcome = waiting.pop(0)
+        if isinstance(outcome, errors.M365Error):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(msal_client, "Attempt", Attempt)
+    monkeypatch.setattr(flows, "begin", begin)
+    monkeypatch.setattr(flows, "wait", wait)
+    return asked
+
+
+CLAIMS = '{"access_token": {"acrs": {"essential": true, "value": "c1"}}}'
+
+
+def test_what_a_refresh_was_refused_for_is_asked_at_the_next_login(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Claims and prompt of the refusal go into the sign-in, and are met by it."""
+    asked = let_happen(monkeypatch, *[sign_in_of(ALICE)] * 3)
+    login.sign_in(make_plan(), Somebody(), 1)
+    account_state.remember(str(world.folder(ALICE)), refused("AADSTS50076", claims=CLAIMS), "x")
+    account_state.remember(str(world.folder(ALICE)), refused("AADSTS70043", prompt="login"), "x")
+
+    login.sign_in(make_plan(), Somebody(), 1)
+    login.sign_in(make_plan(), Somebody(), 1)
+
+    assert asked == [(None, None), ("login", CLAIMS), (None, None)]
+
+
+@pytest.mark.parametrize(("answer", "asked"), [("y", [(None, None), (None, CLAIMS)]), ("a", [(None, None)])])
+def test_a_demand_at_a_first_login_is_met_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str, asked: list[tuple[Any, Any]]
+) -> None:
+    """Nothing is kept of a first login, so the proof is asked for in the same one, if the person agrees."""
+    found = let_happen(monkeypatch, refused("AADSTS50076", claims=CLAIMS), sign_in_of(ALICE))
+
+    with contextlib.suppress(errors.SignInNeeded):
+        login.sign_in(make_plan(), Somebody(answer), 1)
+
+    assert found == asked
+    assert bool(kept(world)) == (answer == "y")
+
+
+def test_the_same_demand_twice_ends_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that demands again what it just got is not asked for ever."""
+    found = let_happen(monkeypatch, *[refused("AADSTS50076", claims=CLAIMS) for _ in range(3)])
+
+    with pytest.raises(errors.SignInNeeded):
+        login.sign_in(make_plan(), Somebody("y"), 1)
+
+    assert len(found) == 2
+    assert kept(world) == {}
+
+
+def test_ways_that_failed_before_are_not_suggested(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the account's history knows counts, for the same client id; a first login leaves nothing behind."""
+    let_happen(monkeypatch, *[refused("AADSTS50011")] * 2, sign_in_of(ALICE), *[refused("AADSTS50011")] * 3)
+    paste = make_plan(client_name="Mozilla Thunderbird")
+    other = make_plan(client_name="Other", provider=dataclasses.replace(PROVIDER, client_id="other"))
+
+    def remedy(made: login_request.Plan) -> str:
+        with pytest.raises(errors.SignInNeeded) as caught:
+            login.sign_in(made, Somebody(), 1)
+        return caught.value.remedy
+
+    first, again = remedy(paste), remedy(paste)
+    left = list(world.home.rglob("*.json"))
+    login.sign_in(paste, Somebody(), 1)
+    browser_ = remedy(dataclasses.replace(paste, flow="browser", redirect_uri="http://localhost"))
+    after, another = remedy(paste), remedy(other)
+
+    assert left == []
+    assert "--browser" in first
+    assert first == again == another
+    assert "--paste" in browser_
+    assert after.endswith("--device")
+
+
+def moved(who: str, tenant: str, **claims: str) -> msal_client.SignIn:
+    """Return a sign-in of *who* in another organisation."""
+    found = sign_in_of(who)
+    return dataclasses.replace(found, claims={**found.claims, "tid": tenant, "oid": "new", **claims})
+
+
+def test_a_mailbox_that_moved_is_the_same_persons(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same sign-in name in the organisation that was asked: kept, with a line that says so."""
+    assert world
+    let_sign_in(monkeypatch, moved(ALICE, "t2"))
+    somebody = Somebody()
+    provider = dataclasses.replace(PROVIDER, authority="https://login.microsoftonline.com/t2")
+
+    account = login.sign_in(make_plan(provider=provider, person={"tid": "t", "oid": "1"}), somebody, 1)
+
+    assert account.person == {"tid": "t2", "oid": "new"}
+    assert "another organisation" in "".join(somebody.heard)
+
+
+MOVES: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
+    "where everybody may sign in": ("common", {"tid": "t", "oid": "1"}, {}),
+    "another name": ("t2", {"tid": "t", "oid": "1"}, {"preferred_username": BOB}),
+    "the name as a mail address only": ("t2", {"tid": "t", "oid": "1"}, {"preferred_username": BOB, "email": ALICE}),
+    "in the same organisation": ("t2", {"tid": "t2", "oid": "1"}, {}),
+    "ids of another provider": ("t2", {"tid": "", "oid": "1"}, {}),
+}
+
+
+@pytest.mark.parametrize(("tenant", "person", "claims"), MOVES.values(), ids=MOVES)
+def test_what_is_no_move_is_somebody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch, tenant: str, person: dict[str, str], claims: dict[str, str]
+) -> None:
+    """Anybody can fill in a mail address, and anybody may sign in at common: refused, and nothing kept."""
+    let_sign_in(monkeypatch, moved(ALICE, "t2", **claims))
+    provider = dataclasses.replace(PROVIDER, authority=f"https://login.microsoftonline.com/{tenant}")
+
+    with pytest.raises(errors.SignInNeeded, match="signed in, and"):
+        login.sign_in(make_plan(provider=provider, person=person), Somebody(), 1)
+
+    assert kept(world) == {}
+
+
+def test_what_was_granted_is_what_is_asked_for_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the permissions that were granted are kept; an answer that does not tell granted all."""
+    assert world
+    let_sign_in(monkeypatch, dataclasses.replace(sign_in_of(ALICE), scopes=("a",)), sign_in_of(ALICE))
+
+    less, all_ = (login.sign_in(make_plan(), Somebody(), 1).scopes for _ in range(2))
+
+    assert (less, all_) == (("a",), ("a", "b"))
+
+
+def test_a_personal_account_gets_its_mail_hosts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the address, the tenant of who signed in tells, and so the servers; the guest of an organisation too."""
+    assert world
+    let_sign_in(monkeypatch, moved(ALICE, profiles.personal_tenant()), moved(ALICE, "t", idp="live.com"))
+
+    personal = login.sign_in(make_plan(), Somebody(), 1)
+    guest = login.sign_in(make_plan(), Somebody(), 1)
+
+    assert personal.is_personal
+    assert (personal.smtp, personal.home_tenant) == ("smtp-mail.outlook.com:587", None)
+    assert (guest.is_personal, guest.home_tenant, guest.smtp) == (False, "consumers", "smtp.office365.com:587")
+
+
+def test_remarks_come_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the plan has to tell is said before anything is opened, without what could harm a terminal."""
+    assert world
+    let_sign_in(monkeypatch, sign_in_of(ALICE))
+    somebody = Somebody()
+
+    login.sign_in(make_plan(remarks=("It lives\x1b elsewhere",)), somebody, 1)
+
+    assert somebody.heard[0] == "It lives\ufffd elsewhere"
+
+
+def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(
+    world: World, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong in the background comes out in front at once, and is not waited for until the code expires."""
+
+    def fail(attempt: msal_client.Attempt, code: msal_client.DeviceCode) -> None:
+        raise ZeroDivisionError(attempt, code)
+
+    server: Entra = request.getfixturevalue("entra")  # the name is the room's here
+    monkeypatch.setattr(msal_client.Attempt, "_poll", fail)
+    made = make_plan(provider=known_provider(server), flow="device")
+
+    with pytest.raises(ZeroDivisionError):
+        login.sign_in(made, Somebody(), 20)

@@ -1,0 +1,325 @@
+"""What is pasted into real terminals and pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import termios
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.signin.paste import MOST_BYTES, QUIET_SECONDS, Pasted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONG = "https://localhost/?code=" + "abcdefgh" * 1000 + "&state=x"
+
+
+@contextlib.contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """Open a terminal: the side of the person, and that of the program."""
+    person, program = os.openpty()
+    try:
+        yield person, program
+    finally:
+        for fd in (person, program):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+@contextlib.contextmanager
+def pipe() -> Iterator[tuple[int, int]]:
+    """Open a pipe: the side that writes, and that which reads."""
+    program, person = os.pipe()
+    try:
+        yield person, program
+    finally:
+        for fd in (person, program):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def send(fd: int, *pieces: str | bytes, pause: float = 0.0) -> threading.Thread:
+    """Write *pieces* in the background, as a terminal does, with a *pause* in seconds after each."""
+
+    def write() -> None:
+        for piece in pieces:
+            data = piece.encode() if isinstance(piece, str) else piece
+            while data:
+                data = data[os.write(fd, data) :]
+            time.sleep(pause)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    return thread
+
+
+def mode_of(fd: int) -> list[object]:
+    """Return the mode of a terminal."""
+    return list(termios.tcgetattr(fd))
+
+
+def test_eight_thousand_characters_arrive() -> None:
+    """A pasted line far beyond the 4,095 characters of a terminal's usual mode arrives whole."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, LONG + "\n")
+        found = pasted.poll(5)
+
+    assert found == LONG
+
+
+def test_a_paste_of_many_lines_is_one() -> None:
+    """Lines that follow each other without a break are one paste, the text of a page for instance."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "Sorry\r\rAADSTS50011: no\r", "More details\r", pause=QUIET_SECONDS / 4)
+        found = pasted.poll(5)
+
+    assert found == "Sorry\n\nAADSTS50011: no\nMore details"
+
+
+def test_a_last_line_without_an_end_belongs_to_the_paste() -> None:
+    """A paste of several lines needs no Enter after it."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "https://localhost/?code=a\nbc&state=x")
+        found = pasted.poll(5)
+
+    assert found == "https://localhost/?code=a\nbc&state=x"
+
+
+def test_two_pastes_are_two() -> None:
+    """What comes after a silence is another paste."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "one\n")
+        first = pasted.poll(5)
+        send(person, "two\n")
+        second = pasted.poll(5)
+
+    assert (first, second) == ("one", "two")
+
+
+def test_polling_in_short_steps_loses_nothing() -> None:
+    """A paste is put together over many short polls."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "first half, ", "second half\n", pause=0.2)
+        found = [pasted.poll(0.05) for _ in range(40)]
+
+    assert [text for text in found if text is not None] == ["first half, second half"]
+
+
+def test_nothing_typed_is_none_in_time() -> None:
+    """A poll ends after its time when nothing is complete."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        os.write(person, b"no Enter yet")
+        begun = time.monotonic()
+        found = pasted.poll(0.5)
+        took = time.monotonic() - begun
+
+    assert found is None
+    assert 0.4 < took < 1
+
+
+def test_waiting_costs_no_time_of_the_processor() -> None:
+    """A poll sleeps until something comes, also in the middle of a line and inside a bracketed paste."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        os.write(person, b"\x1b[200~line\nhalf")
+        begun = time.process_time()
+        pasted.poll(1)
+        spent = time.process_time() - begun
+
+    assert spent < 0.1
+
+
+def test_an_empty_line_is_an_empty_text() -> None:
+    """Enter alone is something else than nothing."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "\n")
+        found = pasted.poll(5)
+
+    assert found == ""
+
+
+EDITED = {
+    "Backspace": ("wronh\x7fg\n", "wrong"),
+    "Backspace of old": ("wronh\x08g\n", "wrong"),
+    "Backspace takes a whole character": ("na\u00efve\x7f\x7f\x7five\n", "naive"),
+    "Backspace stops at the line's start": ("a\n\x7f\x7fb\n", "a\nb"),
+    "Ctrl-U": ("rubbish\x15text\n", "text"),
+    "Ctrl-U keeps earlier lines": ("one\ntwo\x15three\n", "one\nthree"),
+    "arrow keys": ("a\x1b[D\x1b[1;5Cb\x1bOA\n", "ab"),
+    "bracketed paste": ("\x1b[200~one\ntwo\x1b[201~\n", "one\ntwo"),
+    "Ctrl-V and Ctrl-O are not taken by the terminal": ("a\x16b\x0fc\n", "a\x16b\x0fc"),
+}
+
+
+@pytest.mark.parametrize(("typed", "meant"), EDITED.values(), ids=EDITED)
+def test_keys_that_correct_do_so(typed: str, meant: str) -> None:
+    """Backspace and Ctrl-U work as on any line, and keys that send sequences leave no trace."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, typed)
+        found = pasted.poll(5)
+
+    assert found == meant
+
+
+def test_a_bracketed_paste_is_waited_for() -> None:
+    """A terminal that says where a paste ends is believed, however slowly it comes."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "\x1b[200~one\n", "two\n", "\x1b[201~\n", pause=QUIET_SECONDS * 1.5)
+        found = pasted.poll(5)
+
+    assert found == "one\ntwo"
+
+
+def test_what_is_pasted_is_not_shown() -> None:
+    """The terminal echoes nothing: a pasted address is a key for some minutes."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "https://localhost/?code=secret\n")
+        pasted.poll(5)
+        os.set_blocking(person, False)
+
+        with pytest.raises(BlockingIOError):
+            os.read(person, 100)
+
+
+def test_control_c_still_works() -> None:
+    """Signals from the keyboard stay on while a paste is awaited."""
+    with terminal() as (_, program), Pasted(program):
+        flags = termios.tcgetattr(program)[3]
+
+    assert flags & termios.ISIG
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, SystemExit, ValueError])
+def test_the_terminal_is_put_back(error: type[BaseException] | None) -> None:
+    """The terminal has its old mode afterwards, whatever ended the wait."""
+    with terminal() as (_, program):
+        before = mode_of(program)
+        with contextlib.suppress(KeyboardInterrupt, SystemExit, ValueError), Pasted(program):
+            during = mode_of(program)
+            if error:
+                raise error
+        after = mode_of(program)
+
+    assert during != before
+    assert after == before
+
+
+def test_end_of_input_gives_what_is_there() -> None:
+    """Ctrl-D after some text ends it like Enter, and nothing more comes."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "half a line\x04ignored")
+        found = pasted.poll(5)
+
+        assert found == "half a line"
+        assert pasted.closed
+        assert pasted.poll(0.1) is None
+
+
+def test_end_of_input_alone_closes() -> None:
+    """Ctrl-D on an empty line says that nothing will come."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "\x04")
+        found = pasted.poll(5)
+
+        assert found is None
+        assert pasted.closed
+
+
+def test_a_terminal_that_goes_away_closes() -> None:
+    """A lost connection is the end of input, and leaving is no error."""
+    with terminal() as (person, program), Pasted(program) as pasted:
+        os.close(person)
+        found = pasted.poll(5)
+
+        assert found is None
+        assert pasted.closed
+
+
+def test_a_pipe_is_read_to_its_end() -> None:
+    """What a pipe brings is one paste, with or without a line end, and editing keys mean nothing in it."""
+    with pipe() as (person, program), Pasted(program) as pasted:
+        send(person, LONG + "\x7f").join()
+        os.close(person)
+        found = pasted.poll(5)
+
+        assert found == LONG + "\x7f"
+        assert pasted.closed
+
+
+def test_a_pipe_that_stays_open_gives_its_lines() -> None:
+    """A program that keeps the pipe open is read as soon as it is silent after a line."""
+    with pipe() as (person, program), Pasted(program) as pasted:
+        send(person, "one\n")
+        found = pasted.poll(5)
+
+        assert found == "one"
+        assert not pasted.closed
+
+
+def test_an_empty_input_is_closed() -> None:
+    """Nothing can come from /dev/null."""
+    program = os.open(os.devnull, os.O_RDONLY)
+
+    with Pasted(program) as pasted:
+        found = pasted.poll(1)
+
+        assert found is None
+        assert pasted.closed
+    os.close(program)
+
+
+def test_a_missing_input_is_closed() -> None:
+    """A program that was started without standard input reads nothing and does not fail."""
+    program = os.open(os.devnull, os.O_RDONLY)
+    os.close(program)
+
+    with Pasted(program) as pasted:
+        found = pasted.poll(1)
+
+        assert found is None
+        assert pasted.closed
+
+
+def test_a_flood_is_bounded() -> None:
+    """However much is pasted, a bounded piece of it is kept."""
+    with pipe() as (person, program), Pasted(program) as pasted:
+        sender = send(person, "x" * (MOST_BYTES * 2) + "\n")
+        found = pasted.poll(10)
+        sender.join(1)
+
+        assert found == "x" * MOST_BYTES
+        assert pasted.poll(QUIET_SECONDS * 2) is None
+
+
+def test_signals_are_as_before() -> None:
+    """Reading leaves the signals of the program as they were."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+    with terminal() as (person, program), Pasted(program) as pasted:
+        send(person, "x\n")
+        pasted.poll(5)
+
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, set()) == before
+
+
+def test_a_signal_while_the_terminal_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends the program just then leaves the terminal as it was, too."""
+    with terminal() as (_, program):
+        before = mode_of(program)
+        pasted = Pasted(program)
+        take_over = pasted._take_over  # noqa: SLF001 - the moment in question has no other name
+
+        def interrupted() -> None:
+            take_over()
+            raise SystemExit(143)
+
+        monkeypatch.setattr(pasted, "_take_over", interrupted)
+        with pytest.raises(SystemExit):
+            pasted.__enter__()
+
+        assert mode_of(program) == before

@@ -1,0 +1,187 @@
+"""What a person pastes while a sign-in waits: the final address, or one of many other things."""
+
+from __future__ import annotations
+
+import urllib.parse
+
+import pytest
+
+from offlineimap_m365.base.errors import Misconfigured, SignInNeeded
+from offlineimap_m365.knowledge.explain import Situation
+from offlineimap_m365.signin.redirect_response import read_answer, refusal
+
+ALICE = "alice@example.org"
+STATE = "Zm9vYmFyLXN0YXRl_-"
+REDIRECT = "https://localhost"
+# As long as the codes that Entra gives out, and of the same alphabet.
+CODE = "1.AXkAqO" + "bC-_d9" * 250
+ADDRESS = f"https://localhost/?code={CODE}&state={STATE}&session_state=9d1b4c1e"
+FIRST = (
+    "https://login.microsoftonline.com/common/oauth2/v2.0/authorize?client_id=x&response_type=code"
+    f"&redirect_uri=https%3A%2F%2Flocalhost&state={STATE}"
+)
+
+ACCEPTED = {
+    "as it is": ADDRESS,
+    "with white space around": f"  \t{ADDRESS}\n\n",
+    "broken into lines": "\n".join(ADDRESS[i : i + 76] for i in range(0, len(ADDRESS), 76)),
+    "broken into indented lines": "\r\n    ".join(ADDRESS[i : i + 60] for i in range(0, len(ADDRESS), 60)),
+    "in double quotes": f'"{ADDRESS}"',
+    "in single quotes": f"'{ADDRESS}'",
+    "in typographic quotes": f"\u201c{ADDRESS}\u201d",
+    "in angle brackets": f"<{ADDRESS}>",
+    "with a zero-width space": ADDRESS.replace("&state", "\u200b&state"),
+    "as a fragment": ADDRESS.replace("?", "#"),
+    "escaped as HTML": ADDRESS.replace("&", "&amp;"),
+    "without its scheme": ADDRESS.removeprefix("https://"),
+    "with a port": ADDRESS.replace("localhost", "localhost:51234"),
+    "by number": ADDRESS.replace("https://localhost", "http://127.0.0.1:51234"),
+    "by IPv6 number": ADDRESS.replace("https://localhost", "http://[::1]:51234"),
+    "only its query": ADDRESS.partition("/?")[2],
+    "in capitals": ADDRESS.replace("https://localhost", "HTTPS://LOCALHOST"),
+}
+
+REFUSED = {
+    "nothing": (" \n", "Nothing was pasted"),
+    "an earlier sign-in": (ADDRESS.replace(STATE, "another"), "This is an address from an earlier sign-in"),
+    "an empty state": (ADDRESS.replace(STATE, ""), "This is an address from an earlier sign-in"),
+    "cut off": (ADDRESS.partition("&state")[0], "The address is not complete"),
+    "only the code": (CODE, "This is only the code; the whole address is needed"),
+    "only the code in lines": (
+        f"{CODE[:700]}\n{CODE[700:]}",
+        "This is only the code; the whole address is needed",
+    ),
+    "only the code with its name": (f"code={CODE}", "This is only the code; the whole address is needed"),
+    "the first address": (FIRST, "This is the first address, not the last"),
+    "the first address of another provider": (
+        f"https://id.example.org/authorize?redirect_uri=https%3A%2F%2Flocalhost&state={STATE}",
+        "This is the first address, not the last",
+    ),
+    "one in between": (
+        "https://login.microsoftonline.com/common/reprocess?ctx=abc",
+        "This is an address of Microsoft's pages, not the last one",
+    ),
+    "another site": ("https://www.example.org/?q=1", "This is not the address of the last page"),
+    "brackets without an address": (
+        f"http://[localhost/?code=x&state={STATE}",
+        "This is not the address of the last page",
+    ),
+    "two codes": (f"{ADDRESS}&code=another", "This is not the address of the last page"),
+    "too many fields": (ADDRESS + "&x=1" * 100, "This is not the address of the last page"),
+    "prose": ("it says that the page cannot be loaded", "This is not the address of the last page"),
+    "a password": ("correct horse battery staple", "This is not the address of the last page"),
+}
+
+
+@pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED)
+def test_the_final_address_is_read_however_it_was_copied(text: str) -> None:
+    """The final address counts with line breaks, quotes, brackets, as a fragment and escaped as HTML."""
+    found = read_answer(text, STATE, REDIRECT)
+
+    assert (found["code"], found["state"]) == (CODE, STATE)
+
+
+@pytest.mark.parametrize(("text", "fact"), REFUSED.values(), ids=REFUSED)
+def test_anything_else_is_named(text: str, fact: str) -> None:
+    """What is not the final address is refused as what it is, with what to copy and the command."""
+    with pytest.raises(SignInNeeded) as caught:
+        read_answer(text, STATE, REDIRECT, account=ALICE)
+
+    assert caught.value.fact == fact
+    assert REDIRECT in caught.value.meaning
+    assert caught.value.remedy.endswith(f"offlineimap-m365 login {ALICE}")
+    assert caught.value.exit_code == 77
+
+
+@pytest.mark.parametrize("text", [text for text, _ in REFUSED.values()], ids=REFUSED)
+def test_nothing_pasted_is_repeated(text: str) -> None:
+    """No message holds a piece of what was pasted: it may be a code or a password."""
+    with pytest.raises(SignInNeeded) as caught:
+        read_answer(text, STATE, REDIRECT)
+
+    shown = "\n".join(caught.value.lines())
+    assert not [word for word in text.split() if len(word) > 8 and word in shown]
+    assert CODE[:12] not in shown
+
+
+def test_a_sign_in_without_a_state_takes_no_address() -> None:
+    """While a device code waits there is no state that an address could match."""
+    with pytest.raises(SignInNeeded, match="earlier sign-in"):
+        read_answer(ADDRESS.replace(STATE, ""), "", REDIRECT)
+
+
+def test_an_error_in_the_address_is_explained() -> None:
+    """A final address with an error gives its code, meaning and remedy, and 77 whatever its class."""
+    description = "AADSTS7000112: Application '9e5f' is disabled.\r\nTimestamp: 2026-01-09 02:02:12Z"
+    query = urllib.parse.urlencode({"error": "unauthorized_client", "error_description": description, "state": STATE})
+
+    with pytest.raises(SignInNeeded) as caught:
+        read_answer(f"{REDIRECT}/?{query}", STATE, REDIRECT, account=ALICE, client_id="my-id")
+
+    assert (caught.value.code, caught.value.time) == ("AADSTS7000112", "2026-01-09T02:02:12Z")
+    assert caught.value.meaning == "The client id my-id was disabled by its owner"
+    assert caught.value.remedy
+
+
+def test_an_error_with_the_wrong_state_is_an_earlier_sign_in() -> None:
+    """An error that belongs to another sign-in does not end this one with its own explanation."""
+    with pytest.raises(SignInNeeded, match="earlier sign-in"):
+        read_answer(f"{REDIRECT}/?error=access_denied&state=other", STATE, REDIRECT)
+
+
+def test_a_cancelled_sign_in_is_named() -> None:
+    """An address that says access_denied without a code is a cancelled sign-in."""
+    with pytest.raises(SignInNeeded) as caught:
+        read_answer(f"{REDIRECT}/?error=access_denied&state={STATE}", STATE, REDIRECT, account=ALICE)
+
+    assert caught.value.code == "access_denied"
+    assert caught.value.meaning == "The sign-in was cancelled or declined"
+
+
+def test_what_a_stranger_wrote_into_an_address_is_not_shown() -> None:
+    """Neither an unknown error nor its description is repeated: anybody can make such an address."""
+    query = urllib.parse.urlencode(
+        {"error": "Call +1 555 0100", "error_description": "Your mailbox is blocked. Call +1 555 0100"}
+    )
+
+    with pytest.raises(SignInNeeded) as caught:
+        read_answer(f"{REDIRECT}/?{query}&state={STATE}", STATE, REDIRECT)
+
+    assert "555" not in "\n".join(caught.value.lines())
+
+
+def test_the_listeners_error_keeps_its_class() -> None:
+    """The same error that came through the browser is a configuration error if its code is one."""
+    parameters = {"error": "invalid_client", "error_description": "AADSTS700016: not found", "state": STATE}
+
+    error = refusal(parameters, Situation(account=ALICE))
+
+    assert type(error) is Misconfigured
+    assert error.code == "AADSTS700016"
+
+
+def test_the_text_of_an_error_page_is_explained() -> None:
+    """A pasted error page ends the sign-in with code, correlation id, meaning and remedy, and 77."""
+    page = (
+        "Sign in\nSorry, but we\u2019re having trouble signing you in.\n\nAADSTS50011: The redirect URI "
+        "'https://localhost' specified in the request does not match.\n\nRequest Id: 1\n"
+        "Correlation Id: 019827f4-372b-7726-8110-db46f130cd8f\nTimestamp: 2026-01-09T02:02:12Z\n"
+    )
+
+    with pytest.raises(SignInNeeded) as caught:
+        read_answer(page, STATE, REDIRECT, account=ALICE, client_id="my-id")
+
+    assert caught.value.code == "AADSTS50011"
+    assert caught.value.correlation_id == "019827f4-372b-7726-8110-db46f130cd8f"
+    assert caught.value.meaning == f"The redirect URI {REDIRECT} is not registered for the client id my-id"
+    assert "--redirect-uri" in caught.value.remedy
+
+
+def test_a_page_with_an_unknown_code_names_it() -> None:
+    """A code that no table knows is still named, with the place where Microsoft explains it."""
+    with pytest.raises(SignInNeeded) as caught:
+        read_answer("Sorry\nAADSTS999999: something new", STATE, REDIRECT)
+
+    assert caught.value.code == "AADSTS999999"
+    assert caught.value.remedy == "See https://login.microsoftonline.com/error?code=999999"
+    assert "something new" not in "\n".join(caught.value.lines())

@@ -1,0 +1,193 @@
+"""Keeping a sign-in in the store that was chosen: proved before, both or none, and nothing left in another."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from offlineimap_m365 import stores
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, notices, runtime
+from offlineimap_m365.signin import save
+from offlineimap_m365.stores import auto, gpg, selection
+from offlineimap_m365.stores.file import FileStore
+from offlineimap_m365.tokens import engine
+from tests.kept import ALICE
+from tests.unit import ring
+from tests.unit.signin.test_login import make_plan, sign_in_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offlineimap_m365.signin.login_request import Plan
+    from tests.unit.ring import Ring
+    from tests.world import World
+
+
+@pytest.fixture
+def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> Ring:
+    """Return the keyring of this world, in which nothing lies."""
+    assert world
+    return ring.install(monkeypatch)
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """Return all notices, as they are said."""
+    heard: list[str] = []
+    notices.listen(heard.append)
+    yield heard
+    notices.listen(lambda _: None)
+
+
+def plan_for(store: str, **chosen: Any) -> Plan:
+    """Return the plan of a login that chose the *store*."""
+    return make_plan(store=store, chosen={"store": store, **chosen})
+
+
+def kept(store: str, secret: str, **chosen: Any) -> profiles.Account:
+    """Keep a sign-in of Alice's with this *secret*."""
+    return save.keep(save.make_sure_of_room(plan_for(store, **chosen)), sign_in_of(ALICE, secret))
+
+
+def held() -> dict[str, bool]:
+    """Return of each kind of place whether it holds something of Alice."""
+    found = selection.everywhere(str(Path(profiles.get(ALICE).folder)), ALICE)
+    return {selection.kind(store.name): store.generation() is not None for store in found}
+
+
+@pytest.mark.parametrize(("first", "second"), [("file", "keyring"), ("keyring", "file"), ("keyring", "keyring")])
+def test_an_earlier_sign_in_is_nowhere_any_more(keys: Ring, world: World, first: str, second: str) -> None:
+    """After a login only its own secrets are there, and only in the store that it chose."""
+    kept(first, "old")
+
+    account = kept(second, "new")
+
+    everything = world.text_of_all_files() + "".join(keys.items.values())
+    assert [kind for kind, is_there in held().items() if is_there] == [second]
+    assert (account.store, account.chosen["store"]) == (second, second)
+    assert '"new"' in everything
+    assert '"old"' not in everything
+    assert len(keys.items) == (second == "keyring")
+
+
+@pytest.mark.parametrize(("first", "second"), [("file", "keyring"), ("keyring", "keyring")])
+def test_a_store_that_gives_back_something_else_keeps_the_earlier_sign_in(keys: Ring, first: str, second: str) -> None:
+    """What does not come back as it was written is refused, and the earlier sign-in is where it was."""
+    before = kept(first, "old")
+    prepared = save.make_sure_of_room(plan_for(second))
+    keys.spoil = lambda secret: secret.replace('"new"', '"odd"')
+
+    with pytest.raises(errors.Misconfigured, match="does not give back"):
+        save.keep(prepared, sign_in_of(ALICE, "new"))
+
+    assert profiles.get(ALICE) == before
+    assert engine.peek(before) == engine.peek(profiles.get(ALICE))
+    assert b'"old"' in (stores.open_store(first, before.folder, ALICE).read() or b"")
+    assert [kind for kind, is_there in held().items() if is_there] == [first]
+
+
+def test_a_locked_keyring_troubles_nobody(keys: Ring, world: World) -> None:
+    """It is 75 before the sign-in begins, with a store that works instead, and nothing is made."""
+    keys.is_locked = True
+
+    with pytest.raises(errors.Temporary, match="locked") as caught:
+        save.make_sure_of_room(plan_for("keyring"))
+
+    assert f"offlineimap-m365 login {ALICE} --store file" in caught.value.remedy
+    assert profiles.load(ALICE) is None
+    assert not world.folder(ALICE).exists()
+
+
+def test_a_key_that_cannot_decrypt_troubles_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that encrypts and does not decrypt is found out with something that is no secret, and leaves no trace."""
+
+    def lost(*_: object) -> bytes:
+        raise errors.Misconfigured("The secret key is on another machine")
+
+    monkeypatch.setattr(gpg, "resolve", str)
+    monkeypatch.setattr(gpg.GpgStore, "_encrypt", lambda _, data: data)
+    monkeypatch.setattr(gpg.GpgStore, "_decrypt", lost)
+
+    with pytest.raises(errors.Misconfigured, match="on another machine"):
+        save.make_sure_of_room(plan_for("gpg:KEY"))
+
+    assert list((world.home / "accounts").iterdir()) == []
+
+
+def test_what_auto_decided_is_said_and_remembered(keys: Ring, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next login without options does the same, whatever works then."""
+    monkeypatch.setattr(auto, "choose", lambda *_: ("keyring", "It answered"))
+
+    account = kept("auto", "new")
+
+    assert said == ["Secrets rest in the store keyring: It answered"]
+    assert (account.store, account.chosen["store"]) == ("keyring", "keyring")
+    assert keys.items
+
+
+def test_who_chose_no_store_has_chosen_none(keys: Ring) -> None:
+    """The default is not remembered as if somebody had wanted it."""
+    account = save.keep(save.make_sure_of_room(make_plan()), sign_in_of(ALICE))
+
+    assert (account.store, account.chosen, keys.asked) == ("file", {}, [])
+
+
+def test_an_old_place_that_cannot_be_emptied_undoes_no_sign_in(keys: Ring, said: list[str]) -> None:
+    """It is one line that names it; the sign-in counts, and the next one removes what was left."""
+    kept("keyring", "old")
+    keys.is_locked = True
+
+    account = kept("file", "new")
+    keys.is_locked = False
+    left = len(keys.items)
+    kept("file", "newer")
+
+    assert account.is_signed_in
+    assert len(said) == 1
+    assert "locked" in said[0]
+    assert (left, keys.items) == (1, {})
+
+
+def test_a_folder_that_takes_nothing_once_it_is_kept(
+    keys: Ring, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails after the profile was written undoes no sign-in either."""
+    kept("file", "old")
+
+    def refuse(_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "delete", refuse)
+        account = kept("keyring", "new")
+
+    assert profiles.get(ALICE) == account
+    assert len(said) == 1
+    assert "Read-only file system" in said[0]
+    assert keys.items
+
+
+def test_whether_a_token_may_rest_is_what_was_chosen(keys: Ring) -> None:
+    """--no-runtime-cache is remembered; without it a token may rest."""
+    allowed, forbidden = kept("keyring", "a"), kept("keyring", "b", runtime_cache=False)
+
+    assert (allowed.runtime_cache, forbidden.runtime_cache) == (True, False)
+    assert len(keys.items) == 1
+
+
+@pytest.mark.parametrize("second", ["keyring", "file"])
+def test_the_token_of_an_earlier_sign_in_does_not_rest(keys: Ring, world: World, second: str) -> None:
+    """A login forgets what rested of the one before, whatever store it chooses."""
+    account = kept("keyring", "old")
+    engine.peek(account)
+    rested = runtime.read(account.folder, account.store)
+
+    kept(second, "new")
+
+    assert rested["AccessToken"]["k"]["secret"] == "old"
+    assert list(Path(world.environ["XDG_RUNTIME_DIR"], "offlineimap-m365").iterdir()) == []
+    assert keys

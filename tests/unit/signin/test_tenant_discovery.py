@@ -1,0 +1,235 @@
+"""Where the owner of an address signs in: what OpenID discovery tells of its domain."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors
+from offlineimap_m365.signin import tenant_discovery
+from offlineimap_m365.signin.tenant_discovery import Place
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+FIELDS = ("issuer", "cloud_instance_name", "tenant_region_sub_scope")
+ISSUERS = ("https://[", f"https://x/{'-' * 4}", "https:///-//-", f"https://login.microsoftonline.us/{'a-' * 4}/v2.0")
+JSON = (
+    st.sampled_from(ISSUERS) | st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text(), max_size=2)
+)
+TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
+MOVED = "ffffaaaa-0000-cccc-1111-dddd2222eeee"
+HOST, GOV = "login.microsoftonline.com", "login.microsoftonline.us"
+
+
+class Discovery:
+    """What the sign-in hosts answer, by host and domain, and what they were asked."""
+
+    def __init__(self) -> None:
+        """Know nobody."""
+        self.known: dict[tuple[str, str], dict[str, Any]] = {}
+        self.usual: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.is_there = True
+
+    def add(self, domain: str, *, host: str = HOST, tenant: str = TENANT, **facts: Any) -> None:
+        """Let *host* know *domain*."""
+        self.known[host, domain] = {"issuer": f"https://{host}/{tenant}/v2.0", **facts}
+
+    def get_json(self, address: str) -> dict[str, Any]:
+        """Answer as the network does."""
+        host, domain = address.split("/")[2:4]
+        self.asked.append(f"{host}/{domain}")
+        if not self.is_there:
+            raise errors.Temporary("No network")
+        return self.known.get((host, domain), self.usual)
+
+
+@pytest.fixture
+def discovery(world: World, monkeypatch: pytest.MonkeyPatch) -> Discovery:
+    """Answer for the network."""
+    assert world
+    found = Discovery()
+    monkeypatch.setattr(tenant_discovery, "get_json", found.get_json)
+    return found
+
+
+def account(**changes: Any) -> profiles.Account:
+    """Return an account that signed in before."""
+    fields: dict[str, Any] = {
+        "name": "a@example.org",
+        "client_id": "c",
+        "authority": f"https://{HOST}/{TENANT}",
+        "scopes": (),
+        "imap": "i:993",
+        "smtp": "s:587",
+        "redirect_uri": "https://localhost",
+        "cloud": "global",
+        "tenant": TENANT,
+    }
+    return profiles.Account(**(fields | changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_consumer"),
+    [
+        ("eve@outlook.com", True),
+        ("eve@OUTLOOK.DE", True),
+        ("eve@hotmail.co.uk", True),
+        ("eve@live.com.ar", True),
+        ("eve@msn.com", True),
+        ("eve@live.unc.edu", False),
+        ("eve@outlook.example.org", False),
+        ("eve@mylive.com", False),
+        ("eve@gmail.com", False),
+        ("app", False),
+    ],
+)
+def test_addresses_that_microsoft_gives_out(name: str, is_consumer: bool) -> None:
+    """Only Microsoft's own domains, in any country; a university's live.* is not one of them."""
+    assert profiles.is_consumer(name) == is_consumer
+
+
+@pytest.mark.parametrize(
+    ("facts", "cloud"),
+    [
+        ({}, "global"),
+        ({"cloud_instance_name": "microsoftonline.com"}, "global"),
+        ({"cloud_instance_name": "microsoftonline.com", "tenant_region_sub_scope": "GCC"}, "global"),
+        ({"cloud_instance_name": "microsoftonline.us", "tenant_region_sub_scope": "DODCON"}, "usgov"),
+        ({"cloud_instance_name": "microsoftonline.us"}, "usgov"),
+        ({"cloud_instance_name": "microsoftonline.us", "tenant_region_sub_scope": "DOD"}, "usgov-dod"),
+        ({"cloud_instance_name": "partner.microsoftonline.cn", "tenant_region_scope": "AS"}, "china"),
+        ({"cloud_instance_name": 5, "tenant_region_sub_scope": []}, "global"),
+    ],
+)
+def test_a_domain_tells_organisation_and_cloud(discovery: Discovery, facts: dict[str, Any], cloud: str) -> None:
+    """By the instance's name and the part of the government's cloud; the government's GCC is in the worldwide one."""
+    discovery.add("example.org", **facts)
+
+    assert tenant_discovery.find("a@example.org", "global") == Place(TENANT, cloud)
+
+
+@pytest.mark.parametrize(
+    "name", ["app", "a@localhost", "a@example.org/x", "a@ex ample.org", f"a@{'x' * 70}.org", "a@-x.org"]
+)
+def test_what_is_no_domain_is_not_asked_for(discovery: Discovery, name: str) -> None:
+    """Nothing odd gets into an address."""
+    assert tenant_discovery.find(name, "global") is None
+    assert discovery.asked == []
+
+
+@settings(database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text() | st.text().map("a@{}.org".format), answer=st.dictionaries(st.sampled_from(FIELDS), JSON))
+def test_whatever_is_asked_and_answered(discovery: Discovery, name: str, answer: dict[str, Any]) -> None:
+    """No name and no answer is an error, and only a domain gets into an address."""
+    discovery.asked.clear()
+    discovery.usual = answer
+
+    found = tenant_discovery.place(name, {}, None, is_default_client=True)
+
+    assert found.tenant == "common" or re.fullmatch(r"[0-9a-f-]{36}", found.tenant)
+    assert found.cloud in {"global", "usgov", "usgov-dod", "china"}
+    assert all(re.fullmatch(r"[a-z.]+/[a-z0-9.-]+", asked) for asked in discovery.asked)
+
+
+@pytest.mark.parametrize("answer", [{"issuer": "https://x/y"}, {"issuer": 5}, {"issuer": "//["}, {"error": "x"}])
+def test_strange_answers_tell_nothing(discovery: Discovery, answer: dict[str, Any]) -> None:
+    """A hint is never an error."""
+    discovery.known[HOST, "example.org"] = answer
+
+    assert tenant_discovery.find("a@example.org", "global") is None
+
+
+def test_a_national_cloud_is_asked_only_for_its_own(discovery: Discovery) -> None:
+    """If the worldwide cloud does not know a domain, another hears of it only if its end names that country."""
+    discovery.add("agency.example.gov", host=GOV, cloud_instance_name="microsoftonline.us")
+
+    found = [
+        tenant_discovery.find(f"a@{domain}", "global") for domain in ("agency.example.gov", "example.cn", "example.org")
+    ]
+
+    assert found == [Place(TENANT, "usgov"), None, None]
+    assert [asked for asked in discovery.asked if not asked.startswith(HOST)] == [
+        f"{GOV}/agency.example.gov",
+        "login.partner.microsoftonline.cn/example.cn",
+    ]
+
+
+def test_the_domain_of_the_sign_in_name_counts_first(discovery: Discovery) -> None:
+    """A sign-in name's domain always is the organisation's; a mail domain need not be."""
+    discovery.add("uni.example.org", tenant=MOVED)
+    discovery.add("example.org")
+    chosen = {"identity": "a123@uni.example.org"}
+
+    found = tenant_discovery.place("a@example.org", chosen, None, is_default_client=True)
+    learnt = tenant_discovery.place(
+        "a@nowhere.example", {}, account(identity="a1@uni.example.org"), is_default_client=True
+    )
+
+    assert (found.tenant, learnt.tenant) == (MOVED, MOVED)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "place"),
+    [
+        ({"tenant": "t"}, Place("t", "global")),
+        ({"tenant": "t", "cloud": "global"}, Place("t", "global")),
+    ],
+)
+def test_what_was_chosen_is_not_looked_up(discovery: Discovery, chosen: dict[str, Any], place: Place) -> None:
+    """A tenant that was named is taken as it is, without a request."""
+    assert tenant_discovery.place("a@example.org", chosen, None, is_default_client=True) == place
+    assert discovery.asked == []
+
+
+def test_while_nobody_can_be_asked_it_is_as_last_time(discovery: Discovery) -> None:
+    """Without a network the last login's organisation is the best guess; at a first login everybody's page."""
+    discovery.is_there = False
+    before = account(cloud="usgov", tenant=MOVED)
+
+    found = tenant_discovery.place("a@example.org", {}, before, is_default_client=True)
+
+    assert (found.tenant, found.cloud) == (MOVED, "usgov")
+    assert tenant_discovery.place("a@example.org", {}, None, is_default_client=True) == Place("common", "global")
+
+
+def test_a_domain_that_nobody_knows_any_more_is_everybodys(discovery: Discovery) -> None:
+    """If it is known that nobody has the domain, the last login's organisation does not count."""
+    assert discovery.is_there
+    assert tenant_discovery.place("a@example.org", {}, account(), is_default_client=True) == Place("common", "global")
+
+
+@pytest.mark.parametrize("chosen", [{"tenant": "t"}, {}])
+def test_a_national_cloud_wants_its_own_client_ids(discovery: Discovery, chosen: dict[str, Any]) -> None:
+    """Who chose one is told so, too; most of all with a client id that cannot be known there."""
+    discovery.add(
+        "example.org", host="login.partner.microsoftonline.cn", cloud_instance_name="partner.microsoftonline.cn"
+    )
+    chosen = {**chosen, "cloud": "china"}
+
+    own = tenant_discovery.place("a@example.org", chosen, None, is_default_client=False)
+    default = tenant_discovery.place("a@example.org", chosen, None, is_default_client=True)
+
+    assert own.cloud == "china"
+    assert own.remarks == ("That cloud takes only client ids that are registered in it.",)
+    assert "Thunderbird's is not" in default.remarks[0]
+
+
+def test_a_cloud_that_nobody_chose_is_told(discovery: Discovery) -> None:
+    """It says where the sign-in will be and that client ids must be registered there; of the worldwide one nothing."""
+    discovery.add("example.org", cloud_instance_name="microsoftonline.us", tenant_region_sub_scope="DOD")
+    discovery.add("example.com")
+
+    own = tenant_discovery.place("a@example.org", {}, None, is_default_client=False).remarks
+    default = tenant_discovery.place("a@example.org", {}, None, is_default_client=True).remarks
+
+    assert "US Department of Defense" in own[0]
+    assert "registered in it" in own[1]
+    assert "--client-id" in default[1]
+    assert tenant_discovery.place("a@example.com", {}, None, is_default_client=True).remarks == ()

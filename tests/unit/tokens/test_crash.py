@@ -1,0 +1,219 @@
+"""Every write stopped after each of its steps, and every step refused: the last good state or the new one, always."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.base import atomic_file, errors, notices
+from offlineimap_m365.stores.file import FileStore
+from offlineimap_m365.tokens import engine, token_cache
+from tests.kept import ALICE, TOKEN, age, keep
+from tests.unit.crashes import Disk, Recorder, lay_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+pytestmark = pytest.mark.matrix
+
+NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
+BEFORE, AFTER = b'{"state": "before"}', b'{"state": "after", "more": "of it"}'
+
+
+def with_room(folder: Path) -> None:
+    """Write as a refresh does."""
+    kept = FileStore(str(folder))
+    with kept.reserve():
+        kept.write(AFTER)
+
+
+def without_room(folder: Path) -> None:
+    """Write what was kept in memory."""
+    FileStore(str(folder)).write(AFTER)
+
+
+def whole(folder: Path) -> None:
+    """Write as profile and history are written."""
+    atomic_file.write_whole(folder / "cache.json", AFTER)
+
+
+WRITES = [with_room, without_room, whole]
+
+
+def record(folder: Path, write: Callable[[Path], None]) -> Recorder:
+    """Return all that *write* does to a folder with the last state in it."""
+    lay_out(folder, {"cache.json": BEFORE})
+    with Recorder(folder) as recorder:
+        write(folder)
+    return recorder
+
+
+def read(folder: Path) -> bytes | None:
+    """Read as every process does."""
+    return FileStore(str(folder)).read()
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_kill_after_each_call(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    """Killed after any call, the last state or the new one is there, and the next writer clears up and writes."""
+    calls = record(tmp_path / "first", write).calls
+    disk = Disk({"cache.json": BEFORE})
+    seen = []
+    for number, call in enumerate(calls):
+        disk.apply(*call)
+        folder = tmp_path / str(number)
+        lay_out(folder, disk.after_kill())
+        seen.append(read(folder))
+        with_room(folder)
+        assert [path.name for path in folder.iterdir()] == ["cache.json"]
+        assert read(folder) == AFTER
+
+    at = seen.index(AFTER)
+    assert seen == [BEFORE] * at + [AFTER] * (len(seen) - at)
+    assert at > 0
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_power_lost_after_each_call(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    """Whatever of what was not synced is lost, the last state or the new one is there; at the end only the new one."""
+    calls = record(tmp_path / "first", write).calls
+    disk = Disk({"cache.json": BEFORE})
+    number = itertools.count()
+    for call in calls:
+        disk.apply(*call)
+        for files in disk.after_power_loss():
+            folder = tmp_path / str(next(number))
+            lay_out(folder, files)
+            assert read(folder) in (BEFORE, AFTER), (call, files)
+
+    assert all(files["cache.json"] == AFTER for files in disk.after_power_loss())
+    assert next(number) > len(calls)
+
+
+def test_a_writer_that_does_not_sync_would_be_found(tmp_path: Path) -> None:
+    """The disks above show a write whose data was not synced before its rename as what it is: broken."""
+    calls = [call for call in record(tmp_path / "first", without_room).calls if call[0] != "fsync"]
+    disk = Disk({"cache.json": BEFORE})
+
+    for call in calls:
+        disk.apply(*call)
+
+    assert any(files.get("cache.json") not in (BEFORE, AFTER) for files in disk.after_power_loss())
+
+
+@pytest.mark.parametrize("stays", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
+def test_each_call_refused(tmp_path: Path, write: Callable[[Path], None], number: int, stays: bool) -> None:
+    """Whichever call is refused, the write fails with the last state or the new one there, or succeeds."""
+    calls = len(record(tmp_path / "first", write).calls)
+    for position in range(calls):
+        folder = tmp_path / str(position)
+        lay_out(folder, {"cache.json": BEFORE})
+        failed = None
+        with Recorder(folder, position, number, stays):
+            try:
+                write(folder)
+            except OSError as error:
+                failed = error.errno
+
+        assert read(folder) in ((BEFORE, AFTER) if failed else (AFTER,)), position
+        assert failed in (None, number)
+        without_room(folder)
+        assert [path.name for path in folder.iterdir()] == ["cache.json"]
+
+    assert calls >= 5
+
+
+def ask() -> errors.M365Error | None:
+    """Ask for a token that must be a good one; return the error if there is none."""
+    try:
+        assert engine.access_token(ALICE).is_good(200, time.time())
+    except errors.M365Error as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
+def test_a_refresh_with_each_call_refused(world: World, entra: Entra, number: int) -> None:
+    """Whichever call a refresh is refused: a token or a typed error, one request at most, and no sign-in is lost."""
+    entra.strict = True
+    account = keep(entra)
+    notices.listen(lambda _: None)
+    expected = errors.Misconfigured if number in (errno.EROFS, errno.EACCES) else errors.Temporary
+    refused = 0
+    for position in itertools.count():
+        age(account, -10)
+        entra.forget()
+        with Recorder(Path(account.folder), position, number) as recorder:
+            trouble = ask()
+        if trouble:
+            assert type(trouble) is expected, position
+            assert entra.count(TOKEN) == 0, position
+        refused += trouble is not None
+        assert entra.count(TOKEN) <= 1
+        assert engine.access_token(ALICE).is_good(200, time.time())  # strict, and still signed in
+        if len(recorder.calls) <= position:
+            break
+
+    assert 0 < refused < position
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
+def test_what_a_short_process_could_not_save(world: World, entra: Entra, number: int) -> None:
+    """
+    If the folder takes nothing from the answer on, and the process ends, the next one finds the new refresh token.
+
+    It lies beside the store, in the room that was made for it, as long as that room could be written.
+    """
+    entra.strict = True
+    account = keep(entra)
+    age(account, -10)
+    notices.listen(lambda _: None)
+    with Recorder(Path(account.folder)) as recorder:
+        engine.access_token(ALICE)
+    rename = [name for name, first, _ in recorder.calls if ".cache.json" in first or "cache.json" in first].index(
+        "replace"
+    )
+    age(account, -10)
+    with Recorder(Path(account.folder), rename, number, stays=True):
+        given = engine.access_token(ALICE).value
+    engine._memory.clear()  # noqa: SLF001 - as the end of the process does
+    token_cache._unsaved.clear()  # noqa: SLF001
+    entra.forget()
+
+    found = engine.access_token(ALICE).value
+
+    assert found == given
+    assert entra.count(TOKEN) == 0
+    age(account, -10)
+    assert engine.access_token(ALICE).value != given  # with the refresh token that was left beside
+    assert not list(Path(account.folder).glob(".cache.json.*"))
+
+
+def test_what_another_sign_in_left_is_not_taken(world: World, entra: Entra) -> None:
+    """Beside the store, secrets of another person or client id, or older ones, are litter."""
+    account = keep(entra)
+    current = Path(account.folder) / "cache.json"
+    age(account, -10)
+    left = current.with_name(".cache.json.1.abcd.tmp")
+    left.write_bytes(current.read_bytes().replace(account.client_id.encode(), b"another"))
+    older = current.with_name(".cache.json.2.abcd.tmp")
+    older.write_bytes(current.read_bytes().replace(b'"secret": "', b'"secret": "other'))
+    os.utime(older, ns=(1, 1))
+
+    found = engine.access_token(ALICE)
+
+    assert found.is_good(200, time.time())
+    assert entra.count(TOKEN) == 1
+    assert not left.exists()
+    assert not older.exists()

@@ -1,0 +1,357 @@
+"""What ``tokens`` promises of one process: contract §5, with a real Entra at the other end."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.accounts import account_state
+from offlineimap_m365.base import errors, notices
+from offlineimap_m365.provider import http_client
+from offlineimap_m365.stores.file import FileStore
+from offlineimap_m365.tokens import engine
+from tests.kept import ALICE, TOKEN, age, cache_of, invent, keep, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+pytestmark = pytest.mark.matrix
+
+
+@pytest.fixture
+def heard() -> Iterator[list[str]]:
+    """Return all notices, as they are said."""
+    said: list[str] = []
+    notices.listen(said.append)
+    yield said
+    notices.listen(lambda _: None)
+
+
+def test_a_fresh_token_asks_nobody(world: World, entra: Entra) -> None:
+    """What lives for more than five minutes is handed out without a request, from the store and from memory."""
+    account = keep(entra)
+    age(account, 400)
+
+    first, second = engine.access_token(ALICE), engine.access_token(ALICE)
+
+    assert first.value == second.value == next(iter(cache_of(account)["AccessToken"].values()))["secret"]
+    assert entra.requests == []
+
+
+def test_a_refresh_is_one_request(world: World, entra: Entra) -> None:
+    """A stale token costs one request, discovery and all, and leaves a token that counts."""
+    account = keep(entra)
+    age(account, 200)
+
+    found = engine.access_token(ALICE)
+
+    assert [request.path.endswith(TOKEN) for request in entra.requests] == [True]
+    assert found.value in world.secrets(ALICE)
+
+
+def test_rotated_refresh_tokens_are_kept(world: World, entra: Entra) -> None:
+    """Three refreshes in a row work with a provider that ends a grant when a refresh token comes twice."""
+    entra.strict = True
+    account = keep(entra)
+
+    for _ in range(3):
+        age(account, -10)
+        assert engine.access_token(ALICE).is_good(200, time.time())
+
+    assert entra.count("refresh_token") == 3
+    assert len(cache_of(account)["RefreshToken"]) == len(cache_of(account)["AccessToken"]) == 1
+
+
+def test_a_warm_token_costs_few_stats(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token in memory costs at most five ``os.stat``, of whatever number of accounts."""
+    invent()
+    engine.access_token(ALICE)
+    looks: list[object] = []
+    plain = os.stat
+
+    def stat(path: object, *arguments: object, **options: object) -> os.stat_result:
+        looks.append(path)
+        return plain(path, *arguments, **options)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr(os, "stat", stat)
+    engine.access_token(ALICE)
+    monkeypatch.undo()
+
+    assert 1 <= len(looks) <= 5
+
+
+def test_memory_follows_the_store(world: World) -> None:
+    """A token that another process put into the store replaces the one in memory."""
+    account = invent()
+    engine.access_token(ALICE)
+    put(account, {"AccessToken": {"at": {"secret": "newer", "cached_at": "1", "expires_on": str(2**33)}}})
+
+    assert engine.access_token(ALICE).value == "newer"
+
+
+def test_memory_ends_with_the_sign_in(world: World) -> None:
+    """A token whose store was emptied is not handed out from memory, and not remembered again."""
+    account = invent()
+    engine.access_token(ALICE)
+    (Path(account.folder) / "cache.json").unlink()
+
+    for _ in range(2):
+        with pytest.raises(errors.SignInNeeded, match="no longer in its store"):
+            engine.access_token(ALICE)
+
+
+def test_a_token_that_nothing_tells_apart_is_not_remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another process saved it between two looks, its end would not be seen: such a token is read anew each time."""
+    account = invent()
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "generation", lambda _: None)
+        engine.access_token(ALICE)
+    (Path(account.folder) / "cache.json").unlink()
+
+    with pytest.raises(errors.SignInNeeded):
+        engine.access_token(ALICE)
+
+
+@pytest.mark.parametrize("margin", [300, 1800])
+def test_a_wish_is_met_by_a_refresh(world: World, entra: Entra, margin: int) -> None:
+    """Whoever wishes for half an hour gets a new token if there is less, and one that lives as long."""
+    entra.access_token_seconds = 3600
+    age(keep(entra), margin - 1)
+
+    found = engine.access_token(ALICE, engine.Wanted(margin))
+
+    assert found.is_good(3500, time.time())
+
+
+def test_a_wish_beyond_what_is_given_refreshes_no_more_than_needed(world: World, entra: Entra) -> None:
+    """If tokens never live as long as is wished for, a young one is good enough."""
+    entra.access_token_seconds = 700
+    age(keep(entra), -10)
+
+    found = {engine.access_token(ALICE, engine.Wanted(7200)).value for _ in range(3)}
+
+    assert len(found) == 1
+    assert entra.count(TOKEN) == 1
+
+
+def test_a_demand_that_no_token_meets_is_wrong_usage(world: World, entra: Entra) -> None:
+    """``--min-validity`` of more than tokens ever live is 2."""
+    keep(entra)
+
+    with pytest.raises(errors.WrongUsage, match="never live for 7200 s") as caught:
+        engine.access_token(ALICE, engine.Wanted(7200, demand=True))
+
+    assert caught.value.exit_code == 2
+
+
+def test_a_demand_that_no_token_meets_is_not_asked_for_again(
+    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token of the last minute shows how long tokens live: a demand beyond that costs one request a minute."""
+    keep(entra)
+    plain = time.time
+    for later in (0, 1, 2, 59, 63):
+        monkeypatch.setattr(time, "time", lambda later=later: plain() + later)
+        with pytest.raises(errors.WrongUsage):
+            engine.access_token(ALICE, engine.Wanted(7200, demand=True))
+
+    assert entra.count(TOKEN) <= 1
+
+
+def test_a_demand_that_cannot_be_met_now_is_temporary(world: World, entra: Entra) -> None:
+    """``--min-validity`` of more than is left is 75 during an outage, although the token lives."""
+    age(keep(entra), 200)
+    entra.fail_next(TOKEN, status=503)
+
+    with pytest.raises(errors.Temporary):
+        engine.access_token(ALICE, engine.Wanted(250, demand=True))
+
+
+def test_an_outage_is_bridged_by_a_living_token(world: World, entra: Entra, heard: list[str]) -> None:
+    """During an outage a token that lives 30 s more is handed out, with one line that says so."""
+    age(keep(entra), 30)
+    entra.fail_next(TOKEN, status=503)
+
+    found = engine.access_token(ALICE)
+
+    assert found.is_good(20, time.time())
+    assert len(heard) == 1
+    assert "HTTP 503" in heard[0]
+
+
+def test_an_outage_with_a_dead_token_is_temporary(world: World, entra: Entra) -> None:
+    """A dead token is never handed out."""
+    age(keep(entra), -1)
+    entra.fail_next(TOKEN, status=503)
+
+    with pytest.raises(errors.Temporary):
+        engine.access_token(ALICE)
+
+
+def test_a_refusal_counts_although_the_token_lives(world: World, entra: Entra) -> None:
+    """Who was refused learns so at once, with Microsoft's code, correlation id and time."""
+    age(keep(entra), 200)
+    entra.revoke(ALICE)
+
+    with pytest.raises(errors.SignInNeeded) as caught:
+        engine.access_token(ALICE)
+
+    assert caught.value.code == "AADSTS50173"
+    assert caught.value.correlation_id
+    assert caught.value.time
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [((503, {}), 60), ((429, {"Retry-After": "120"}), 120), ((400, {}), 5), ((503, {"Retry-After": "999999"}), 3600)],
+)
+def test_a_failure_is_remembered(
+    world: World,
+    entra: Entra,
+    answer: tuple[int, dict[str, str]],
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No answer counts 5 s, a busy provider as long as it says (an hour at most), else 60 s; then it is asked again."""
+    age(keep(entra), -10)
+    entra.fail_next(TOKEN, status=answer[0], body="busy", headers=answer[1])
+    plain = time.time
+    for _ in range(3):
+        with pytest.raises(errors.Temporary):
+            engine.access_token(ALICE)
+    asked = entra.count(TOKEN)
+
+    monkeypatch.setattr(time, "time", lambda: plain() + seconds - 2)
+    with pytest.raises(errors.Temporary):
+        engine.access_token(ALICE)
+    monkeypatch.setattr(time, "time", lambda: plain() + seconds + 2)
+    engine.access_token(ALICE)
+
+    assert asked == 1
+    assert entra.count(TOKEN) == 2
+
+
+def test_a_refusal_is_remembered_until_another_sign_in(world: World, entra: Entra) -> None:
+    """A refused refresh token is not shown again for 15 min; one of a new login is, at once."""
+    age(keep(entra), -10)
+    entra.revoke(ALICE)
+    for _ in range(3):
+        with pytest.raises(errors.SignInNeeded):
+            engine.access_token(ALICE)
+    asked = entra.count(TOKEN)
+
+    age(keep(entra), -10)
+    found = engine.access_token(ALICE)
+
+    assert asked == 1
+    assert found.is_good(200, time.time())
+
+
+def test_who_waits_at_a_terminal_is_not_put_off(world: World, entra: Entra) -> None:
+    """A command typed on a terminal asks in spite of a remembered failure."""
+    age(keep(entra), -10)
+    entra.fail_next(TOKEN, status=503)
+    with pytest.raises(errors.Temporary):
+        engine.access_token(ALICE)
+
+    found = engine.access_token(ALICE, engine.Wanted(impatient=True))
+
+    assert found.is_good(200, time.time())
+    assert account_state.last_failure(world.folder(ALICE).as_posix()) is None
+
+
+def test_what_is_wrong_here_is_not_remembered(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CA file that is not there is 78 until it is there again, not for 15 min more."""
+    age(keep(entra), -10)
+    with monkeypatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", "/nonexistent/ca.pem")
+        with pytest.raises(errors.Misconfigured, match=r"/nonexistent/ca\.pem"):
+            engine.access_token(ALICE)
+
+    found = engine.access_token(ALICE)
+
+    assert found.is_good(200, time.time())
+
+
+def test_short_lived_tokens_cause_one_refresh_a_minute(
+    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens that live for 200 s are never fresh: they are handed out while they live, and renewed once a minute."""
+    entra.access_token_seconds = 200
+    age(keep(entra), -10)
+    plain = time.time
+
+    first = [engine.access_token(ALICE).value for _ in range(5)]
+    monkeypatch.setattr(time, "time", lambda: plain() + 62)
+    later = [engine.access_token(ALICE).value for _ in range(2)]
+
+    assert len(set(first)) == 1
+    assert later[0] not in first
+    assert entra.count(TOKEN) <= 3
+
+
+def test_a_token_of_the_future_is_not_fresh(world: World, entra: Entra) -> None:
+    """After a clock was set back, a token issued in its future costs one refresh."""
+    account = keep(entra)
+    entra.access_token_seconds = 3600
+    age(account, 9000, issued=time.time() + 600)
+
+    found = {engine.access_token(ALICE).value for _ in range(2)}
+
+    assert len(found) == 1
+    assert entra.count(TOKEN) == 1
+
+
+def test_a_generic_provider_will_do(world: World, entra: Entra) -> None:
+    """Login and refresh work with a provider that sends nothing but what the RFCs ask for."""
+    entra.extras = False
+    account = keep(entra)
+
+    for _ in range(2):
+        age(account, -10)
+        assert engine.access_token(ALICE).is_good(200, time.time())
+
+    assert entra.count(TOKEN) == 2
+    assert len(cache_of(account)["Account"]) == 1
+
+
+def test_nothing_hangs(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that never answers costs no longer than an exchange may."""
+    age(keep(entra), -10)
+    entra.delay = 30
+    monkeypatch.setattr(http_client, "WHOLE", 0.5)
+    started = time.monotonic()
+
+    with pytest.raises(errors.Temporary, match="did not answer"):
+        engine.access_token(ALICE)
+
+    assert time.monotonic() - started < 5
+
+
+def test_refresh_token_is_given_to_who_insists(world: World) -> None:
+    """``get_refresh_token`` gives what is kept, and says so if there is none."""
+    account = invent()
+    found = engine.refresh_token(ALICE)
+    put(account, {"AccessToken": {}})
+
+    with pytest.raises(errors.SignInNeeded):
+        engine.refresh_token(ALICE)
+
+    assert found == "a-made-up-refresh-token"
+
+
+def test_a_secret_is_in_no_repr(world: World) -> None:
+    """What stands for an access token shows nothing of it, however it is printed."""
+    invent()
+
+    shown = repr(engine.access_token(ALICE))
+
+    assert "made-up" not in shown
+    assert "made-up" not in repr(list(engine._memory.values()))  # noqa: SLF001 - it must not leak either

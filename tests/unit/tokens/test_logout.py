@@ -1,0 +1,194 @@
+"""Forgetting a sign-in: everywhere, also beside a refresh or another login."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, runtime
+from offlineimap_m365.tokens import engine, lock, logout, move_store
+from tests.kept import ALICE, TOKEN, age, invent, keep
+from tests.unit import ring
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+
+def test_the_secrets_go_and_the_profile_stays(world: World) -> None:
+    """After a logout no file holds a token; the next login finds what was chosen."""
+    invent(chosen={"tenant": "example.org"})
+
+    done = logout.sign_out(ALICE, everything=False)
+
+    found = profiles.load(ALICE)
+    assert done
+    assert "made-up" not in world.text_of_all_files()
+    assert found is not None
+    assert not found.is_signed_in
+    assert found.chosen == {"tenant": "example.org"}
+    with pytest.raises(errors.SignInNeeded, match="is not signed in"):
+        engine.access_token(ALICE)
+
+
+def test_all_means_all(world: World) -> None:
+    """With --all nothing of the account is left."""
+    account = invent()
+    (Path(account.folder) / "cache.json.broken-20260101T000000Z").write_text("a-made-up")
+
+    assert logout.sign_out(ALICE, everything=True)
+
+    assert not Path(account.folder).exists()
+    assert profiles.names() == []
+
+
+def test_nobody_to_forget(world: World) -> None:
+    """An unknown account is no error, and nothing is made for it."""
+    assert not logout.sign_out(ALICE, everything=False)
+
+    assert not world.home.exists()
+
+
+def test_secrets_without_a_profile_go_too(world: World) -> None:
+    """If the profile was moved away because it was broken, its secrets are still forgotten."""
+    account = invent()
+    (Path(account.folder) / "profile.json").unlink()
+
+    assert logout.sign_out(ALICE, everything=False)
+
+    assert "made-up" not in world.text_of_all_files()
+
+
+def test_one_account_s_logout_is_not_another_s(world: World) -> None:
+    """Another account keeps its token."""
+    invent()
+    invent("bob@example.org")
+
+    logout.sign_out(ALICE, everything=True)
+
+    assert engine.access_token().value == "a-made-up-access-token"
+
+
+def test_a_store_that_cannot_be_written_is_78(world: World) -> None:
+    """A sign-in that could not be removed is said so."""
+    assert os.geteuid() != 0, "these tests cannot fail as root"
+    account = invent()
+    Path(account.folder).chmod(0o500)
+
+    with pytest.raises(errors.Misconfigured, match="cannot be removed"):
+        logout.sign_out(ALICE, everything=False)
+
+    Path(account.folder).chmod(0o700)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_refresh_that_waited_for_a_logout_does_nothing(world: World, entra: Entra, everything: bool) -> None:
+    """Who waited for the lock while somebody signed out gets 77; nothing is asked, nothing comes back."""
+    account = keep(entra)
+    age(account, -10)
+    outcome: list[type] = []
+
+    def ask() -> None:
+        try:
+            engine.access_token(ALICE)
+        except errors.M365Error as error:
+            outcome.append(type(error))
+
+    with lock.held(account.folder, ALICE):
+        lock._threads.pop(account.folder)  # noqa: SLF001 - so that both wait like other processes
+        refresher = threading.Thread(target=ask)
+        refresher.start()
+        time.sleep(0.1)
+        logout._forget(ALICE, account.folder, everything=everything)  # noqa: SLF001 - what sign_out does when it has it
+    refresher.join()
+
+    assert outcome == [errors.SignInNeeded]
+    assert entra.count(TOKEN) == 0
+    assert not (Path(account.folder) / "cache.json").exists()
+
+
+def test_a_logout_waits_for_a_refresh(world: World, entra: Entra) -> None:
+    """A logout in the midst of a refresh comes after it, and leaves no token."""
+    account = keep(entra)
+    age(account, -10)
+    entra.delay = 0.4
+    refresher = threading.Thread(target=engine.access_token, args=[ALICE])
+    refresher.start()
+    while entra.count(TOKEN) == 0:
+        time.sleep(0.01)
+
+    logout.sign_out(ALICE, everything=False)
+    refresher.join()
+
+    assert not (Path(account.folder) / "cache.json").exists()
+    with pytest.raises(errors.SignInNeeded):
+        engine.access_token(ALICE)
+
+
+def test_every_place_is_emptied(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets in stores that the profile does not name, set aside, half written or resting: all go."""
+    keys = ring.install(monkeypatch)
+    account = invent()
+    move_store.move(ALICE, "keyring")
+    engine.access_token(ALICE)
+    folder = Path(account.folder)
+    litter = ["cache.json", "cache.json.gpg", "cache.json.broken-20260101T000000Z", "cache.json.gpg.broken-2026"]
+    for name in [*litter, ".cache.json.1.ab.tmp", ".cache.json.gpg.1.ab.tmp", ".keyring.json.1.ab.tmp"]:
+        (folder / name).write_text("a-made-up-token")
+
+    done = logout.sign_out(ALICE, everything=False)
+
+    assert done
+    assert keys.items == {}
+    assert "made-up" not in world.text_of_all_files()
+    assert {path.name for path in folder.iterdir()} == {"lock", "profile.json", "state.json"}
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_place_that_cannot_be_emptied_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch, everything: bool
+) -> None:
+    """All others are emptied, nobody counts as signed in, and what leads to the rest stays for the next try."""
+    keys = ring.install(monkeypatch)
+    account = invent()
+    move_store.move(ALICE, "keyring")
+    engine.access_token(ALICE)  # rests in the session's folder, too
+    (Path(account.folder) / "cache.json").write_text("a-made-up-token")
+    keys.is_locked = True
+
+    with pytest.raises(errors.Temporary, match="locked") as caught:
+        logout.sign_out(ALICE, everything=everything)
+
+    found = profiles.load(ALICE)
+    assert caught.value.remedy.endswith(f"offlineimap-m365 logout {ALICE}")
+    assert found is not None
+    assert not found.is_signed_in
+    assert "made-up" not in world.text_of_all_files()
+    keys.is_locked = False
+    assert logout.sign_out(ALICE, everything=everything)
+    assert keys.items == {}
+
+
+def test_a_token_that_is_let_rest_during_a_logout_goes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who read the store just before it was emptied leaves nothing in the session's folder."""
+    ring.install(monkeypatch)
+    account = invent()
+    move_store.move(ALICE, "keyring")
+    write = runtime.write
+
+    def write_late(*arguments: Any) -> None:
+        logout.sign_out(ALICE, everything=False)
+        write(*arguments)
+
+    monkeypatch.setattr(runtime, "write", write_late)
+
+    engine.peek(profiles.get(ALICE))
+
+    assert not list(Path(world.environ["XDG_RUNTIME_DIR"]).rglob("*.json"))
+    assert account.is_signed_in

@@ -1,0 +1,228 @@
+"""Moving secrets between stores: what is said, what is remembered, and what is left when a place refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import errors, notices
+from offlineimap_m365.stores import auto, gpg, selection
+from offlineimap_m365.tokens import engine, move_store
+from tests.kept import ALICE, invent
+from tests.unit import ring
+
+if TYPE_CHECKING:
+    from tests.unit.ring import Ring
+    from tests.world import World
+
+TOKEN = "a-made-up-access-token"
+OTHER = "another-made-up-token"
+
+
+@pytest.fixture
+def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> Ring:
+    """Return the keyring of this world, in which nothing lies."""
+    assert world
+    return ring.install(monkeypatch)
+
+
+def files() -> list[str]:
+    """Return what lies in Alice's folder, the lock aside."""
+    return sorted(set(os.listdir(profiles.get(ALICE).folder)) - {"lock"})  # noqa: PTH208 - names
+
+
+def test_there_and_back(keys: Ring) -> None:
+    """Each way the secrets are in one place only, the profile names it, and the next login would choose it."""
+    invent(chosen={"tenant": "example.org"})
+
+    there = move_store.move(ALICE, "keyring")
+    chosen, between, held = profiles.get(ALICE).chosen, files(), len(keys.items)
+    back = move_store.move(ALICE, "file")
+
+    assert (there[0].store, there[1], back[0].store, back[1]) == ("keyring", "file", "file", "keyring")
+    assert (chosen["store"], chosen["tenant"]) == ("keyring", "example.org")
+    assert between == ["keyring.json", "profile.json"]
+    assert held == 1
+    assert keys.items == {}
+    assert files() == ["cache.json", "profile.json"]
+    assert engine.access_token(ALICE).value == TOKEN
+
+
+def test_the_same_store_is_left_alone(keys: Ring) -> None:
+    """Where the secrets are already, nothing is read or written, not even if it is locked."""
+    invent()
+    move_store.move(ALICE, "keyring")
+    keys.asked.clear()
+    keys.is_locked = True
+
+    found, before = move_store.move(ALICE, "keyring")
+
+    assert (found.store, before, keys.asked) == ("keyring", "keyring", [])
+
+
+@pytest.mark.parametrize("word", ["file", "keyring"])
+def test_whether_a_token_may_rest_is_remembered(keys: Ring, world: World, word: str) -> None:
+    """With --no-runtime-cache nothing rests from then on, also if the store stays the same, and it can be undone."""
+    invent()
+    move_store.move(ALICE, "keyring")
+    engine.access_token(ALICE)
+    resting = Path(world.environ["XDG_RUNTIME_DIR"], "offlineimap-m365")
+    rested = len(list(resting.iterdir()))
+
+    found, _ = move_store.move(ALICE, word, runtime_cache=False)
+    engine._memory.clear()  # noqa: SLF001 - as another process
+    engine.access_token(ALICE)
+    still, _ = move_store.move(ALICE, "keyring")
+    again, _ = move_store.move(ALICE, "keyring", runtime_cache=True)
+
+    assert rested == 1
+    assert list(resting.iterdir()) == []
+    assert (found.runtime_cache, found.chosen["runtime_cache"]) == (False, False)
+    assert (still.runtime_cache, again.runtime_cache) == (False, True)
+    assert keys.items
+
+
+def test_nobody_to_move(keys: Ring) -> None:
+    """An account that is not known, or signed out, is 77; nothing is asked of any store."""
+    with pytest.raises(errors.SignInNeeded):
+        move_store.move(ALICE, "keyring")
+    profiles.save(dataclasses.replace(invent(), signed_in_at=None))
+    with pytest.raises(errors.SignInNeeded):
+        move_store.move(ALICE, "keyring")
+
+    assert keys.asked == []
+
+
+def test_a_sign_in_that_is_gone_is_77(keys: Ring) -> None:
+    """A profile whose secrets are gone has nothing to move, and stays as it was."""
+    account = invent()
+    (Path(account.folder) / "cache.json").unlink()
+
+    with pytest.raises(errors.SignInNeeded, match="no longer in its store"):
+        move_store.move(ALICE, "keyring")
+
+    assert profiles.get(ALICE).store == "file"
+    assert keys.items == {}
+
+
+@pytest.mark.parametrize("word", ["shelf", "gpg", "File", ""])
+def test_a_store_that_there_is_not(keys: Ring, word: str) -> None:
+    """Another word is wrong usage, with the words that are known."""
+    invent()
+
+    with pytest.raises(errors.WrongUsage, match="file, keyring, gpg:KEY, auto"):
+        move_store.move(ALICE, word)
+
+    assert keys.asked == []
+
+
+def test_a_store_that_gives_back_something_else(keys: Ring) -> None:
+    """If what was read back is not what was written, all is as it was, and nothing is left in the new place."""
+    account = invent()
+    keys.spoil = lambda secret: secret.replace(TOKEN, OTHER)
+
+    with pytest.raises(errors.Misconfigured, match="does not give back"):
+        move_store.move(ALICE, "keyring")
+
+    assert profiles.get(ALICE) == account
+    assert files() == ["cache.json", "profile.json"]
+    assert keys.items == {}
+    assert engine.access_token(ALICE).value == TOKEN
+
+
+@pytest.mark.parametrize("action", ["try", "look", "write", "read"])
+def test_a_keyring_that_locks_itself_on_the_way(keys: Ring, action: str) -> None:
+    """Whenever the new place refuses, it is 75, the profile names the old one, and that still has the secrets."""
+    account = invent()
+    keys.locks_at = action
+
+    with pytest.raises(errors.Temporary, match="locked"):
+        move_store.move(ALICE, "keyring")
+
+    keys.is_locked, keys.locks_at = False, ""
+    assert profiles.get(ALICE) == account
+    assert engine.access_token(ALICE).value == TOKEN
+    move_store.move(ALICE, "file")  # removes what the lock kept it from removing
+    assert keys.items == {}
+    assert files() == ["cache.json", "profile.json"]
+
+
+def test_an_old_place_that_cannot_be_emptied(keys: Ring) -> None:
+    """The secrets are in the new place then, what is left is said with the command that completes it."""
+    invent()
+    move_store.move(ALICE, "keyring")
+    keys.locks_at = "delete"
+
+    with pytest.raises(errors.Temporary, match="is in the store file now, but the old one cannot be emptied") as caught:
+        move_store.move(ALICE, "file")
+
+    assert caught.value.remedy.endswith(f"offlineimap-m365 store {ALICE} --to file")
+    assert engine.access_token(ALICE).value == TOKEN
+    keys.is_locked, keys.locks_at = False, ""
+    assert len(keys.items) == 1
+    move_store.move(ALICE, "file")
+    assert keys.items == {}
+
+
+def test_a_profile_that_has_no_room(keys: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the profile cannot be written, the new place is not written either."""
+    account = invent()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(profiles, "prepared", full)
+        with pytest.raises(errors.Temporary, match="cannot be saved"):
+            move_store.move(ALICE, "keyring")
+
+    assert profiles.get(ALICE) == account
+    assert keys.items == {}
+
+
+def test_what_auto_decided_is_said_and_remembered(keys: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``auto`` becomes the store that works now, and its reason one line."""
+    said: list[str] = []
+    notices.listen(said.append)
+    monkeypatch.setattr(auto, "choose", lambda *_: ("keyring", "It answered"))
+    invent()
+
+    found, _ = move_store.move(ALICE, "auto")
+
+    notices.listen(lambda _: None)
+    assert (found.store, found.chosen["store"]) == ("keyring", "keyring")
+    assert said == ["Secrets rest in the store keyring: It answered"]
+    assert keys.items
+
+
+def test_another_key_of_gpg_shares_its_place(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From one key to another the file is replaced, not removed; if it cannot be read back, the old one is there."""
+    assert world
+    spoilt: list[str] = []
+    monkeypatch.setattr(gpg, "resolve", str)
+    monkeypatch.setattr(selection, "prove", lambda *_, **__: None)
+    monkeypatch.setattr(gpg.GpgStore, "_encrypt", lambda self, data: self.name.encode() + b" " + data)
+    monkeypatch.setattr(
+        gpg.GpgStore, "_decrypt", lambda self, data: b"?" if self.name in spoilt else data.partition(b" ")[2]
+    )
+    account = invent()
+    path = Path(account.folder) / "cache.json.gpg"
+    move_store.move(ALICE, "gpg:ONE")
+    first = path.read_bytes()
+
+    move_store.move(ALICE, "gpg:TWO")
+    second = path.read_bytes()
+    spoilt.append("gpg:THREE")
+    with pytest.raises(errors.Misconfigured, match="does not give back"):
+        move_store.move(ALICE, "gpg:THREE")
+
+    assert (first[:8], second[:8], path.read_bytes()[:8]) == (b"gpg:ONE ", b"gpg:TWO ", b"gpg:TWO ")
+    assert profiles.get(ALICE).store == "gpg:TWO"
+    assert files() == ["cache.json.gpg", "profile.json"]
+    assert engine.access_token(ALICE).value == TOKEN

@@ -1,0 +1,403 @@
+"""Who is told what when an account needs them: once, of what counts, and at nobody's cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import tempfile
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offlineimap_m365.accounts import account_state
+from offlineimap_m365.base import errors, notices
+from offlineimap_m365.tokens import engine, lock, notify
+from tests.kept import ALICE, invent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from offlineimap_m365.accounts.profiles import Account
+    from tests.world import World
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def heard() -> Iterator[list[str]]:
+    """Return all notices, as they are said."""
+    said: list[str] = []
+    notices.listen(said.append)
+    yield said
+    notices.listen(lambda _: None)
+
+
+@pytest.fixture
+def alice(world: World, heard: list[str], monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Return Alice, who is signed in and has a command that writes a line for each run, on however busy a machine."""
+    monkeypatch.setattr(notify, "PATIENCE", 30.0)
+    log = world.root / "log"
+    notify.choose(f'echo "$M365_ACCOUNT $M365_REASON $M365_DAYS" >>{log}')
+    return invent()
+
+
+def runs(world: World) -> list[str]:
+    """Return what the command wrote."""
+    log = world.root / "log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def refused(code: str | None = "AADSTS50173", **attributes: Any) -> errors.SignInNeeded:
+    """Return a refusal of Alice's sign-in."""
+    error = errors.SignInNeeded("Microsoft refused", account=ALICE, code=code)
+    for name, value in attributes.items():
+        setattr(error, name, value)
+    return error
+
+
+def test_a_refusal_is_told_once_until_it_worked_again(world: World, alice: Account) -> None:
+    """One run however often it fails; after a success the next failure is told again."""
+    for _ in range(3):
+        notify.failed(refused())
+    account_state.succeeded(alice.folder, "refresh")
+    for _ in range(3):
+        notify.failed(refused())
+
+    assert runs(world) == [f"{ALICE} login "] * 2
+
+
+def test_each_reason_is_told(world: World, alice: Account) -> None:
+    """Another reason is another event; the first is not told again when it comes back."""
+    for code in ("AADSTS50173", "AADSTS65001", "AADSTS53000", "AADSTS50173"):
+        notify.failed(refused(code))
+
+    assert runs(world) == [f"{ALICE} login ", f"{ALICE} consent ", f"{ALICE} policy "]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (refused("AADSTS50076"), "login"),
+        (refused("AADSTS50055"), "login"),
+        (refused("AADSTS50034"), "login"),
+        (refused(None), "login"),
+        (refused("AADSTS9999999"), "login"),
+        (refused("AADSTS90094"), "consent"),
+        (refused("AADSTS90095"), "consent"),
+        (refused("AADSTS90008"), "consent"),
+        (refused("consent_required"), "consent"),
+        (refused("AADSTS50105"), "policy"),
+        (refused("AADSTS50097"), "policy"),
+        (errors.Misconfigured("x", account=ALICE, code="AADSTS700016"), "client"),
+        (errors.Misconfigured("the store is broken", account=ALICE), "store"),
+        (errors.Temporary("no network", account=ALICE), None),
+        (errors.M365Error("a bug", account=ALICE), None),
+    ],
+)
+def test_the_class_is_the_reason(world: World, error: errors.M365Error, reason: str | None) -> None:
+    """What Microsoft's code asks for decides; what may pass is no event."""
+    assert world
+    assert notify.reason_of(error) == reason
+
+
+def test_what_was_met_on_the_way_is_not_the_store() -> None:
+    """A certificate that cannot be read is the client's, not the store's."""
+    error = errors.Misconfigured("x", account=ALICE)
+    error.of_client = True
+
+    assert notify.reason_of(error) == "client"
+
+
+def test_what_passes_is_not_told(world: World, alice: Account) -> None:
+    """No network, an outage, a bug and wrong usage run nothing."""
+    assert alice
+    for kind in (errors.Temporary, errors.M365Error, errors.WrongUsage):
+        notify.failed(kind("x", account=ALICE))
+    notify.failed(errors.SignInNeeded("Nobody is signed in"))
+
+    assert runs(world) == []
+
+
+@pytest.mark.parametrize("hours", [0, 23, 25])
+def test_what_depends_on_the_place_waits_a_day(
+    world: World, alice: Account, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """Off the campus is no event until it was refused for a day in a row."""
+    error = refused("AADSTS53003", place=True)
+    plain = time.time
+    account_state.remember(alice.folder, error, "a refresh token")
+    monkeypatch.setattr(time, "time", lambda: plain() + hours * 3600)
+
+    notify.failed(error)
+
+    assert runs(world) == ([f"{ALICE} policy "] if hours > 24 else [])
+
+
+@pytest.mark.parametrize(("days", "told"), [(75, []), (76, ["14"]), (89, ["1"]), (200, ["0"])])
+def test_a_sign_in_that_nothing_could_use_is_told_before_its_end(
+    world: World, alice: Account, monkeypatch: pytest.MonkeyPatch, days: int, told: list[str]
+) -> None:
+    """After 76 of the 90 days without a success a passing failure is told, once, with the days that are left."""
+    plain = time.time
+    account_state.succeeded(alice.folder, "refresh")
+    monkeypatch.setattr(time, "time", lambda: plain() + days * DAY + 60)
+
+    for _ in range(2):
+        notify.failed(errors.Temporary("no network", account=ALICE))
+
+    assert runs(world) == [f"{ALICE} expires-soon {left}" for left in told]
+
+
+def test_a_certificate_is_told_once_whatever_works_meanwhile(world: World, alice: Account) -> None:
+    """Thirty days before its end; a success changes nothing about it, another certificate is another event."""
+    notify.certificate_ends(alice, 31, "2026-12-31")
+    for days in (30, 29):
+        notify.certificate_ends(alice, days, "2026-12-31")
+        account_state.succeeded(alice.folder, "refresh")
+    notify.certificate_ends(alice, -1, "2027-12-31")
+
+    assert runs(world) == [f"{ALICE} expires-soon 30", f"{ALICE} expires-soon 0"]
+
+
+def test_who_signed_out_or_never_was_is_not_told(world: World, heard: list[str]) -> None:
+    """Whoever signed out knows it, and an account that is not there has nobody."""
+    notify.choose(f"echo x >>{world.root / 'log'}")
+    invent(signed_in_at=None)
+
+    for name in (ALICE, "nobody@example.org"):
+        notify.failed(errors.SignInNeeded("x", account=name))
+
+    assert runs(world) == []
+    assert heard == []
+
+
+def test_a_broken_profile_is_the_stores(world: World, alice: Account, heard: list[str]) -> None:
+    """Even an account of which nothing can be read any more is told, once, under the name that was asked for."""
+    (world.folder(ALICE) / "profile.json").write_text("{")
+    for _ in range(2):
+        with pytest.raises(errors.Misconfigured):
+            engine.access_token(ALICE)
+
+    assert runs(world) == [f"{ALICE} store "]
+    assert heard == []
+
+
+def test_an_unsafe_home_runs_nothing(world: World, alice: Account, heard: list[str]) -> None:
+    """Where others may write, they might have put the command there; the error itself says what is wrong."""
+    world.home.chmod(0o777)
+    with pytest.raises(errors.Misconfigured, match="Others may write"):
+        engine.access_token(ALICE)
+
+    assert runs(world) == []
+    assert heard == []
+
+
+def test_never_from_within_itself(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command itself calls starts no other one."""
+    monkeypatch.setenv("M365_NOTIFYING", "1")
+
+    notify.failed(refused())
+    notify.certificate_ends(alice, 1, "x")
+
+    assert runs(world) == []
+
+
+def test_its_surroundings(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch, heard: list[str]) -> None:
+    """No standard input, a session of its own, its words on stderr with controls replaced, and the mark."""
+    assert alice
+    monkeypatch.setenv("VIRTUAL_ENV", "/x")
+    notify.choose(
+        'read -r line; echo "got:$line"; ps -o sid= -p $$ | tr -d " "; echo "mark:$M365_NOTIFYING$VIRTUAL_ENV";'
+        ' printf "a\\033[31mb\\n" >&2'
+    )
+
+    notify.failed(refused())
+
+    assert heard[0] == "got:"
+    assert heard[1] != str(os.getsid(0))
+    assert heard[2:] == ["mark:1", "a\ufffd[31mb"]
+
+
+def test_a_slow_command_is_left_alone(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wanted a token goes on; the command comes to its end, and is not killed by what it writes."""
+    assert alice
+    monkeypatch.setattr(notify, "PATIENCE", 0.2)
+    go, log = world.root / "go", world.root / "log"
+    notify.choose(f"while ! [ -e {go} ]; do sleep 0.1; done; echo words; echo done >>{log}")
+
+    notify.failed(refused())
+
+    before = runs(world)
+    go.touch()
+    notify._left[-1].wait(30)  # noqa: SLF001 - so that nothing of it stays
+    assert before == []
+    assert runs(world) == ["done"]
+
+
+def test_a_full_disk_loses_its_words_only(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be written the command runs all the same."""
+    assert alice
+
+    def full() -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+
+    notify.failed(refused())
+
+    assert runs(world) == [f"{ALICE} login "]
+
+
+def test_a_command_that_fails_is_a_line_and_no_error(alice: Account, heard: list[str]) -> None:
+    """Its exit code is said once."""
+    assert alice
+    notify.choose("exit 3")
+
+    for _ in range(2):
+        notify.failed(refused())
+
+    assert len(heard) == 1
+    assert "ended with 3" in heard[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{", b"[]", b"[" * 100_000, b'{"version": 1}', b'{"version": 1, "command": 5}',
+        b'{"version": 1, "command": " "}', b'{"version": 2, "command": "x"}', b"\xff",
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_a_line_and_no_error(alice: Account, heard: list[str], content: bytes) -> None:
+    """It is told where the command would run, and 78 where somebody looks at it."""
+    assert alice
+    notify.path().write_bytes(content)
+
+    notify.failed(refused())
+
+    with pytest.raises(errors.Misconfigured, match=r"notify\.json"):
+        notify.command()
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_may_write_is_not_run(world: World, alice: Account, heard: list[str], mode: int) -> None:
+    """It names a command, so whoever may write it could run anything."""
+    assert alice
+    notify.path().chmod(mode)
+
+    notify.failed(refused())
+
+    assert runs(world) == []
+    assert len(heard) == 1
+
+
+def test_a_link_is_not_followed(world: World, alice: Account) -> None:
+    """A symbolic link in its place could lead to anybody's file."""
+    assert alice
+    notify.path().rename(world.root / "elsewhere")
+    notify.path().symlink_to(world.root / "elsewhere")
+
+    with pytest.raises(errors.Misconfigured):
+        notify.command()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_neither_hangs_nor_is_a_bug(
+    alice: Account, heard: list[str], make: Callable[..., None]
+) -> None:
+    """A pipe or a directory in its place is said at once, and is a configuration that the command refuses."""
+    notify.forget()
+    make(notify.path(), 0o700)
+
+    notify.failed(refused())
+
+    assert ["not a file" in line for line in heard] == [True]
+    with pytest.raises(errors.Misconfigured):
+        notify.command()
+
+
+def test_what_cannot_be_remembered_is_not_run(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a store that takes nothing it would run each time: rather never."""
+    assert alice
+    monkeypatch.setattr(account_state, "note_notified", lambda *_: False)
+
+    notify.failed(refused())
+
+    assert runs(world) == []
+
+
+def test_a_lock_that_cannot_be_had_costs_no_time(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While somebody refreshes it is left to the next failure."""
+    monkeypatch.setattr(notify, "PATIENCE", 0.2)
+    taken, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock.held(alice.folder, ALICE):
+            taken.set()
+            release.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    taken.wait(10)
+    started = time.monotonic()
+    notify.failed(refused())
+    took = time.monotonic() - started
+    release.set()
+    holder.join()
+    before = runs(world)
+    notify.failed(refused())
+
+    assert took < 5
+    assert (before, runs(world)) == ([], [f"{ALICE} login "])
+
+
+def test_many_threads_tell_once(world: World, alice: Account) -> None:
+    """However many fail at once, one of them tells."""
+    assert alice
+    threads = [threading.Thread(target=notify.failed, args=[refused()]) for _ in range(30)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert runs(world) == [f"{ALICE} login "]
+
+
+def test_the_command_is_kept_closed(world: World) -> None:
+    """The file is 0600 and comes back as it was set; forgetting it twice is no error."""
+    odd = "printf '%s\\n' \"$M365_ACCOUNT\" # \u00fc \udcff"
+    notify.choose(odd)
+    found, mode = notify.command(), notify.path().stat().st_mode & 0o777
+    notify.forget()
+    notify.forget()
+
+    assert (found, mode, notify.command()) == (odd, 0o600, None)
+    assert world.home.stat().st_mode & 0o777 == 0o700
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)))
+def test_whatever_is_remembered(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
+    """What was notified is read out of a file to which anything happened."""
+    folder = tmp_path_factory.getbasetemp() / "fuzz-notified"
+    folder.mkdir(exist_ok=True)
+    (folder / "state.json").write_text(json.dumps({"notified": content, "worked_at": content}))
+
+    found = account_state.notified(str(folder))
+
+    assert all(isinstance(about, str) for about in found.values())
+    assert account_state.unused_seconds(str(folder)) is None or isinstance(content, int)
+
+
+def test_an_event_shows_what_it_is() -> None:
+    """Days are empty where they do not count."""
+    plain, soon = notify.Event(ALICE, "login"), notify.Event(ALICE, "expires-soon", 3)
+
+    assert (plain.environ()["M365_DAYS"], soon.environ()["M365_DAYS"]) == ("", "3")
+    assert dataclasses.asdict(soon) == {"account": ALICE, "reason": "expires-soon", "days": 3}

@@ -1,0 +1,125 @@
+"""Every release reads what earlier ones wrote: their files lie in tests/data, with made-up secrets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.accounts import account_state, profiles
+from offlineimap_m365.base import fresh_token, paths
+from offlineimap_m365.tokens import engine, status
+from tests.kept import ALICE
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+SOURCE = Path(__file__).parents[3]
+RELEASES = sorted((Path(__file__).parents[2] / "data").glob("release-*"))
+TOKEN = "a-made-up-access-token"
+
+
+@pytest.fixture(params=RELEASES, ids=lambda path: path.name)
+def release(request: pytest.FixtureRequest, world: World) -> Path:
+    """Return the files of a release, as its user has them: closed, and with a token that is fresh."""
+    source: Path = request.param
+    folder = Path(paths.folder(ALICE))
+    paths.make(str(folder))
+    for path in source.iterdir():
+        target = (world.home if path.name == "pythonfile.py" else folder) / path.name
+        shutil.copyfile(path, target)
+        target.chmod(0o600)
+    path = folder / "cache.json"
+    cache = json.loads(path.read_text())
+    for entry in cache["AccessToken"].values():
+        entry |= {"cached_at": str(int(time.time())), "expires_on": str(int(time.time()) + 3600)}
+    path.write_text(json.dumps(cache))
+    return source
+
+
+def test_there_is_one() -> None:
+    """The files of the first release are there, all of them."""
+    assert "release-0.1.0" in [path.name for path in RELEASES]
+    for path in RELEASES:
+        found = {file.name for file in path.iterdir()}
+        assert found == {"profile.json", "cache.json", "state.json", "lock", "pythonfile.py"}
+
+
+def test_its_tokens_are_found(release: Path) -> None:
+    """The access token is found on both ways, and the refresh token, too."""
+    assert fresh_token.find(ALICE) == engine.access_token(ALICE).value == TOKEN
+    assert engine.refresh_token(ALICE) == "a-made-up-refresh-token"
+
+
+def test_its_profile_is_read_and_written_again(release: Path) -> None:
+    """All fields arrive, and what is written is what was read; later fields come to it."""
+    account = profiles.get(ALICE)
+    before = json.loads((Path(account.folder) / "profile.json").read_text())
+
+    profiles.save(dataclasses.replace(account))
+
+    after = json.loads((Path(account.folder) / "profile.json").read_text())
+    assert {name: after[name] for name in before} == before
+    assert account.person["oid"] == "66666666-7777-8888-9999-000000000000"
+    assert account.others == {}
+
+
+def test_its_history_is_read(release: Path) -> None:
+    """The last failure and the events arrive, and status shows the account."""
+    folder = paths.folder(ALICE)
+
+    failure = account_state.last_failure(folder)
+
+    assert failure is not None
+    assert (failure.exit_code, failure.code) == (75, "AADSTS90033")
+    assert [event["what"] for event in account_state.events(folder)] == ["login", "failed"]
+    assert [(report.account, report.state) for report in status.report([])] == [(ALICE, "ok")]
+
+
+def test_its_cache_is_what_msal_takes(release: Path) -> None:
+    """MSAL finds the person and the refresh token in the cache of the release."""
+    import msal  # noqa: PLC0415 - the judge of its own format
+
+    cache = msal.SerializableTokenCache()
+    cache.deserialize((Path(paths.folder(ALICE)) / "cache.json").read_text())
+
+    found = list(cache.search(msal.TokenCache.CredentialType.REFRESH_TOKEN))
+    assert [entry["secret"] for entry in found] == ["a-made-up-refresh-token"]
+
+
+def test_its_stub_leads_here(release: Path, world: World) -> None:
+    """The stub that it wrote, moved to where this package lies, still gives a token to OfflineIMAP."""
+    stub = world.home / "pythonfile.py"
+    old = "/home/alice/.local/share/pipx/venvs/offlineimap-m365/lib/python3.11/site-packages"
+    text = stub.read_text()
+    assert old in text
+    stub.write_text(text.replace(old, str(SOURCE)))
+    program = (
+        "import importlib.util, sys\n"
+        "spec = importlib.util.spec_from_file_location('<none>', sys.argv[1])\n"
+        "module = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(module)\n"
+        f"print(module.get_access_token({ALICE!r}), module.folderfilter('Calendar'), sys.path)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, str(stub)],
+        env=world.environ,
+        cwd=world.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{TOKEN} False ")
+    assert str(SOURCE) not in done.stdout
+    assert os.fspath(stub) not in done.stderr
