@@ -18,13 +18,40 @@ _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 COMMAND = "offlineimap-m365"
 
 
+#: What stands before a remedy's command, by where it is typed; a line of a file stands alone.
+_TYPED_IN = {"shell": "Run: ", "powershell": "In PowerShell: ", "file": ""}
+
+
+class Remedy(str):
+    """
+    What helps: *advice* (a sentence without a full stop, may be empty) and the one *command* to type.
+
+    *where* the command is typed: ``shell``, ``powershell`` (Exchange Online's), or ``file`` for a line of a
+    configuration file. Code that needs the command takes it from here and never searches in text.
+    """
+
+    __slots__ = ("advice", "command", "where")
+    advice: str
+    command: str | None
+    where: str
+
+    def __new__(cls, advice: str = "", command: str | None = None, where: str = "shell") -> Remedy:  # noqa: PYI034 - Self is 3.11
+        """Make a remedy; its text is the one line that an error message shows."""
+        advice, command = printable(advice).rstrip("."), printable(command) if command else None
+        parts = [advice] if advice else []
+        parts += [f"{_TYPED_IN[where]}{command}"] if command else []
+        remedy = super().__new__(cls, ". ".join(parts))
+        remedy.advice, remedy.command, remedy.where = advice, command, where
+        return remedy
+
+
 class M365Error(Exception):
     """
     The base of every error that this package raises.
 
     *args[0]* is one line: the fact with its name, then the command that helps. The parts stand beside it:
     *account*, *code* (Microsoft's, such as ``AADSTS50173``, or an OAuth error name), *correlation_id*,
-    *time* (RFC 3339, UTC, Microsoft's), *meaning* and *remedy*. None of them ever holds a secret.
+    *time* (RFC 3339, UTC, Microsoft's), *meaning* and *remedy* (a Remedy). None of them ever holds a secret.
 
     What the next sign-in must do about a refusal: *claims* (OpenID Connect Core §5.5, a JSON object as text) is what
     it must prove, *prompt* (§3.1.2.1) how it must ask. *place*: the refusal depends on where one is, so it may pass.
@@ -54,7 +81,7 @@ class M365Error(Exception):
         self.fact = printable(fact)
         self.account = account
         self.meaning = printable(meaning)
-        self.remedy = printable(remedy)
+        self.remedy = remedy if isinstance(remedy, Remedy) else Remedy(remedy)
         self.code = printable(code) if code else None
         self.correlation_id = printable(correlation_id) if correlation_id else None
         self.time = printable(time) if time else None
