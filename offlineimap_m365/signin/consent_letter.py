@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from offlineimap_m365.base import errors, paths
 from offlineimap_m365.knowledge import tables
+from offlineimap_m365.signin.command_line import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def letter(plan: Plan) -> str:
         "address": address(plan),
         "redirect_uri": _redirect_uri(plan),
         "switches": " ".join(_switches(plan)),
-        "command": _login(plan),
+        "command": command_line("login", plan.name, chosen=plan.chosen),
     }
     return _fill("consent.txt", values)
 
@@ -106,7 +107,7 @@ def letter_for_application(plan: Plan) -> str:
         "tenant": known or "the one that the administrator signs in to",
         "address": address(plan, [_APPLICATION_SCOPE]),
         "redirect_uri": _redirect_uri(plan),
-        "command": _login(plan),
+        "command": command_line("login", plan.name, chosen=plan.chosen),
     }
     return _fill("consent-app.txt", values)
 
@@ -163,14 +164,3 @@ def _switches(plan: Plan) -> list[str]:
 def _for_powershell(text: str) -> str:
     """Return *text* as one word of PowerShell (about_Quoting_Rules: in single quotes, which are doubled)."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _login(plan: Plan) -> str:
-    """Return the command with which the person signs in once it is approved, as it was chosen here."""
-    words = [errors.COMMAND, "login", errors.quoted(plan.name)]
-    for key, value in plan.chosen.items():
-        if key in ("flow", "port"):
-            continue
-        for one in value if isinstance(value, list) else [value]:
-            words += [f"--{key.replace('_', '-')}", *([] if one is True else [errors.quoted(str(one))])]
-    return " ".join(words)

@@ -53,12 +53,13 @@ def keep(plan: Plan, found: msal_client.SignIn) -> Account:
     The secrets come first, so that a crash in between leaves tokens that the profile fits; what lay in another store
     goes last. Raises Temporary, Misconfigured; then an earlier sign-in stays as it was.
     """
-    before = profiles.load(plan.name)
-    account = _account(plan, found, before)
-    kept = stores.open_store(account.store, account.folder, account.name, may_ask=environment.at_terminal())
+    folder = paths.folder(plan.name)
+    kept = stores.open_store(plan.store, folder, plan.name, may_ask=environment.at_terminal())
     try:
-        paths.make(account.folder)
-        with lock.held(account.folder, account.name), kept.reserve():
+        paths.make(folder)
+        with lock.held(folder, plan.name), kept.reserve():
+            before = profiles.load(plan.name)  # under the lock: `folders --learn` may have changed it a moment ago
+            account = _account(plan, found, before)
             runtime.forget(account.folder)
             with profiles.prepared(account) as save:
                 selection.put(kept, found.cache, account.name, _way_back(before, kept))
@@ -67,7 +68,7 @@ def keep(plan: Plan, found: msal_client.SignIn) -> Account:
             account_state.note_certificate(account.folder, found.certificate_ends)
             _empty_others(account)
     except OSError as error:
-        raise _unwritable(account.folder, account.name, error) from error
+        raise _unwritable(folder, plan.name, error) from error
     try:
         stub.write_stub()
     except OSError as error:

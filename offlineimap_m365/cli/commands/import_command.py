@@ -16,6 +16,7 @@ from offlineimap_m365.console.prompt import say
 from offlineimap_m365.knowledge import tables as tables_
 from offlineimap_m365.provider import next_step
 from offlineimap_m365.signin import import_file, import_formats, login, login_request
+from offlineimap_m365.signin.command_line import command_line
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """Take over what the file holds; raises M365Error, and then nothing was kept."""
     name = profiles.clean_name(options.account)
     typed = {key: value for key, value in login_request.typed(options).items() if value not in (None, [])}
-    again = _again(name, options.file, typed)
+    again = command_line("import", name, options.file, chosen=typed)
     with _told(name, again):
         before = profiles.load(name)
         name = before.name if before else name
@@ -124,17 +125,6 @@ def _hint(found: import_formats.Found, typed: Mapping[str, Any], again: str) -> 
         raise error.replaced(
             remedy=f"If another client id got that token, name it: {again} --client-id ID. Otherwise: {error.remedy}"
         ) from error
-
-
-def _again(name: str, file: str, typed: Mapping[str, Any]) -> str:
-    """Return the command that was run, so that it can be run again with something more."""
-    words = [errors.COMMAND, "import", name, file]
-    for key, value in typed.items():
-        option = f"--{key.replace('_', '-')}"
-        for one in value if isinstance(value, list) else [value]:
-            switch = option if one else f"--no{option[1:]}"
-            words += [switch] if isinstance(one, bool) else [option, str(one)]
-    return shlex.join(words)
 
 
 def _warnings(given: import_file.Origin) -> list[str]:

@@ -24,8 +24,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     say(f"The tokens of {name} are gone from this machine.")
     if account and account.credential:
-        kept = next(iter(account.credential.values()))
-        say(errors.printable(f"The application's secret or certificate is yours, and was not touched: {kept}"))
+        say("The application's own secret or certificate was not changed.")
     if account and account.is_app_only:
         say("Microsoft was not told: copies of a token stay good for about an hour. To end the application's access,")
         say("remove its secret or certificate in its registration, in Microsoft Entra.")

@@ -16,6 +16,7 @@ from offlineimap_m365.provider import msal_client
 from offlineimap_m365.signin import flows, login, login_request
 from offlineimap_m365.signin.flows import Source
 from offlineimap_m365.stores.file import FileStore
+from offlineimap_m365.tokens import lock
 from tests.kept import provider as known_provider
 
 if TYPE_CHECKING:
@@ -234,6 +235,26 @@ def test_nobody_is_troubled_for_a_store_that_cannot_be_written(
         login.sign_in(make_plan(), Somebody(), 1)
 
     assert begun == []
+
+
+def test_what_was_learnt_while_somebody_signed_in_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The profile is read under the lock, so a ``folders --learn`` that was done while it was waited for is kept."""
+    let_sign_in(monkeypatch, sign_in_of(ALICE), sign_in_of(ALICE))
+    account = login.sign_in(make_plan(), Somebody(), 1)
+    finding = {"learnt_at": "2026-01-01T00:00:00Z", "not_mail": ["Kalender"], "names": {}}
+    held = lock.held
+
+    @contextlib.contextmanager
+    def after_learning(*arguments: Any) -> Iterator[None]:
+        with held(*arguments):
+            profiles.save(dataclasses.replace(account, mailboxes={ALICE: finding}))
+            yield
+
+    monkeypatch.setattr(lock, "held", after_learning)
+    login.sign_in(make_plan(), Somebody(), 1)
+
+    assert world
+    assert profiles.get(ALICE).mailboxes == {ALICE: finding}
 
 
 def test_what_a_later_release_added_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
