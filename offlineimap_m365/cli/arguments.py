@@ -248,7 +248,7 @@ def _doctor(commands: _Commands) -> argparse.ArgumentParser:
     how.add_argument(
         "--report",
         action="store_true",
-        help="the JSON with pseudonyms for addresses, ids, hosts and paths, fit for a public bug report",
+        help="for a public bug report: names of checks, outcomes, codes, versions, platform",
     )
     return made
 

@@ -1,5 +1,5 @@
 """
-What this machine has for all accounts: the home, tables put over the shipped ones, the command of notify, the stub.
+What this machine has for all accounts: the home, the command of notify, the stub that OfflineIMAP loads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import atomic_file, environment, errors, paths
 from offlineimap_m365.doctor.check import Check, of_error
-from offlineimap_m365.doctor.local import user_tables
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.tokens import notify
 
@@ -46,7 +45,6 @@ def examine(names: Sequence[str], closed: Sequence[str] = ()) -> Iterator[Check]
     if not names:
         yield _nobody()
         return
-    yield user_tables.examine()
     yield _notify()
     yield _stub()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shlex
 import subprocess
@@ -66,22 +65,21 @@ def linked(world: World) -> None:
     (world.home / "accounts").symlink_to(world.root / "elsewhere")
 
 
-def test_a_good_place_is_told_in_four_lines(alice: World) -> None:
-    """Home, data, notify and stub, in this order, each with what is there; and where a cron job would look."""
+def test_a_good_place_is_told_in_three_lines(alice: World) -> None:
+    """Home, notify and stub, in this order, each with what is there; and where a cron job would look."""
     stub.write_stub()
 
     found = list(examined())
 
     assert [(check.name, check.ok) for check in found] == [
         ("home", True),
-        ("data", True),
         ("notify", True),
         ("stub", True),
     ]
     told = f"cron and systemd look elsewhere unless they are told OFFLINEIMAP_M365_HOME={alice.home}"
     assert found[0].meaning == f"{alice.home} is yours alone and can be written; XDG_DATA_HOME names it, and {told}"
-    assert "config notify" in found[2].meaning
-    assert f"pythonfile = {alice.home}/pythonfile.py" in found[3].meaning
+    assert "config notify" in found[1].meaning
+    assert f"pythonfile = {alice.home}/pythonfile.py" in found[2].meaning
     assert list(alice.home.glob(".*")) == []
 
 
@@ -92,22 +90,6 @@ BROKEN: dict[str, tuple[str, Callable[[World], object]]] = {
     "the home is shut to its owner": ("home", mode(".", 0o500)),
     "the home cannot be entered": ("home", mode(".", 0o600)),
     "the folder of all accounts is a link": ("home", linked),
-    "a table is no JSON": ("data", lambda world: put(world.home / "data" / "clouds.json", "{")),
-    "a row of a table is wrong": (
-        "data",
-        lambda world: put(world.home / "data" / "aadsts.json", '{"codes": {"50173": {"class": "PERHAPS"}}}'),
-    ),
-    "the table of folders is broken": (
-        "data",
-        lambda world: put(world.home / "data" / "folders.json", '{"names": [{"name": 1}]}'),
-    ),
-    "a table has a name that is none": ("data", lambda world: put(world.home / "data" / "aadst.json", "{}")),
-    "a table leads nowhere": ("data", lambda world: dangle(world.home / "data" / "clients.json")),
-    "others may write to a table": (
-        "data",
-        lambda world: put(world.home / "data" / "clouds.json", "{}", 0o666),
-    ),
-    "the folder of tables is shut": ("data", lambda world: put(world.home / "data" / "x", "").parent.chmod(0)),
     "the command of notify is broken": ("notify", lambda world: put(world.home / "notify.json", "{")),
     "others may write to the command of notify": (
         "notify",
@@ -127,12 +109,6 @@ BROKEN: dict[str, tuple[str, Callable[[World], object]]] = {
     "others may write to the stub": ("stub", mode("pythonfile.py", 0o666)),
     "the stub is somebody's own file": ("stub", lambda world: put(world.home / "pythonfile.py", "mine = 1\n")),
 }
-
-
-def dangle(path: Path) -> None:
-    """Put a link there that leads nowhere."""
-    path.parent.mkdir(mode=0o700)
-    path.symlink_to(path.parent / "nowhere")
 
 
 def rewrite(world: World, old: str, new: str) -> None:
@@ -291,19 +267,6 @@ def test_the_path_of_the_stub_is_printed_and_somebodys_own_left_alone(
     assert repr(stub.command()) in written
     assert path.read_text(encoding="utf-8") == "mine = 1\n"
     assert "left it alone" in said.err
-
-
-def test_tables_that_are_used_are_named(alice: World) -> None:
-    """Who wrote over a shipped table is reminded of it; what is no table, such as an editor's copy, is nothing."""
-    row = {"clouds": {"global": {"imap": "imap.example.org:993"}}}
-    put(alice.home / "data" / "clouds.json", json.dumps(row))
-    put(alice.home / "data" / "clouds.json~", "{")
-
-    check = named(examined(), "data")
-
-    assert check.ok is True
-    assert str(alice.home / "data" / "clouds.json") in check.meaning
-    assert "~" not in check.meaning
 
 
 @pytest.mark.parametrize(
