@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import errors
+from offlineimap_m365.base import errors, time_words
 from offlineimap_m365.console import output
 
 if TYPE_CHECKING:
@@ -131,4 +131,4 @@ def _expiry(seconds: int | None) -> str:
         return "-"
     if seconds <= 0:
         return "expired; the next use renews it"
-    return f"expires in {seconds // 60} min" if seconds >= 60 else f"expires in {seconds} s"  # noqa: PLR2004 - a minute
+    return f"expires in {time_words.duration(seconds)}"

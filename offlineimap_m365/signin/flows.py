@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors, paths, time_words
 from offlineimap_m365.console import output
 from offlineimap_m365.knowledge import explain
 from offlineimap_m365.signin import browser, callback_server, paste, redirect_response
@@ -127,17 +127,14 @@ def _device(plan: Plan, attempt: msal_client.Attempt, person: Person) -> Iterato
         person.say(f'Microsoft\'s page will name "{plan.client_name}", whose public client id is used here.')
     person.say("Type it only if you asked for it yourself, just now: whoever sends you such a code wants your mailbox.")
     person.say(
-        f"It is good for {_duration(code.seconds)}. If the browser ends on an error, paste the text of that page."
+        f"It is good for {time_words.duration(code.seconds)}."
+        " If the browser ends on an error, paste the text of that page."
     )
     threading.Thread(target=_poll, args=(plan, attempt, code, outcome), daemon=True).start()
     try:
         yield Source(plan.redirect_uri, device=outcome)
     finally:
         attempt.stop(code)
-
-
-def _duration(seconds: int) -> str:
-    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"  # noqa: PLR2004 - a minute
 
 
 def _poll(
@@ -218,7 +215,7 @@ class _Clock:
         """Show what is left, unless another job has the terminal."""
         if self.pasted.is_terminal and not self.pasted.is_background:
             left = max(0, math.ceil(self.deadline - time.monotonic()))
-            self.line.show(f"{_duration(left)} left (Ctrl-C ends it)")
+            self.line.show(f"{time_words.duration(left)} left (Ctrl-C ends it)")
 
     def clear(self) -> None:
         """Take the line back."""

@@ -1,0 +1,26 @@
+"""
+Lengths of time as a person says them: ``41 min``, ``5 min ago``.
+"""
+
+from __future__ import annotations
+
+#: Each unit with its seconds; a larger one is used from two of it on, since "90 min" says more than "1 h".
+_UNITS = ((86_400, "days"), (3_600, "h"))
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time, rounded down: ``50 s``, ``41 min``, ``3 h``, ``12 days``."""
+    for size, name in _UNITS:
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {name}"
+    return f"{int(seconds // 60)} min" if seconds >= 60 else f"{int(max(0, seconds))} s"  # noqa: PLR2004 - a minute
+
+
+def age(seconds: float) -> str:
+    """Return how long ago something was: ``5 min ago``; ``just now`` for less than a minute."""
+    return f"{duration(seconds)} ago" if seconds >= 60 else "just now"  # noqa: PLR2004 - a minute
+
+
+def days(number: int) -> str:
+    """Return a number of days: ``1 day``, ``2 days``."""
+    return "1 day" if number == 1 else f"{number} days"
