@@ -5,11 +5,10 @@ What ``explain`` is asked: about which account, and which code, page or remember
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import error_text, explain
 from offlineimap_m365.provider import next_step
 from offlineimap_m365.recipes.targets import is_account
@@ -56,15 +55,10 @@ def answer(question: Question) -> list[str]:
         return _last_failure(account)
     here = browser.is_there()
     way = next_step.Way.of_account(account) if account else _usual(question.name, has_browser=here)
-    found = explain.explain(
-        question.text,
-        account=question.name,
-        client_id=way.client_id,
-        tenant=account.tenant if account else None,
-        redirect_uri=way.redirect_uri,
-        home=Path(paths.directory()),
-        is_personal=account.is_personal if account else profiles.is_consumer(question.name or ""),
-    )
+    tenant = account.tenant if account else None
+    is_personal = account.is_personal if account else profiles.is_consumer(question.name or "")
+    situation = explain.Situation(question.name, way.client_id, tenant, way.redirect_uri, is_personal)
+    found = explain.explain(question.text, situation)
     if found is None:
         raise _unknown(question.text)
     facts = [

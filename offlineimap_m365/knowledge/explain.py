@@ -23,7 +23,6 @@ from offlineimap_m365.knowledge.tables import EXIT_CODES, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = ["Explanation", "Situation", "error_for", "explain", "find_codes"]
 
@@ -71,16 +70,15 @@ class Explanation:
 @dataclass(frozen=True)
 class Situation:
     """
-    Who asked, with what; every part may be unknown. *home* is where the user's own tables lie.
+    Who asked, with what; every part may be unknown.
 
-    *is_personal*: nobody who has a personal account was ever told of organisations, and of tenants.
+    *is_personal*: people with a personal account (outlook.com) have no organisation and no administrator.
     """
 
     account: str | None = None
     client_id: str | None = None
     tenant: str | None = None
     redirect_uri: str | None = None
-    home: Path | None = None
     is_personal: bool = False
 
     def suit(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,28 +93,15 @@ class Situation:
         return text.format_map({**values, "command": COMMAND})
 
 
-def explain(  # noqa: PLR0913 - each keyword is a thing that a remedy may name
-    text: str,
-    *,
-    account: str | None = None,
-    client_id: str | None = None,
-    tenant: str | None = None,
-    redirect_uri: str | None = None,
-    home: Path | None = None,
-    is_personal: bool = False,
-) -> Explanation | None:
+def explain(text: str, situation: Situation | None = None) -> Explanation | None:
     """
     Explain a code, the name of an OAuth error or the pasted *text* of a page; None if nothing in it is known.
 
     A code counts more than a phrase, a phrase of a page more than one of a mail server, and that more than the name
     of an error. No request is made.
-
-    Raises:
-        Misconfigured: the user's own table of codes is broken.
-
     """
-    situation = Situation(account, client_id, tenant, redirect_uri, home, is_personal)
-    table = load("aadsts", home)
+    situation = situation or Situation()
+    table = load("aadsts")
     found = _find_code(text, table) or _find_phrase(text, table)
     if found:
         return _explanation(f"AADSTS{found}", table["codes"][found], situation, text)
@@ -127,16 +112,7 @@ def explain(  # noqa: PLR0913 - each keyword is a thing that a remedy may name
     return _explanation(name, table["errors"][name], situation, text) if name else None
 
 
-def error_for(  # noqa: PLR0913 - the same
-    response: Mapping[str, Any],
-    account: str | None,
-    *,
-    client_id: str | None = None,
-    tenant: str | None = None,
-    redirect_uri: str | None = None,
-    home: Path | None = None,
-    is_personal: bool = False,
-) -> M365Error:
+def error_for(response: Mapping[str, Any], situation: Situation) -> M365Error:
     """
     Turn an OAuth error *response* into ``Temporary``, ``SignInNeeded`` or ``Misconfigured``.
 
@@ -144,16 +120,15 @@ def error_for(  # noqa: PLR0913 - the same
     (RFC 6749 §5.2). What is not known at all is a refusal, with Microsoft's own words; without ``error`` it
     is no OAuth answer, and trying again may help.
     """
-    situation = Situation(account, client_id, tenant, redirect_uri, home, is_personal)
-    table = load("aadsts", home)
+    table = load("aadsts")
     words = _text(response, "error_description")
     code, row = _choose(response, table)
     row = situation.suit(row)
     reference = find_reference(words)
     exit_code = EXIT_CODES[row["class"]]
     error = for_exit_code(exit_code)(
-        _FACTS[exit_code].format(account or "this account"),
-        account=account,
+        _FACTS[exit_code].format(situation.account or "this account"),
+        account=situation.account,
         code=code,
         meaning=situation.fill(row["meaning"]) or own_words(words),
         remedy=situation.fill(row["remedy"]),

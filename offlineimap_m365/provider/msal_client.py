@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msal
 
 from offlineimap_m365.accounts import client_credential
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import explain
 from offlineimap_m365.provider import next_step, silence_loggers
 from offlineimap_m365.provider.http_client import BUSY, Keeping, Wire
@@ -90,28 +89,18 @@ def obtain(provider: Provider, name: str, proof: Proof) -> bytes:
             return only(json.loads(kept.serialize()), str(answer["access_token"]))
     except _UNEXPECTED as error:
         raise _strange(name, error) from None
-    refusal = explain.error_for(
-        answer or {},
-        account=name,
-        client_id=provider.client_id,
-        tenant=provider.authority.rpartition("/")[2],
-        home=Path(paths.directory()),
-    )
+    tenant = provider.authority.rpartition("/")[2]
+    refusal = explain.error_for(answer or {}, explain.Situation(name, provider.client_id, tenant))
     if isinstance(refusal, errors.Temporary):
         refusal.retry_after = _LOOP if refusal.code == "AADSTS50196" else BUSY
     raise refusal
 
 
 def _refusal(answer: Mapping[str, Any], account: Account) -> errors.M365Error:
-    error = explain.error_for(
-        answer,
-        account=account.name,
-        client_id=account.client_id,
-        tenant=account.tenant,
-        redirect_uri=account.redirect_uri,
-        home=Path(paths.directory()),
-        is_personal=account.is_personal,
+    situation = explain.Situation(
+        account.name, account.client_id, account.tenant, account.redirect_uri, account.is_personal
     )
+    error = explain.error_for(answer, situation)
     if isinstance(error, errors.Temporary):
         error.retry_after = _LOOP if error.code == "AADSTS50196" else BUSY
     return next_step.after_refresh(error, account)
@@ -241,13 +230,8 @@ class Attempt:
         return SignIn(claims, kept, granted(self._provider.scopes, answer.get("scope")), ends)
 
     def _refusal(self, answer: Mapping[str, Any]) -> errors.M365Error:
-        return explain.error_for(
-            answer,
-            account=self._name,
-            client_id=self._provider.client_id,
-            home=Path(paths.directory()),
-            is_personal=self._is_personal,
-        )
+        situation = explain.Situation(self._name, self._provider.client_id, is_personal=self._is_personal)
+        return explain.error_for(answer, situation)
 
 
 def _application(

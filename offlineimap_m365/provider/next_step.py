@@ -7,11 +7,10 @@ A way that failed is never suggested again: not the one of this sign-in, and non
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Way:
     @classmethod
     def of_account(cls, account: Account) -> Way:
         """Return the way that the last login went."""
-        known = tables.load("clients", Path(paths.directory()))["clients"].get(account.client_id)
+        known = tables.load("clients")["clients"].get(account.client_id)
         return cls(
             account.name,
             account.flow or "paste",
@@ -85,7 +84,7 @@ class Way:
     @classmethod
     def usual(cls, name: str, flow: str, scopes: Collection[str]) -> Way:
         """Return the way of a login by *flow* without options."""
-        clients = tables.load("clients", Path(paths.directory()))
+        clients = tables.load("clients")
         client = clients["clients"][clients["default"]]
         page = "browser" if flow == "browser" else "paste"
         return cls(
@@ -159,7 +158,7 @@ def after_sign_in(account: Account, asked: Collection[str]) -> list[str]:
         found.append(f"{who} is a guest here, and guests have no mailbox in the organisation that invited them.")
         found.append(f"For the mailbox at home: {again} --tenant {errors.quoted(account.home_tenant or 'TENANT')}")
     if account.is_personal and "imap" not in missing:
-        switch = tables.load("clouds", Path(paths.directory()))["consumers"]["imap_switch"]
+        switch = tables.load("clouds")["consumers"]["imap_switch"]
         found.append("Outlook.com lets no program read mail until you switch IMAP on, in its Settings, under Mail,")
         found.append(f"Forwarding and IMAP: {switch}")
     return found

@@ -8,10 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ def of(program: Program) -> list[str]:
 
 
 def rows() -> dict[str, dict[str, Any]]:
-    """Return what is known of each program, by its name. Raises Misconfigured for a table of the user's own."""
-    found: dict[str, dict[str, Any]] = tables.load("programs", Path(paths.directory()))["programs"]
+    """Return what is known of each program, by its name."""
+    found: dict[str, dict[str, Any]] = tables.load("programs")["programs"]
     return found
 
 

@@ -9,7 +9,7 @@ import difflib
 from pathlib import Path
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import PROGRAMS
 
@@ -57,7 +57,7 @@ def is_account(word: str) -> bool:
 
 def defaults(name: str) -> profiles.Account:
     """Return what a recipe is filled in with for somebody who never signed in: the hosts that go with the address."""
-    table = tables.load("clouds", Path(paths.directory()))
+    table = tables.load("clouds")
     cloud = table["consumers"] if profiles.is_consumer(name) else table["clouds"]["global"]
     return profiles.Account(
         name, client_id="", authority="", scopes=(), imap=cloud["imap"], smtp=cloud["smtp"], redirect_uri=""

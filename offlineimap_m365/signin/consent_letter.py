@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.signin.command_line import command_line
 
@@ -136,15 +136,13 @@ def remarks(plan: Plan) -> list[str]:
 
 def _client(plan: Plan) -> Mapping[str, Any]:
     """Return our row about the client id, an empty one if it is not known."""
-    found: Mapping[str, Any] = tables.load("clients", Path(paths.directory()))["clients"].get(
-        plan.provider.client_id, {}
-    )
+    found: Mapping[str, Any] = tables.load("clients")["clients"].get(plan.provider.client_id, {})
     return found
 
 
 def _redirect_uri(plan: Plan) -> str:
     """Return a redirect URI as registered; where it leads does not matter, since nobody listens."""
-    clients = tables.load("clients", Path(paths.directory()))
+    clients = tables.load("clients")
     return str(plan.chosen.get("redirect_uri") or (_client(plan) or clients["other"])["paste"])
 
 

@@ -12,10 +12,9 @@ import secrets
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from offlineimap_m365.base import errors, paths, time_words
+from offlineimap_m365.base import errors, time_words
 from offlineimap_m365.console import output
 from offlineimap_m365.knowledge import explain
 from offlineimap_m365.signin import browser, callback_server, paste, redirect_response
@@ -241,26 +240,17 @@ def _outcome(found: msal_client.SignIn | Exception) -> msal_client.SignIn:
 
 def _read(plan: Plan, source: Source, text: str) -> dict[str, str]:
     """Return the parameters of the address that was pasted."""
-    return redirect_response.read_answer(
-        text,
-        source.state,
-        source.redirect_uri,
-        account=plan.name,
-        client_id=plan.provider.client_id,
-        tenant=plan.tenant,
-        home=Path(paths.directory()),
-        is_personal=plan.is_personal,
-    )
+    return redirect_response.read_answer(text, source.state, _situation(plan, source))
+
+
+def _situation(plan: Plan, source: Source) -> explain.Situation:
+    return explain.Situation(plan.name, plan.provider.client_id, plan.tenant, source.redirect_uri, plan.is_personal)
 
 
 def _accept(plan: Plan, source: Source, parameters: dict[str, str]) -> dict[str, str]:
     """Return what the browser brought to the listener, unless it is a refusal."""
     if "error" in parameters:
-        client_id, where = plan.provider.client_id, Path(paths.directory())
-        raise redirect_response.refusal(
-            parameters,
-            explain.Situation(plan.name, client_id, plan.tenant, source.redirect_uri, where, plan.is_personal),
-        )
+        raise redirect_response.refusal(parameters, _situation(plan, source))
     return parameters
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from offlineimap_m365 import stores
 from offlineimap_m365.accounts import client_credential, profiles
-from offlineimap_m365.base import environment, errors, paths
-from offlineimap_m365.knowledge import tables as tables_
+from offlineimap_m365.base import environment, errors
+from offlineimap_m365.knowledge import tables
 from offlineimap_m365.provider import msal_client, next_step
 from offlineimap_m365.signin import app_only, browser, tenant_discovery
 from offlineimap_m365.stores import selection
@@ -145,8 +144,7 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     if is_app_only:
         app_only.check(chosen, with_proof=may_ask)
     app_only.check_owner(chosen)
-    tables = Path(paths.directory())
-    clients = tables_.load("clients", tables)
+    clients = tables.load("clients")
     client_id = str(chosen.get("client_id") or clients["default"])
     client = clients["clients"].get(client_id)
     assumed = str(chosen.get("cloud") or "global")
@@ -272,7 +270,7 @@ def _authority(
         kept = known.endpoints if known and known.authority == authority else None
         return authority, msal_client.discover(authority) if may_ask else kept, tenant_discovery.Place("", "global")
     place = tenant_discovery.place(name, chosen, known, is_default_client=is_default_client, may_ask=may_ask)
-    login_host = tables_.load("clouds", Path(paths.directory()))["clouds"][place.cloud]["login"]
+    login_host = tables.load("clouds")["clouds"][place.cloud]["login"]
     return f"https://{login_host}/{place.tenant}", None, place
 
 
@@ -291,7 +289,7 @@ def _checked_authority(text: str) -> str:
 
 
 def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
-    row = tables_.load("clouds", Path(paths.directory()))["clouds"][cloud]
+    row = tables.load("clouds")["clouds"][cloud]
     prefix = row["scope_prefix"]
     if chosen.get("app_only"):
         return (str(row["app_scope"]),)
@@ -310,7 +308,7 @@ def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
 
 
 def _mail_hosts(chosen: Mapping[str, Any], cloud: str, *, is_personal: bool = False) -> dict[str, str]:
-    table = tables_.load("clouds", Path(paths.directory()))
+    table = tables.load("clouds")
     preset = table["consumers"] if is_personal else table["clouds"][cloud]
     found = {}
     for key in ("imap", "smtp"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import re
 import urllib.parse
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base.errors import M365Error, SignInNeeded
@@ -18,7 +17,6 @@ from offlineimap_m365.knowledge.explain import Situation, error_for, explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 #: Quotes and brackets that mail programs, chats and shells put round an address.
 _WRAPPING = "\"'`<>()[]{}\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb,;"
@@ -37,17 +35,7 @@ _MICROSOFT = re.compile(
 )
 
 
-def read_answer(  # noqa: PLR0913 - each keyword is a thing that an explanation may name
-    text: str,
-    state: str,
-    redirect_uri: str,
-    *,
-    account: str | None = None,
-    client_id: str | None = None,
-    tenant: str | None = None,
-    home: Path | None = None,
-    is_personal: bool = False,
-) -> dict[str, str]:
+def read_answer(text: str, state: str, situation: Situation) -> dict[str, str]:
     """
     Return the parameters of the final address in *text*, ``code`` among them.
 
@@ -59,7 +47,6 @@ def read_answer(  # noqa: PLR0913 - each keyword is a thing that an explanation 
         SignInNeeded: it is something else, or the text of an error page; the message says what.
 
     """
-    situation = Situation(account, client_id, tenant, redirect_uri, home, is_personal)
     joined = _BREAKS.sub("", text).strip(_WRAPPING)
     if not joined:
         raise _not_it("Nothing was pasted", situation)
@@ -86,7 +73,7 @@ def refusal(parameters: Mapping[str, str], situation: Situation) -> M365Error:
         "correlation_id": reference.correlation_id,
         "timestamp": reference.time,
     }
-    error = error_for(answer, **asdict(situation))
+    error = error_for(answer, situation)
     error.named = find_named(description)
     return error
 
@@ -125,7 +112,7 @@ def _read_query(query: str, state: str, situation: Situation) -> dict[str, str]:
 
 def _page(text: str, situation: Situation) -> SignInNeeded | None:
     """Return what the text of an error page means, None if it is no such page."""
-    known = explain(text, **asdict(situation))
+    known = explain(text, situation)
     codes = find_codes(text)
     if known is None and not codes:
         return None

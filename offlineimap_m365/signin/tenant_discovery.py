@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.provider.http_client import get_json
 
@@ -126,7 +125,7 @@ def _domain(name: str) -> str | None:
 
 
 def _clouds() -> dict[str, Any]:
-    return dict(tables.load("clouds", Path(paths.directory()))["clouds"])
+    return dict(tables.load("clouds")["clouds"])
 
 
 def _read(answer: Mapping[str, Any], clouds: Mapping[str, Any]) -> Place | None:

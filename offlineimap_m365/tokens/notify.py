@@ -106,7 +106,7 @@ def reason_of(error: errors.M365Error) -> str | None:
         return "client" if error.code or error.of_client else "store"
     if not isinstance(error, errors.SignInNeeded):
         return None
-    known = explain.explain(error.code, home=Path(paths.directory())) if error.code else None
+    known = explain.explain(error.code) if error.code else None
     return _REASONS.get(known.klass, "login") if known else "login"
 
 

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.knowledge import explain, tables
+from offlineimap_m365.knowledge import explain
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider import id_token, token_response
 from offlineimap_m365.signin import callback_request, paste
@@ -24,7 +24,6 @@ from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, text_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
 
 ALICE = "alice@example.org"
 REDIRECT = "https://localhost"
@@ -93,7 +92,9 @@ def is_fit(text: str) -> bool:
 @given(PASTED)
 def test_whatever_is_pasted(text: str) -> None:
     """It is the answer with the right state, or it is refused with 77, in a few lines fit for a terminal."""
-    found, error = _outcome(lambda: read_answer(text, STATE, REDIRECT, account=ALICE), errors.SignInNeeded)
+    found, error = _outcome(
+        lambda: read_answer(text, STATE, explain.Situation(ALICE, redirect_uri=REDIRECT)), errors.SignInNeeded
+    )
 
     shown = error.lines() if isinstance(error, errors.M365Error) else []
     assert len(shown) <= 6
@@ -117,7 +118,7 @@ def test_whatever_a_refusal_brings(parameters: dict[str, str]) -> None:
 @given(st.text(st.characters(codec=None), max_size=200) | PASTED, _VALUES, _VALUES)
 def test_whatever_is_explained(text: str, account: str, tenant: str) -> None:
     """It is explained in words fit for a terminal, or nothing is known of it."""
-    found = explain.explain(text, account=account, tenant=tenant)
+    found = explain.explain(text, explain.Situation(account, tenant=tenant))
 
     assert found is None or is_fit(found.meaning + found.remedy + found.code)
 
@@ -133,7 +134,7 @@ def test_whatever_a_provider_refuses_with(body: dict[str, Any]) -> None:
         kept = token_response.read(body, {"refresh_token": "a-refresh-token"})
     except ValueError:
         return
-    error = explain.error_for(kept, account=ALICE)
+    error = explain.error_for(kept, explain.Situation(ALICE))
 
     assert json.loads(json.dumps(kept)) == kept
     assert len(error.lines()) <= 6
@@ -195,32 +196,6 @@ def test_whatever_comes_through_a_pipe(content: bytes) -> None:
 
     assert ended
     assert "\x1b[" not in (found or "")
-
-
-_ROW = st.dictionaries(st.sampled_from(["class", "meaning", "remedy", "source", "code", "login"]), JSON, max_size=4)
-_TABLE = JSON | st.dictionaries(
-    st.sampled_from(["codes", "errors", "suberrors", "pages", "clouds", "clients", "default", "other", "consumers"]),
-    JSON | st.dictionaries(st.sampled_from(["50076", "invalid_grant", "global", "x"]), _ROW | JSON, max_size=2),
-    max_size=3,
-)
-
-
-@settings(max_examples=100, deadline=None)
-@given(_TABLE, st.sampled_from(["aadsts", "clouds", "clients"]))
-def test_whatever_a_user_puts_over_a_table(
-    tmp_path_factory: pytest.TempPathFactory, content: object, name: str
-) -> None:
-    """A table of the user's own is used, or named as what is wrong: never anything that breaks later."""
-    home = tmp_path_factory.getbasetemp() / "fuzz-data"
-    (home / "data").mkdir(parents=True, exist_ok=True)
-    (home / "data" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-
-    table, error = _outcome(lambda: tables.load(name, home), errors.Misconfigured)
-
-    assert bool(table) or f"{name}.json" in str(error)
-    if table and name == "aadsts":
-        for code in table["codes"]:
-            explain.explain(f"AADSTS{code}", account=ALICE, home=home)
 
 
 _METHODS = st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "get", "", "G\x00T", "\x16\x03\x01"])

@@ -7,13 +7,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.console.prompt import say
-from offlineimap_m365.knowledge import tables as tables_
+from offlineimap_m365.knowledge import tables
 from offlineimap_m365.provider import next_step
 from offlineimap_m365.signin import import_file, import_formats, login, login_request
 from offlineimap_m365.signin.command_line import command_line
@@ -68,7 +67,7 @@ def _found(
     )
     if "client_id" in typed:  # whoever names it knows it better than the file
         return found
-    client = tables_.load("clients", Path(paths.directory()))["clients"].get(found.client_id, {})
+    client = tables.load("clients")["clients"].get(found.client_id, {})
     if client.get("dead"):
         raise errors.Misconfigured(
             f"{given.name} was made with the client id {found.client_id} ({client['name']}), which is switched off",
@@ -89,12 +88,11 @@ def _merge(
     found: import_formats.Found, typed: Mapping[str, Any], before: profiles.Account | None, source: str
 ) -> dict[str, Any]:
     """Return what was typed over what the file says; a default is not remembered as if somebody had chosen it."""
-    tables = Path(paths.directory())
     if {"authority", "tenant", "cloud"} & set(typed):
         found = dataclasses.replace(found, authority=None)
-    said = import_formats.choices(found, tables_.load("clouds", tables)["clouds"], source)
+    said = import_formats.choices(found, tables.load("clouds")["clouds"], source)
     kept = before.chosen if before else {}
-    if said.get("client_id") == tables_.load("clients", tables)["default"] and not kept.get("client_id"):
+    if said.get("client_id") == tables.load("clients")["default"] and not kept.get("client_id"):
         said.pop("client_id")
     if found.authority and kept.get("authority"):
         said.setdefault("tenant", "common")  # the sign-in was kept for another provider

@@ -62,8 +62,6 @@ def _refresh(subject: Subject, account: Account) -> Check:
     try:
         token, said = notices.overheard(lambda: engine.renew(account.name, may_ask=environment.at_terminal()))
     except errors.M365Error as error:
-        if "data" in subject.failed and isinstance(error, errors.Misconfigured) and error.code is None:
-            return subject.untold("refresh", "It failed, and a data file that cannot be used keeps back why")
         return of_error("refresh", _with_command(error, account), account.name)
     subject.token = token
     if token_cache.is_behind(account.folder) and not account.is_app_only:

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import environment, errors, paths
+from offlineimap_m365.base import environment, errors
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.doctor.check import Check
 from offlineimap_m365.doctor.local import interpreters
@@ -130,10 +130,7 @@ def _describe(path: Path, found: interpreters.Found) -> str:
 
 def _limits(found: interpreters.Found) -> list[str]:
     """Return what is known not to work with this build, from the table of programs."""
-    try:
-        row = tables.load("programs", Path(paths.directory()))["programs"].get(OFFLINEIMAP, {})
-    except errors.M365Error:  # the user's own table is broken, which is no failure of OfflineIMAP
-        return []
+    row = tables.load("programs")["programs"].get(OFFLINEIMAP, {})
     build = {True: "always", False: "once"}.get(found.asks_always)  # type: ignore[arg-type]  # None: in neither
     limits = [str(limit["what"]) for limit in row.get("limits", []) if build and limit.get("build") == build]
     return [what[:1].lower() + what[1:] for what in limits]

@@ -8,10 +8,9 @@ over which addresses, tells the causes apart as far as they can be told.
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.account import token_claims
 from offlineimap_m365.doctor.mail import mailbox_attempt
 from offlineimap_m365.doctor.mail.reachability import Trouble
@@ -153,7 +152,7 @@ def _switched_off(account: Account, again: str) -> Trouble:
 
 def _imap_switch() -> str:
     """Return the page of Outlook.com where IMAP is switched on."""
-    found: str = tables.load("clouds", Path(paths.directory()))["consumers"]["imap_switch"]
+    found: str = tables.load("clouds")["consumers"]["imap_switch"]
     return found
 
 

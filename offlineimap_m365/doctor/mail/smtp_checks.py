@@ -8,10 +8,9 @@ No mail is sent. A shared mailbox is no user here: who signed in signs in, and n
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.account import token_claims
 from offlineimap_m365.doctor.local import tls_trust
 from offlineimap_m365.doctor.mail import mailbox_attempt, mailbox_refused, reachability
@@ -195,7 +194,7 @@ def _of_reply(account: Account, made: _Attempt, said: str, token: str) -> Troubl
         )
     if account.is_app_only and _NOT_TAKEN in said:
         return mailbox_refused.of_application(account, token, made.user)
-    known = explain.explain(said, account=account.name, home=Path(paths.directory()), is_personal=account.is_personal)
+    known = explain.explain(said, explain.Situation(account.name, is_personal=account.is_personal))
     words = mailbox_refused.in_words(made.refusal)
     meaning = known.meaning if known else f"{made.user} is not let in for sending"
     return Trouble(f"{meaning} ({'; '.join(filter(None, [_reply(said), words]))})", _remedy(account, known))

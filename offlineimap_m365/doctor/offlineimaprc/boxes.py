@@ -10,17 +10,17 @@ import dataclasses
 import difflib
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.offlineimaprc import evals, pythonfile, settings, writing
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.doctor.check import Check, Subject
@@ -117,7 +117,7 @@ def maildir(rc: Rc, box: Box) -> Path | None:
 
 
 def _hosts() -> set[str]:
-    table = tables.load("clouds", Path(paths.directory()))
+    table = tables.load("clouds")
     rows = [*table["clouds"].values(), table["consumers"]]
     return {_host(row["imap"]) for row in rows}
 

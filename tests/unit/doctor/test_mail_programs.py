@@ -66,15 +66,3 @@ def test_whatever_it_says_it_is_only_a_program(path: Path, says: str) -> None:
     install(path, "msmtp", says, code=1)
 
     assert mail_programs.examine().ok is True
-
-
-def test_a_table_of_ones_own_that_is_broken_is_told_elsewhere(path: Path, world: World) -> None:
-    """Then nothing is known, and that is the check's answer."""
-    (world.home / "data").mkdir(parents=True)
-    (world.home / "data" / "programs.json").write_text("[]", encoding="utf-8")
-    install(path, "msmtp", "msmtp version 1.8.23")
-
-    check = mail_programs.examine()
-
-    assert check.ok is None
-    assert "programs.json" in check.meaning

@@ -288,18 +288,6 @@ def test_what_is_pointless_is_not_tried(world: World, entra: Entra) -> None:
     assert entra.requests == []
 
 
-def test_a_broken_table_of_codes_is_not_told_twice(world: World, entra: Entra) -> None:
-    """Why a refresh was refused cannot be told then; the check of the tables has said so."""
-    account = keep(entra)
-    entra.revoke(ALICE)
-    (world.home / "data").mkdir(mode=0o700)
-    (world.home / "data" / "aadsts.json").write_text("{", encoding="utf-8")
-
-    (check,) = token_checks.examine(subject_of(account, "data"))
-
-    assert (check.name, check.ok) == ("refresh", None)
-
-
 def test_a_token_that_never_lives_long(world: World, entra: Entra) -> None:
     """It works, and costs a request each time."""
     entra.access_token_seconds = 200

@@ -159,15 +159,6 @@ def test_an_offlineimap_in_this_python(world: World) -> None:
     assert "and shares this program's Python" in look().meaning
 
 
-def test_a_broken_table_of_the_users_own(world: World) -> None:
-    """What the user wrote over the table of programs is another's check; here nothing is said of limits."""
-    package(program(world, "#!/usr/bin/python3").resolve().parent)
-    (world.home / "data").mkdir(parents=True)
-    (world.home / "data" / "programs.json").write_text("{")
-
-    assert look().ok is True
-
-
 _PIP = "#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''"
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from offlineimap_m365.base.errors import M365Error, Misconfigured, SignInNeeded, Temporary
 from offlineimap_m365.knowledge.error_text import LONGEST, find_named, find_reference, own_words
-from offlineimap_m365.knowledge.explain import error_for, explain, find_codes
+from offlineimap_m365.knowledge.explain import Situation, error_for, explain, find_codes
 from offlineimap_m365.knowledge.tables import load
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: Rules of ours, which no Python can change.
 pytestmark = pytest.mark.once
@@ -87,7 +83,7 @@ def test_codes_are_found_where_microsoft_puts_them(text: str) -> None:
 
 def test_a_page_gives_code_and_what_a_help_desk_needs() -> None:
     """A pasted error page is explained by its code, with correlation id and time in UTC."""
-    found = explain(BLOCKED_PAGE, account=ALICE)
+    found = explain(BLOCKED_PAGE, Situation(ALICE))
 
     assert found is not None
     assert (found.code, found.klass, found.exit_code) == ("AADSTS53003", "ADMIN", 77)
@@ -139,7 +135,7 @@ def test_what_nobody_knows_is_not_explained(text: str) -> None:
 
 def test_a_remedy_names_this_client_and_redirect() -> None:
     """An explanation is about the client id, redirect URI and account that it was asked for."""
-    found = explain("50011", account=ALICE, client_id="my-id", redirect_uri="http://localhost:1234")
+    found = explain("50011", Situation(ALICE, "my-id", redirect_uri="http://localhost:1234"))
 
     assert found is not None
     assert found.meaning == "The redirect URI http://localhost:1234 is not registered for the client id my-id"
@@ -156,27 +152,15 @@ def test_without_an_account_the_command_has_a_gap_to_fill() -> None:
 
 def test_an_account_cannot_add_to_a_command() -> None:
     """What a remedy is filled in with is quoted for a shell and free of control characters."""
-    found = explain("50173", account="a; rm -rf ~\n\x1b[2J")
+    found = explain("50173", Situation("a; rm -rf ~\n\x1b[2J"))
 
     assert found is not None
     assert found.remedy == "Run: offlineimap-m365 login 'a; rm -rf ~ \ufffd[2J'"
 
 
-def test_the_users_own_row_is_used(tmp_path: Path) -> None:
-    """A code in the user's own table is explained in the user's words."""
-    (tmp_path / "data").mkdir()
-    row = {"class": "WAIT", "meaning": "Ours", "remedy": "Call {account}", "source": "us"}
-    (tmp_path / "data" / "aadsts.json").write_text(json.dumps({"codes": {"99999": row}}))
-
-    found = explain("AADSTS99999", account=ALICE, home=tmp_path)
-
-    assert found is not None
-    assert (found.meaning, found.remedy, found.exit_code) == ("Ours", f"Call {ALICE}", 75)
-
-
 def test_a_revoked_sign_in_asks_for_a_login() -> None:
     """Entra's whole answer becomes code, meaning, remedy, correlation id and time."""
-    error = error_for(REVOKED, ALICE)
+    error = error_for(REVOKED, Situation(ALICE))
 
     assert type(error) is SignInNeeded
     assert error.lines() == [
@@ -189,7 +173,7 @@ def test_a_revoked_sign_in_asks_for_a_login() -> None:
 
 def test_ids_are_found_in_the_description_too() -> None:
     """An answer with nothing but a description still gives code, correlation id and time."""
-    error = error_for({key: REVOKED[key] for key in ("error", "error_description")}, ALICE)
+    error = error_for({key: REVOKED[key] for key in ("error", "error_description")}, Situation(ALICE))
 
     assert (error.code, error.correlation_id, error.time) == (
         "AADSTS50173",
@@ -241,7 +225,7 @@ def test_an_answer_becomes_the_error_of_its_class(
     response: dict[str, Any], kind: type[M365Error], code: str | None
 ) -> None:
     """CONFIG is a configuration error, WAIT a temporary one, all else a person's; fields may lack."""
-    error = error_for(response, ALICE)
+    error = error_for(response, Situation(ALICE))
 
     assert (type(error), error.code, error.account) == (kind, code, ALICE)
     assert error.meaning
@@ -252,7 +236,7 @@ def test_an_answer_becomes_the_error_of_its_class(
 @pytest.mark.parametrize("code", [700016, 90033, 50173])
 def test_what_wants_the_person_is_a_matter_for_the_person(name: str, code: int) -> None:
     """The name of the error decides, the code only explains: 77 whatever its class, with a command that signs in."""
-    error = error_for({"error": name, "error_codes": [code]}, ALICE)
+    error = error_for({"error": name, "error_codes": [code]}, Situation(ALICE))
 
     assert type(error) is SignInNeeded
     assert error.code == f"AADSTS{code}"
@@ -263,7 +247,7 @@ def test_an_unknown_code_shows_microsofts_own_words() -> None:
     """A code that no table knows keeps Microsoft's sentence, without the tail of ids."""
     description = f"AADSTS999999: Something new. Trace ID: x Correlation ID: {CORRELATION} Timestamp: 2026"
 
-    error = error_for({"error": "invalid_request", "error_description": description}, ALICE)
+    error = error_for({"error": "invalid_request", "error_description": description}, Situation(ALICE))
 
     assert type(error) is Misconfigured
     assert error.code == "AADSTS999999"
@@ -290,14 +274,14 @@ def test_time_of_another_zone_is_not_taken_for_utc() -> None:
 
 def test_claims_do_not_change_the_exit_code() -> None:
     """An answer that names claims is a matter for a person, as without them."""
-    error = error_for({"error": "interaction_required", "claims": '{"access_token":{}}'}, ALICE)
+    error = error_for({"error": "interaction_required", "claims": '{"access_token":{}}'}, Situation(ALICE))
 
     assert type(error) is SignInNeeded
 
 
 def test_every_explanation_fits_into_six_lines() -> None:
     """An error of Microsoft takes at most six lines, whatever it is."""
-    error = error_for(REVOKED, ALICE)
+    error = error_for(REVOKED, Situation(ALICE))
 
     assert len(error.lines()) <= 6
     assert "\n" not in error.one_line()
@@ -315,8 +299,8 @@ def test_nobody_with_a_personal_account_hears_of_a_tenant(section: str, key: str
         "suberrors": {"error": "invalid_grant", "suberror": key},
     }
 
-    error = error_for(answers[section], ALICE, client_id="an-id", tenant="9188040d", is_personal=True)
-    found = explain(f"AADSTS{key}" if section == "codes" else key, account=ALICE, is_personal=True)
+    error = error_for(answers[section], Situation(ALICE, "an-id", "9188040d", is_personal=True))
+    found = explain(f"AADSTS{key}" if section == "codes" else key, Situation(ALICE, is_personal=True))
 
     assert "tenant" not in error.one_line().lower()
     assert found is None or "tenant" not in f"{found.meaning} {found.remedy}".lower()
@@ -327,7 +311,10 @@ def test_what_the_next_sign_in_must_do_stands_on_the_error() -> None:
     words = "AADSTS70043: ... the permission https://outlook.office.com/SMTP.Send"
     answer = {"error": "invalid_grant", "error_codes": [70043], "claims": '{"a": 1}', "error_description": words}
 
-    error, elsewhere = error_for(answer, ALICE), error_for({"error": "x", "error_codes": [53003]}, ALICE)
+    error, elsewhere = (
+        error_for(answer, Situation(ALICE)),
+        error_for({"error": "x", "error_codes": [53003]}, Situation(ALICE)),
+    )
 
     assert (error.claims, error.prompt, error.place, error.named) == ('{"a": 1}', "login", False, frozenset({"smtp"}))
     assert (elsewhere.claims, elsewhere.prompt, elsewhere.place) == (None, None, True)
@@ -336,7 +323,7 @@ def test_what_the_next_sign_in_must_do_stands_on_the_error() -> None:
 @pytest.mark.parametrize("claims", [5, ["x"], {"a": 1}, None])
 def test_claims_that_are_no_text_are_none(claims: object) -> None:
     """Any field of an answer may be of another type."""
-    assert error_for({"error": "interaction_required", "claims": claims}, ALICE).claims is None
+    assert error_for({"error": "interaction_required", "claims": claims}, Situation(ALICE)).claims is None
 
 
 @pytest.mark.parametrize(

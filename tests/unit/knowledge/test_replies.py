@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from offlineimap_m365.knowledge.explain import explain
+from offlineimap_m365.knowledge.explain import Situation, explain
 from offlineimap_m365.knowledge.tables import load
 
 ALICE = "alice@example.org"
@@ -74,7 +74,7 @@ PASTES: dict[str, tuple[str, str, int]] = {
 @pytest.mark.parametrize(("text", "code", "exit_code"), PASTES.values(), ids=PASTES)
 def test_what_users_paste_is_explained(text: str, code: str, exit_code: int) -> None:
     """The first known code, else the longest phrase, says what it means, and names the account."""
-    found = explain(text, account=ALICE)
+    found = explain(text, Situation(ALICE))
 
     assert found is not None
     assert (found.code, found.exit_code) == (code, exit_code)
@@ -101,7 +101,7 @@ def test_every_reply_is_pasted_in_a_test() -> None:
 
 def test_a_reply_has_words_for_personal_accounts() -> None:
     """Nobody with a personal account is sent to an administrator who is not there."""
-    found = explain("SmtpClientAuthentication is disabled", account=ALICE, is_personal=True)
+    found = explain("SmtpClientAuthentication is disabled", Situation(ALICE, is_personal=True))
 
     assert found is not None
     assert "administrator" not in found.meaning + found.remedy

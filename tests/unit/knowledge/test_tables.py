@@ -1,134 +1,75 @@
-"""The shipped tables, and what a user's own file does to them."""
+"""The tables that ship with this package: each row has its fields and its source."""
 
 from __future__ import annotations
 
 import json
 import re
+import string
 from pathlib import Path
 
 import pytest
 
 from offlineimap_m365 import recipes
-from offlineimap_m365.base.errors import Misconfigured
 from offlineimap_m365.knowledge import tables
-from offlineimap_m365.knowledge.tables import EXIT_CODES, load, override
+from offlineimap_m365.knowledge.tables import EXIT_CODES, load
 from offlineimap_m365.recipes import timers
 
 SHIPPED = Path(tables.__file__).with_name("data")
 
-BROKEN = {
-    "no JSON": ("aadsts", "{"),
-    "no UTF-8": ("aadsts", b"\xff\xfe"),
-    "no object": ("clouds", "[]"),
-    "no such class": ("aadsts", '{"codes": {"50173": {"class": "SOON"}}}'),
-    "row without its fields": ("aadsts", '{"codes": {"99999": {"class": "LOGIN"}}}'),
-    "wrong type": ("aadsts", '{"codes": {"50173": {"meaning": 3}}}'),
-    "section of another type": ("aadsts", '{"pages": []}'),
-    "unknown fill-in": ("aadsts", '{"codes": {"50173": {"remedy": "{secret}"}}}'),
-    "attribute of a fill-in": ("aadsts", '{"codes": {"50173": {"remedy": "{account.__class__}"}}}'),
-    "open brace": ("aadsts", '{"codes": {"50173": {"remedy": "{"}}}'),
-    "personal words of another type": ("aadsts", '{"codes": {"50173": {"personal": "no"}}}'),
-    "personal words without a remedy": ("aadsts", '{"codes": {"50173": {"personal": {"meaning": "x"}}}}'),
-    "personal words with an unknown fill-in": (
-        "aadsts",
-        '{"codes": {"50173": {"personal": {"meaning": "x", "remedy": "{secret}"}}}}',
-    ),
-    "place that nobody knows": ("aadsts", '{"codes": {"50173": {"seen": ["sky"]}}}'),
-    "places that are no list": ("aadsts", '{"codes": {"50173": {"seen": "page"}}}'),
-    "place that is no answer": ("aadsts", '{"codes": {"50173": {"place": "yes"}}}'),
-    "prompt that nobody knows": ("aadsts", '{"codes": {"50173": {"prompt": "none"}}}'),
-    "reply without a class": ("aadsts", '{"replies": {"oops": {"meaning": "x", "remedy": "y", "source": "z"}}}'),
-    "page without a code": ("aadsts", '{"pages": {"oops": {"code": "1", "source": "x"}}}'),
-    "default that is no client": ("clients", '{"default": "nobody"}'),
-    "cloud without a mail host": ("clouds", '{"clouds": {"mars": {"login": "login.example"}}}'),
-    "consumers of another type": ("clouds", '{"consumers": "none"}'),
-    "program that nobody says was run": ("programs", '{"programs": {"pine": {"title": "Pine"}}}'),
-    "limit without a source": ("programs", '{"programs": {"msmtp": {"limits": [{"what": "x", "versions": "1"}]}}}'),
-    "version that cannot be compared": ("programs", '{"programs": {"msmtp": {"needs": "1.8-rc1"}}}'),
-    "version that is no text": ("programs", '{"programs": {"msmtp": {"needs": 1.8}}}'),
-    "limit that is no number": ("programs", '{"programs": {"msmtp": {"longest_token": "3040"}}}'),
-    "limit of nothing": ("programs", '{"programs": {"msmtp": {"longest_token": 0}}}'),
-    "very deep": ("clouds", '{"a":' * 200000),
+_WORDS: dict[str, type] = {"class": str, "meaning": str, "remedy": str, "source": str}
+_CLOUD = ("title", "login", "issuer", "instance", "sub_scope", "imap", "smtp", "scope_prefix", "app_scope")
+#: Per table: its sections, and what each row of a section has.
+SHAPES: dict[str, dict[str, dict[str, type]]] = {
+    "aadsts": {
+        "codes": _WORDS,
+        "errors": _WORDS,
+        "suberrors": _WORDS,
+        "replies": _WORDS,
+        "pages": {"code": str, "source": str},
+    },
+    "clouds": {"clouds": {**dict.fromkeys(_CLOUD, str), "domains": list, "also": list}},
+    "clients": {"clients": dict.fromkeys(("browser", "paste", "name", "publisher"), str)},
+    "programs": {"programs": {"title": str, "tested": str, "limits": list, "source": list}},
 }
+FILL_INS = {"account", "command", "client_id", "tenant", "redirect_uri"}
 
 
-def write(home: Path, name: str, text: str | bytes) -> Path:
-    """Put *text* where the user's own table *name* lies."""
-    path = home / "data" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
+@pytest.mark.parametrize("name", SHAPES)
+def test_each_row_has_the_fields_that_the_code_reads(name: str) -> None:
+    """A row without a field, or with one of another type, would break an error message."""
+    table = load(name)
+
+    for section, shape in SHAPES[name].items():
+        for key, row in table[section].items():
+            assert all(isinstance(row.get(field), kind) for field, kind in shape.items()), (section, key)
 
 
-@pytest.mark.parametrize("name", ["aadsts", "clouds", "clients", "programs"])
-def test_shipped_tables_pass_their_own_check(name: str, tmp_path: Path) -> None:
-    """A shipped table has the shape that is asked of a user's."""
-    write(tmp_path, name, "{}")
+def test_each_explanation_can_be_filled_in() -> None:
+    """Classes have an exit code, braces hold a known name, and the optional columns hold what the code expects."""
+    table = load("aadsts")
 
-    table = load(name, tmp_path)
-
-    assert table == load(name)
-
-
-def test_one_row_of_a_user_goes_over_the_shipped_ones(tmp_path: Path) -> None:
-    """A user's file needs only what it changes."""
-    write(tmp_path, "aadsts", '{"codes": {"50173": {"meaning": "Mine"}}}')
-
-    codes = load("aadsts", tmp_path)["codes"]
-
-    assert codes["50173"]["meaning"] == "Mine"
-    assert codes["50173"]["class"] == "LOGIN"
-    assert "50011" in codes
+    for section in ("codes", "errors", "suberrors", "replies"):
+        for key, row in table[section].items():
+            words = [row, row.get("personal", row)]
+            fields = {field for text in words for part in ("meaning", "remedy") for field in braces(text[part])}
+            assert row["class"] in EXIT_CODES, key
+            assert fields <= FILL_INS, key
+            assert row.get("place", False) in (True, False), key
+            assert row.get("prompt", "login") in ("login", "consent"), key
+    assert all(row["code"] in table["codes"] for row in table["pages"].values())
 
 
-def test_without_a_file_there_is_no_override(tmp_path: Path) -> None:
-    """A home without own tables leaves the shipped ones."""
-    found = override("clouds", tmp_path)
-
-    assert found is None
-    assert override("clouds", None) is None
+def braces(text: str) -> set[str]:
+    """Return what stands in the braces of *text*."""
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
 
 
-def test_an_override_is_named(tmp_path: Path) -> None:
-    """The path of a user's own table can be shown."""
-    path = write(tmp_path, "clouds", "{}")
-
-    found = override("clouds", tmp_path)
-
-    assert found == path
-
-
-@pytest.mark.parametrize(("name", "text"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_file_is_named(name: str, text: str | bytes, tmp_path: Path) -> None:
-    """A user's file of a wrong shape is a configuration error that names the file."""
-    path = write(tmp_path, name, text)
-
-    with pytest.raises(Misconfigured) as caught:
-        load(name, tmp_path)
-
-    assert str(path) in caught.value.fact
-    assert caught.value.exit_code == 78
-
-
-@pytest.mark.parametrize("which", ["file", "folder"])
-def test_a_table_that_others_may_change_is_refused(which: str, tmp_path: Path) -> None:
-    """It says where secrets are sent: 78 with the command that closes it, before anything in it counts."""
-    path = write(tmp_path, "clouds", "{}")
-    (path if which == "file" else path.parent).chmod(0o777)
-
-    with pytest.raises(Misconfigured, match="Others may write to") as caught:
-        load("clouds", tmp_path)
-
-    assert caught.value.remedy.startswith("Run: chmod go-w ")
-
-
-def test_a_dangling_link_is_not_overlooked(tmp_path: Path) -> None:
-    """A user's file that cannot be read is an error, never the shipped table in silence."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "clouds.json").symlink_to(tmp_path / "nowhere")
-
-    with pytest.raises(Misconfigured, match=r"clouds\.json"):
-        load("clouds", tmp_path)
+def test_each_limit_of_a_program_names_its_versions_and_its_source() -> None:
+    """Versions can be compared, and lengths are numbers."""
+    for name, row in load("programs")["programs"].items():
+        assert all({"what", "versions", "source"} <= set(limit) for limit in row["limits"]), name
+        assert re.fullmatch(r"\d+(\.\d+)*", row.get("needs", "0")), name
+        assert row.get("longest_token", 1) > 0, name
 
 
 def test_every_explanation_is_plain_and_ends_in_an_act() -> None:

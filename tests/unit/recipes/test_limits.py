@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pytest
 
 from offlineimap_m365 import recipes
 from offlineimap_m365.cli.main import main
+from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import limits
 from tests.kept import ALICE, invent
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
-def test_limits_are_said_line_by_line(world: World) -> None:
+def test_limits_are_said_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each limit comes with the versions that it was seen in; what was never run is said first; all from the table."""
-    (world.home / "data").mkdir(parents=True)
     row = {"tested": "", "limits": [{"what": "No \x1b XOAUTH2", "versions": "before 1.8", "source": "x"}]}
-    (world.home / "data" / "programs.json").write_text(json.dumps({"programs": {"msmtp": row}}), encoding="utf-8")
+    monkeypatch.setitem(tables.load("programs")["programs"], "msmtp", {**limits.rows()["msmtp"], **row})
 
     found = limits.of(recipes.PROGRAMS["msmtp"])
 

@@ -76,7 +76,7 @@ REFUSED = {
 @pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED)
 def test_the_final_address_is_read_however_it_was_copied(text: str) -> None:
     """The final address counts with line breaks, quotes, brackets, as a fragment and escaped as HTML."""
-    found = read_answer(text, STATE, REDIRECT)
+    found = read_answer(text, STATE, Situation(redirect_uri=REDIRECT))
 
     assert (found["code"], found["state"]) == (CODE, STATE)
 
@@ -85,7 +85,7 @@ def test_the_final_address_is_read_however_it_was_copied(text: str) -> None:
 def test_anything_else_is_named(text: str, fact: str) -> None:
     """What is not the final address is refused as what it is, with what to copy and the command."""
     with pytest.raises(SignInNeeded) as caught:
-        read_answer(text, STATE, REDIRECT, account=ALICE)
+        read_answer(text, STATE, Situation(ALICE, redirect_uri=REDIRECT))
 
     assert caught.value.fact == fact
     assert REDIRECT in caught.value.meaning
@@ -97,7 +97,7 @@ def test_anything_else_is_named(text: str, fact: str) -> None:
 def test_nothing_pasted_is_repeated(text: str) -> None:
     """No message holds a piece of what was pasted: it may be a code or a password."""
     with pytest.raises(SignInNeeded) as caught:
-        read_answer(text, STATE, REDIRECT)
+        read_answer(text, STATE, Situation(redirect_uri=REDIRECT))
 
     shown = "\n".join(caught.value.lines())
     assert not [word for word in text.split() if len(word) > 8 and word in shown]
@@ -107,7 +107,7 @@ def test_nothing_pasted_is_repeated(text: str) -> None:
 def test_a_sign_in_without_a_state_takes_no_address() -> None:
     """While a device code waits there is no state that an address could match."""
     with pytest.raises(SignInNeeded, match="earlier sign-in"):
-        read_answer(ADDRESS.replace(STATE, ""), "", REDIRECT)
+        read_answer(ADDRESS.replace(STATE, ""), "", Situation(redirect_uri=REDIRECT))
 
 
 def test_an_error_in_the_address_is_explained() -> None:
@@ -116,7 +116,7 @@ def test_an_error_in_the_address_is_explained() -> None:
     query = urllib.parse.urlencode({"error": "unauthorized_client", "error_description": description, "state": STATE})
 
     with pytest.raises(SignInNeeded) as caught:
-        read_answer(f"{REDIRECT}/?{query}", STATE, REDIRECT, account=ALICE, client_id="my-id")
+        read_answer(f"{REDIRECT}/?{query}", STATE, Situation(ALICE, "my-id", redirect_uri=REDIRECT))
 
     assert (caught.value.code, caught.value.time) == ("AADSTS7000112", "2026-01-09T02:02:12Z")
     assert caught.value.meaning == "The client id my-id was disabled by its owner"
@@ -126,13 +126,13 @@ def test_an_error_in_the_address_is_explained() -> None:
 def test_an_error_with_the_wrong_state_is_an_earlier_sign_in() -> None:
     """An error that belongs to another sign-in does not end this one with its own explanation."""
     with pytest.raises(SignInNeeded, match="earlier sign-in"):
-        read_answer(f"{REDIRECT}/?error=access_denied&state=other", STATE, REDIRECT)
+        read_answer(f"{REDIRECT}/?error=access_denied&state=other", STATE, Situation(redirect_uri=REDIRECT))
 
 
 def test_a_cancelled_sign_in_is_named() -> None:
     """An address that says access_denied without a code is a cancelled sign-in."""
     with pytest.raises(SignInNeeded) as caught:
-        read_answer(f"{REDIRECT}/?error=access_denied&state={STATE}", STATE, REDIRECT, account=ALICE)
+        read_answer(f"{REDIRECT}/?error=access_denied&state={STATE}", STATE, Situation(ALICE, redirect_uri=REDIRECT))
 
     assert caught.value.code == "access_denied"
     assert caught.value.meaning == "The sign-in was cancelled or declined"
@@ -145,7 +145,7 @@ def test_what_a_stranger_wrote_into_an_address_is_not_shown() -> None:
     )
 
     with pytest.raises(SignInNeeded) as caught:
-        read_answer(f"{REDIRECT}/?{query}&state={STATE}", STATE, REDIRECT)
+        read_answer(f"{REDIRECT}/?{query}&state={STATE}", STATE, Situation(redirect_uri=REDIRECT))
 
     assert "555" not in "\n".join(caught.value.lines())
 
@@ -169,7 +169,7 @@ def test_the_text_of_an_error_page_is_explained() -> None:
     )
 
     with pytest.raises(SignInNeeded) as caught:
-        read_answer(page, STATE, REDIRECT, account=ALICE, client_id="my-id")
+        read_answer(page, STATE, Situation(ALICE, "my-id", redirect_uri=REDIRECT))
 
     assert caught.value.code == "AADSTS50011"
     assert caught.value.correlation_id == "019827f4-372b-7726-8110-db46f130cd8f"
@@ -180,7 +180,7 @@ def test_the_text_of_an_error_page_is_explained() -> None:
 def test_a_page_with_an_unknown_code_names_it() -> None:
     """A code that no table knows is still named, with the place where Microsoft explains it."""
     with pytest.raises(SignInNeeded) as caught:
-        read_answer("Sorry\nAADSTS999999: something new", STATE, REDIRECT)
+        read_answer("Sorry\nAADSTS999999: something new", STATE, Situation(redirect_uri=REDIRECT))
 
     assert caught.value.code == "AADSTS999999"
     assert caught.value.remedy == "See https://login.microsoftonline.com/error?code=999999"
