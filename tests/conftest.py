@@ -4,8 +4,14 @@ What every test may ask for: a world of its own, and a Microsoft 365 in it.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import signal
 import socket
+import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -18,11 +24,14 @@ from tests.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # No time limit per example, since machines differ, and nothing is written into the checkout.
 hypothesis.settings.register_profile("here", database=None, deadline=None)
 hypothesis.settings.load_profile("here")
+
+
+#: <linux/prctl.h>
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +92,41 @@ def two_families(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return order
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Become the parent of every program whose own parent dies, so that none is left behind unseen (prctl(2))."""
+    if not hasattr(config, "workerinput") and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail if a test left a program behind; end it."""
+    if hasattr(session.config, "workerinput") or sys.platform != "linux":
+        return
+    deadline = time.monotonic() + 3
+    while (left := _programs_left()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        sys.stderr.write(f"\nThe tests left programs behind: {', '.join(left.values())}\n")
+
+
+def _programs_left() -> dict[int, str]:
+    """Return pid and name of our children that still run, pytest's own workers excepted (proc(5))."""
+    children = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, _, rest = path.read_text("utf-8", "replace").partition("(")[2].rpartition(")")
+            state, parent = rest.split()[:2]
+            is_worker = b"execnet" in path.with_name("cmdline").read_bytes()
+            if int(parent) == os.getpid() and state not in "ZX" and not is_worker:
+                children[int(path.parent.name)] = name
+    return children
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,114 +1,94 @@
-"""Debian's and Ubuntu's packages: what the tests need, what is missing, and how it gets there."""
+"""
+Debian's and Ubuntu's packages that the tests need, installed with no service started.
+
+dovecot-core's postinst starts a server on all addresses. invoke-rc.d(8) asks ``policy-rc.d`` first, and 101 means
+forbidden; where systemd runs, the units are masked as well, or the next boot would start them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.setup import process
-from tests.setup.report import StepError
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-#: What the demonstration and the tests both need.
-FOR_TRYING = (
-    "ca-certificates",
-    "dovecot-imapd",
-    "dovecot-submissiond",
-    "msmtp",
-    "python3-venv",
-)
-#: The tests want the distribution's OfflineIMAP too, and an old MSAL that a foreign interpreter must not use.
+#: What the demonstration needs.
+FOR_TRYING = ("ca-certificates", "dovecot-imapd", "dovecot-submissiond", "msmtp", "python3-venv")
+#: What the tests need as well.
 FOR_TESTING = (
     *FOR_TRYING,
-    "offlineimap3",
-    "python3-msal",
-    # A real browser with what gives it a certificate authority to trust, and a font to draw the pages with.
-    "chromium",
-    "fonts-dejavu-core",
-    "libnss3-tools",
-    # A desktop's keyring, and the bus on which it is asked.
-    "dbus",
-    "gnome-keyring",
-    # What the store "gpg" and mutt_oauth2.py encrypt with.
-    "gnupg",
-    # Its systemd-analyze looks at the units that config prints; without systemd-sysv it is nobody's init.
-    "systemd",
-    # Mail programs that config has a recipe for, what mbsync signs in with, and what git send-email cannot do without.
-    "fetchmail",
-    "getmail6",
-    "git-email",
-    "isync",
-    "libmailtools-perl",
-    "libsasl2-modules-kdexoauth2",
-    # What the README installs with.
-    "pipx",
-    # What shows man pages, and looks for mistakes in them.
-    "groff-base",
-    "man-db",
-    # The shells that complete our commands.
-    "bash",
-    "fish",
-    "zsh",
-    # Programs that people read mail with, run with what config prints for them, and what aerc shows a mail in.
-    "aerc",
-    "emacs-nox",
-    "less",
-    "mu4e",
-    "mutt",
-    "neomutt",
+    *("offlineimap3", "python3-msal"),  # the distribution's build, and an MSAL that a foreign interpreter must not use
+    *("chromium", "fonts-dejavu-core", "libnss3-tools"),  # a browser, a font, a certificate authority for it
+    *("dbus", "gnome-keyring", "gnupg"),  # the stores
+    "systemd",  # its systemd-analyze checks the units that config prints
+    *("fetchmail", "getmail6", "git-email", "isync", "libmailtools-perl", "libsasl2-modules-kdexoauth2"),
+    *("aerc", "emacs-nox", "less", "mu4e", "mutt", "neomutt"),
+    *("bash", "fish", "zsh", "groff-base", "man-db"),  # completions and man pages
+    "pipx",  # the README installs with it
 )
-
-_ROOT = Path(__file__).resolve().parents[2]
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_UNITS = ("dovecot.service", "dovecot.socket")
 
 
 def missing(packages: Sequence[str]) -> list[str]:
     """Return those of *packages* that are not installed; all of them where there is no dpkg."""
     if shutil.which("dpkg-query") is None:
         return list(packages)
-    shown = subprocess.run(
-        ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *packages],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+    query = ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *packages]
+    shown = subprocess.run(query, capture_output=True, text=True, check=False).stdout
     installed = {line.split()[0] for line in shown.splitlines() if line.endswith(" installed")}
     return [package for package in packages if package not in installed]
 
 
-def install(packages: Sequence[str], environ: Mapping[str, str]) -> str:
-    """
-    Install what is missing of *packages*, no service started, and return a note.
-
-    Raises: StepError, with the command that an administrator has to type where we may not.
-    """
-    wanted = missing(packages)
-    if not wanted:
-        return "all there"
-    become = _become_root()
-    if become is None or shutil.which("apt-get") is None:
-        raise StepError(
-            "These packages of Debian or Ubuntu are missing, and they cannot be installed from here:\n"
-            f"  {' '.join(wanted)}\n"
-            "Run as root or where sudo asks for no password, or have an administrator install them\n"
-            "(installed by hand, dovecot-core starts a server; afterwards: systemctl disable --now dovecot)."
-        )
-    python = [sys.executable, "-B", "-E", "-s", "-S", "-m", "tests.setup.install"]
-    given = [f"{name}={value}" for name, value in environ.items()]
-    process.run([*become, "env", *given, *python, *wanted], environ=environ, cwd=_ROOT)
-    return f"installed {' '.join(wanted)}"
+def can_install() -> bool:
+    """Tell whether this user may install packages: root with apt-get."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def _become_root() -> list[str] | None:
-    """Return what makes a command root's; None where sudo is not there or asks for a password."""
-    if os.geteuid() == 0:
-        return []
-    if shutil.which("sudo") is None:
-        return None
-    asked = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
-    return ["sudo", "-n"] if asked.returncode == 0 else None
+def install(packages: Sequence[str]) -> None:
+    """Install *packages* as root; raises SystemExit if that fails, or if a server listens afterwards."""
+    before = _listening()
+    if Path("/run/systemd/system").is_dir():
+        subprocess.run(["systemctl", "mask", *_UNITS], check=True)
+    with _no_services():
+        # The lists may be missing or old: update them and try again.
+        if not _apt("install", *packages) and not (_apt("update") and _apt("install", *packages)):
+            raise SystemExit(f"These packages could not be installed: {' '.join(packages)}")
+    started = _listening() - before
+    if started:
+        raise SystemExit(f"The installation started a server on port {', '.join(sorted(started))}")
+
+
+def _apt(*arguments: str) -> bool:
+    fixed = ["--yes", "--quiet", "--no-install-recommends", "--option", "DPkg::Lock::Timeout=600"]
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(["apt-get", *fixed, *arguments], env=environ, check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def _no_services() -> Iterator[None]:
+    """Forbid every start of a service; an administrator's own policy is put back."""
+    saved = _POLICY.with_name("policy-rc.d.before-m365-tests")
+    if _POLICY.exists() and not saved.exists():
+        _POLICY.rename(saved)
+    _POLICY.write_text("#!/bin/sh\nexit 101\n", "ascii")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()
+        if saved.exists():
+            saved.rename(_POLICY)
+
+
+def _listening() -> set[str]:
+    """Return the ports below 32768 that listen (proc_net(5)); higher ones belong to any program that asked for one."""
+    tables = [Path(f"/proc/net/{name}") for name in ("tcp", "tcp6")]
+    lines = [line.split() for table in tables if table.exists() for line in table.read_text("ascii").splitlines()[1:]]
+    ports = {int(fields[1].rpartition(":")[2], 16) for fields in lines if fields[3] == "0A"}
+    return {str(port) for port in ports if port < 32768}

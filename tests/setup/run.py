@@ -1,92 +1,158 @@
-"""``tests/run``: lint, types, import fences and all tests, on whatever machine this is."""
+"""
+``tests/run`` and ``tests/try``: install what is missing, then run nox on a copy of the checkout as an ordinary user.
+
+As root, tests of modes and owners cannot fail, so root hands over to the system user ``m365-tests``.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import pwd
 import shutil
-import signal
+import subprocess
 import sys
-from contextlib import ExitStack
+import tempfile
+from pathlib import Path
 
-from tests.setup import debian, environ, place, process
-from tests.setup import user as users
-from tests.setup.machine import Machine
-from tests.setup.report import Report, StepError
-from tests.setup.suite import Suite
-from tests.setup.venvs import Builder
+from tests.setup import debian, pythons
 
-#: 128 and the number of SIGINT, as shells have it.
-INTERRUPTED = 130
+ROOT = Path(__file__).resolve().parents[2]
+USER = "m365-tests"
+#: What installing may know of the environment: proxies, certificates, pip's and uv's settings. Tests get none of it.
+INSTALLING = ("PIP_", "UV_", "HTTP", "http", "NO_PROXY", "no_proxy", "ALL_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE")
+#: The sessions of noxfile.py; without one, nox runs all that belong to a release.
+SESSIONS = {"run": [], "quick": ["lint", "tests"], "unit": ["lint", "unit"], "try": ["try"]}
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the command line says and return the exit code."""
-    options, for_pytest = _parse(arguments)
-    report = Report(sys.stdout)
-    prepare_signals()
-    try:
-        with ExitStack() as stack:
-            stack.callback(process.end_children)
-            _steps(stack, report, options, for_pytest)
-    except StepError as failure:
-        if str(failure) not in {row.name for row in report.rows}:
-            report.say(str(failure))
+    """Do what the command line says and return the exit code: that of nox, or 1 if something could not be run."""
+    options, rest = _parse(arguments)
+    packages = debian.FOR_TRYING if options.kind == "try" else () if options.kind == "unit" else debian.FOR_TESTING
+    wanted = debian.missing(packages)
+    if wanted and not debian.can_install():
+        _say(f"Missing, and only root on Debian or Ubuntu can install them: {' '.join(wanted)}")
+        if options.kind == "try":
             return 1
-    except KeyboardInterrupt:
-        report.say("Interrupted")
-        return INTERRUPTED
-    return report.summarise()
+        _say("So only lint, types and unit tests run, and this run counts as failed. Without that: tests/run --unit")
+        return _nox(options, rest, "unit") or 1
+    if wanted and not _may_install(wanted, options):
+        return 1
+    if wanted:
+        debian.install(wanted)
+    return _nox(options, rest, options.kind)
 
 
-def prepare_signals() -> None:
-    """Have all that ends us end our children too."""
-    process.adopt_orphans()
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, signal.default_int_handler)
+def _may_install(packages: list[str], options: argparse.Namespace) -> bool:
+    """Say what will be installed; on a terminal ask, unless ``--yes`` was given."""
+    _say(f"Debian packages to install, with no service started: {' '.join(packages)}")
+    if options.yes or not sys.stdin.isatty():
+        return True
+    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
 
 
-def prepare(stack: ExitStack, report: Report, packages: tuple[str, ...], *, keep: bool, fresh: bool) -> Machine:
-    """Install *packages*, find or make the ordinary user and the directories, and return the machine."""
-    installing = environ.for_installing()
-    report.need("Debian packages", lambda: debian.install(packages, installing))
-    user = users.ordinary_user(installing)
-    kept = stack.enter_context(place.kept(os.environ.get("M365_TESTS_WORK"), user))
-    passing = stack.enter_context(place.passing(user, keep=keep))
-    if fresh:
-        shutil.rmtree(kept / "venvs", ignore_errors=True)
-    if keep:
-        report.say(f"Kept afterwards: {passing}")
-    return Machine(kept, passing, user, Builder(kept / "venvs", installing))
+def _nox(options: argparse.Namespace, rest: list[str], kind: str) -> int:
+    """Run nox's sessions on a copy of the checkout, as an ordinary user."""
+    user = _ordinary_user()
+    work = Path(os.environ.get("M365_TESTS_WORK") or f"/var/tmp/offlineimap-m365-tests-{os.geteuid()}")
+    caches = work / "caches"
+    caches.mkdir(mode=0o755, parents=True, exist_ok=True)
+    run = Path(tempfile.mkdtemp(prefix="m365-"))  # a short name: the path of a Unix socket ends at 107 characters
+    try:
+        _copy_checkout(run / "tree")
+        for name in ("home", "tmp"):
+            (run / name).mkdir(mode=0o700)
+        if user:
+            subprocess.run(["chown", "-R", f"{USER}:", str(run), str(caches)], check=True)
+        uid = user.pw_uid if user else None
+        path = os.pathsep.join(
+            [str(caches / "nox/bin"), *pythons.directories(work, uid), "/usr/bin:/bin:/usr/sbin:/sbin"]
+        )
+        environ = {name: value for name, value in os.environ.items() if name.startswith(INSTALLING)} | {
+            "HOME": str(run / "home"),
+            "TMPDIR": str(run / "tmp"),
+            "PATH": path,
+            "LANG": "C.UTF-8",
+            "UV_CACHE_DIR": str(caches / "uv"),
+            "UV_PYTHON_DOWNLOADS": "never",
+            "M365_TESTS_CACHE": str(caches),
+            **({"M365_TESTS_LONG": "1"} if options.long else {}),
+        }
+
+        def call(*command: str) -> int:
+            return subprocess.run(
+                command,
+                cwd=run / "tree",
+                env=environ,
+                umask=0o022,
+                check=False,
+                user=uid,
+                group=user.pw_gid if user else None,
+                extra_groups=[] if user else None,
+            ).returncode
+
+        if not (caches / "nox/bin/nox").exists():
+            found = [shutil.which(f"python{version}", path=path) for version in pythons.VERSIONS]
+            call([name for name in found if name][-1], "-m", "venv", str(caches / "nox"))
+            if call(str(caches / "nox/bin/pip"), "-q", "install", "nox[uv]>=2025.5.1"):
+                return 1
+        sessions = ["-s", *SESSIONS[kind]] if SESSIONS[kind] else []
+        more = [] if kind == "try" else ["--no-error-on-missing-interpreters", "--error-on-external-run"]
+        return call("nox", *more, "--envdir", str(run / "nox"), *sessions, "--", *rest)
+    finally:
+        if options.keep:
+            _say(f"Kept: {run}")
+        else:
+            shutil.rmtree(run, ignore_errors=True)
 
 
-def _steps(stack: ExitStack, report: Report, options: argparse.Namespace, for_pytest: list[str]) -> None:
-    """Do one step after the other."""
-    machine = prepare(stack, report, debian.FOR_TESTING, keep=options.keep, fresh=options.fresh)
-    report.need("Pythons", lambda: machine.find_pythons(quick=options.quick))
-    report.need("main environment", machine.make_main)
-    suite = Suite(machine, report, options.long, for_pytest)
-    suite.check_code()
-    report.need("environments with the wheel", lambda: machine.make_others(machine.make_wheel()))
-    suite.run_tests()
+def _ordinary_user() -> pwd.struct_passwd | None:
+    """Return the system user that root hands over to, made if it is missing; None for everybody else."""
+    if os.geteuid() != 0:
+        return None
+    if USER not in {entry.pw_name for entry in pwd.getpwall()}:
+        home = ["--create-home", "--home-dir", f"/var/lib/{USER}"]
+        subprocess.run(["useradd", "--system", "--user-group", *home, "--shell", "/bin/sh", USER], check=True)
+    return pwd.getpwnam(USER)
+
+
+def _copy_checkout(target: Path) -> None:
+    """Copy the files that git tracks or would track; of an sdist, which has no .git, all but hidden ones."""
+    if (ROOT / ".git").exists():
+        # safe.directory: root in a user's checkout; git only lists files here.
+        command = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard"]
+        listed = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split("\0")
+    else:
+        paths = [path.relative_to(ROOT) for path in ROOT.rglob("*")]
+        listed = [str(path) for path in paths if not any(part.startswith(".") for part in path.parts)]
+    for name in listed:
+        if name and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Return our options, and what stands after ``--`` for pytest."""
-    ours, for_pytest = arguments, []
-    if "--" in arguments:
-        cut = arguments.index("--")
-        ours, for_pytest = arguments[:cut], arguments[cut + 1 :]
+    """Return our options, and what stands after ``--`` for pytest or the demonstration."""
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
     parser = argparse.ArgumentParser(
-        prog="tests/run",
-        description="Install what the tests need, then run lint, types, import fences and all tests.",
-        epilog="What stands after -- goes to pytest. What takes long to make is kept in $M365_TESTS_WORK.",
+        description="What stands after -- goes to pytest (tests/try: to the demonstration)."
     )
-    parser.add_argument("--quick", action="store_true", help="one Python only")
+    kinds = parser.add_mutually_exclusive_group()
+    for name, text in (
+        ("quick", "one Python only"),
+        ("unit", "lint, types and unit tests; no Debian package is needed"),
+    ):
+        kinds.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=text)
+    kinds.add_argument("--try", dest="kind", action="store_const", const="try", help=argparse.SUPPRESS)
     parser.add_argument("--long", action="store_true", help="the long form of the storms too")
-    parser.add_argument("--keep", action="store_true", help="keep the directory in which the tests ran")
-    parser.add_argument("--fresh", action="store_true", help="make all virtual environments anew")
-    return parser.parse_args(ours), for_pytest
+    parser.add_argument("--keep", action="store_true", help="keep the directory in which it ran")
+    parser.add_argument("--yes", action="store_true", help="install without asking")
+    parser.set_defaults(kind="run")
+    return parser.parse_args(arguments[:cut]), arguments[cut + 1 :]
 
 
 if __name__ == "__main__":

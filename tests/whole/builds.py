@@ -40,7 +40,7 @@ class Build:
 
 
 def inventory() -> dict[str, Any]:
-    """Return what tests/run tells of the machine; tests/setup/inventory.py describes it."""
+    """Return what tests/run tells of the machine; noxfile.py writes it."""
     path = os.environ.get("M365_TESTS_ENVIRONMENTS")
     if path is None:
         raise AssertionError("these tests need what tests/run installs; run: tests/run -- tests/whole")
