@@ -1,4 +1,4 @@
-"""The page that a browser ends on: self-contained, nothing from the address in it, nothing that runs."""
+"""The page that a browser ends on: complete in itself, without anything from the address and without scripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PAGES = Path(__file__).with_name("pages")
 
 @dataclass(frozen=True)
 class Page:
-    """A page: whether it is about a success, and its words as plain text."""
+    """A page: whether it reports a success, and its text, not yet escaped."""
 
     ok: bool
     title: str
@@ -36,7 +36,7 @@ def headers() -> dict[str, str]:
     """
     Return what is sent with every page.
 
-    Nothing is kept or passed on, nothing but this one style sheet is allowed, and no other page may frame it
+    They forbid to cache the page, to pass its address on, to frame it, and to load anything but its own style sheet
     (CSP 3, Fetch, RFC 9111 §5.2.2.5).
     """
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
@@ -56,5 +56,5 @@ def headers() -> dict[str, str]:
 
 
 def _style() -> str:
-    """Return the style sheet, exactly as it stands in the page: its digest is in the policy."""
+    """Return the style sheet, exactly as it is in the page: its digest is in the policy."""
     return (_PAGES / "landing.css").read_text(encoding="utf-8")

@@ -254,7 +254,7 @@ def _fill(request: bytes, values: dict[bytes, bytes]) -> bytes:
 def _talk(port: int, data: bytes) -> bytes:
     """Send *data*, end the sending side, and return what comes until the other side has had enough."""
     found = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=callback_request.HEAD_SECONDS + 5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=callback_request.SECONDS + 5) as connection:
         try:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
