@@ -76,8 +76,9 @@ class Entra(Provider):
         extras: bool = True,
         access_token_bytes: int = 1400,
         key: Key | None = None,
+        port: int = 0,
     ) -> None:
-        """Take a port; nobody is answered before the server is entered. Without *key* it makes one of its own."""
+        """Take *port* (0: any free one); without *key* make one. Nobody is answered before the server is entered."""
         super().__init__(
             strict=strict,
             access_token_seconds=access_token_seconds,
@@ -93,7 +94,7 @@ class Entra(Provider):
             "clock": staticmethod(lambda: time.time() + self.clock),
         }
         handler = type("Handler", (Quiet,), parts)
-        self._server = make_server("127.0.0.1", 0, self._application(), threaded=True, request_handler=handler)
+        self._server = make_server("127.0.0.1", port, self._application(), threaded=True, request_handler=handler)
         self._server.socket, self._server.ssl_context = wrap(self._server.socket, ca)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="entra", daemon=True)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 class Loopback:
     """Listens from the beginning, so that its ports are known, and answers once it is started."""
 
-    def __init__(self, rules: Rules, tls: ssl.SSLContext, outbox: Outbox) -> None:
-        """Take three free ports of 127.0.0.1."""
+    def __init__(self, rules: Rules, tls: ssl.SSLContext, outbox: Outbox, ports: tuple[int, int]) -> None:
+        """Take the *ports* of IMAP and SMTP at 127.0.0.1 (0: any free one), and one for the outbox."""
         self._rules = rules
         self._tls = tls
         self._outbox = outbox
-        self._imap, self._smtp, self._relay = (socket.create_server(("127.0.0.1", 0)) for _ in range(3))
+        self._imap, self._smtp, self._relay = (socket.create_server(("127.0.0.1", port)) for port in (*ports, 0))
         self.imap_port, self.smtp_port, self.relay_port = (
             listener.getsockname()[1] for listener in (self._imap, self._smtp, self._relay)
         )

@@ -42,23 +42,26 @@ class Exchange(Rules):
         issuers: Sequence[str],
         keys: Mapping[str, bytes],
         bye: bool = True,
+        ports: tuple[int, int] = (0, 0),
+        names: Sequence[str] = (),
     ) -> None:
         """
         Make an Exchange that keeps its files in *directory* and has a certificate of *ca*.
 
+        *ports*: of IMAP and SMTP, 0 for any free one. *names*: further names in its certificate.
         It believes tokens of *issuers* signed with one of *keys* (kid to public key as PEM).
         """
         super().__init__(bye=bye)
         directory.mkdir(parents=True, exist_ok=True)
         # The common name is for OfflineIMAP, which looks at nothing else in some builds.
-        certificate = ca.issue_cert("localhost", "127.0.0.1", common_name="localhost")
+        certificate = ca.issue_cert("localhost", "127.0.0.1", *names, common_name=(*names, "localhost")[0])
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(tls)
         (directory / "server.pem").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
         (directory / "server.key").write_bytes(certificate.private_key_pem.bytes())
         self._outbox = Outbox(self)
         self._tls = tls
-        self._loopback = Loopback(self, tls, self._outbox)
+        self._loopback = Loopback(self, tls, self._outbox, ports)
         self._dovecot = Dovecot(directory, self._loopback.relay_port, issuers=issuers, keys=keys)
         self.imap_port = self._loopback.imap_port
         self.smtp_port = self._loopback.smtp_port
