@@ -10,13 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docs.manual import commands
 from offlineimap_m365.base import errors
+from offlineimap_m365.cli import command_line
 
 if TYPE_CHECKING:
     import argparse
 
-    from docs.manual.commands import Command
+    from offlineimap_m365.cli.command_line import Command
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -34,13 +34,13 @@ Made by `python -m tests.options` out of the parser; a test looks whether it is 
 
 def document() -> str:
     """Return the whole list: a table for each command."""
-    program = commands.program()
-    return _HEAD + "".join(map(_section, (program, *commands.of(program.parser))))
+    program = command_line.program()
+    return _HEAD + "".join(map(_section, (program, *command_line.commands())))
 
 
 def table() -> str:
     """Return the README's table: a row for each command, with the names of its options."""
-    found = commands.of(commands.program().parser)
+    found = command_line.commands()
     shared = _shared(found)
     rows = [(_code([command.name]), command.summary, _code(_own(command, shared))) for command in found]
     askers = ", ".join(_code([name]) for name in _ASKING)
@@ -72,7 +72,7 @@ def _section(command: Command) -> str:
 
 def _names(action: argparse.Action) -> str:
     """Return an option with what it takes; spaces and bars are kept from the table."""
-    value = commands.value(action).replace("|", "\\|")
+    value = command_line.value(action).replace("|", "\\|")
     names = ", ".join(f"`{name}`" for name in action.option_strings)
     return " ".join(filter(None, (names, f"*{value}*" if value else "")))
 

@@ -12,15 +12,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docs.manual import commands
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.version import __version__
+from offlineimap_m365.cli import command_line
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from docs.manual.commands import Command
+    from offlineimap_m365.cli.command_line import Command
 
 _SECTIONS = Path(__file__).with_name("sections.man")
 #: What groff or mandoc would show as another character than was written (groff_char(7)), or take as a command.
@@ -29,9 +29,9 @@ _SPECIAL = {"\\": r"\(rs", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha",
 
 def pages() -> dict[str, str]:
     """Return every man page by the name of its file."""
-    program, written = commands.program(), sections()
+    program, written = command_line.program(), sections()
     made = {"": _program(program, written[""])}
-    made |= {command.name: _command(command, written[command.name]) for command in commands.of(program.parser)}
+    made |= {command.name: _command(command, written[command.name]) for command in command_line.commands()}
     return {f"{'-'.join(filter(None, (errors.COMMAND, name)))}.1": text for name, text in made.items()}
 
 
@@ -44,7 +44,7 @@ def sections() -> dict[str, str]:
 
 def _program(program: Command, written: str) -> str:
     """Return the page of the program: what it is for, its commands, its files."""
-    found = commands.of(program.parser)
+    found = command_line.commands()
     description, _, more = written.partition(".SH FILES\n")
     return "".join(
         (
@@ -70,7 +70,11 @@ def _command(command: Command, written: str) -> str:
             _synopsis(command),
             f".SH DESCRIPTION\n{escape(command.parser.description or '')}\n{description}",
             ".SH OPTIONS\n",
-            *(_entry(_italic(commands.value(each)), command.help(each)) for each in command.operands() if each.help),
+            *(
+                _entry(_italic(command_line.value(each)), command.help(each))
+                for each in command.operands()
+                if each.help
+            ),
             *_options(command),
             f".SH EXAMPLES\n{more}" if more else "",
             ".SH EXIT STATUS\n",
@@ -113,17 +117,17 @@ def _usages(command: Command) -> Iterator[str]:
 def _short(action: argparse.Action) -> str:
     names = action.option_strings if len({name.lstrip("-")[0] for name in action.option_strings}) > 1 else ()
     shown = r"\ |\ ".join(map(_bold, names or action.option_strings[:1]))
-    return r"\ ".join(filter(None, (shown, _italic(commands.value(action)))))
+    return r"\ ".join(filter(None, (shown, _italic(command_line.value(action)))))
 
 
 def _operand(action: argparse.Action) -> str:
-    word = _italic(commands.value(action))
+    word = _italic(command_line.value(action))
     return {"?": f"[{word}]", "*": rf"[{word}\ ...]"}.get(str(action.nargs), word)
 
 
 def _options(command: Command) -> Iterator[str]:
     for action in command.options():
-        value = _italic(commands.value(action))
+        value = _italic(command_line.value(action))
         names = ", ".join(map(_bold, action.option_strings))
         yield _entry(" ".join(filter(None, (names, value))), command.help(action))
 

@@ -1,5 +1,5 @@
 """
-The last door: one command is run, and whatever comes out of it becomes an exit code and at most six lines.
+Run one command, and turn its result into an exit code and at most six lines of error message.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def main(argv: Sequence[str]) -> int:
     """Run the command line *argv* (without the program's name) and return its exit code."""
     notices.listen(lambda text: say(f"{errors.COMMAND}: {text}"))
     try:
-        options = arguments.parser().parse_args(argv)
+        options = _parse(argv)
     except SystemExit as leaving:
-        return _left(leaving.code)
+        return _end_of_output(leaving.code)
     try:
         code = _run(options)
         _renew_stub()
@@ -37,23 +37,41 @@ def main(argv: Sequence[str]) -> int:
         return prompt.tell(error, verbose=options.verbose)
     except KeyboardInterrupt:
         say()
+        say("Cancelled.")
         return _INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last door: a bug gets a line and 70, not a traceback
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        bug = errors.M365Error(
-            f"A bug: {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}",
-            remedy="Report it with the command that you ran; -v shows more",
-        )
-        bug.__traceback__ = error.__traceback__
-        return prompt.tell(bug, verbose=options.verbose)
+    except Exception as error:  # noqa: BLE001 - a bug gets one line and exit code 70 instead of a traceback
+        return prompt.tell(_bug(error), verbose=options.verbose)
     return code
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the options in *argv*; raises SystemExit after a help text, the version, or wrong usage."""
+    for option in sorted(arguments.REMOVED.intersection(argv)):
+        say(f"{errors.COMMAND}: {option} no longer exists and is ignored")
+    parser = arguments.parser()
+    options = parser.parse_args([word for word in argv if word not in arguments.REMOVED])
+    if options.command is None:
+        parser.print_help()
+        parser.exit()
+    return options
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Run the command in its room, which is loaded now: no command pays for what another needs."""
-    room = importlib.import_module(f"offlineimap_m365.cli.commands.{arguments.room(options.command)}")
-    code: int = room.run(options)
+    """Import the module of the command and run it; no command pays for the imports of another."""
+    module = importlib.import_module(f"offlineimap_m365.cli.commands.{options.command}_command")
+    code: int = module.run(options)
     return code
+
+
+def _bug(error: Exception) -> errors.M365Error:
+    """Return the message about an unexpected *error*, without its text, which may hold anything."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    bug = errors.M365Error(
+        f"A bug in {errors.COMMAND}: {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}",
+        remedy=errors.Remedy("Report it with the command that you ran; -v shows more"),
+    )
+    bug.__traceback__ = error.__traceback__
+    return bug
 
 
 def _renew_stub() -> None:
@@ -63,12 +81,12 @@ def _renew_stub() -> None:
     stub.renew_stub()
 
 
-def _left(code: object) -> int:
-    """Return the exit code of what argparse did itself: help, version, or an error of usage."""
+def _end_of_output(code: object) -> int:
+    """Flush what argparse printed, and return the exit code."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter tries again at its end, and complains
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter tries again when it exits, and complains
         return 0 if isinstance(error, BrokenPipeError) else errors.Temporary.exit_code
     return code if isinstance(code, int) else 0

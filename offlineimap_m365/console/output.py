@@ -1,7 +1,7 @@
 """
-What a stream can show: whether somebody looks, in colours, in how many columns, and with which characters.
+What a stream can show: is it a terminal, how wide, with which characters and colours.
 
-All that is written for people passes here; what is for programs does not.
+All text for people goes through this module; output for programs does not.
 """
 
 from __future__ import annotations
@@ -12,21 +12,18 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import environment
+from offlineimap_m365.base import environment, errors
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-#: Columns of what is no terminal: a file or a pipe takes any line.
+#: The width of a file or a pipe, which takes lines of any length.
 ENDLESS = 10_000
-#: Below this a table becomes a list of lines, one for each field.
-NARROW = 60
-#: Columns of a terminal that does not tell them.
-_USUAL = 80
-#: In fewer columns nothing is wrapped.
-_LEAST = 20
-#: Characters of ours, and what stands for them where there is only ASCII. None becomes a single quote, which would end
-#: a word of a command.
+#: The width of a terminal that does not report one.
+_DEFAULT_WIDTH = 80
+#: Text is never wrapped to fewer columns.
+_SMALLEST_WIDTH = 20
+#: Our own characters and their ASCII replacements. None is a single quote, which would end a shell word.
 _ASCII = {
     "✓": "ok",
     "✗": "!!",
@@ -36,6 +33,8 @@ _ASCII = {
     "”": '"',
     "\ufffd": "?",
 }
+#: Stands for a command while text is wrapped: a noncharacter (Unicode §23.7), which no text holds.
+_UNBROKEN = "\ufdd0"
 #: Erase in Line (ECMA-48 §8.3.41), from the cursor to the end.
 _TO_THE_END = "\x1b[K"
 #: Select Graphic Rendition (ECMA-48 §8.3.117): red, green, yellow, faint, bold.
@@ -43,7 +42,7 @@ _CODES = {"red": "31", "green": "32", "yellow": "33", "faint": "2", "bold": "1"}
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Does somebody look at *stream*?"""
+    """Is *stream* a terminal?"""
     return stream is not None and stream.isatty()
 
 
@@ -55,7 +54,7 @@ def width(stream: TextIO | None) -> int:
         own = os.get_terminal_size(stream.fileno()).columns
     except OSError:
         own = 0
-    return environment.columns() or own or _USUAL
+    return environment.columns() or own or _DEFAULT_WIDTH
 
 
 def columns(text: str) -> int:
@@ -76,29 +75,40 @@ def can_show(text: str, stream: TextIO | None) -> bool:
 
 
 def spelled(text: str, stream: TextIO | None) -> str:
-    """Return *text* with characters of ours that *stream* cannot show spelt in ASCII; those of names stay."""
+    """Return *text* with our own characters in ASCII where *stream* cannot show them; names stay as they are."""
     if text.isascii():
         return text
     return "".join(_ASCII[c] if c in _ASCII and not can_show(c, stream) else c for c in text)
 
 
-def wrapped(text: str, stream: TextIO | None, indent: str = "") -> list[str]:
-    """Return *text* as lines for *stream*, each behind *indent*; a word, such as an address, is never broken."""
-    room = max(width(stream), _LEAST) - 1
-    return textwrap.wrap(
-        text, room, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+def wrapped(text: str, stream: TextIO | None, indent: str = "", *, command: str | None = None) -> list[str]:
+    """
+    Return *text*, then *command*, as lines for *stream*, each after *indent*.
+
+    A line is broken between words only: never inside an address, and never inside the command.
+    """
+    # The command takes part as one word of its length, and is put in place afterwards.
+    placeholder = _UNBROKEN * columns(command) if command else ""
+    lines = textwrap.wrap(
+        f"{text} {placeholder}",
+        max(width(stream), _SMALLEST_WIDTH) - 1,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+    return [line.replace(placeholder, command) if command else line for line in lines] or [""]
 
 
-def cut(text: str, room: int, stream: TextIO | None) -> str:
-    """Return *text* in at most *room* columns, with an ellipsis for what is left out."""
-    if columns(text) <= room:
+def cut(text: str, most: int, stream: TextIO | None) -> str:
+    """Return *text* in at most *most* columns, with an ellipsis where it was cut."""
+    if columns(text) <= most:
         return text
     dots = spelled("…", stream)
-    kept = text[: max(room, 0) * 2]  # a character takes a column at least, but for marks
-    while kept and columns(kept) + len(dots) > room:
-        kept = kept[:-1]
-    return kept.rstrip() + dots
+    start = text[: max(most, 0) * 2]  # a character takes a column at least, but for combining marks
+    while start and columns(start) + len(dots) > most:
+        start = start[:-1]
+    return start.rstrip() + dots
 
 
 def paint(text: str, colour: str, stream: TextIO | None) -> str:
@@ -109,22 +119,22 @@ def paint(text: str, colour: str, stream: TextIO | None) -> str:
 
 
 class Passing:
-    """A line on *stream* that is there for a while and then is not: only on a terminal that can take it back."""
+    """A temporary line on *stream*, such as a progress message; only on a terminal that can erase it."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        """Begin with nothing shown."""
+        """Show nothing yet."""
         self._stream = stream if is_terminal(stream) and not environment.dumb() else None
         self._shown = ""
 
     def show(self, text: str) -> None:
-        """Show *text* in the place of what is shown, as far as it fits into one line."""
-        shown = cut(spelled(text, self._stream), width(self._stream) - 1, self._stream)
-        if shown != self._shown:
-            self._write(f"\r{shown}{_TO_THE_END if self._shown else ''}")
-            self._shown = shown
+        """Replace the line by *text*, cut to the width of the terminal."""
+        line = cut(spelled(errors.printable(text), self._stream), width(self._stream) - 1, self._stream)
+        if line != self._shown:
+            self._write(f"\r{line}{_TO_THE_END if self._shown else ''}")
+            self._shown = line
 
     def clear(self) -> None:
-        """Take back what is shown."""
+        """Erase the line."""
         if self._shown:
             self._write(f"\r{_TO_THE_END}")
             self._shown = ""

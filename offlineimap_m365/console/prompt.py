@@ -1,7 +1,7 @@
 """
-The person at the terminal: what is said to them, and what they are asked.
+The person at the terminal: messages to them, and questions.
 
-Nothing here goes to stdout, which belongs to the answers of the commands.
+Nothing here goes to stdout, which holds the answers of the commands.
 """
 
 from __future__ import annotations
@@ -21,62 +21,78 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def say(text: str = "") -> None:
-    """Say one line on stderr; somebody who does not listen (closed, full) is no error."""
+def say(text: str = "", command: str | None = None) -> None:
+    """
+    Write *text*, then *command*, to stderr; on a terminal it is wrapped, and the command never broken.
+
+    Control and bidirectional characters are replaced. A stderr that is closed or full is no error.
+    """
+    _write(output.wrapped(errors.printable(text), sys.stderr, command=command and errors.printable(command)))
+
+
+def say_unwrapped(text: str) -> None:
+    """Write *text* to stderr as one line that can be copied, such as an address."""
+    _write([errors.printable(text)])
+
+
+def _write(lines: list[str]) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            sys.stderr.write(output.spelled(text, sys.stderr) + "\n")
+            sys.stderr.writelines(output.spelled(line, sys.stderr) + "\n" for line in lines)
             sys.stderr.flush()
 
 
 def tell(error: errors.M365Error, *, verbose: bool) -> int:
-    """Say what an *error* says, if *verbose* also where it came from, and return its exit code."""
+    """Print an *error*, if *verbose* also where it came from, and return its exit code."""
     first, *others = error.lines()
     say(f"{errors.COMMAND}: {first}")
+    command = error.remedy.command
     for line in others:
-        say(f"  {line}")
+        is_remedy = command is not None and line is others[-1]
+        text = line.removesuffix(command or "") if is_remedy else line
+        _write(output.wrapped(text, sys.stderr, "  ", command=command if is_remedy else None))
     if verbose:
-        say("".join(traceback.format_tb(error.__traceback__)))
+        _write("".join(traceback.format_tb(error.__traceback__)).splitlines())
     return error.exit_code
 
 
 def is_there() -> bool:
-    """Does somebody sit at the terminal who can be asked?"""
+    """Is there a terminal at which a question can be asked?"""
     return environment.at_terminal()
 
 
 def waits_for_answer() -> bool:
-    """Did somebody type this command who waits for it? Then a remembered failure does not count (contract §5.6)."""
+    """Was this command typed on a terminal? Then a remembered failure does not count (contract §5.6)."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def ask_account(given: str | None) -> str:
     """
-    Return the account to sign in to: the one that was *given*, the one that is typed, else the only one there is.
+    Return the account to sign in to: the one *given*, the one typed at the prompt, or the only one there is.
 
-    Raises WrongUsage if none of them is there.
+    Raises WrongUsage if there is none of these.
     """
     if given is not None:
         return profiles.clean_name(given)
     known = profiles.names()
     if is_there():
         only = known[0] if len(known) == 1 else ""
-        typed = _ask(f"Mail address ({errors.printable(only)}): " if only else "Mail address: ").strip()
+        typed = _ask(f"Mail address ({only}): " if only else "Mail address: ").strip()
         if typed or only:
             return profiles.clean_name(typed or only)
     elif len(known) == 1:
         return known[0]
     listed = f"; signed in so far: {', '.join(known)}" if known else ""
     raise errors.WrongUsage(
-        f"Which account shall be signed in?{listed}", remedy=f"Name it: {errors.COMMAND} login you@example.org"
+        f"No account was given{listed}", remedy=errors.Remedy("Name one", errors.login_command("you@example.org"))
     )
 
 
 def choose(question: str, choices: dict[str, str], default: str) -> str:
-    """Return the key of what the person chooses; *default* for an empty line, the end of input, or nobody there."""
+    """Return the key of the choice that is typed; *default* for an empty line, the end of input, or no terminal."""
     if not is_there():
         return default
-    offered = ", ".join(f"[{key}] {what}" for key, what in choices.items())
+    offered = ", ".join(f"[{key}] {choice}" for key, choice in choices.items())
     while True:
         typed = _ask(f"{question} {offered} (Enter: {choices[default]}): ").strip().lower()[:1]
         if not typed:
@@ -88,35 +104,36 @@ def choose(question: str, choices: dict[str, str], default: str) -> str:
 def _ask(question: str) -> str:
     """Return the line that was typed, empty at the end of input."""
     if sys.stderr is not None:
-        sys.stderr.write(question)
+        sys.stderr.write(output.spelled(errors.printable(question), sys.stderr))
         sys.stderr.flush()
     return sys.stdin.readline()
 
 
 @contextlib.contextmanager
 def without_answer() -> Iterator[None]:
-    """Lead stdout to stderr: login has no answer, and what a browser prints must not look like one."""
+    """Redirect stdout to stderr: login prints no answer, and the output of a browser must not look like one."""
     try:
-        kept = os.dup(1)
+        stdout = os.dup(1)
         os.dup2(2, 1)
-    except OSError:  # one of them is closed, so nothing can come out there
+    except OSError:  # one of them is closed
         yield
         return
     try:
         yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a login as an exception, so that the terminal is put back as it was."""
+    """Raise SystemExit on SIGTERM and SIGHUP, so that the terminal is restored; a signal that is ignored stays so."""
 
     def leave(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, leave) for number in heeded}
     try:
         yield
     finally:

@@ -33,7 +33,7 @@ _RESERVED = frozenset({"openid", "profile", "offline_access"})
 #: What a person may choose and is remembered, by the names of login's options.
 CHOICES = (
     "flow", "port", "client_id", "redirect_uri", "tenant", "cloud", "authority", "scope", "store", "imap", "smtp",
-    "identity", "runtime_cache", "app_only", *profiles.CREDENTIALS, profiles.PASSPHRASE,
+    "identity", "app_only", *profiles.CREDENTIALS, profiles.PASSPHRASE,
 )  # fmt: skip
 #: What an organisation is called in an address: an id, a domain, or one of Microsoft's words such as common.
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")

@@ -262,12 +262,14 @@ def test_help_is_everywhere(user: World, command: str) -> None:
 
 
 def test_version_and_no_command(user: World) -> None:
-    """``--version`` is an answer; no command, an unknown one and an unknown option are 2."""
-    version = user.run("--version")
-    wrong = [user.run(), user.run("loign"), user.run("status", "--frobnicate"), user.run("token", "--min", "5")]
+    """``--version`` and the help are answers; an unknown command or option is 2."""
+    version, nothing = user.run("--version"), user.run()
+    wrong = [user.run("loign"), user.run("status", "--frobnicate"), user.run("token", "--min", "5")]
 
     assert (version.code, version.out) == (0, "offlineimap-m365 " + version.out.split()[-1] + "\n")
-    assert [(done.code, done.out) for done in wrong] == [(2, "")] * 4
+    assert (nothing.code, nothing.err) == (0, "")
+    assert nothing.out == user.run("--help").out
+    assert [(done.code, done.out) for done in wrong] == [(2, "")] * 3
     assert all("--help" in done.err for done in wrong)
 
 

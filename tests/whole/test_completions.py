@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 
-from docs.manual import commands, completions
 from offlineimap_m365 import recipes
 from offlineimap_m365.base import errors, paths
+from offlineimap_m365.cli import command_line, completion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,10 +23,13 @@ pytestmark = pytest.mark.once
 
 ME = errors.COMMAND
 ACCOUNTS = ("alice@example.org", "backup one", "bob@uni.edu")
-COMMANDS = commands.of(commands.program().parser)
+COMMANDS = command_line.commands()
+#: The name of each shell's script, as a release installs it.
+FILES = {"bash": f"{ME}.bash", "zsh": f"_{ME}", "fish": f"{ME}.fish"}
 #: What is typed before a TAB, and all that may come of it.
 ASKED = [
     ("lo", {"login", "logout"}),
+    ("completion ", {"bash", "zsh", "fish"}),
     ("-v ref", {"refresh"}),
     ("token ali", {"alice@example.org"}),
     ("token alice@ex", {"alice@example.org"}),
@@ -40,7 +42,7 @@ ASKED = [
     ("store bob@uni.edu --to ", {"file", "keyring", "gpg:", "auto"}),
     ("refresh alice@example.org bob", {"bob@uni.edu"}),
     ("config ms", {"msmtp"}),
-    ("config bob@uni.edu ", set(recipes.PROGRAMS)),
+    ("config bob@uni.edu ", {*recipes.PROGRAMS, *ACCOUNTS}),
     ("explain al", {"alice@example.org"}),
     ("login --certificate ke", {"key one.pem", "key.pem"}),
     ("doctor --config ke", {"key one.pem", "key.pem"}),
@@ -69,11 +71,11 @@ for found in "${COMPREPLY[@]}"; do printf '%s\n' "${before%"$replaced"}$found"; 
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory with the completions, a home with accounts, and files to choose from."""
     made = tmp_path_factory.mktemp("completion")
-    for name, text in completions.completions().items():
-        (made / name).write_text(text, encoding="utf-8")
+    for shell, name in FILES.items():
+        (made / name).write_text(completion.script(shell), encoding="utf-8")
     read_by_fish = made / "home/.config/fish/config.fish"
     read_by_fish.parent.mkdir(parents=True)
-    read_by_fish.write_text(f"source {made / completions.FILES['fish']}\n", encoding="utf-8")  # as the manual says
+    read_by_fish.write_text(f"source {made / FILES['fish']}\n", encoding="utf-8")  # as the manual says
     for account in ACCOUNTS:
         folder = made / "home/.local/share/offlineimap-m365/accounts" / paths.quoted(account)
         folder.mkdir(parents=True)
@@ -99,9 +101,7 @@ def ask(place: Path, *command: str, **more: str) -> set[str]:
 
 def bash(place: Path, typed: str, **more: str) -> set[str]:
     """Return what bash offers for what is *typed* after our name, unquoted as a person would have it."""
-    found = ask(
-        place, "bash", "--norc", "-c", _BASH, "bash", str(place / completions.FILES["bash"]), f"{ME} {typed}", **more
-    )
+    found = ask(place, "bash", "--norc", "-c", _BASH, "bash", str(place / FILES["bash"]), f"{ME} {typed}", **more)
     return {word.replace("\\", "") for word in found}
 
 
@@ -196,9 +196,7 @@ def test_at_a_terminal_bash_puts_it_on_the_line(place: Path, typed: str, words: 
         "bash", ["--norc"], env=environ(place), cwd=place / "home", encoding="utf-8", timeout=60, dimensions=(200, 400)
     )
     run = f"{ME}() {{ (IFS='|'; printf '<%s>' \"$*\"); }}"
-    child.sendline(
-        f"bind 'set enable-bracketed-paste off'; source {place / completions.FILES['bash']}; {run}; echo do''ne"
-    )
+    child.sendline(f"bind 'set enable-bracketed-paste off'; source {place / FILES['bash']}; {run}; echo do''ne")
     child.expect("\ndone|\rdone")
 
     child.send(f"{ME} {typed}\t\n")
@@ -244,7 +242,7 @@ def test_without_accounts_there_is_nothing(place: Path, tmp_path: Path, shell: C
 
 def test_they_are_made_again_byte_for_byte() -> None:
     """Two builds of one source hold the same completions, whatever the order of a set is in each process."""
-    code = "import sys; from docs.manual import completions; print(completions.completions())"
+    code = "from offlineimap_m365.cli.completion import script; print(*map(script, ('bash', 'zsh', 'fish')))"
     made = {
         subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
@@ -253,13 +251,3 @@ def test_they_are_made_again_byte_for_byte() -> None:
     }
 
     assert len(made) == 1
-
-
-def test_an_old_shtab_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shtab without fish is an error that says so, so that a build takes what the sdist carries."""
-    import shtab  # noqa: PLC0415
-
-    monkeypatch.setattr(shtab, "SUPPORTED_SHELLS", ["bash", "zsh", "tcsh"])
-
-    with pytest.raises(ImportError, match=re.escape("knows nothing of fish")):
-        completions.completions()

@@ -50,7 +50,7 @@ def is_documented(shop: Shop, prefix: Path) -> None:
     share = prefix / "share"
     found = {str(path.relative_to(share)) for path in share.rglob("*") if path.is_file()}
     assert set(SHELLS) <= found
-    assert {f"man/man1/offlineimap-m365{end}.1" for end in ("", *(f"-{name}" for name in arguments.names()))} <= found
+    assert {f"man/man1/offlineimap-m365{end}.1" for end in ("", *(f"-{name}" for name in arguments.COMMANDS))} <= found
     assert "offlineimap-m365-login - sign in" in shop.do(f"man -M '{share}/man' offlineimap-m365-login")
     assert shop.do(f"bash -c 'source {share}/{SHELLS[0]}; complete -p offlineimap-m365'").startswith("complete ")
 

@@ -125,7 +125,7 @@ def test_login_shows_the_time_that_is_left(world: World, entra: Entra) -> None:
     assert done.code == 130
     assert f"\n{address}\n" in done.err
     assert done.err.count("1 min left") == 1
-    assert done.err.endswith("s left (Ctrl-C ends it)\x1b[K\r\x1b[K\n")
+    assert done.err.endswith("s left (Ctrl-C ends it)\x1b[K\r\x1b[K\nCancelled.\n")
 
 
 @pytest.mark.parametrize("term", ["dumb", None])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from docs.manual import commands, pages
+from docs.manual import pages
 from offlineimap_m365.base import errors
-from offlineimap_m365.cli import arguments
+from offlineimap_m365.cli import arguments, command_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.once
 
 PAGES = pages.pages()
 #: Each command of the parser, and the program itself under the empty name.
-COMMANDS = {each.name: each for each in (commands.program(), *commands.of(commands.program().parser))}
+COMMANDS = {each.name: each for each in (command_line.program(), *command_line.commands())}
 
 
 def name_of(command: str) -> str:
@@ -78,7 +78,7 @@ def test_every_option_is_shown_with_its_help(command: str, page: Path) -> None:
     text = " ".join(shown(page).split())
 
     for option in COMMANDS[command].options():
-        names = " ".join(filter(None, (", ".join(option.option_strings), commands.value(option))))
+        names = " ".join(filter(None, (", ".join(option.option_strings), command_line.value(option))))
         assert f"{names} {COMMANDS[command].help(option)}".lower() in text.lower()
 
 

@@ -28,14 +28,9 @@ def run(options: argparse.Namespace) -> int:
     """Move the secrets; raises M365Error, and then they are where they were."""
     name = profiles.clean_name(options.account)
     with prompt.ended_by_signals():
-        account, before = move_store.move(
-            name, options.to, runtime_cache=options.runtime_cache, may_ask=prompt.is_there()
-        )
+        account, before = move_store.move(name, options.to, may_ask=prompt.is_there())
     now = "were already" if before == account.store else f"have moved from the store {before}; they are"
     readers = _READERS[selection.kind(account.store)]
     say(errors.printable(f"The secrets of {account.name} {now} in the store {account.store},"))
     say(f"{readers}.")
-    if account.store != "file" and account.runtime_cache:
-        say("An access token rests in the session's closed folder, so that programs get it fast. With")
-        say("--no-runtime-cache it does not, and each of them waits for the store.")
     return 0

@@ -98,7 +98,7 @@ def test_an_error_is_at_most_six_lines(
 
 def test_every_command_that_is_offered_is_there() -> None:
     """What the parser knows and what can be run are the same."""
-    offered = {arguments.room(command) for command in arguments.names()}
+    offered = {f"{command}_command" for command in arguments.COMMANDS}
 
     assert offered == {found.name for found in pkgutil.iter_modules(commands.__path__)}
 
@@ -112,7 +112,7 @@ def test_verbose_stands_anywhere(options: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "loign", "status --jso", "token --min-validity=1e3", "token --min-validity=\u0661", "login --port=99999"],
+    ["loign", "status --jso", "token --min-validity=1e3", "token --min-validity=\u0661", "login --port=99999"],
 )
 def test_wrong_usage_is_2_and_names_the_help(world: World, capsys: pytest.CaptureFixture[str], line: str) -> None:
     """No abbreviation, no number that is none; two lines on stderr."""
@@ -123,6 +123,27 @@ def test_wrong_usage_is_2_and_names_the_help(world: World, capsys: pytest.Captur
     assert (code, said.out) == (2, "")
     assert "--help" in said.err
     assert len(said.err.splitlines()) == 2
+
+
+def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help is an answer: stdout, 0."""
+    code = main.main([])
+
+    printed = capsys.readouterr()
+    assert (code, printed.err) == (0, "")
+    assert set(arguments.COMMANDS) <= set(printed.out.split())
+
+
+@pytest.mark.parametrize("option", sorted(arguments.REMOVED))
+def test_an_option_that_was_removed_is_ignored(world: World, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    """Scripts written for release 0.1.0 still run; one line names the option (contract §6)."""
+    code = main.main(["status", option])
+
+    assert world
+    assert code == 0
+    assert [line for line in capsys.readouterr().err.splitlines() if option in line] == [
+        f"offlineimap-m365: {option} no longer exists and is ignored"
+    ]
 
 
 def test_scope_does_not_swallow_the_account() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docs.manual import commands
+from offlineimap_m365.cli import command_line
 from tests import options
 
 
@@ -21,7 +21,7 @@ def test_the_readme_is_current() -> None:
 
 def test_every_option_is_in_the_readmes_table() -> None:
     """No command and no long option of the parser is left out of the short table."""
-    found = commands.of(commands.program().parser)
+    found = command_line.commands()
     names = {name for each in found for option in each.options() for name in option.option_strings}
     long = {name for name in names if name.startswith("--") and not name.startswith("--no-")}
 

@@ -1,4 +1,6 @@
-# The accounts, out of the names of their folders: no Python is started for a TAB.
+# Completion of offlineimap-m365 for fish. Made by: offlineimap-m365 completion fish
+
+# Print the accounts, read from the names of their folders: no Python is started.
 function _offlineimap_m365_accounts
   set -l home $OFFLINEIMAP_M365_HOME
   if test -z "$home"
@@ -16,7 +18,18 @@ function _offlineimap_m365_accounts
     end
   end
 end
-function _offlineimap_m365_accounts_and_programs
-  _offlineimap_m365_accounts
-  printf '%s\n' @PROGRAMS@
+
+# Succeed if the command on the line is $argv[1]; without it, if there is no command yet.
+function _offlineimap_m365_command
+  for word in (commandline -opc)[2..]
+    if not string match -q -- '-*' $word
+      test "$word" = "$argv[1]"
+      return
+    end
+  end
+  test -z "$argv[1]"
 end
+
+set -l program offlineimap-m365
+complete -c $program -f
+@LINES@
