@@ -15,8 +15,6 @@ from offlineimap_m365.base import paths
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.stores.file import FileStore
 from tests.m365.entra import THUNDERBIRD
-from tests.m365.person import Browser
-from tests.sign_in import PASSWORD
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -35,9 +33,8 @@ def provider(entra: Entra) -> door.Provider:
 def attempt(entra: Entra, name: str = ALICE) -> door.SignIn:
     """Sign *name* in by the authorisation code flow; return who that was, and their cache."""
     tried = door.Attempt(provider(entra), name)
-    with Browser(entra.ca_file) as browser:
-        landing = browser.sign_in(tried.begin("https://localhost", "a state", hint=name), name, PASSWORD)
-    return tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query)))
+    final = entra.approve(tried.begin("https://localhost", "a state", hint=name), name)
+    return tried.redeem(dict(parse_qsl(urlsplit(final).query)))
 
 
 def describe(entra: Entra, name: str = ALICE) -> profiles.Account:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import uuid
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from .clients import THUNDERBIRD, Client
 from .keys import Key
 from .ledger import Ledger, Request
 from .people import CONSUMERS, Person
+from .records import Code
 from .script import Answer, Body, Script
 from .tokens import Claims, issuer_of_access_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from .records import Code, DeviceCode, RefreshToken
+    from .records import DeviceCode, RefreshToken
     from .regions import Region
 
 #: Tenants of a path that stand for many (Microsoft: "OpenID Connect on the Microsoft identity platform").
@@ -173,6 +176,26 @@ class Provider:
     def introspect(self, token: str) -> Claims | None:
         """Return what an opaque access token stands for."""
         return self.opaque_tokens.get(token)
+
+    def approve(self, address: str, name: str) -> str:
+        """Return the final address, as if *name* had signed in on the page at *address*; no page is shown."""
+        page = urlsplit(address)
+        asked = {key: values[0] for key, values in parse_qs(page.query).items()}
+        person = self.find_person(name)
+        assert person, f"nobody signs in as {name}"
+        code = secrets.token_urlsafe(600)
+        self.codes[code] = Code(
+            code,
+            asked["client_id"],
+            asked["redirect_uri"],
+            asked["scope"],
+            person,
+            self.resolve_tenant(page.path.split("/")[1]) or "",
+            asked.get("nonce"),
+            asked.get("code_challenge"),
+            asked.get("code_challenge_method"),
+        )
+        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
 
     # Taking back
 

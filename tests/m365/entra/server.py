@@ -36,6 +36,7 @@ class Quiet(WSGIRequestHandler):
     """Requests are in the ledger, not on stderr. Connections stay open for the next request, as Entra's do."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     #: Holds each new connection back, as a distance does.
     held_back: Callable[[], object]
     #: Tells the time, in seconds since 1970.
