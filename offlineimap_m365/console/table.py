@@ -1,10 +1,12 @@
 """
-A table of a few columns for the terminal; where it is too narrow, a list.
+Tables for the terminal; where it is too narrow, each row becomes a paragraph.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors, time_words
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.tokens.status import Report
 
-#: What a person reads for each state, and its colour.
+#: The words for each state, and their colour.
 _STATES = {
     "ok": ("signed in", "green"),
     "stale": ("signed in", "green"),
@@ -25,49 +27,104 @@ _STATES = {
     "broken": ("broken", "red"),
 }
 _COLOURS = dict(_STATES.values())
-_ACCOUNTS = ("ACCOUNT", "SIGNED IN AS", "STATE", "TOKEN", "LAST REFRESH", "UNUSED", "STORE")
+#: Columns of ``status`` that are left out where no account has a value.
+_OPTIONAL = ("SIGNED IN AS", "CERTIFICATE")
+#: Columns that are left out on a narrow terminal if they hold nothing but the usual values, in this order.
+_EXPENDABLE = {"STORE": {"file", "-"}, "UNUSED": {"0 of 90 days", "-"}}
 _EVENTS = ("TIME", "WHAT", "CODE", "CORRELATION ID", "WHY")
-#: What of an event stands in these columns.
+#: The fields of an event in these columns.
 _FIELDS = ("time", "what", "code", "correlation_id", "fact")
 
 
 def of_accounts(reports: Sequence[Report]) -> list[str]:
-    """
-    Return the lines of ``status``: account, who signed in, state, token, last refresh, time unused, store.
+    """Return the lines of ``status``; on a terminal that is too narrow for a table each account is a paragraph."""
+    columns = _columns(reports)
+    for name in _OPTIONAL:
+        if set(columns[name]) == {"-"}:
+            del columns[name]
+    table = dict(columns)
+    for name, usual in _EXPENDABLE.items():
+        if not fits(aligned(_rows(table))) and set(table[name]) <= usual:
+            del table[name]
+    if fits(aligned(_rows(table))):
+        return aligned(_rows(table), list(table).index("STATE"))
+    return paragraphs(_rows(columns), list(columns).index("STATE"))
 
-    On a terminal that is too narrow for that each account is a paragraph.
-    """
-    rows = [_ACCOUNTS, *map(_row, reports)]
-    return fitted(rows, _ACCOUNTS.index("STATE"))
+
+def _columns(reports: Sequence[Report]) -> dict[str, list[str]]:
+    """Return the cells of each column by its heading."""
+    columns = {
+        "ACCOUNT": [report.account for report in reports],
+        "SIGNED IN AS": [_other_identity(report) for report in reports],
+        "STATE": [_STATES[report.state][0] for report in reports],
+        "TOKEN": [_expiry(report.expires_in) for report in reports],
+        "REFRESHED": [_age(report.last_refresh) for report in reports],
+        "CERTIFICATE": [_end(report.certificate_ends) for report in reports],
+        "STORE": [report.store or "-" for report in reports],
+        "UNUSED": ["-" if r.unused_days is None else f"{r.unused_days} of 90 days" for r in reports],
+    }
+    return {name: list(map(errors.printable, cells)) for name, cells in columns.items()}
+
+
+def _rows(columns: dict[str, list[str]]) -> list[tuple[str, ...]]:
+    return [tuple(columns), *zip(*columns.values(), strict=True)]
+
+
+def _other_identity(report: Report) -> str:
+    identity = report.identity or ""
+    return "-" if identity.lower() in ("", report.account.lower()) else identity
+
+
+def _expiry(seconds: int | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"expires in {time_words.duration(seconds)}" if seconds > 0 else "renewed on next use"
+
+
+def _age(stamp: str | None) -> str:
+    seconds = _seconds_until(stamp)
+    return "-" if seconds is None else time_words.age(-seconds)
+
+
+def _end(stamp: str | None) -> str:
+    seconds = _seconds_until(stamp)
+    if seconds is None:
+        return "-"
+    return f"ends in {time_words.duration(seconds)}" if seconds > 0 else "has ended"
+
+
+def _seconds_until(stamp: str | None) -> float | None:
+    """Return the seconds from now until *stamp* (RFC 3339, UTC); None for one that cannot be read."""
+    try:
+        moment = dt.datetime.strptime(stamp or "", "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return None
+    return moment.timestamp() - time.time()
 
 
 def of_events(events: Sequence[dict[str, Any]]) -> list[str]:
     """Return the lines of an account's *events*, oldest first: time (UTC), what, code, correlation id, and why."""
-    rows = [_EVENTS, *(tuple(_said(event, name) for name in _FIELDS) for event in events)]
+    rows = [_EVENTS, *(tuple(_field(event, name) for name in _FIELDS) for event in events)]
     lines = aligned(rows)
     if fits(lines):
         return lines
-    short = aligned([row[:3] for row in rows])[1:]
-    return [
-        line
-        for first, row in zip(short, rows[1:], strict=True)
-        for line in (
-            first,
-            *(part for cell in row[3:] if cell != "-" for part in output.wrapped(cell, sys.stdout, "  ")),
-        )
-    ]
+    narrow = []
+    for first, row in zip(aligned([row[:3] for row in rows])[1:], rows[1:], strict=True):
+        narrow.append(first)
+        narrow += [line for cell in row[3:] if cell != "-" for line in output.wrapped(cell, sys.stdout, "  ")]
+    return narrow
 
 
-def _said(event: dict[str, Any], name: str) -> str:
-    found = event.get(name)
-    return errors.printable(found) if isinstance(found, str) and found else "-"
+def _field(event: dict[str, Any], name: str) -> str:
+    value = event.get(name)
+    return errors.printable(value) if isinstance(value, str) and value else "-"
 
 
 def aligned(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[str]:
     """
-    Return *rows* as lines whose columns begin below one another, on a terminal that shows wide characters so.
+    Return *rows* as lines with aligned columns; wide characters count as two.
 
-    The column *painted* has the states' colours, where there are colours.
+    The column *painted* has the colours of the states.
     """
     cells = [[output.spelled(cell, sys.stdout) for cell in row] for row in rows]
     widths = [max(map(output.columns, column)) for column in zip(*cells, strict=True)]
@@ -86,49 +143,27 @@ def fitted(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[
 
 
 def fits(lines: Sequence[str]) -> bool:
-    """Is there room for all *lines* on stdout?"""
+    """Is no line wider than stdout?"""
     return max(map(output.columns, lines)) <= output.width(sys.stdout)
 
 
 def paragraphs(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[str]:
     """
-    Return *rows*, of which the first has the headings, as a paragraph each: its first cell, then "name: value" lines.
+    Return *rows*, the first of which has the headings, as a paragraph each: the first cell, then "Name: value" lines.
 
-    The column *painted* has the states' colours. What says nothing ("-") is left out.
+    The column *painted* has the colours of the states. Empty cells ("-") are left out.
     """
     headings, *others = rows
-    made: list[str] = []
+    lines: list[str] = []
     for row in others:
-        made += ["", row[0]] if made else [row[0]]
-        made += [
+        lines += ["", row[0]] if lines else [row[0]]
+        lines += [
             f"  {headings[column].capitalize()}: {_painted(cell) if column == painted else cell}"
             for column, cell in enumerate(row)
             if column and cell != "-"
         ]
-    return [output.spelled(line, sys.stdout) for line in made]
+    return [output.spelled(line, sys.stdout) for line in lines]
 
 
 def _painted(state: str) -> str:
     return output.paint(state, _COLOURS[state], sys.stdout) if state in _COLOURS else state
-
-
-def _row(report: Report) -> tuple[str, ...]:
-    identity = report.identity or "-"
-    cells = (
-        report.account,
-        "the same" if identity.lower() == report.account.lower() else identity,
-        _STATES[report.state][0],
-        _expiry(report.expires_in),
-        report.last_refresh or "-",
-        "-" if report.unused_days is None else f"{report.unused_days} of 90 days",
-        report.store or "-",
-    )
-    return tuple(map(errors.printable, cells))
-
-
-def _expiry(seconds: int | None) -> str:
-    if seconds is None:
-        return "-"
-    if seconds <= 0:
-        return "expired; the next use renews it"
-    return f"expires in {time_words.duration(seconds)}"

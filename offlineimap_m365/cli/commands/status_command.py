@@ -18,37 +18,36 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the report; 1 if an account needs somebody."""
-    found = status.report([profiles.clean_name(name) for name in options.accounts])
+    """Print the report; 1 if an account needs a person."""
+    reports = status.report([profiles.clean_name(name) for name in options.accounts])
     if options.json:
-        rows = [report.as_dict() | _events(report, wanted=options.verbose) for report in found]
+        rows = [report.as_dict() | _events(report, wanted=options.verbose) for report in reports]
         code = fresh_token.hand_out(json.dumps({"schema": 1, "accounts": rows}, indent=2))
-    elif found:
-        code = fresh_token.hand_out("\n".join([*table.of_accounts(found), *(_last(found) if options.verbose else [])]))
-        for report in found:
+    elif reports:
+        lines = table.of_accounts(reports)
+        if options.verbose:
+            lines += [line for report in reports for line in _event_lines(report.account)]
+        code = fresh_token.hand_out("\n".join(lines))
+        for report in reports:
             if report.reason:
                 about = "" if report.account in report.reason else f"{report.account}: "
-                say(errors.printable(f"{errors.COMMAND}: {about}{report.reason}"))
+                say(f"{errors.COMMAND}: {about}{report.reason}")
     else:
         code = 0
-        say(f"Nobody is signed in (searched in {paths.directory()}). Run: {errors.COMMAND} login you@example.org")
-    return code or int(any(report.needs_somebody for report in found))
+        say(
+            f"Nobody is signed in (searched in {paths.directory()}). Run:",
+            errors.login_command("you@example.org"),
+        )
+    return code or int(any(report.needs_somebody for report in reports))
 
 
 def _events(report: status.Report, *, wanted: bool) -> dict[str, Any]:
     return {"events": account_state.events(paths.folder(report.account))} if wanted else {}
 
 
-def _last(found: list[status.Report]) -> list[str]:
-    """Return the lines that tell what happened to each account lately."""
-    made: list[str] = []
-    for report in found:
-        events = account_state.events(paths.folder(report.account))
-        name = errors.printable(report.account)
-        made += (
-            ["", f"What happened to {name} (times in UTC):"]
-            if events
-            else ["", f"Nothing is known to have happened to {name}"]
-        )
-        made += table.of_events(events) if events else []
-    return made
+def _event_lines(name: str) -> list[str]:
+    """Return the lines about the last events of an account."""
+    events = account_state.events(paths.folder(name))
+    if not events:
+        return ["", f"No events of {errors.printable(name)} are recorded"]
+    return ["", f"Events of {errors.printable(name)} (times in UTC):", *table.of_events(events)]
