@@ -1,9 +1,9 @@
 """
 What OfflineIMAP loads as its ``pythonfile``, by this file's own path or through the stub that ``login`` writes.
 
-It must work under another interpreter than the one the package is installed for: standard library and Python 3.9 only.
-The package is loaded by its path, so nothing of its environment goes on ``sys.path``; in a foreign interpreter a fresh
-token is read and everything else is asked of the installed command. See facts of OfflineIMAP: localeval.py executes
+It works under another interpreter than the one the package is installed for: standard library and Python 3.9 only.
+The package is loaded by its path, so nothing of its environment goes on ``sys.path``. In a foreign interpreter a fresh
+token is read from its file, and everything else is asked of the installed command. OfflineIMAP's localeval.py runs
 this file as a module named ``<none>`` that may not be in sys.modules, and copies every name out of it.
 """
 
@@ -30,12 +30,27 @@ def _load(package: str) -> ModuleType:
     return module
 
 
-def _is_at_home(package: str, prefix: str) -> bool:
-    """Is this interpreter the one that the package is installed for? (PYTHONPATH does not count)."""
-    if prefix and os.path.realpath(prefix) == os.path.realpath(sys.prefix):
-        return True
-    places = [*site.getsitepackages(), site.getusersitepackages()]
-    return os.path.realpath(os.path.dirname(package)) in [os.path.realpath(place) for place in places]
+def _is_foreign(package: str, prefix: str, version: tuple[int, int] | None) -> bool:
+    """
+    Is this interpreter another one than that of *prefix* and *version*, as the stub recorded them?
+
+    Without a record (no stub, or one of release 0.1.0) the package must be in this interpreter's own directories.
+    """
+    if version is not None:
+        return (os.path.realpath(prefix), version) != (os.path.realpath(sys.prefix), sys.version_info[:2])
+    directories = [*site.getsitepackages(), site.getusersitepackages()]
+    return os.path.realpath(os.path.dirname(package)) not in [os.path.realpath(path) for path in directories]
+
+
+def _use_home(home: str) -> None:
+    """Let the store at *home* be used if the environment names no other one and it was not moved or deleted."""
+    try:
+        os.stat(home)
+    except FileNotFoundError:
+        return
+    except OSError:  # a disk that cannot be read now: the error names this directory
+        pass
+    os.environ.setdefault("OFFLINEIMAP_M365_HOME", home)
 
 
 _package = os.path.dirname(os.path.abspath(__file__))
@@ -43,8 +58,8 @@ _load(_package)
 
 from offlineimap_m365.folders.folder_filter import folderfilter  # noqa: E402, F401 - what this file is for
 from offlineimap_m365.folders.nametrans import nametrans_local, nametrans_remote  # noqa: E402, F401
-from offlineimap_m365.plugin import evals as _plugin  # noqa: E402
-from offlineimap_m365.plugin import installed_command as _ask  # noqa: E402 - loaded by its path just above
+from offlineimap_m365.plugin import evals as _evals  # noqa: E402
+from offlineimap_m365.plugin import installed_command as _command  # noqa: E402
 from offlineimap_m365.plugin.evals import (  # noqa: E402, F401
     get_access_token,
     get_client_id,
@@ -54,8 +69,9 @@ from offlineimap_m365.plugin.evals import (  # noqa: E402, F401
     make_nametrans,
 )
 
-# The stub sets both before it runs this file; found by the path of this file, only the command must be looked for.
-_prefix = globals().get("STUB_PREFIX", "")
-_command = globals().get("STUB_COMMAND") or _ask.beside(_package) or _ask.recorded() or ["offlineimap-m365"]
-if not _is_at_home(_package, _prefix):
-    _plugin.use_command(_command)
+# What the stub recorded when it was written; nothing if this file is loaded by its own path.
+_stub = globals()
+if _stub.get("STUB_HOME"):
+    _use_home(_stub["STUB_HOME"])
+if _is_foreign(_package, _stub.get("STUB_PREFIX", ""), _stub.get("STUB_VERSION")):
+    _evals.use_command(_stub.get("STUB_COMMAND") or _command.find(_package), _stub.get("STUB_REPAIR", ()))

@@ -1,5 +1,5 @@
 """
-What ``folders --learn`` found out about a mailbox, as a filter and a renaming want it: read from the profile.
+What ``folders --learn`` found out about a mailbox, and what kind of mailbox it is: read from the profile.
 
 Loaded by foreign interpreters too: standard library and Python 3.9 only.
 """
@@ -12,18 +12,35 @@ TYPE_CHECKING = False  # importing typing would cost more than reading a profile
 if TYPE_CHECKING:
     from typing import Any
 
+#: The tenant of all personal accounts (learn.microsoft.com, "ID token claims reference", tid).
+PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 #: What each part of a finding is: paths of folders as the server spells them, or codes of languages.
 _LISTS = ("not_mail", "mail", "languages")
 
 
 def find(account: str, mailbox: str | None = None) -> dict[str, Any] | None:
     """
-    Return what was found out about *mailbox* (default: the account's own), None if it was never learnt.
+    Return what was learned of *mailbox* (default: the account's own), None if that is nothing.
 
     ``{"not_mail": [path, …], "mail": [path, …], "languages": [code, …], "names": {server: local},
-    "learnt_at": RFC 3339}``. Whatever is wrong with the profile counts as never learnt: it never raises.
+    "learnt_at": RFC 3339}``. Never raises: with an unusable profile nothing was learned.
     """
-    import json  # noqa: PLC0415 - only who names an account pays
+    profile = _profile(account)
+    try:
+        finding = profile["mailboxes"][key(mailbox or profile["account"])]
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return finding if is_finding(finding) else None
+
+
+def is_personal(account: str) -> bool:
+    """Is *account* a personal one (outlook.com)? Its mailbox has other folders; False if it is not signed in."""
+    return _profile(account).get("tenant") == PERSONAL_TENANT
+
+
+def _profile(account: str) -> dict[str, Any]:
+    """Return the profile of *account*, empty if there is none that can be used."""
+    import json  # noqa: PLC0415 - only for a call with an account
     import os  # noqa: PLC0415
 
     try:
@@ -31,10 +48,9 @@ def find(account: str, mailbox: str | None = None) -> dict[str, Any] | None:
         paths.check(folder)
         with open(os.path.join(folder, "profile.json"), encoding="utf-8") as file:
             profile = json.load(file)
-        found = profile["mailboxes"][key(mailbox or profile["account"])]
-        return found if is_finding(found) else None
-    except (errors.M365Error, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
+    except (errors.M365Error, OSError, ValueError, AttributeError, RecursionError):
+        return {}
+    return profile if isinstance(profile, dict) else {}
 
 
 def key(mailbox: str) -> str:

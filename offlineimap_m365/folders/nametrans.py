@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Exchange's names and what mutt, notmuch and most IMAP servers call such folders (contract §2).
 STANDARD = {"Sent Items": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"}
+#: A personal mailbox (outlook.com) already has Sent and Junk (MailKit#1282).
+PERSONAL = {"Deleted": "Trash"}
 
 #: The server's separator and Maildir's default one.
 SEPARATORS = ("/", ".")

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import glob
 import os
 import re
-import shlex
 import string
 import sys
 from pathlib import Path
 
 from offlineimap_m365.base import atomic_file, errors, paths
 from offlineimap_m365.base.version import __version__
+from offlineimap_m365.plugin import installation
 
 #: How a stub says which version wrote it.
 _WRITTEN = re.compile(r"Written by offlineimap-m365 ([0-9.]+)")
@@ -60,7 +61,7 @@ def write_stub() -> Path:
 
 
 def renew_stub() -> None:
-    """Write the stub anew if it is of an older version or its command is gone; never an error, never another's."""
+    """Write the stub again if an older version wrote it or its command is gone; never an error."""
     with contextlib.suppress(OSError, ValueError, SyntaxError):
         path = stub_path()
         if path.stat().st_uid == os.geteuid() and _is_stale(path.read_text(encoding="utf-8")):
@@ -76,11 +77,11 @@ def is_foreign_stub() -> bool:
 
 
 def stub_fault() -> str:
-    """Return what is wrong with the stub, as the rest of a sentence; an empty text if nothing can be seen."""
+    """Return what is wrong with the stub, to follow its path in a sentence; an empty text if nothing can be seen."""
     path = stub_path()
     try:
-        found, text = path.stat(), path.read_text(encoding="utf-8")
-        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        status, text = path.stat(), path.read_text(encoding="utf-8")
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
             return "can be changed by others, and OfflineIMAP runs what is in it"
         if _WRITTEN.search(text) is None:
             return "was not written by this program"
@@ -101,14 +102,18 @@ def recorded_command() -> list[str]:
 def _is_stale(text: str) -> bool:
     """Was a stub of this *text* written by an older version, or is its command gone?"""
     written = _WRITTEN.search(text)
-    is_older = written is not None and _number(written[1]) < _number(__version__)
-    recorded = _recorded(text)
-    return is_older or bool(recorded and not os.access(recorded[0], os.X_OK))
+    if written is None:
+        return False
+    command_path = _recorded(text)[0]
+    is_older = "\nSTUB_HOME = " not in text or _number(written[1]) < _number(__version__)
+    return is_older or not os.access(command_path, os.X_OK)
 
 
 def _recorded(text: str) -> list[str]:
-    found = re.search(r"^STUB_COMMAND = (\[.*\])$", text, re.MULTILINE)
-    return [str(word) for word in ast.literal_eval(found[1])] if found else []
+    line = re.search(r"^STUB_COMMAND = (\[.+\])$", text, re.MULTILINE)
+    if line is None:
+        raise ValueError("no command is recorded")
+    return [str(word) for word in ast.literal_eval(line[1])]
 
 
 def _number(version: str) -> tuple[int, ...]:
@@ -116,23 +121,17 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def _stub() -> str:
+    """Return the text of the stub for this installation."""
     template = string.Template(Path(__file__).with_name("stub.txt").read_text(encoding="utf-8"))
-    package = str(Path(__file__).resolve().parents[1])
-    patterns = [glob_escape(package)]
-    rebuilt = re.sub(r"/python3\.\d+/", "/python3*/", patterns[0])
-    if rebuilt != patterns[0]:
-        patterns.append(rebuilt)  # the environment rebuilt under another Python
-    anew = f"python3 -m venv {shlex.quote(sys.prefix)} && {shlex.quote(sys.prefix)}/bin/pip install offlineimap-m365"
-    repair = "pipx install offlineimap-m365" if "/pipx/" in sys.prefix else anew
+    package = glob.escape(str(Path(__file__).resolve().parents[1]))
+    rebuilt = re.sub(r"/python3\.\d+/", "/python3*/", package)  # the environment made again with another Python
+    repair = installation.repair()
     return template.substitute(
         version=__version__,
         command=repr(command()),
         prefix=repr(sys.prefix),
-        packages=repr([f"{pattern}/pythonfile.py" for pattern in patterns]),
-        repair=repr(repair),
+        python=repr(sys.version_info[:2]),
+        home=repr(str(stub_path().parent)),
+        repair=repr((repair.advice, repair.command)),
+        packages=repr([f"{pattern}/pythonfile.py" for pattern in dict.fromkeys((package, rebuilt))]),
     )
-
-
-def glob_escape(path: str) -> str:
-    """Return *path* as a pattern that matches itself only."""
-    return re.sub(r"([*?[])", r"[\1]", path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -79,13 +80,9 @@ def test_other_ways_to_load_it(ready: Sync, way: str) -> None:
 
 
 def test_it_works_in_an_empty_environment(ready: Sync) -> None:
-    """OfflineIMAP from cron: HOME, PATH, and the home's place if it is not the usual one."""
+    """OfflineIMAP from cron: the home that login used is found although XDG_DATA_HOME is set only in the shell."""
     bare = {name: ready.world.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
-    usual = Path(bare["HOME"]) / ".local/share/offlineimap-m365"
-    usual.parent.mkdir(parents=True)
-    ready.world.home.rename(usual)
-    text = ready.rc.read_text(encoding="utf-8").replace(str(ready.world.home), str(usual))
-    ready.rc.write_text(text, encoding="utf-8")
+    ready.world.age(ALICE)
     ready.world.environ.clear()
     ready.world.environ.update(bare)
 
@@ -173,23 +170,31 @@ def test_a_rebuilt_environment_is_found_again(ready: Sync, tmp_path: Path) -> No
     assert ready.rc.read_bytes() == before
 
 
-def test_a_lost_environment_is_named_with_its_repair(ready: Sync, tmp_path: Path) -> None:
-    """The virtual environment deleted and not made anew: one line that says so, and how to repair it; nothing hangs."""
+@pytest.mark.parametrize("lost", [".", "lib/python3*/site-packages/msal"])
+def test_a_broken_environment_is_named_with_its_repair(ready: Sync, tmp_path: Path, lost: str) -> None:
+    """One line says so, without a bug or a traceback; the command in it repairs the environment."""
     if not ready.build.is_foreign:
         return
     venv = tmp_path / "venv"
-    _install(venv, _interpreters()[0])
+    python = _interpreters()[0]
+    _install(venv, python)
     ready.world.command = [str(venv / "bin" / "offlineimap-m365")]
     ready.sign_in()
-    shutil.rmtree(venv)
+    for path in [venv] if lost == "." else list(venv.glob(lost)):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    ready.world.age(ALICE)
 
     done = ready.run()
 
-    lines = [line for line in (done.out + done.err).splitlines() if "no longer installed" in line]
+    first = next(line for line in (done.out + done.err).splitlines() if ALICE in line and "m365" in line)
     assert done.code != 0
-    assert lines
-    assert str(venv) in lines[0]
-    assert "pip install offlineimap-m365" in lines[0]
+    assert not re.search("(?i)a bug|traceback", first)
+    repair = re.search(r"(python3 -m venv .* && .*/bin/pip install .*)", first)
+    assert repair, done.out + done.err
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": python["wheels"], "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    command = repair[1].replace("python3 -m venv", f"{python['python']} -m venv").replace(" install ", " install -I ")
+    subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, env=pip)
+    assert ready.run().code == 0
 
 
 def _package(ready: Sync) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -66,7 +67,8 @@ class Found:
     @property
     def is_foreign(self) -> bool:
         """Is its Python another one than this program's?"""
-        return os.path.realpath(self.prefix) != os.path.realpath(sys.prefix)
+        own = (os.path.realpath(sys.prefix), platform.python_version_tuple()[:2])
+        return (os.path.realpath(self.prefix), tuple(self.python.split(".")[:2])) != own
 
     @property
     def is_python_2(self) -> bool:

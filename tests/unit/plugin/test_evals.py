@@ -1,7 +1,8 @@
-"""Tests of plugin outside OfflineIMAP; what it does inside, tests/whole shows on each build."""
+"""The functions for evals outside OfflineIMAP; tests/whole shows what they do inside each build."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,9 +11,15 @@ import pytest
 
 import offlineimap_m365
 from offlineimap_m365.base import errors
+from offlineimap_m365.folders import learned
+from offlineimap_m365.plugin import installation
+from tests.kept import age, keep
 
 if TYPE_CHECKING:
+    from tests.m365.entra import Entra
     from tests.world import World
+
+ALICE = "alice@example.org"
 
 
 @pytest.mark.parametrize("function", ["get_access_token", "get_refresh_token", "get_client_id", "get_client_secret"])
@@ -50,6 +57,55 @@ def test_names_that_make_no_filter_are_misconfigured(world: World) -> None:
         offlineimap_m365.make_folderfilter(keep=3)
     with pytest.raises(errors.Misconfigured, match="make_nametrans: "):
         offlineimap_m365.make_nametrans({"a": "c", "b": "c"})
+
+
+WITHOUT_MSAL = """
+import sys
+sys.modules["msal"] = None
+import offlineimap_m365
+from offlineimap_m365.__main__ import main
+try:
+    offlineimap_m365.get_access_token("alice@example.org")
+except offlineimap_m365.Misconfigured as error:
+    print(error, file=sys.stderr)
+sys.argv = ["offlineimap-m365", "token", "alice@example.org"]
+sys.exit(main())
+"""
+
+
+def test_a_missing_msal_is_a_broken_installation_and_no_bug(world: World, entra: Entra) -> None:
+    """From the function as from the command: the module is named, and what installs the program again."""
+    age(keep(entra), -10)
+    remedy = installation.repair()
+
+    done = world.execute([sys.executable, "-c", WITHOUT_MSAL])
+
+    assert done.code == 78
+    assert done.err.count("msal") == 2
+    assert done.err.count(remedy.command or remedy.advice) == 2
+    assert "bug" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("tenant", "names"),
+    [
+        (learned.PERSONAL_TENANT, {"Sent": "Sent", "Deleted": "Trash", "Junk/a": "Junk/a", "Sent Items": "Sent Items"}),
+        (
+            "11111111-1111-1111-1111-111111111111",
+            {"Sent Items": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"},
+        ),
+    ],
+)
+def test_a_personal_mailbox_keeps_its_own_names(world: World, tenant: str, names: dict[str, str]) -> None:
+    """The pair of an account knows its kind: Sent of a personal mailbox does not become Sent Items."""
+    world.folder(ALICE).mkdir(parents=True, mode=0o700)
+    profile = {"account": ALICE, "tenant": tenant, "mailboxes": {}}
+    (world.folder(ALICE) / "profile.json").write_text(json.dumps(profile), encoding="utf-8")
+
+    remote, local = offlineimap_m365.make_nametrans(account=ALICE)
+
+    assert {name: remote(name) for name in names} == names
+    assert [local(remote(name)) for name in names] == list(names)
 
 
 def test_what_was_never_learnt_gives_the_plain_function(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Tests of command: what a foreign interpreter asks of the installed command."""
+"""What a foreign interpreter asks of the installed command."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
+REPAIR = errors.Remedy("Install it again", "pipx install --force it")
+
 
 def _script(tmp_path: Path, body: str) -> list[str]:
     path = tmp_path / "offlineimap-m365"
@@ -27,7 +29,7 @@ def test_the_answer_is_what_it_prints(tmp_path: Path) -> None:
     """A token comes back without the newline, and the arguments reach the command as they are."""
     asked = _script(tmp_path, 'printf "%s|" "$@"; echo')
 
-    assert installed_command.ask(asked, ["token", "a b@example.org"], None) == "token|a b@example.org|"
+    assert installed_command.ask(asked, ["token", "a b@example.org"], None, REPAIR) == "token|a b@example.org|"
 
 
 @pytest.mark.parametrize(
@@ -36,13 +38,13 @@ def test_the_answer_is_what_it_prints(tmp_path: Path) -> None:
 )
 def test_the_exit_code_becomes_the_exception(tmp_path: Path, code: int, kind: type[errors.M365Error]) -> None:
     """Its stderr is the message, on one line."""
-    asked = _script(tmp_path, f"echo 'alice is not signed in.' >&2; echo '  Run: login' >&2; exit {code}")
+    asked = _script(tmp_path, f"echo 'alice@example.org is not signed in.' >&2; echo '  Run: login' >&2; exit {code}")
 
     with pytest.raises(errors.M365Error) as caught:
-        installed_command.ask(asked, [], "alice@example.org")
+        installed_command.ask(asked, [], "alice@example.org", REPAIR)
 
     assert type(caught.value) is kind
-    assert str(caught.value) == "alice is not signed in. Run: login"
+    assert str(caught.value) == "alice@example.org is not signed in. Run: login"
     assert caught.value.account == "alice@example.org"
     assert caught.value.exit_code == code
 
@@ -53,22 +55,36 @@ def test_nothing_of_the_calling_interpreter_reaches_it(tmp_path: Path, world: Wo
     world.enter()
     asked = _script(tmp_path, "env; cat")
 
-    found = installed_command.ask(asked, [], None)
+    found = installed_command.ask(asked, [], None, REPAIR)
 
     assert "/trap" not in found
     assert "HTTPS_PROXY=p" in found
 
 
-def test_a_command_that_is_gone_is_named_with_its_repair(tmp_path: Path) -> None:
-    """Whether the file or the interpreter in its first line is missing."""
-    script = tmp_path / "without-interpreter"
-    script.write_text("#!/nowhere/python\n", encoding="utf-8")
-    script.chmod(0o755)
+@pytest.mark.parametrize(
+    ("first_line", "reason"),
+    [
+        (None, "No such file"),
+        ("#!/nowhere/python", "No such file"),
+        ("#!/usr/bin/python3\nimport offlineimap_m365_that_was_removed", "ModuleNotFoundError"),
+    ],
+)
+def test_a_command_that_cannot_run_is_named_with_its_repair(
+    tmp_path: Path, first_line: str | None, reason: str
+) -> None:
+    """The file is missing, or its interpreter, or its libraries after an upgrade of Python: no traceback is shown."""
+    script = tmp_path / "offlineimap-m365"
+    if first_line is not None:
+        script.write_text(f"{first_line}\n", encoding="utf-8")
+        script.chmod(0o755)
 
-    for gone in (str(tmp_path / "nothing"), str(script)):
-        with pytest.raises(errors.Misconfigured, match="gone or cannot be started") as caught:
-            installed_command.ask([gone], [], "alice@example.org")
-        assert "Install offlineimap-m365 again" in str(caught.value)
+    with pytest.raises(errors.Misconfigured) as caught:
+        installed_command.ask([str(script)], [], "alice@example.org", REPAIR)
+
+    assert str(script) in str(caught.value)
+    assert reason in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    assert caught.value.remedy.command == REPAIR.command
 
 
 def test_a_command_that_hangs_is_left_to_finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +94,7 @@ def test_a_command_that_hangs_is_left_to_finish(tmp_path: Path, monkeypatch: pyt
     asked = _script(tmp_path, f"sleep 1; touch {done}")
 
     with pytest.raises(errors.Temporary, match="did not answer"):
-        installed_command.ask(asked, [], None)
+        installed_command.ask(asked, [], None, REPAIR)
 
     assert not done.exists()
     end = time.monotonic() + 20
@@ -94,10 +110,10 @@ def test_the_recorded_command_is_read_from_the_stub(tmp_path: Path, world: World
     stub = world.home / "pythonfile.py"
 
     stub.write_text(f"STUB_COMMAND = {asked!r}\n", encoding="utf-8")
-    assert installed_command.recorded() == asked
+    assert installed_command.find("/a/b/c/d/e/f") == asked
 
     stub.write_text("STUB_COMMAND = ['/nowhere/offlineimap-m365']\n", encoding="utf-8")
-    assert installed_command.recorded() is None
+    assert installed_command.find("/a/b/c/d/e/f") == ["offlineimap-m365"]
 
     stub.write_text("STUB_COMMAND = oops(\n", encoding="utf-8")
-    assert installed_command.recorded() is None
+    assert installed_command.find("/a/b/c/d/e/f") == ["offlineimap-m365"]

@@ -1,14 +1,16 @@
-"""Where this program is installed, and the stub that finds it again."""
+"""The stub in the home: what it records, when it is written, and what it does where nothing is installed any more."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.plugin import stub
+from offlineimap_m365.plugin import installation, stub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,51 +18,32 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
-@pytest.fixture
-def prefix(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the prefix of an installation without a console script."""
-    made = world.root / "venv"
-    (made / "bin").mkdir(parents=True)
-    monkeypatch.setattr(sys, "prefix", str(made))
-    monkeypatch.setattr(sys, "argv", ["-m"])
-    return made
-
-
-def script(path: Path) -> Path:
-    """Make an executable."""
+def executable(path: Path, body: str = "") -> Path:
+    """Write a shell script."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("#!/bin/sh\n", encoding="utf-8")
+    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 
 
-def test_without_a_script_it_is_the_interpreter(prefix: Path) -> None:
-    """The interpreter with -m works wherever the package can be imported."""
-    assert prefix
+def test_the_command_is_the_script_that_was_called_or_that_of_the_environment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link of pipx survives when its environment is made again; a relative name does not; else python -m works."""
+    prefix = world.root / "venv"
+    monkeypatch.setattr(sys, "prefix", str(prefix))
+    monkeypatch.setattr(sys, "argv", ["-m"])
     assert stub.command() == [sys.executable, "-m", "offlineimap_m365"]
 
-
-def test_the_script_beside_the_interpreter_is_the_command(prefix: Path) -> None:
-    """The console script of the same environment, by its absolute path."""
-    made = script(prefix / "bin" / "offlineimap-m365")
-
-    assert stub.command() == [str(made)]
-
-
-def test_the_script_that_was_called_comes_first(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link of pipx survives when its environment is rebuilt, so it counts; a relative one does not."""
-    beside = script(prefix / "bin" / "offlineimap-m365")
-    link = script(prefix.parent / "local" / "bin" / "offlineimap-m365")
-    found = []
-    for called in (str(link), "offlineimap-m365", "/somewhere/pytest"):
-        monkeypatch.setattr(sys, "argv", [called])
-        found += stub.command()
-
-    assert found == [str(link), str(beside), str(beside)]
+    script = executable(prefix / "bin" / "offlineimap-m365")
+    link = executable(world.root / "local" / "bin" / "offlineimap-m365")
+    for called, command in ((link, link), ("offlineimap-m365", script), ("/somewhere/pytest", script)):
+        monkeypatch.setattr(sys, "argv", [str(called)])
+        assert stub.command() == [str(command)]
 
 
 def test_the_stub_is_written_once(world: World) -> None:
-    """It holds this version, is for its owner only, is valid Python, and is left alone while nothing changes."""
+    """It records version, prefix and home, is for its owner only, and is left alone while nothing changes."""
     path = stub.write_stub()
     before = path.stat()
     again = stub.write_stub().stat()
@@ -70,11 +53,12 @@ def test_the_stub_is_written_once(world: World) -> None:
     assert (again.st_ino, again.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert before.st_mode & 0o777 == 0o600
     assert f"offlineimap-m365 {__version__};" in text
-    assert compile(text, str(path), "exec")
+    for line in (f"PREFIX = {sys.prefix!r}", f"VERSION = {sys.version_info[:2]}", f"HOME = {str(world.home)!r}"):
+        assert f"STUB_{line}\n" in text
 
 
-def test_no_command_makes_a_stub_that_login_did_not(world: World) -> None:
-    """Renewing is for a stub that is there."""
+def test_only_login_makes_a_stub(world: World) -> None:
+    """Other commands renew a stub that is there."""
     stub.renew_stub()
 
     assert not world.home.exists()
@@ -82,11 +66,14 @@ def test_no_command_makes_a_stub_that_login_did_not(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(f"offlineimap-m365 {__version__};", "offlineimap-m365 0.0.1;"), ("STUB_COMMAND = ['", "STUB_COMMAND = ['/gone")],
+    [
+        (f"offlineimap-m365 {__version__};", "offlineimap-m365 0.0.1;"),
+        ("STUB_COMMAND = ['", "STUB_COMMAND = ['/gone"),
+        ("STUB_HOME = ", "HOME = "),  # a stub of release 0.1.0 records no home
+    ],
 )
 def test_an_old_stub_is_renewed(world: World, old: str, new: str) -> None:
-    """One of an older version, and one whose command is gone, is written anew by any command."""
-    assert world
+    """A stub of an older version, and one whose command is gone, is written again by any command."""
     path = stub.write_stub()
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace(old, new), encoding="utf-8")
@@ -98,8 +85,7 @@ def test_an_old_stub_is_renewed(world: World, old: str, new: str) -> None:
 
 
 def test_a_newer_stub_is_left_alone(world: World) -> None:
-    """Two installations side by side do not fight over it: the newer one's stays."""
-    assert world
+    """Of two installations side by side the newer one's stub stays."""
     path = stub.write_stub()
     newer = path.read_text(encoding="utf-8").replace(f"m365 {__version__};", "m365 99.0;")
     path.write_text(newer, encoding="utf-8")
@@ -110,18 +96,75 @@ def test_a_newer_stub_is_left_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"# mine\n"])
-def test_a_strange_stub_is_replaced_by_login_and_no_error_before(world: World, content: bytes) -> None:
-    """What is no stub of ours does not stop any command, and login puts the real one there."""
+def test_login_replaces_a_file_that_is_no_stub(world: World, content: bytes) -> None:
+    """Other commands leave it as it is, without an error."""
     world.home.mkdir(mode=0o700)
     path = world.home / "pythonfile.py"
     path.write_bytes(content)
 
     stub.renew_stub()
-    stub.write_stub()
+    assert path.read_bytes() == content
 
+    stub.write_stub()
     assert path.read_text(encoding="utf-8").startswith("# OfflineIMAP's")
 
 
-def test_a_glob_matches_itself_only() -> None:
-    """A package below a directory with brackets in its name is found, and no other."""
-    assert stub.glob_escape("/a[1]*?") == "/a[[]1][*][?]"
+_LOADED = """
+import json, os, runpy, sys
+names = runpy.run_path(sys.argv[1])
+try:
+    token = names["get_access_token"]("alice@example.org")
+except Exception as error:
+    token = "{}: {}".format(type(error).__name__, error)
+print(json.dumps([token, names["folderfilter"]("Calendar"), os.environ.get("OFFLINEIMAP_M365_HOME")]))
+"""
+
+
+def load(world: World, text: str) -> tuple[str, bool, str | None]:
+    """Load a stub of this *text* in a new process; return token or error, what the filter says, and the home in use."""
+    path = world.root / "pythonfile.py"
+    path.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-c", _LOADED, str(path)]
+    done = subprocess.run(command, env=world.environ, capture_output=True, text=True, check=True, cwd=world.root)
+    token, keeps, home = json.loads(done.stdout)
+    return token, keeps, home
+
+
+def test_another_version_under_the_same_prefix_is_a_foreign_interpreter(world: World) -> None:
+    """Python 3.10 and 3.11 in /usr/local share a prefix; the other one's MSAL must not be loaded."""
+    asked = executable(world.root / "bin" / "offlineimap-m365", "echo from-the-command")
+    text = stub.write_stub().read_text(encoding="utf-8")
+    text = text.replace(f"STUB_COMMAND = {stub.command()!r}", f"STUB_COMMAND = {[str(asked)]!r}")
+
+    assert load(world, text)[0].startswith("SignInNeeded: ")
+    assert load(world, text.replace(f"VERSION = {sys.version_info[:2]}", "VERSION = (3, 9)"))[0] == "from-the-command"
+
+
+def test_the_home_that_login_used_is_used_where_the_environment_names_none(world: World) -> None:
+    """OfflineIMAP in cron has no XDG_DATA_HOME; OFFLINEIMAP_M365_HOME counts; a home that was moved does not."""
+    text = stub.write_stub().read_text(encoding="utf-8")
+    home = str(world.home)
+    del world.environ["XDG_DATA_HOME"]
+    token, _, used = load(world, text)
+    assert used == home
+    assert home in token
+
+    world.environ["OFFLINEIMAP_M365_HOME"] = str(world.root / "other")
+    assert load(world, text)[2] == str(world.root / "other")
+
+    del world.environ["OFFLINEIMAP_M365_HOME"]
+    assert load(world, text.replace(home, str(world.root / "moved")))[2] is None
+
+
+def test_where_nothing_is_installed_it_says_how_to_install_it_again(world: World) -> None:
+    """One line with the recorded command; the filter keeps everything, so no mail is lost."""
+    text = stub.write_stub().read_text(encoding="utf-8").replace("STUB_PACKAGES = ['", "STUB_PACKAGES = ['/gone")
+    remedy = installation.repair()
+
+    token, keeps, _ = load(world, text.replace(", '/", ", '/gone/"))
+
+    assert token.startswith("RuntimeError: alice@example.org: ")
+    assert sys.prefix in token
+    assert remedy.advice in token
+    assert remedy.command is None or remedy.command in token
+    assert keeps is True

@@ -1,0 +1,72 @@
+"""The command that installs the program again fits the way it was installed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from offlineimap_m365.plugin import installation
+
+
+@pytest.fixture
+def origin(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Return what pip recorded of the origin (PEP 610), to be filled in."""
+    record: dict[str, object] = {}
+    distribution = SimpleNamespace(read_text=lambda _: json.dumps(record) if record else None)
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: distribution)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("prefix", "command"),
+    [
+        ("/home/a/.local/share/pipx/venvs/offlineimap-m365", "pipx install --force SOURCE"),
+        ("/home/a/.local/share/pipx/venvs/offlineimap", "pipx inject --force offlineimap SOURCE"),
+        ("/home/a/.local/share/uv/tools/offlineimap-m365", "uv tool install --force SOURCE"),
+        ("/home/a/my venv", "python3 -m venv '/home/a/my venv' && '/home/a/my venv'/bin/pip install SOURCE"),
+        ("/usr", None),
+    ],
+)
+@pytest.mark.parametrize(
+    ("record", "source"),
+    [
+        ({}, "offlineimap-m365"),
+        ({"url": "file:///home/a/the%20clone", "dir_info": {}}, "'/home/a/the clone'"),
+        ({"url": "https://example.org/it.git", "vcs_info": {"vcs": "git"}}, "git+https://example.org/it.git"),
+        ({"url": "https://example.org/it.whl", "archive_info": {}}, "https://example.org/it.whl"),
+    ],
+)
+def test_the_repair_fits_the_installation(  # noqa: PLR0917 - a table
+    monkeypatch: pytest.MonkeyPatch,
+    origin: dict[str, object],
+    prefix: str,
+    command: str | None,
+    record: dict[str, object],
+    source: str,
+) -> None:
+    """pipx, an injected package, uv and a virtual environment each have a command, from where pip had it."""
+    origin.update(record)
+    monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+
+    assert installation.repair().command == (command and command.replace("SOURCE", source))
+
+
+def test_a_distributions_package_is_installed_again_by_the_distribution(
+    monkeypatch: pytest.MonkeyPatch, origin: dict[str, object]
+) -> None:
+    """No pip command is advised where pip must not write."""
+    monkeypatch.setattr(sys, "prefix", "/usr")
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(
+        installation, "__file__", "/usr/lib/python3/dist-packages/offlineimap_m365/plugin/installation.py"
+    )
+
+    remedy = installation.repair()
+
+    assert remedy.command is None
+    assert "distribution" in remedy.advice
