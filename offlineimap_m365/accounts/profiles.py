@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import re
 import time
 import unicodedata
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
-from offlineimap_m365.base import atomic_file, errors, fresh_token, paths
+from offlineimap_m365.base import atomic_file, errors, fresh_token, paths, safe_file
 from offlineimap_m365.folders import learned
 from offlineimap_m365.knowledge import tables
 
@@ -264,17 +265,17 @@ def timestamp(seconds: float) -> str:
 
 def _load(folder: str) -> Account | None:
     path = Path(folder) / "profile.json"
-    paths.check(folder)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
+    descriptor = paths.open_folder(folder)
+    if descriptor is None:
         return None
-    except OSError as error:
-        raise errors.for_oserror(error)(
-            f"{path} cannot be read ({error.strerror})", remedy=f"Look at: ls -l {errors.quoted(str(path))}"
-        ) from error
+    try:
+        text = safe_file.read(str(path), is_ours=True, folder=descriptor).decode("utf-8")
+    except FileNotFoundError:
+        return None
     except UnicodeDecodeError as error:
         raise _broken(path) from error
+    finally:
+        os.close(descriptor)
     return _parse(path, text)
 
 

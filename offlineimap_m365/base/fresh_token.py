@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from offlineimap_m365.base import paths
+from offlineimap_m365.base import paths, safe_file
 
 #: An access token with at least this many seconds to live is fresh (MSAL's own margin; contract §1).
 MARGIN = 300
@@ -41,39 +41,35 @@ def find(account: str | None, margin: int = MARGIN) -> str | None:
         folder = folders[0]
     else:
         folder = paths.folder(account)
-    paths.check(folder)
+    descriptor = paths.open_folder(folder)
+    if descriptor is None:
+        return None
     try:
-        profile = _load(folder, "profile.json")
-        if not _is_ours(profile):
+        profile = _load(folder, "profile.json", descriptor)
+        if not _is_usable(profile):
             return None
-        token = pick(_load(folder, "cache.json") if profile["store"] == "file" else _resting(folder, profile))
+        token = pick(_load(folder, "cache.json", descriptor))
     except (OSError, ValueError, RecursionError):
         return None
+    finally:
+        os.close(descriptor)
     if token is None:
         return None
     life = int(token["expires_on"]) - int(token["cached_at"])
     return str(token["secret"]) if is_fresh(token, wish(life, margin), time.time()) else None
 
 
-def _load(folder: str, name: str) -> Any:
-    with open(os.path.join(folder, name), "rb") as file:
-        return json.load(file)
+def _load(folder: str, name: str, descriptor: int) -> Any:
+    return json.loads(safe_file.read(os.path.join(folder, name), is_ours=True, folder=descriptor))
 
 
-def _resting(folder: str, profile: dict[str, Any]) -> Any:
-    """Return what rests of an account whose store is slow; an empty cache if nothing does."""
-    from offlineimap_m365.base import runtime  # noqa: PLC0415 - not for the store that is a file
-
-    return (runtime.read(folder, profile["store"]) if profile.get("runtime_cache", True) else None) or {}
-
-
-def _is_ours(profile: Any) -> bool:
-    """Is *profile* of a release whose files this one knows, and is somebody signed in?"""
+def _is_usable(profile: Any) -> bool:
+    """Is *profile* of a release whose files this one can read, is it signed in, and is its store the file?"""
     version = profile.get("version") if isinstance(profile, dict) else None
     return (
         isinstance(version, int)
         and version <= VERSION
-        and isinstance(profile.get("store"), str)
+        and profile.get("store") == "file"
         and bool(profile.get("signed_in_at"))
     )
 

@@ -1,5 +1,8 @@
 """
-Where things lie: the home directory and an account's folder in it, and whether others could reach into them.
+The paths of the home directory and of an account's folder, and whether another user could replace what is there.
+
+The path is judged from / downward, links included, as ssh's StrictModes does: in a directory that passed, only root
+and the user can replace an entry, so what was judged is what is opened afterwards.
 
 Loaded by foreign interpreters and before every fresh token: standard library and Python 3.9 only, nothing slow.
 """
@@ -9,12 +12,15 @@ from __future__ import annotations
 import os
 import stat
 
-from offlineimap_m365.base import environment, errors, notices
+from offlineimap_m365.base import environment, errors, permissions
+from offlineimap_m365.base.errors import Remedy
 
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~@+")
-#: The owner that a container's kernel shows for whoever has no id in it, such as the machine's root (Linux's
-#: user_namespaces(7), "overflowuid").
-_NOBODY = 65534
+#: What release 0.1.0 may have written before the first sign-in, which makes ``accounts``.
+_OUR_FILES = frozenset({"data", "notify.json", "pythonfile.py"})
+_SET_HOME = Remedy("Set OFFLINEIMAP_M365_HOME to a directory of its own, such as ~/offlineimap-m365")
+#: Links on one path; Linux follows as many (path_resolution(7)).
+_MOST_LINKS = 40
 _LONGEST = 200  # bytes of a quoted name; most file systems take 255
 
 
@@ -28,7 +34,7 @@ def directory() -> str:
     if named and not os.path.isabs(named):
         raise errors.Misconfigured(
             f"OFFLINEIMAP_M365_HOME is not an absolute path: {named}",
-            remedy="Set it to a path that begins with / or ~, or do without it. Run: unset OFFLINEIMAP_M365_HOME",
+            remedy=Remedy("Set it to a path that begins with / or ~, or unset it", "unset OFFLINEIMAP_M365_HOME"),
         )
     if named:
         return os.path.normpath(named)
@@ -36,7 +42,7 @@ def directory() -> str:
     if not os.path.isabs(data):  # a container's user without HOME and without an entry in passwd
         raise errors.Misconfigured(
             f"User id {os.geteuid()} has no home directory",
-            remedy="Set HOME, or OFFLINEIMAP_M365_HOME to an absolute path",
+            remedy=Remedy("Set HOME, or OFFLINEIMAP_M365_HOME to an absolute path"),
         )
     return os.path.join(data, "offlineimap-m365")
 
@@ -73,146 +79,164 @@ def folders() -> list[str]:
     """
     Return the paths of all accounts' folders, sorted.
 
-    Raises Temporary if the home is there but cannot be read now (an AFS home without a ticket, a disk that is not
+    Raises Temporary if the home exists but cannot be read now (an AFS home without a ticket, a disk that is not
     mounted): never "no accounts".
     """
     top = os.path.join(directory(), "accounts")
     try:
         names = os.listdir(top)
     except FileNotFoundError:
-        _check_link(os.path.dirname(top))
+        check()
         return []
     except OSError as error:
-        raise errors.Temporary(
-            f"The directory of the sign-ins cannot be read now: {top} ({error.strerror})",
-            remedy=f"Try: ls -ld {errors.quoted(top)}",
-        ) from error
+        raise _unreadable(top, error) from error
     return sorted(os.path.join(top, name) for name in names if not name.startswith("."))
+
+
+def check(account_folder: str | None = None) -> bool:
+    """
+    Refuse a store that another user could replace or change, then close what others could read.
+
+    Judges the path to the home, the home, ``accounts`` and the *account_folder*. Return whether all of them exist.
+    Raises Misconfigured (78), and Temporary (75) for what cannot be looked at now.
+    """
+    home = _walk(directory())
+    if home is None:
+        return False
+    _check_is_store(home)
+    store = [home, os.path.join(home, "accounts"), *([account_folder] if account_folder else [])]
+    readable, exist = [], True
+    for path in store:
+        state = _lstat(path)
+        if state is None:
+            exist = False
+            break
+        if stat.S_ISLNK(state.st_mode):
+            raise permissions.refused_link(path)
+        if not stat.S_ISDIR(state.st_mode):
+            raise _not_a_directory(path)
+        if permissions.judge_ours(state, path, tree=home):
+            readable.append((path, state.st_mode))
+    for path, mode in readable:
+        permissions.close(path, mode)
+    return exist
+
+
+def open_folder(account_folder: str) -> int | None:
+    """Judge as check() does and return a descriptor of *account_folder*, which the caller closes; None without one."""
+    if not check(account_folder):
+        return None
+    try:
+        return os.open(account_folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:  # a logout came first
+        return None
+    except OSError as error:
+        raise _unreadable(account_folder, error) from error
 
 
 def make(path: str) -> None:
     """
-    Make the directory *path* and what is missing above it, with mode 0700 whatever the umask.
+    Make the directory *path*, which is the home or a directory in it, and what is missing above it, with mode 0700.
 
-    That is the mode for what is missing above, too (XDG Base Directory Specification, "Referencing this
-    specification"). Raises OSError.
+    Every missing directory gets that mode, whatever the umask (XDG Base Directory Specification, "Referencing this
+    specification"). The path is judged first, as check() does. Raises OSError, too.
     """
-    if os.path.isdir(path):
+    accounts = os.path.join(directory(), "accounts")
+    check(path if os.path.dirname(path) == accounts else None)
+    _make(accounts)  # marks the home as a store
+    _make(path)
+
+
+def _make(path: str) -> None:
+    if _lstat(path) is not None:
         return
-    make(os.path.dirname(path))
+    _make(os.path.dirname(path))
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
-        return  # somebody else was faster
+        return  # another process was faster
     os.chmod(path, 0o700)
 
 
-def check(account_folder: str) -> None:
+def _walk(path: str) -> str | None:
     """
-    Refuse a store that others could change, and close one that others could read.
+    Judge every component above the directory *path*, links included, from / downward.
 
-    Raises Misconfigured (78), with the command that repairs it, for a foreign owner, a path that others may write to
-    (sticky directories excepted) and a symbolic link inside the account's folder; the home itself may lie behind one.
+    Return its path without links, None if it does not exist. Raises Temporary if a link leads to nothing: its disk is
+    not mounted now.
     """
-    accounts = os.path.dirname(account_folder)
-    top = os.path.dirname(accounts)
-    for path in (top, accounts, account_folder):
-        _check_ours(path, follow=path == top)
-    _check_above(os.path.realpath(top))
-    for name in ("profile.json", "cache.json", "lock", "state.json", "cache.json.gpg", "keyring.json"):
-        _check_ours(os.path.join(account_folder, name), follow=False)
-
-
-def _check_ours(path: str, *, follow: bool) -> None:
-    try:
-        found = os.stat(path, follow_symlinks=follow)
-    except (FileNotFoundError, NotADirectoryError):
-        if follow:
-            _check_link(path)
-        return
-    except OSError as error:
-        raise errors.Temporary(
-            f"{path} cannot be read now ({error.strerror})", remedy=f"Try: ls -ld {errors.quoted(path)}"
-        ) from error
-    if stat.S_ISLNK(found.st_mode):
-        raise errors.Misconfigured(
-            f"{path} is a symbolic link, which could lead anywhere",
-            remedy=f"Put there what it leads to, if that is yours. Run: {_unlink(path)}",
-        )
-    if found.st_uid != os.geteuid():
-        raise errors.Misconfigured(
-            f"{path} belongs to user id {found.st_uid}, and this runs as user id {os.geteuid()}",
-            remedy="Run it as the user who signed in (no sudo)"
-            if os.geteuid() == 0
-            else f"Give it back to its user: sudo chown -R $(id -un) {errors.quoted(path)}",
-        )
-    if found.st_mode & 0o022:
-        raise errors.Misconfigured(
-            f"Others may write to {path} (mode {stat.S_IMODE(found.st_mode):04o})",
-            remedy=f"Run: chmod go-w {errors.quoted(path)}",
-        )
-    if found.st_mode & 0o077:
-        _close(path, stat.S_IMODE(found.st_mode))
-
-
-def _check_link(path: str) -> None:
-    """Refuse a *path* at or above which a link leads nowhere: what it leads to is not mounted now."""
-    while not os.path.lexists(path):
-        path = os.path.dirname(path)
-    if os.path.islink(path) and not os.path.exists(path):
-        real = os.path.realpath(path)
-        raise errors.Temporary(
-            f"{path} leads to {real}, which is not there now",
-            remedy=f"Mount the disk that it is on, or take the link away. Run: ls -ld {errors.quoted(path)}",
-        )
-
-
-def _unlink(path: str) -> str:
-    """Return the command that puts what the link *path* leads to in its place."""
-    link, real = errors.quoted(path), os.path.realpath(path)
-    return f"rm {link} && mv {errors.quoted(real)} {link}" if os.path.lexists(real) else f"rm {link}"
-
-
-def _close(path: str, mode: int) -> None:
-    try:
-        os.chmod(path, mode & 0o700)
-    except OSError as error:  # a read-only file system, or one without modes: nothing that could be repaired here
-        notices.say(f"{path} can be read by others and cannot be closed ({error.strerror})")
-    else:
-        notices.say(f"{path} could be read by others and was closed")
-
-
-def _check_above(path: str) -> None:
-    """Refuse a directory above the store in which somebody else could put another store in its place."""
-    while path != os.path.dirname(path):
-        path = os.path.dirname(path)
-        try:
-            found = os.stat(path)
-        except OSError:
-            return  # what cannot be looked at from here is not ours to judge (a container, an AFS mount)
-        if found.st_uid not in (0, os.geteuid(), _NOBODY):
-            raise errors.Misconfigured(
-                f"{path}, above the store, belongs to user id {found.st_uid}, who could put another one in its place",
-                remedy="Run it as the user who signed in (no sudo), or set OFFLINEIMAP_M365_HOME to a place of yours",
-            )
-        writers = found.st_mode & 0o022
-        if writers == stat.S_IWGRP and found.st_uid == os.geteuid() and _is_private_group(found.st_gid):
+    current, links = "/", 0
+    steps = [(name, "") for name in reversed(path.split("/"))]  # each with the link that it comes from
+    while steps:
+        name, link = steps.pop()
+        if name in ("", "."):
             continue
-        if writers and not found.st_mode & stat.S_ISVTX:
-            raise errors.Misconfigured(
-                f"Others may write to {path}, above the store (mode {stat.S_IMODE(found.st_mode):04o})",
-                remedy=f"Run: chmod go-w {errors.quoted(path)}",
+        if name == "..":
+            current = os.path.dirname(current)
+            continue
+        step = os.path.join(current, name)
+        state = _lstat(step)
+        if state is None:
+            if not link:
+                return None
+            raise errors.Temporary(
+                f"{link} leads to {os.path.realpath(link)}, which does not exist now",
+                remedy=Remedy("Mount the disk that it is on, or remove the link", f"ls -ld {errors.quoted(link)}"),
             )
+        is_link = stat.S_ISLNK(state.st_mode)
+        if is_link or any(name for name, _ in steps):
+            permissions.judge_above(state, step)
+        if not is_link:
+            current = step
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise errors.Misconfigured(f"{path} has too many symbolic links", remedy=_SET_HOME)
+        target = os.readlink(step)
+        current = "/" if target.startswith("/") else current
+        steps += [(name, link or step) for name in reversed(target.split("/"))]
+    return current
 
 
-def _is_private_group(gid: int) -> bool:
-    """Is this the user's own group with nobody else in it? (Red Hat's and Debian's user private groups)."""
-    import grp  # noqa: PLC0415 - asked only where a group may write
-    import pwd  # noqa: PLC0415
-
+def _check_is_store(home: str) -> None:
+    """Refuse a directory with other files, such as ``~``: it would be closed to others and written to."""
+    if _lstat(os.path.join(home, "accounts")) is not None:
+        return
     try:
-        me = pwd.getpwuid(os.geteuid())
-        group = grp.getgrgid(gid)
-    except KeyError:
-        return False
-    return gid == me.pw_gid and group.gr_name == me.pw_name and not set(group.gr_mem) - {me.pw_name}
+        names = os.listdir(home)
+    except NotADirectoryError as error:
+        raise _not_a_directory(home) from error
+    except OSError as error:
+        raise _unreadable(home, error) from error
+    if not _OUR_FILES.issuperset(names):
+        raise errors.Misconfigured(
+            f"{home} is not a directory of this program: it has files in it, and no directory accounts",
+            meaning="Nothing was changed",
+            remedy=_SET_HOME,
+        )
+
+
+def _lstat(path: str) -> os.stat_result | None:
+    """Return the state of *path* itself, None if it does not exist; Temporary if it cannot be looked at now."""
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise _not_a_directory(os.path.dirname(path)) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> errors.Temporary:
+    return errors.Temporary(
+        f"{path} cannot be read now ({error.strerror})",
+        remedy=Remedy("Look at the owners and modes of the path", f"ls -ld {errors.quoted(path)}"),
+    )
+
+
+def _not_a_directory(path: str) -> errors.Misconfigured:
+    old = errors.quoted(f"{path}.old")
+    return errors.Misconfigured(
+        f"{path} is not a directory", remedy=Remedy("Move it away", f"mv {errors.quoted(path)} {old}")
+    )

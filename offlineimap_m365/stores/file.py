@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import atomic_file
+from offlineimap_m365.base import atomic_file, safe_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,9 @@ class FileStore:
     def read(self) -> bytes | None:
         """Return the file's bytes, or None if there is no file."""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            return safe_file.read(self._path, is_ours=True)
         except FileNotFoundError:
             return None
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read()
 
     def write(self, data: bytes) -> None:
         """

@@ -78,6 +78,8 @@ class Recorder:
 
     def _by_path(self, name: str, path: Any, *others: Any, **options: Any) -> Any:
         folder, _, file = str(path).rpartition("/")
+        if name == "open" and str(path) == str(self.folder) and others[0] & os.O_NOFOLLOW:
+            return self._plain[name](path, *others, **options)  # to judge the folder; without it, to sync it
         if str(path) == str(self.folder):
             file = ""
         elif folder != str(self.folder) or (name == "open" and file in ("lock", "profile.json")):

@@ -23,7 +23,15 @@ pytestmark = pytest.mark.matrix
 SOURCE = Path(__file__).parents[3]
 PACKAGE = SOURCE / "offlineimap_m365"
 #: Our modules that a fresh token loads.
-FRESH = ("base.fresh_token", "base.paths", "base.errors", "base.environment", "base.notices")
+FRESH = (
+    "base.fresh_token",
+    "base.paths",
+    "base.errors",
+    "base.environment",
+    "base.notices",
+    "base.permissions",
+    "base.safe_file",
+)
 #: What a fresh token is not worth; ``re`` comes with ``json``, which is what contract §5.4 measures against.
 COSTLY = {"typing", "pathlib", "argparse", "logging", "msal", "requests", "dataclasses", "urllib", "subprocess"}
 

@@ -1,9 +1,12 @@
-"""Where things lie, and whether others could reach into them: contract §4."""
+"""Where the store is, and whether another user could replace it: contract §4."""
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, notices, paths
+from offlineimap_m365.base import errors, notices, paths, permissions, process
 from tests.kept import ALICE, invent
 
 if TYPE_CHECKING:
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def heard() -> Iterator[list[str]]:
-    """Return all notices, as they are said."""
+def notices_said() -> Iterator[list[str]]:
+    """Collect all notices."""
     said: list[str] = []
     notices.listen(said.append)
     yield said
@@ -77,7 +80,9 @@ def test_the_home_is_where_the_variable_says(world: World, monkeypatch: pytest.M
     assert named == f"{world.environ['HOME']}/here"
 
 
-def test_nobody_s_home_is_not_the_current_directory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_is_not_given_the_current_directory(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A user without any home learns what to set; nothing is looked for below the current directory."""
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", "~nobody-of-this-name")
@@ -101,76 +106,170 @@ def test_what_is_made_is_closed_whatever_the_umask(world: World, umask: int) -> 
     assert profiles.get(ALICE).name == ALICE
 
 
-@pytest.mark.parametrize("name", ["profile.json", "cache.json", ".", "..", "../.."])
-def test_what_others_could_read_is_closed(world: World, heard: list[str], name: str) -> None:
-    """What others could read is closed, with one line that says so, once."""
+@pytest.mark.parametrize("name", [".", "..", "../.."])
+def test_directories_that_others_could_read_are_closed(world: World, notices_said: list[str], name: str) -> None:
+    """A directory of the store that others could read is closed, with one line that says so, once."""
     path = Path(os.path.normpath(Path(invent().folder) / name))
-    path.chmod(mode(path) | 0o044)
+    path.chmod(mode(path) | 0o055)
 
     for _ in range(2):
         profiles.get(ALICE)
 
-    assert mode(path) & 0o077 == 0
-    assert heard == [f"{path} could be read by others and was closed"]
+    assert mode(path) == 0o700
+    assert notices_said == [f"{path} could be read by others and was closed"]
 
 
-@pytest.mark.parametrize("name", ["profile.json", "cache.json", "state.json", "lock", ".", "..", "../..", "../../.."])
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("profile.json", "chmod go= {path}"),
+        (".", "chmod -R go= {home}"),
+        ("..", "chmod -R go= {home}"),
+        ("../..", "chmod -R go= {home}"),
+        ("../../..", "chmod go-w {path}"),
+    ],
+)
 @pytest.mark.parametrize("bits", [0o020, 0o002])
-def test_what_others_may_write_is_refused(world: World, name: str, bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path that others may write is 78, with the command that repairs it; nothing is repaired silently."""
-    monkeypatch.setattr(paths, "_is_private_group", lambda _: False)
+def test_what_others_may_write_is_refused(
+    world: World, name: str, command: str, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path that others may write is 78, with the command that repairs it; nothing is changed before."""
+    monkeypatch.setattr(permissions, "_is_private_group", lambda _: False)
     path = Path(os.path.normpath(Path(invent().folder) / name))
-    path.touch(0o600)
     path.chmod(mode(path) | bits)
+    world.home.chmod(mode(world.home) | 0o011)
 
     with pytest.raises(errors.Misconfigured, match=f"Others may write to {path}") as caught:
         profiles.get(ALICE)
 
-    assert caught.value.remedy == f"Run: chmod go-w {path}"
+    assert caught.value.remedy.command == command.format(path=path, home=world.home)
     assert mode(path) & bits
+    assert name == "profile.json" or mode(world.home) & 0o011
+
+
+def test_a_tree_that_everybody_may_write_needs_one_command(world: World) -> None:
+    """Where everything has mode 777, the first remedy repairs all of it."""
+    invent()
+    for path in (world.home, *world.home.rglob("*")):
+        path.chmod(0o777)
+
+    with pytest.raises(errors.Misconfigured) as caught:
+        profiles.get(ALICE)
+    assert process.run([*process.SHELL, str(caught.value.remedy.command)]).is_success
+
+    assert profiles.get(ALICE).name == ALICE
 
 
 def test_sticky_directories_above_are_allowed(world: World) -> None:
-    """A directory such as /tmp, in which nobody can replace what is another's, is no danger."""
+    """A directory such as /tmp, in which nobody can replace another user's files, is no danger."""
     invent()
-    above = world.home.parent
-    above.chmod(0o1777)
+    world.home.parent.chmod(0o1777)
 
     assert profiles.get(ALICE).name == ALICE
 
 
-def test_a_private_group_above_is_tolerated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above the store the group may write if it is the user's own with nobody else in it."""
+@pytest.mark.parametrize(
+    ("members", "primary", "is_private"),
+    [([], [], True), (["me"], [], True), (["bob"], [], False), ([], ["bob"], False)],
+)
+def test_a_private_group_has_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, members: list[str], primary: list[str], is_private: bool
+) -> None:
+    """A group is private if it has the user's name, no other member, and is no other user's primary group."""
+    me = SimpleNamespace(pw_name="me", pw_gid=1234, pw_uid=os.geteuid())
+    others = [SimpleNamespace(pw_name=name, pw_gid=1234, pw_uid=77) for name in primary]
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: me)
+    monkeypatch.setattr(pwd, "getpwall", lambda: [me, *others, SimpleNamespace(pw_gid=5, pw_uid=5)])
+    monkeypatch.setattr(grp, "getgrgid", lambda _: SimpleNamespace(gr_name="me", gr_mem=members))
+
+    assert permissions._is_private_group(1234) == is_private  # noqa: SLF001 - what the system says cannot be arranged
+
+
+def test_a_private_group_may_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the user's private group may write, nobody else can; the store itself is closed all the same."""
     invent()
     world.home.parent.chmod(0o770)
-    monkeypatch.setattr(paths, "_is_private_group", lambda gid: gid == world.home.parent.stat().st_gid)
+    world.home.chmod(0o770)
+    monkeypatch.setattr(permissions, "_is_private_group", lambda gid: gid == world.home.stat().st_gid)
 
     assert profiles.get(ALICE).name == ALICE
+    assert (mode(world.home.parent), mode(world.home)) == (0o770, 0o700)
 
 
-@pytest.mark.parametrize("name", ["profile.json", "cache.json", "state.json", "lock"])
-def test_links_in_the_folder_are_refused(world: World, name: str) -> None:
-    """A symbolic link inside an account's folder is 78."""
-    path = Path(invent().folder) / name
-    path.unlink(missing_ok=True)
+@pytest.mark.parametrize("name", [".", ".."])
+def test_links_in_the_store_are_refused(world: World, name: str) -> None:
+    """A symbolic link in the place of ``accounts`` or an account's folder is 78."""
+    path = Path(os.path.normpath(Path(invent().folder) / name))
+    path.rename(world.root / "elsewhere")
     path.symlink_to(world.root / "elsewhere")
 
-    with pytest.raises(errors.Misconfigured, match="symbolic link"):
+    with pytest.raises(errors.Misconfigured, match=f"{path} is a symbolic link") as caught:
+        profiles.get(ALICE)
+
+    assert caught.value.remedy.command == f"rm {path} && mv {world.root}/elsewhere {path}"
+
+
+@pytest.mark.parametrize("target", ["{root}/elsewhere", "../elsewhere"])
+def test_the_home_may_be_a_link(world: World, target: str) -> None:
+    """The home itself may be a symbolic link of the user's; the path that it leads to is judged as well."""
+    invent()
+    elsewhere = world.home.parent.parent / "elsewhere"
+    world.home.rename(elsewhere)
+    world.home.symlink_to(target.format(root=world.home.parent.parent))
+
+    account = profiles.get(ALICE)
+    elsewhere.parent.chmod(0o702)
+
+    assert account.name == ALICE
+    with pytest.raises(errors.Misconfigured, match=f"Others may write to {elsewhere.parent} "):
         profiles.get(ALICE)
 
 
-def test_the_home_may_lie_behind_a_link(world: World) -> None:
-    """The home itself may be a symbolic link; where it leads is looked at."""
+def test_a_link_in_a_directory_that_others_may_write_is_refused(world: World, tmp_path: Path) -> None:
+    """Another user could change such a link after it was judged, though the store it leads to is closed."""
     invent()
-    elsewhere = world.root / "elsewhere"
-    world.home.rename(elsewhere)
-    world.home.symlink_to(elsewhere)
+    shared = world.root / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    (shared / "link").symlink_to(world.home)
 
-    assert profiles.get(ALICE).name == ALICE
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OFFLINEIMAP_M365_HOME", f"{shared}/link")
+        with pytest.raises(errors.Misconfigured, match=f"Others may write to {shared}"):
+            profiles.get(ALICE)
+        shared.chmod(0o1777)
+        assert profiles.get(ALICE).name == ALICE  # sticky: nobody else can replace our link
+
+
+def test_a_link_of_another_user_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link on the path must belong to the user or to root: its owner can replace it in a sticky directory."""
+    invent()
+    link = world.root / "link"
+    link.symlink_to(world.home)
+    plain = os.lstat
+
+    def lstat(path: str) -> os.stat_result:
+        state = plain(path)
+        return os.stat_result((*state[:4], state.st_uid + 1, *state[5:])) if str(path) == str(link) else state
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", str(link))
+
+    with pytest.raises(errors.Misconfigured, match=f"{link}, above the store, belongs to user id"):
+        profiles.get(ALICE)
+
+
+def test_links_in_a_circle_are_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that never ends is 78."""
+    (world.root / "circle").symlink_to("circle")
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/circle")
+
+    with pytest.raises(errors.Misconfigured, match="too many symbolic links"):
+        paths.check()
 
 
 @pytest.mark.parametrize("above", [False, True])
-def test_a_link_that_leads_nowhere_now_is_not_empty(world: World, above: bool) -> None:
+def test_a_link_that_leads_to_nothing_is_not_empty(world: World, above: bool) -> None:
     """A home on a disk that is not mounted is 75, never "no accounts"."""
     invent()
     link = world.home.parent if above else world.home
@@ -183,26 +282,59 @@ def test_a_link_that_leads_nowhere_now_is_not_empty(world: World, above: bool) -
         profiles.get(ALICE)
 
 
-def test_another_user_s_store_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Root in a user's store is 78 and told to be that user; so is every other user."""
+@pytest.mark.parametrize("user", [0, 1])
+def test_another_user_s_store_is_refused(world: World, monkeypatch: pytest.MonkeyPatch, user: int) -> None:
+    """Root in a user's store is 78 and told to be that user; so is every other user. Nothing is made or changed."""
     invent()
+    world.home.chmod(0o755)
     mine = os.geteuid()
-    for user, remedy in ((0, "no sudo"), (mine + 1, "chown")):
-        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+    monkeypatch.setattr(os, "geteuid", lambda: user and mine + user)
 
+    for act in (lambda: profiles.get(ALICE), lambda: paths.make(paths.folder("bob@example.org"))):
         with pytest.raises(errors.Misconfigured, match=f"belongs to user id {mine}") as caught:
-            profiles.get(ALICE)
+            act()
 
-        assert remedy in caught.value.remedy
+    assert user or "without sudo" in caught.value.remedy.advice
+    assert mode(world.home) == 0o755
+    assert len(list((world.home / "accounts").iterdir())) == 1
 
 
-def test_a_place_below_another_user_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody keeps a store below a directory of somebody else, who could put another one there."""
-    mine = os.geteuid()
-    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+@pytest.mark.parametrize("make", [False, True])
+def test_a_directory_that_is_no_store_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch, make: bool) -> None:
+    """A home directory or any other directory with files is 78: it is neither closed nor written to."""
+    other = world.root / "other"
+    other.mkdir(0o755)
+    (other / "file").touch()
+    other.chmod(0o755)
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", str(other))
 
-    with pytest.raises(errors.Misconfigured, match="above the store, belongs to user id"):
-        paths.check(paths.folder(ALICE))
+    with pytest.raises(errors.Misconfigured, match=f"{other} is not a directory of this program") as caught:
+        paths.make(paths.folder(ALICE)) if make else profiles.load(ALICE)
+
+    assert "OFFLINEIMAP_M365_HOME" in caught.value.remedy.advice
+    assert mode(other) == 0o755
+    assert [path.name for path in other.iterdir()] == ["file"]
+
+
+def test_an_empty_directory_becomes_a_store(world: World) -> None:
+    """An empty directory is taken, closed, and marked by ``accounts``."""
+    world.home.mkdir(0o755, parents=True)
+    world.home.chmod(0o755)
+
+    paths.make(str(world.home))
+
+    assert mode(world.home) == mode(world.home / "accounts") == 0o700
+
+
+def test_a_file_in_the_place_of_a_directory_is_named(world: World) -> None:
+    """A file in the place of the home is 78, with the command that moves it away."""
+    world.home.parent.mkdir(0o700, parents=True, exist_ok=True)
+    world.home.touch(0o600)
+
+    with pytest.raises(errors.Misconfigured, match=f"{world.home} is not a directory") as caught:
+        profiles.load(ALICE)
+
+    assert caught.value.remedy.command == f"mv {world.home} {world.home}.old"
 
 
 def test_a_home_that_cannot_be_read_is_not_empty(world: World) -> None:

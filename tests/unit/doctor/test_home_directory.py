@@ -84,8 +84,8 @@ def test_a_good_place_is_told_in_three_lines(alice: World) -> None:
 
 
 BROKEN: dict[str, tuple[str, Callable[[World], object]]] = {
-    "others may write to the home": ("home", mode(".", 0o770)),
-    "others may write to the folder of all accounts": ("home", mode("accounts", 0o770)),
+    "others may write to the home": ("home", mode(".", 0o702)),
+    "others may write to the folder of all accounts": ("home", mode("accounts", 0o702)),
     "others may write to a directory above": ("home", mode("..", 0o777)),
     "the home is shut to its owner": ("home", mode(".", 0o500)),
     "the home cannot be entered": ("home", mode(".", 0o600)),
@@ -132,14 +132,14 @@ def test_each_way_to_break_it_is_named_alone_and_healed_by_its_advice(alice: Wor
 
 def test_a_home_that_others_could_read_is_closed_and_told(alice: World) -> None:
     """What was closed a moment ago is no failure any more, but somebody may have read it: one sentence says so."""
-    (alice.home / "accounts" / ALICE / "cache.json").chmod(0o644)
+    (alice.home / "accounts" / ALICE / "profile.json").chmod(0o644)
     alice.home.chmod(0o755)
 
     check = named(offline(), "home")
 
     assert check.ok is True
     assert f"{alice.home} could be read by others and was closed" in check.meaning
-    assert "cache.json could be read by others and was closed" in check.meaning
+    assert "profile.json could be read by others and was closed" in check.meaning
 
 
 def test_a_home_that_cannot_be_closed_is_a_failure(alice: World, monkeypatch: pytest.MonkeyPatch) -> None:

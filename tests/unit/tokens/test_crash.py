@@ -13,7 +13,7 @@ import pytest
 
 from offlineimap_m365.base import atomic_file, errors, notices
 from offlineimap_m365.stores.file import FileStore
-from offlineimap_m365.tokens import engine, token_cache
+from offlineimap_m365.tokens import engine
 from tests.kept import ALICE, TOKEN, age, keep
 from tests.unit.crashes import Disk, Recorder, lay_out
 
@@ -166,38 +166,6 @@ def test_a_refresh_with_each_call_refused(world: World, entra: Entra, number: in
             break
 
     assert 0 < refused < position
-
-
-@pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
-def test_what_a_short_process_could_not_save(world: World, entra: Entra, number: int) -> None:
-    """
-    If the folder takes nothing from the answer on, and the process ends, the next one finds the new refresh token.
-
-    It lies beside the store, in the room that was made for it, as long as that room could be written.
-    """
-    entra.strict = True
-    account = keep(entra)
-    age(account, -10)
-    notices.listen(lambda _: None)
-    with Recorder(Path(account.folder)) as recorder:
-        engine.access_token(ALICE)
-    rename = [name for name, first, _ in recorder.calls if ".cache.json" in first or "cache.json" in first].index(
-        "replace"
-    )
-    age(account, -10)
-    with Recorder(Path(account.folder), rename, number, stays=True):
-        given = engine.access_token(ALICE).value
-    engine._memory.clear()  # noqa: SLF001 - as the end of the process does
-    token_cache._unsaved.clear()  # noqa: SLF001
-    entra.forget()
-
-    found = engine.access_token(ALICE).value
-
-    assert found == given
-    assert entra.count(TOKEN) == 0
-    age(account, -10)
-    assert engine.access_token(ALICE).value != given  # with the refresh token that was left beside
-    assert not list(Path(account.folder).glob(".cache.json.*"))
 
 
 def test_what_another_sign_in_left_is_not_taken(world: World, entra: Entra) -> None:

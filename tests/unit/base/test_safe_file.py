@@ -1,0 +1,115 @@
+"""How files are opened: never a wait, never without a limit, never another user's where it must be ours."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.base import errors, notices, safe_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def bind(name: str) -> None:
+    """Make a socket called *name* in the current directory."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(name)
+
+
+KINDS: dict[str, Callable[[Path], object]] = {
+    "pipe": os.mkfifo,
+    "directory": Path.mkdir,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "socket": lambda path: bind(path.name),
+    "large": lambda path: path.write_bytes(b"x" * 11),
+}
+
+
+def test_a_regular_file_is_read(tmp_path: Path) -> None:
+    """A file of the allowed size is read whole, by its path or in a folder that is open."""
+    (tmp_path / "file").write_bytes(b"0123456789")
+    folder = os.open(tmp_path, os.O_RDONLY)
+
+    assert safe_file.read(f"{tmp_path}/file", most_bytes=10) == b"0123456789"
+    assert safe_file.read("/elsewhere/file", folder=folder) == b"0123456789"
+    os.close(folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_regular_file_is_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe, device, directory or socket, or more than the limit, is 78 at once, with the file's name."""
+    monkeypatch.chdir(tmp_path)
+    KINDS[kind](tmp_path / "file")
+
+    with pytest.raises(errors.Misconfigured, match=f"{tmp_path}/file is") as caught:
+        safe_file.read(f"{tmp_path}/file", most_bytes=10)
+
+    assert caught.value.remedy.command == f"ls -ld {tmp_path}/file"
+
+
+def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
+    """No file is FileNotFoundError, also below something that is no directory."""
+    (tmp_path / "file").touch()
+
+    for path in ("missing", "file/below"):
+        with pytest.raises(FileNotFoundError):
+            safe_file.read(f"{tmp_path}/{path}")
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    """A file that may not be read is 78 with its name, never "not there"."""
+    (tmp_path / "file").touch(0o000)
+
+    with pytest.raises(errors.Misconfigured, match=r"file cannot be read \(Permission denied\)"):
+        safe_file.read(f"{tmp_path}/file")
+
+
+def test_a_file_of_ours_is_no_link(tmp_path: Path) -> None:
+    """A link in the place of a file of the store is 78, with the command that replaces it by the file."""
+    (tmp_path / "target").touch()
+    (tmp_path / "file").symlink_to(tmp_path / "target")
+
+    with pytest.raises(errors.Misconfigured, match="file is a symbolic link") as caught:
+        safe_file.read(f"{tmp_path}/file", is_ours=True)
+
+    assert caught.value.remedy.command == f"rm {tmp_path}/file && mv {tmp_path}/target {tmp_path}/file"
+    assert safe_file.read(f"{tmp_path}/file") == b""
+
+
+def test_a_file_of_ours_is_closed(tmp_path: Path) -> None:
+    """A file of the store that others may read is closed, and one line says so."""
+    (tmp_path / "file").touch()
+    (tmp_path / "file").chmod(0o644)
+
+    _, lines = notices.overheard(lambda: safe_file.read(f"{tmp_path}/file", is_ours=True))
+
+    assert lines == [f"{tmp_path}/file could be read by others and was closed"]
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o622, 0o666])
+def test_a_file_of_ours_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    """A file of the store that others may write is 78 and stays as it is."""
+    (tmp_path / "file").touch()
+    (tmp_path / "file").chmod(mode)
+
+    with pytest.raises(errors.Misconfigured, match="Others may write to") as caught:
+        safe_file.read(f"{tmp_path}/file", is_ours=True)
+
+    assert caught.value.remedy.command == f"chmod go= {tmp_path}/file"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
+def test_another_user_s_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the store that belongs to another user is 78."""
+    (tmp_path / "file").touch()
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+
+    with pytest.raises(errors.Misconfigured, match=f"belongs to user id {mine}"):
+        safe_file.read(f"{tmp_path}/file", is_ours=True)
