@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from email.message import Message
 
     from offlineimap_m365.learn.language import Group
-    from offlineimap_m365.mail.mailbox import Folder
+    from offlineimap_m365.mail.folder_list import Folder
 
 #: Kinds that hold items which are no mail; in the other folders without mail there may be real messages (DavMail's
 #: listing, offlineimap#353: Sync Issues are IPF.Note).

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from offlineimap_m365.learn.classify import Finding, Verdict
-    from offlineimap_m365.mail.mailbox import Folder
+    from offlineimap_m365.mail.folder_list import Folder
 
 #: What the kinds are called; others by their names in the table.
 _KINDS = {

@@ -1,5 +1,5 @@
 """
-What was heard from a mail server, or not heard, in words fit for a message: nothing that it sends is trusted.
+What a mail server said, or what became of a connection to it, in words fit for a message. Nothing it sends is trusted.
 """
 
 from __future__ import annotations
@@ -11,40 +11,38 @@ import socket
 import ssl
 
 from offlineimap_m365.base import errors
+from offlineimap_m365.mail.bounded_reader import TooLong
 
 _LONGEST_TEXT = 200
-_MARKS = str.maketrans("“”", '""')
-#: What we say before a command, which nobody else may say.
+_QUOTATION_MARKS = str.maketrans("“”", '""')
+#: What our own messages put before a command; a server must not give such advice.
 _LEAD = re.compile(r"\b(run(?: again)?|powershell)\s*:", re.IGNORECASE)
 
 
-class Endless(OSError):
-    """What the server sends does not end; the text says what that is."""
-
-
 def clean(text: str) -> str:
-    """Return a server's words fit for a message: in one line, and with no command that seems to be advice of ours."""
-    found = _LEAD.sub(r"\1", " ".join(errors.printable(text).split()))
-    return found if len(found) <= _LONGEST_TEXT else found[:_LONGEST_TEXT] + "…"
+    """Return a server's *text* fit for a message: one line, not too long, and nothing that looks like our advice."""
+    line = " ".join(errors.printable(text[: 10 * _LONGEST_TEXT]).split())
+    line = _LEAD.sub(r"\1", line)
+    return line if len(line) <= _LONGEST_TEXT else line[:_LONGEST_TEXT] + "…"
 
 
 def cited(text: str) -> str:
-    """Return a stranger's words in quotation marks, in a sentence of ours."""
-    return f"“{clean(text).translate(_MARKS)}”"
+    """Return a server's *text* in quotation marks, for a sentence of ours."""
+    return f"“{clean(text).translate(_QUOTATION_MARKS)}”"
 
 
 def refusal(challenge: bytes) -> dict[str, str]:
-    """Return what the JSON of a refused XOAUTH2 says (``status``, ``schemes``, ``scope``), nothing if it is none."""
+    """Return what the JSON of a refused XOAUTH2 says (``status``, ``schemes``, ``scope``), nothing if it is no JSON."""
     try:
-        found = json.loads(base64.b64decode(challenge))
-        return {clean(name): clean(str(value)) for name, value in found.items() if isinstance(value, str | int)}
+        parts = json.loads(base64.b64decode(challenge))
+        return {clean(name): clean(str(value)) for name, value in parts.items() if isinstance(value, str | int)}
     except (ValueError, AttributeError, RecursionError):
         return {}
 
 
 def reason(error: OSError) -> str:
-    """Return what became of a connection, as the rest of a sentence that begins with the host's name."""
-    if isinstance(error, Endless):
+    """Return what became of a connection, to follow the host's name in a sentence."""
+    if isinstance(error, TooLong):
         return f"sent {error} that does not end"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"showed a TLS certificate that is not trusted here ({clean(error.verify_message)})"

@@ -1,5 +1,5 @@
 """
-A connection to a mail server's port, bounded in time: every address of the host, and the resolver, have their share.
+A connection to a mail server's port, bounded in time: the resolver and all addresses of a host share 20 seconds.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 #: Seconds for a connection, and for all addresses of a host with the resolver (contract §5.7).
 CONNECT, WHOLE = 5.0, 20.0
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
 
 def dial(host: str, port: int, family: int = 0, *, timeout: float | None = None) -> socket.socket:
     """
     Return a connection to *host*, over the address *family* alone if one is given.
 
-    Raises OSError: socket.gaierror for a name without an address, TimeoutError, and what the last address said.
+    Raises OSError: socket.gaierror for a name without an address, TimeoutError, and the last address's own error.
     """
     seconds = CONNECT if timeout is None else timeout
     return _bounded(lambda: _connect(host, port, family, seconds), lambda late: late.close())
 
 
 def addresses(host: str, port: int) -> list[tuple[Any, ...]]:
-    """Return what getaddrinfo() finds for *host*, in its order of preference (RFC 6724); raises OSError."""
+    """Return what getaddrinfo() gives for *host*, in its order of preference (RFC 6724); raises OSError."""
     return _bounded(lambda: _look_up(host, port, 0), lambda _: None)
 
 
@@ -53,9 +53,9 @@ def _look_up(host: str, port: int, family: int) -> list[tuple[Any, ...]]:
         raise socket.gaierror(str(error)) from None
 
 
-def _bounded(work: Callable[[], _Found], drop: Callable[[_Found], None]) -> _Found:
+def _bounded(work: Callable[[], _Result], drop: Callable[[_Result], None]) -> _Result:
     """Return what *work* does within WHOLE seconds, which the system's resolver does not promise; else *drop* it."""
-    outcome: list[_Found | OSError] = []
+    outcome: list[_Result | OSError] = []
     is_late = threading.Event()
 
     def run() -> None:

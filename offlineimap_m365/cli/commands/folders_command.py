@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from offlineimap_m365.learn.classify import Evidence, Finding
-    from offlineimap_m365.mail.mailbox import Folder
+    from offlineimap_m365.mail.folder_list import Folder
 
 #: Seconds in which messages are looked at, and in how many folders at most: more would be no small sample.
 _LOOK, _MOST_FOLDERS = 20.0, 60

@@ -15,7 +15,7 @@ from offlineimap_m365.mail.mailbox import Mailbox, NotOpened
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
-    from offlineimap_m365.mail.mailbox import Folder
+    from offlineimap_m365.mail.folder_list import Folder
 
 #: The checks of a mailbox, in the order of an attempt.
 CONNECT, XOAUTH2, SIGN_IN, MAILBOX = STAGES = ("imap-connect", "imap-xoauth2", "imap-sign-in", "imap-mailbox")

@@ -15,7 +15,7 @@ from offlineimap_m365.doctor.check import Check, Subject
 from offlineimap_m365.doctor.mail import imap_checks as room
 from offlineimap_m365.doctor.mail import reachability
 from offlineimap_m365.knowledge import powershell
-from offlineimap_m365.mail import imap, tcp_connect
+from offlineimap_m365.mail import bounded_reader, tcp_connect
 from tests import examined
 from tests.imap_server import OK, ImapServer
 from tests.kept import ALICE, invent
@@ -404,7 +404,7 @@ def test_certificates_that_cannot_be_read_are_another_rooms_matter(
         ("LIST", b"TAG NO Request is throttled. Suggested Backoff Time: 12500 milliseconds", ("is busy", "12 s")),
         ("LIST", b"TAG NO Server Unavailable. 15", ("is busy (Server Unavailable. 15)", "60 s")),
         ("AUTHENTICATE", b"TAG NO Server Unavailable. 21", ("is busy", "60 s")),
-        ("EXAMINE", b"* BYE Session invalidated - AccessTokenExpired", ("its token died", "a little")),
+        ("EXAMINE", b"* BYE Session invalidated - AccessTokenExpired", ("its token expired", "a little")),
         ("EXAMINE", b"TAG NO no", ("refused EXAMINE (no)", "a little")),
         ("CAPABILITY", b"* BYE Connection closed. 14", ("broke off", "a little")),
         ("LIST", b"<html>\x1b[31m", ("", "a little")),
@@ -426,8 +426,8 @@ def test_what_may_pass_is_called_so(
 
 def test_a_server_that_drips_is_left(world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """However steadily the bytes come, the doctor comes to its end."""
-    monkeypatch.setattr(imap, "READ", 0.6)
-    monkeypatch.setattr(imap.Connection.begin, "__defaults__", (1.0,))
+    monkeypatch.setattr(bounded_reader, "READ", 0.6)
+    monkeypatch.setattr(bounded_reader, "WHOLE", 1.0)
 
     with ImapServer(ca, drip=0.1) as server:
         check = failed(subject_at(server.address))

@@ -12,7 +12,7 @@ import trustme
 
 from offlineimap_m365.doctor.check import Check, Subject
 from offlineimap_m365.doctor.mail import smtp_checks as room
-from offlineimap_m365.mail import smtp
+from offlineimap_m365.mail import bounded_reader
 from tests import examined
 from tests.kept import ALICE, invent
 from tests.smtp_server import SmtpServer, certificate
@@ -295,8 +295,8 @@ def test_what_may_pass_is_called_so(
 
 def test_a_server_that_drips_is_left(world: World, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """However steadily the bytes come, the doctor comes to its end."""
-    monkeypatch.setattr(smtp, "READ", 0.4)
-    monkeypatch.setattr(smtp.Connection.begin, "__defaults__", (0.6,))
+    monkeypatch.setattr(bounded_reader, "READ", 0.4)
+    monkeypatch.setattr(bounded_reader, "WHOLE", 0.6)
 
     with SmtpServer(tls, drip=0.1) as server:
         check = failed(subject_at(server.address))

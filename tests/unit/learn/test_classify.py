@@ -16,7 +16,7 @@ from offlineimap_m365.folders.folder_filter import build_filter, known_languages
 from offlineimap_m365.folders.utf7 import encode
 from offlineimap_m365.learn import classify
 from offlineimap_m365.learn.classify import Evidence, Finding, find_out
-from offlineimap_m365.mail.mailbox import Folder
+from offlineimap_m365.mail.folder_list import Folder
 from tests import kept
 from tests.unit.learn.test_language import DEFAULT, mailbox
 

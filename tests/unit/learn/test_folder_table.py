@@ -11,7 +11,7 @@ import pytest
 from offlineimap_m365.folders import folder_filter
 from offlineimap_m365.learn import folder_table
 from offlineimap_m365.learn.classify import Evidence, find_out
-from offlineimap_m365.mail.mailbox import Folder
+from offlineimap_m365.mail.folder_list import Folder
 from tests.unit.learn.test_classify import DUTCH, ITEMS, MAIL, TABLE, listed
 from tests.unit.learn.test_language import mailbox
 from tests.unit.looked_at import look

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.mail import smtp
+from offlineimap_m365.mail import bounded_reader, smtp
 from offlineimap_m365.mail.submission import Submission
 from offlineimap_m365.provider import trusted_certificates
 from tests.smtp_server import SmtpServer, certificate
@@ -95,7 +95,7 @@ def test_the_connection_itself_refuses_to_send_a_token_in_clear(world: World, tl
     with SmtpServer(tls, {"EHLO": b"250-localhost\r\n250 AUTH XOAUTH2\r\n"}) as server:
         made = smtp.Connection("localhost", server.port, trusted_certificates.context())
         with pytest.raises(smtplib.SMTPNotSupportedError):
-            made.sign_in(ALICE, TOKEN)
+            made.authenticate(ALICE, TOKEN)
         made.leave()
 
     assert server.commands == ["EHLO", "QUIT"]
@@ -227,8 +227,8 @@ def test_what_does_not_end_is_not_waited_for(world: World, tls: ssl.SSLContext) 
 
 def test_a_server_that_drips_is_left(world: World, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """However steadily the bytes come: an exchange has its time."""
-    monkeypatch.setattr(smtp, "READ", 0.6)
-    monkeypatch.setattr(smtp.Connection.begin, "__defaults__", (1.0,))
+    monkeypatch.setattr(bounded_reader, "READ", 0.6)
+    monkeypatch.setattr(bounded_reader, "WHOLE", 1.0)
 
     with SmtpServer(tls, drip=0.1) as server:
         started = time.monotonic()
@@ -241,7 +241,7 @@ def test_a_server_that_drips_is_left(world: World, tls: ssl.SSLContext, monkeypa
 
 def test_a_server_that_is_silent_is_left(world: World, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who sends nothing is waited for as long as the next bytes may take."""
-    monkeypatch.setattr(smtp, "READ", 0.3)
+    monkeypatch.setattr(bounded_reader, "READ", 0.3)
 
     with SmtpServer(tls, {"AUTH": b""}) as server:
         error = failure(server)

@@ -11,7 +11,7 @@ from offlineimap_m365.folders.folder_filter import build_filter, folderfilter, k
 from offlineimap_m365.folders.patterns import key
 from offlineimap_m365.folders.utf7 import encode
 from offlineimap_m365.learn.classify import find_out
-from offlineimap_m365.mail.mailbox import Folder
+from offlineimap_m365.mail.folder_list import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
