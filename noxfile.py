@@ -75,6 +75,13 @@ def matrix(session: nox.Session) -> None:
     _pytest(session, *_chosen(session, "(matrix or not whole) and not once"), *session.posargs)
 
 
+@nox.session(python=MAIN)
+def mutation(session: nox.Session) -> None:
+    """Count how many small changes of the trusted code the unit tests notice."""
+    _install(session, "cosmic-ray>=8.4")
+    session.run("python", "-m", "tests.mutation", *session.posargs)
+
+
 @nox.session(python=MAIN, name="try")
 def show(session: nox.Session) -> None:
     """Show the whole way: a sign-in, a sync with OfflineIMAP, a mail sent with msmtp."""
