@@ -128,10 +128,17 @@ def _text(node: ast.expr) -> str:  # noqa: PLR0911 - one for each kind of expres
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(part) for part in node.values)
     if isinstance(node, ast.FormattedValue):
+        if isinstance(node.value, ast.Call) and _name(node.value.func) == "login_command":
+            return _text(node.value)
         inner = ast.unparse(node.value)
         return errors.COMMAND if inner in {"errors.COMMAND", "COMMAND"} else "{" + _QUOTED.sub(r"\1", inner) + "}"
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return _text(node.left) + _text(node.right)
+    if isinstance(node, ast.Call) and _name(node.func) == "Remedy":
+        command = _text(node.args[1]) if len(node.args) > 1 else ""
+        return ". Run: ".join(part for part in (_text(node.args[0]), command) if part)
+    if isinstance(node, ast.Call) and _name(node.func) == "login_command":
+        return f"{errors.COMMAND} login {_text(node.args[0])}"
     if isinstance(node, ast.Call) and _name(node.func) == "fill":
         return _text(node.args[0]).replace("{command}", errors.COMMAND)
     if isinstance(node, ast.IfExp):

@@ -1,8 +1,8 @@
 """
-What happened to an account: its last failure, remembered so that nobody hammers the provider, and its last events.
+What happened to an account: its last failure, so that the provider is not asked too often, and its last events.
 
-Kept in the account's ``state.json``, which holds no secret: of a refresh token only its SHA-256. Losing the file loses
-nothing but memory, so failing to write it is no error.
+It is in the account's ``state.json``, without a secret: of a refresh token only its SHA-256. A file that is lost or
+cannot be written only means that nothing is remembered, so that is no error.
 """
 
 from __future__ import annotations
@@ -12,32 +12,42 @@ import dataclasses
 import hashlib
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import atomic_file, errors
+from offlineimap_m365.base import atomic_file, errors, safe_file
 
 #: Seconds for which a refusal counts for the same refresh token (contract §5.6).
 REFUSED = 900.0
-#: Days for which Microsoft keeps a refresh token that nobody uses (entra-docs, refresh-tokens.md), and for how many
-#: before the end of them a person should hear of it.
+#: Days after which Microsoft drops a refresh token that is not used (entra-docs, refresh-tokens.md), and from how many
+#: days before that on a person is told.
 LONGEST_UNUSED, UNUSED_SOON = 90, 14
-#: No failure is remembered for longer than this many seconds, whatever a server or a wrong clock says.
+#: No failure counts for more seconds than this, whatever a server or a wrong clock says.
 _LONGEST = 3600.0
-_EVENTS = 20
-#: More characters than these of what happened are not kept with an event.
+_MOST_EVENTS = 20
+#: Characters of a failure's fact that are stored with an event.
 _LONGEST_FACT = 300
-#: For so many seconds a way of signing in that was refused is not suggested again: policies and registrations change.
-_TRIED = 86_400.0
-#: What a claims challenge may be long, in characters; real ones have some hundred.
-_CLAIMS = 8192
+#: Characters of a claims challenge; real ones have some hundred.
+_LONGEST_CLAIMS = 8192
 #: The end of the year 9999 in seconds since 1970: no number in the file is larger.
 _LAST = 253_402_300_799
 
 
+@dataclasses.dataclass(frozen=True)
+class Demand:
+    """
+    What the next sign-in must do, as a refusal of Microsoft's demanded.
+
+    *claims* is what it must prove (OpenID Connect Core §5.5: a JSON object, as text), *prompt* how it must ask
+    (§3.1.2.1); None for neither.
+    """
+
+    claims: str | None = None
+    prompt: str | None = None
+
+
 def fingerprint(refresh_token: str) -> str:
-    """Return what stands for a refresh token in the memory of failures: its SHA-256."""
+    """Return the SHA-256 by which a failure remembers a refresh token."""
     return hashlib.sha256(refresh_token.encode("utf-8")).hexdigest()
 
 
@@ -56,48 +66,47 @@ def last_failure(folder: str, refresh_token: str | None = None) -> errors.M365Er
         if failure.get("refresh_token") != fingerprint(refresh_token) or not 0 < left <= _LONGEST:
             return None
     kind = errors.for_exit_code(int(_number(failure.get("exit_code"))))
-    names = ("account", "meaning", "remedy", "code", "correlation_id", "time")
+    names = ("account", "meaning", "code", "correlation_id", "time")
     parts = {name: failure[name] for name in names if failure.get(name) and isinstance(failure[name], str)}
-    found = kind(str(failure.get("fact", "A failure")), **parts)
-    found.place = failure.get("place") is True
-    return found
+    error = kind(str(failure.get("fact", "A failure")), remedy=_remedy(failure.get("remedy")), **parts)
+    error.place = failure.get("place") is True
+    return error
+
+
+def _remedy(stored: object) -> errors.Remedy:
+    """Return the remedy of a failure; release 0.1.0 stored its text."""
+    if isinstance(stored, str):
+        return errors.Remedy(stored)
+    parts = stored if isinstance(stored, dict) else {}
+    advice, command, where = (parts.get(name) for name in ("advice", "command", "where"))
+    return errors.Remedy(
+        advice if isinstance(advice, str) else "",
+        command if isinstance(command, str) else None,
+        where if where in errors.WHERE else "shell",
+    )
 
 
 def failing_since(folder: str) -> float | None:
     """
-    Return since when each refresh of the account was refused, in seconds since 1970; None if the last one was not.
+    Return since when every refresh of the account was refused, in seconds since 1970; None if the last one was not.
 
-    What passes by itself (no network, an outage) neither begins nor ends it.
+    Temporary failures (no network, an outage) neither begin nor end it.
     """
     state = _read(folder)
     since = _number(state.get("failing_since"))
     return since if since > 0 and isinstance(state.get("failure"), dict) else None
 
 
-@dataclasses.dataclass(frozen=True)
-class Demand:
-    """
-    What the next sign-in must do, since Microsoft refused something for want of it.
-
-    *claims* is what it must prove (OpenID Connect Core §5.5: a JSON object, as text), *prompt* how it must ask
-    (§3.1.2.1); None for nothing of the kind.
-    """
-
-    claims: str | None = None
-    prompt: str | None = None
-
-
 def demand(folder: str) -> Demand:
-    """Return what the next sign-in to the account must do; a success of any kind has met it."""
-    kept = _read(folder).get("demand")
-    kept = kept if isinstance(kept, dict) else {}
-    prompt = kept.get("prompt")
-    return Demand(usable_claims(kept.get("claims")), prompt if prompt in ("login", "consent") else None)
+    """Return what the next sign-in to the account must do; any success ends a demand."""
+    stored = _object(_read(folder), "demand")
+    prompt = stored.get("prompt")
+    return Demand(usable_claims(stored.get("claims")), prompt if prompt in ("login", "consent") else None)
 
 
 def usable_claims(text: object) -> str | None:
-    """Return the claims challenge in *text* if it can be sent: a JSON object that is no larger than real ones are."""
-    if not isinstance(text, str) or len(text) > _CLAIMS or not text.isascii():
+    """Return the claims challenge *text* if it can be sent: a JSON object that is no longer than real ones."""
+    if not isinstance(text, str) or len(text) > _LONGEST_CLAIMS or not text.isascii():
         return None
     try:
         return text if isinstance(json.loads(text), dict) else None
@@ -105,96 +114,71 @@ def usable_claims(text: object) -> str | None:
         return None
 
 
-def tried(folder: str, client_id: str) -> frozenset[str]:
-    """Return the ways of signing in (``browser``, ...) with *client_id* that were refused within the last day."""
-    now = time.time()
-    rows = [row for row in _rows(_read(folder), "tried") if row.get("client_id") == client_id]
-    return frozenset(str(row.get("flow")) for row in rows if 0 <= now - _number(row.get("at")) < _TRIED)
+def tried(folder: str, client_id: str) -> frozenset[str]:  # noqa: ARG001 - its callers are removed next
+    """Return nothing: the flows that were refused are no longer remembered."""
+    return frozenset()
 
 
-def refused_login(folder: str, error: errors.M365Error, *, flow: str | None, client_id: str) -> None:
+def refused_login(folder: str, error: errors.M365Error, **_: object) -> None:
     """
-    Note that a sign-in was refused, by *flow* with *client_id* if it is because of them, and what *error* demands.
+    Note that a sign-in was refused, and what *error* demands of the next one.
 
-    A demand to ask for consent counts once: where an administrator has to give it, it would be asked for in vain.
+    A demand to ask for consent counts once: where only an administrator can consent, asking again is useless.
     """
     state = _read(folder)
-    if flow is not None:
-        row = {"flow": flow, "client_id": client_id, "code": error.code, "at": time.time()}
-        state["tried"] = [*_rows(state, "tried"), row][-_EVENTS:]
-    kept = state.get("demand")
-    if isinstance(kept, dict) and kept.get("prompt") == "consent":
-        kept["prompt"] = None
-    _demand(state, error)
-    _note(state, "failed", error)
+    stored = _object(state, "demand")
+    if stored.get("prompt") == "consent":
+        state["demand"] = {**stored, "prompt": None}
+    _add_demand(state, error)
+    _add_event(state, "failed", error)
     _write(folder, state)
-
-
-def _demand(state: dict[str, Any], error: errors.M365Error) -> None:
-    """Add to what the next sign-in must do; what an earlier refusal demanded stays until a success."""
-    new = {name: value for name, value in (("claims", usable_claims(error.claims)), ("prompt", error.prompt)) if value}
-    if new:
-        kept = state.get("demand")
-        state["demand"] = {**(kept if isinstance(kept, dict) else {}), **new}
-
-
-def _number(value: object) -> float:
-    """Return what should be a number in a file that anything may have happened to; 0 if it is none."""
-    return float(value) if isinstance(value, (int, float)) and abs(value) <= _LAST else 0.0
 
 
 def remember(folder: str, error: errors.M365Error, refresh_token: str) -> None:
     """
-    Keep *error*, met with *refresh_token*, for as long as contract §5.6 says.
+    Store *error*, met with *refresh_token*, for as long as contract §5.6 says.
 
-    What is wrong here and not at the provider (a CA file that is not there) is not kept: once repaired, it is over.
+    An error in the local configuration (a CA file that is missing) is not stored: once repaired, it is over.
     """
     if isinstance(error, errors.Misconfigured) and error.code is None:
         return
-    if isinstance(error, errors.Temporary):
-        until = time.time() + min(error.retry_after, _LONGEST)
-    else:
-        until = time.time() + REFUSED
+    is_temporary = isinstance(error, errors.Temporary)
+    seconds = min(error.retry_after, _LONGEST) if isinstance(error, errors.Temporary) else REFUSED
     state = _read(folder)
-    state["failure"] = {
-        "exit_code": error.exit_code,
-        "fact": error.fact,
-        "account": error.account,
-        "meaning": error.meaning,
-        "remedy": error.remedy,
-        "code": error.code,
-        "correlation_id": error.correlation_id,
-        "time": error.time,
-        "until": until,
+    names = ("exit_code", "fact", "account", "meaning", "code", "correlation_id", "time", "place")
+    remedy = {name: getattr(error.remedy, name) for name in ("advice", "command", "where")}
+    state["failure"] = {name: getattr(error, name) for name in names} | {
+        "remedy": remedy,
+        "until": time.time() + seconds,
         "refresh_token": fingerprint(refresh_token),
-        "place": error.place,
     }
-    if not isinstance(error, errors.Temporary):
+    if not is_temporary:
         state["failing_since"] = _number(state.get("failing_since")) or time.time()
-    _demand(state, error)
-    _note(state, "failed", error)
+    _add_demand(state, error)
+    _add_event(state, "failed", error)
     _write(folder, state)
 
 
-def succeeded(folder: str, what: str) -> None:
-    """Forget the last failure and what it demanded; note the event *what*: ``login``, ``refresh`` or ``logout``."""
+def succeeded(folder: str, event: str) -> None:
+    """Forget the last failure and what it demanded; note the *event*: ``login``, ``refresh`` or ``logout``."""
     state = _read(folder)
-    state |= dict.fromkeys(("failure", "failing_since", "demand", "tried"))
-    state["notified"] = {reason: about for reason, about in _notified(state).items() if about}
+    for name in ("failure", "failing_since", "demand", "tried"):  # the last is release 0.1.0's
+        state.pop(name, None)
+    state["notified"] = {reason: subject for reason, subject in _notified(state).items() if subject}
     state["worked_at"] = time.time()
-    _note(state, what)
+    _add_event(state, event)
     _write(folder, state)
 
 
 def note_certificate(folder: str, ends: float | None) -> None:
-    """Remember when the certificate ends that was used last, in seconds since 1970; None for none."""
+    """Remember when the certificate expires that was used last, in seconds since 1970; None for none."""
     state = _read(folder)
     if ends != state.get("certificate_ends"):
         _write(folder, {**state, "certificate_ends": ends})
 
 
 def certificate_ends(folder: str) -> float | None:
-    """Return when the certificate ends that was used last, in seconds since 1970; None if there was none."""
+    """Return when the certificate expires that was used last, in seconds since 1970; None if there was none."""
     ends = _number(_read(folder).get("certificate_ends"))
     return ends if ends > 0 else None
 
@@ -207,23 +191,18 @@ def unused_seconds(folder: str) -> float | None:
 
 def notified(folder: str) -> dict[str, str]:
     """
-    Return of what a person was notified since it worked last: the reason, and what it was about.
+    Return the reasons for which a person was notified since the last success, each with its subject.
 
-    What is about something, such as a certificate, outlives a success; all else (an empty text) ends with it.
+    A reason with a subject, such as a certificate, outlives a success; one with an empty text ends with it.
     """
     return _notified(_read(folder))
 
 
-def note_notified(folder: str, reason: str, about: str) -> bool:
-    """Remember that a person is notified; the lock is held. Return whether it will be remembered."""
+def note_notified(folder: str, reason: str, subject: str) -> bool:
+    """Remember that a person is notified, while holding the lock; return whether it will be remembered."""
     state = _read(folder)
-    state["notified"] = {**_notified(state), reason: about}
+    state["notified"] = {**_notified(state), reason: subject}
     return _write(folder, state)
-
-
-def _notified(state: dict[str, Any]) -> dict[str, str]:
-    found = state.get("notified")
-    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
 
 
 def events(folder: str) -> list[dict[str, Any]]:
@@ -231,26 +210,43 @@ def events(folder: str) -> list[dict[str, Any]]:
     return _events(_read(folder))
 
 
+def _add_demand(state: dict[str, Any], error: errors.M365Error) -> None:
+    """Add to what the next sign-in must do; earlier demands remain until a success."""
+    new = {name: value for name, value in (("claims", usable_claims(error.claims)), ("prompt", error.prompt)) if value}
+    if new:
+        state["demand"] = {**_object(state, "demand"), **new}
+
+
+def _add_event(state: dict[str, Any], event: str, error: errors.M365Error | None = None) -> None:
+    row = {"time": profiles.now(), "what": event, "code": None, "correlation_id": None}
+    if error is not None:  # only the fact tells of a failure without a code, such as no network
+        row |= {"code": error.code, "correlation_id": error.correlation_id, "fact": error.fact[:_LONGEST_FACT]}
+    state["events"] = [*_events(state), row][-_MOST_EVENTS:]
+
+
 def _events(state: dict[str, Any]) -> list[dict[str, Any]]:
-    return _rows(state, "events")
+    rows = state.get("events")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _rows(state: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    found = state.get(name)
-    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+def _notified(state: dict[str, Any]) -> dict[str, str]:
+    return {reason: subject for reason, subject in _object(state, "notified").items() if isinstance(subject, str)}
 
 
-def _note(state: dict[str, Any], what: str, error: errors.M365Error | None = None) -> None:
-    event = {"time": profiles.now(), "what": what, "code": None, "correlation_id": None}
-    if error is not None:  # a failure without a code, such as no network, says why by its fact alone
-        event |= {"code": error.code, "correlation_id": error.correlation_id, "fact": error.fact[:_LONGEST_FACT]}
-    state["events"] = [*_events(state), event][-_EVENTS:]
+def _object(state: dict[str, Any], name: str) -> dict[str, Any]:
+    value = state.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> float:
+    """Return *value* if it is a possible number, else 0: the file may hold anything."""
+    return float(value) if isinstance(value, (int, float)) and abs(value) <= _LAST else 0.0
 
 
 def _read(folder: str) -> dict[str, Any]:
     try:
-        state = json.loads((Path(folder) / "state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        state = json.loads(safe_file.read(f"{folder}/state.json", is_ours=True))
+    except (FileNotFoundError, ValueError, RecursionError, errors.M365Error):
         return {}
     return state if isinstance(state, dict) else {}
 
@@ -259,6 +255,6 @@ def _write(folder: str, state: dict[str, Any]) -> bool:
     """Write the file if that is possible now; return whether it was."""
     data = json.dumps({**state, "version": 1}, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
     with contextlib.suppress(OSError):
-        atomic_file.write_whole(Path(folder) / "state.json", data)
+        atomic_file.write_whole(f"{folder}/state.json", data)
         return True
     return False

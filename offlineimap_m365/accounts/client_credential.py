@@ -1,25 +1,21 @@
 """
-What a confidential client proves itself with: a secret from a file or a command, or a certificate with its key.
+What a confidential client authenticates with: a secret from a file or a command, or a certificate with its key.
 
-Read anew at each use, and never copied into the store, a log or the profile, which keeps only where it is. So what an
-administrator renews counts at once.
+It is read at each use and never copied into the store, a log or the profile, which has only the path or the command.
+So a renewed secret is used at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import os
-import selectors
-import signal
 import stat
-import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base import errors, process, safe_file
+from offlineimap_m365.base.errors import Remedy, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,25 +24,21 @@ if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
 
 #: Seconds for a command that prints a secret.
-PATIENCE = 20.0
-#: Days before a certificate's end from which on a person hears of it: others have to be asked for a new one.
+SECONDS = 20.0
+#: From this many days before a certificate's end on, a person is told: an administrator needs time to replace it.
 SOON = 30
-_DAY = 86_400
-#: Bytes of a file or of an answer; a certificate with its chain and key has some ten thousand.
-_LARGEST = 262_144
-#: Characters of what a command complains of.
-_SAID = 200
-#: Exit codes of a shell that could not start the command (POSIX, "Exit Status for Commands").
-_NO_SUCH_COMMAND = (126, 127)
+#: Bytes of a file or of a command's output; a certificate with its chain and key has some ten thousand.
+_MOST_BYTES = 262_144
+_PORTAL = "Give the secret itself, which the portal calls Value (not the Secret ID)"
 
 
 @dataclasses.dataclass(frozen=True)
 class Proof:
     """
-    What is sent to the provider, in MSAL's form, for as long as one request takes.
+    What one request sends to the provider, in MSAL's form.
 
-    *fingerprint* changes when it is renewed, and gives nothing away. *ends* is when a certificate does, in seconds
-    since 1970, None for a secret.
+    *fingerprint* changes when the credential is renewed, and reveals nothing. *ends* is when a certificate expires, in
+    seconds since 1970, None for a secret.
     """
 
     for_msal: str | dict[str, str] = dataclasses.field(repr=False)
@@ -56,19 +48,19 @@ class Proof:
 
 def kept(options: Mapping[str, Any]) -> dict[str, str] | None:
     """
-    Return where the credential is that *options* name (of ``login``, typed or remembered), as a profile keeps it.
+    Return the credential that *options* of ``login`` name, as the profile stores it; None for a public client.
 
-    None for a public client. Raises WrongUsage for more than one.
+    Raises WrongUsage for more than one.
     """
     kinds = [name for name in profiles.CREDENTIALS if options.get(name)]
     passphrase = options.get(profiles.PASSPHRASE)
     if len(kinds) > 1:
         raise errors.WrongUsage(
-            f"{' and '.join(_option(kind) for kind in kinds)} do not go together", remedy="Give one of them"
+            f"{' and '.join(map(_option, kinds))} cannot be combined", remedy=Remedy("Give one of them")
         )
     if passphrase and kinds != ["certificate"]:
         raise errors.WrongUsage(
-            "--certificate-passphrase-command goes with --certificate only", remedy="Name the certificate too"
+            f"{_option(profiles.PASSPHRASE)} needs --certificate", remedy=Remedy("Give --certificate FILE as well")
         )
     if not kinds:
         return None
@@ -77,7 +69,7 @@ def kept(options: Mapping[str, Any]) -> dict[str, str] | None:
 
 def read(credential: Mapping[str, str] | None, name: str) -> Proof | None:
     """
-    Read the *credential* of the account *name* anew; None for a public client.
+    Read the *credential* of the account *name*; None for a public client.
 
     Raises Misconfigured for what is missing, unsafe or unfit, Temporary for a command that cannot answer now.
     """
@@ -85,10 +77,10 @@ def read(credential: Mapping[str, str] | None, name: str) -> Proof | None:
         return None
     if "certificate" in credential:
         data, pair = _certificate(credential, name)
-        known = {"private_key": pair.key, "public_certificate": pair.certificate, "thumbprint": pair.thumbprint}
-        return Proof(known, _digest(data), pair.ends)
-    found = secret(credential, name)
-    return Proof(found, _digest(found.encode()))
+        for_msal = {"private_key": pair.key, "public_certificate": pair.certificate, "thumbprint": pair.thumbprint}
+        return Proof(for_msal, hashlib.sha256(data).hexdigest(), pair.ends)
+    text = secret(credential, name)
+    return Proof(text, hashlib.sha256(text.encode()).hexdigest())
 
 
 def secret(credential: Mapping[str, str] | None, name: str) -> str:
@@ -97,213 +89,131 @@ def secret(credential: Mapping[str, str] | None, name: str) -> str:
         return ""
     if "client_secret_file" in credential:
         path = credential["client_secret_file"]
-        return _first_line(_contents(path, name, "client secret"), f"The file {path}", name)
+        return _first_line(_contents(path, name, "client_secret_file"), f"the file {path}", name)
     if "client_secret_command" in credential:
-        command = credential["client_secret_command"]
-        return _first_line(_output(command, name, "--client-secret-command"), "What --client-secret-command runs", name)
+        return _printed(credential, "client_secret_command", name)
     raise errors.Misconfigured(
-        f"{name} proves itself with a certificate, so it has no client secret",
+        f"{name} authenticates with a certificate, so it has no client secret",
         account=name,
-        remedy=f'Use the token itself: oauth2_access_token_eval = get_access_token("{name}", 1800)',
+        remedy=Remedy("Use the access token", f'oauth2_access_token_eval = get_access_token("{name}", 1800)', "file"),
     )
 
 
 def end(account: Account, remembered: float | None = None) -> float | None:
     """
-    Return when the account's certificate ends, in seconds since 1970, without running anything.
+    Return when the account's certificate expires, in seconds since 1970, without running a command.
 
-    *remembered* is what the last use found, which has to do where a passphrase is needed to tell. None without a
-    certificate. Raises Misconfigured if it, or the file of a secret, is missing or unsafe.
+    *remembered* is what the last use found: it counts where a passphrase is needed to look. None without a certificate.
+    Raises Misconfigured if the certificate, or the file of a secret, is missing or unsafe.
     """
-    known = account.credential or {}
-    if "client_secret_file" in known:
-        secret(known, account.name)
-    if "certificate" not in known:
+    credential = account.credential or {}
+    if "client_secret_file" in credential:
+        secret(credential, account.name)
+    if "certificate" not in credential:
         return None
-    from offlineimap_m365.accounts import certificate_file  # noqa: PLC0415 - cryptography is slow to import; few accounts need it
+    from offlineimap_m365.accounts import certificate_file  # noqa: PLC0415 - cryptography is slow to import
 
-    found = certificate_file.end(_contents(known["certificate"], account.name, "certificate"))
-    return found if found is not None else remembered
-
-
-def days_left(account: Account, remembered: float | None = None) -> int | None:
-    """Return for how many whole days the account's certificate is good, below 0 if it has ended; see end()."""
-    found = end(account, remembered)
-    return None if found is None else int((found - time.time()) // _DAY)
+    expires = certificate_file.end(_contents(credential["certificate"], account.name, "certificate"))
+    return remembered if expires is None else expires
 
 
 def _certificate(credential: Mapping[str, str], name: str) -> tuple[bytes, KeyPair]:
-    from offlineimap_m365.accounts import certificate_file  # noqa: PLC0415 - cryptography is slow to import; few accounts need it
+    from offlineimap_m365.accounts import certificate_file  # noqa: PLC0415 - cryptography is slow to import
 
     path = credential["certificate"]
     data = _contents(path, name, "certificate")
-    passphrase, command = None, credential.get(profiles.PASSPHRASE)
-    if command:
-        option = "--certificate-passphrase-command"
-        passphrase = _first_line(_output(command, name, option), f"What {option} runs", name, is_ascii=False)
+    has_command = profiles.PASSPHRASE in credential
+    passphrase = _printed(credential, profiles.PASSPHRASE, name, encoding="utf-8") if has_command else None
     try:
         return data, certificate_file.read(data, passphrase)
     except certificate_file.Unusable as error:
         raise errors.Misconfigured(
             f"{name}: the certificate {path} cannot be used: {error.args[0]}",
             account=name,
-            remedy=error.remedy or "Make a new file, in PEM with key and certificate or as PFX",
+            remedy=Remedy(error.advice or "Export it again: PEM with key and certificate, or PFX"),
         ) from None
 
 
-def _contents(path: str, name: str, what: str) -> bytes:
-    """Return what is in a file that nobody else may read or write; a FIFO or a device would hang, and is refused."""
-    shown = errors.quoted(path)
+def _contents(path: str, name: str, kind: str) -> bytes:
+    """Return the bytes of the file *path*, the value of login's option *kind*, which nobody else may read or write."""
+    label = kind.replace("_", " ").removesuffix(" file")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb") as file:
-            _check(os.fstat(descriptor), path, name, what)
-            data = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise errors.for_oserror(error)(
-            f"{name}: its {what} {path} cannot be read ({error.strerror})",
-            account=name,
-            remedy=f"Look at: ls -l {shown}; if it lies elsewhere now, run: {errors.login_command(name)}"
-            f" {_option(what.replace(' ', '_'))}{'' if what == 'certificate' else '-file'} FILE",
-        ) from error
-    if not data or len(data) > _LARGEST:
+        data = safe_file.read(path, most_bytes=_MOST_BYTES, judge=lambda state: _check(state, path, name, label))
+    except FileNotFoundError:
         raise errors.Misconfigured(
-            f"{name}: its {what} {path} is {'empty' if not data else 'too large'}",
+            f"{name}: there is no file {path} for its {label}",
             account=name,
-            remedy=f"Look at: ls -l {shown}",
+            remedy=Remedy("Name the file", f"{errors.login_command(name)} {_option(kind)} FILE"),
+        ) from None
+    except errors.M365Error as error:
+        raise error.replaced(fact=f"{name}: {error.fact.removeprefix(f'{name}: ')}", account=name) from None
+    if not data:
+        raise errors.Misconfigured(
+            f"{name}: the file {path} for its {label} is empty",
+            account=name,
+            remedy=Remedy("", f"ls -l {quoted(path)}"),
         )
     return data
 
 
-def _check(found: os.stat_result, path: str, name: str, what: str) -> None:
+def _check(state: os.stat_result, path: str, name: str, label: str) -> None:
     """
-    Refuse a file that is not closed.
+    Refuse a file that others may read or write.
 
-    Root's may be open to a group: so systemd hands credentials to a service (systemd.exec(5), "Credentials").
+    A group may read root's file: systemd hands credentials to a service so (systemd.exec(5), "Credentials").
     """
-    if not stat.S_ISREG(found.st_mode):
+    if state.st_uid not in (0, os.geteuid()):
         raise errors.Misconfigured(
-            f"{name}: its {what} {path} is not a file", account=name, remedy=f"Look at: ls -l {errors.quoted(path)}"
-        )
-    if found.st_uid not in (0, os.geteuid()):
-        raise errors.Misconfigured(
-            f"{name}: its {what} {path} belongs to user id {found.st_uid}, and this runs as user id {os.geteuid()}",
+            f"{name}: its {label} {path} belongs to user id {state.st_uid}, and this runs as user id {os.geteuid()}",
             account=name,
-            remedy=f"Give it to the user who runs this: sudo chown $(id -un) {errors.quoted(path)}",
+            remedy=Remedy("Give it to this user", f"sudo chown $(id -un) {quoted(path)}"),
         )
-    open_to = 0o077 if found.st_uid == os.geteuid() else 0o027
-    if found.st_mode & open_to:
+    if state.st_mode & (0o077 if state.st_uid == os.geteuid() else 0o027):
         raise errors.Misconfigured(
-            f"{name}: others may read or write its {what} {path} (mode {stat.S_IMODE(found.st_mode):04o})",
+            f"{name}: others may read or write its {label} {path} (mode {stat.S_IMODE(state.st_mode):04o})",
             account=name,
-            remedy=f"Run: chmod 600 {errors.quoted(path)}",
+            remedy=Remedy("", f"chmod 600 {quoted(path)}"),
         )
 
 
-def _first_line(data: bytes, source: str, name: str, *, is_ascii: bool = True) -> str:
-    """Return the first line without its newline; spaces may belong to it."""
+def _printed(credential: Mapping[str, str], kind: str, name: str, *, encoding: str = "ascii") -> str:
+    """
+    Return the first line that the user's command prints. Neither the command nor its output is ever shown.
+
+    A command that fails is Temporary (a pinentry has no terminal in cron), one that does not exist Misconfigured.
+    """
+    option = _option(kind)
+    result = process.run([*process.SHELL, credential[kind]], seconds=SECONDS, most_bytes=_MOST_BYTES)
+    if result.is_success:
+        return _first_line(result.out, f"the command of {option}", name, encoding=encoding)
+    failures = {
+        process.TIMED_OUT: f"did not finish within {SECONDS:.0f} s",
+        process.TOO_MUCH_OUTPUT: "printed too much",
+        process.NOT_STARTED: "cannot be started",
+    }
+    is_missing = result.code in process.NO_SUCH_COMMAND
+    raise (errors.Misconfigured if is_missing else errors.Temporary)(
+        f"{name}: the command of {option} {failures.get(result.ended, f'ended with exit code {result.code}')}",
+        account=name,
+        meaning="It may have waited for a passphrase" if result.ended == process.TIMED_OUT else "",
+        remedy=Remedy("Type the command in a terminal to see what it says, then try again"),
+    )
+
+
+def _first_line(data: bytes, source: str, name: str, *, encoding: str = "ascii") -> str:
+    """Return the first line without its newline; spaces may be part of the secret."""
     line = data.split(b"\n", 1)[0].removesuffix(b"\r")
     try:
-        text = line.decode("ascii" if is_ascii else "utf-8")
+        text = line.decode(encoding)
     except UnicodeDecodeError:
         text = "\0"
     if not text.strip() or not text.isprintable():
+        fault = "not text" if text.strip() else "empty"
         raise errors.Misconfigured(
-            f"{name}: {source} gives no secret: its first line is {'not text' if text.strip() else 'empty'}",
-            account=name,
-            remedy="Put the secret itself there, which the portal calls Value (not the Secret ID)",
+            f"{name}: {source} gives no secret: its first line is {fault}", account=name, remedy=Remedy(_PORTAL)
         )
     return text
 
 
-def _output(command: str, name: str, option: str) -> bytes:
-    """
-    Return what a user's command prints, which is shown nowhere.
-
-    One that does not end in time, or ends otherwise than well, is Temporary: so does a pinentry that has no terminal
-    in cron. One that is not there is Misconfigured.
-    """
-    with _started(command) as process:
-        try:
-            out, said = _collected(process, time.monotonic() + PATIENCE)
-        except subprocess.TimeoutExpired:
-            _end(process)
-            raise errors.Temporary(
-                f"{name}: what {option} runs did not end within {PATIENCE:.0f} s",
-                account=name,
-                meaning="It may wait for somebody to type a passphrase",
-                remedy="Run it by hand once, then try again",
-            ) from None
-        except BaseException:  # Ctrl-C: nothing is left behind
-            _end(process)
-            raise
-    if process.returncode == 0:
-        return out
-    kind = errors.Misconfigured if process.returncode in _NO_SUCH_COMMAND else errors.Temporary
-    raise kind(
-        f"{name}: what {option} runs ended with exit code {process.returncode}",
-        account=name,
-        meaning=_complaint(said, out),
-        remedy="Run it by hand, and then this again",
-    )
-
-
-def _started(command: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        ["/bin/sh", "-c", command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment.for_child(),
-        start_new_session=True,
-    )
-
-
-def _collected(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
-    """
-    Return what the command prints, and the end of what it says, each bounded: one that never stops fills no memory.
-
-    Who prints more than _LARGEST bytes is ended by its next write (SIGPIPE). Raises TimeoutExpired after *deadline*.
-    """
-    out, said = bytearray(), bytearray()
-    pairs = [(stream, into) for stream, into in ((process.stdout, out), (process.stderr, said)) if stream]
-    streams = {stream.fileno(): stream for stream, _ in pairs}
-    with selectors.DefaultSelector() as ready:
-        for stream, into in pairs:
-            ready.register(stream, selectors.EVENT_READ, into)
-        while ready.get_map():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise subprocess.TimeoutExpired(process.args, PATIENCE)
-            for key, _ in ready.select(left):
-                part = os.read(key.fd, 65_536)
-                key.data.extend(part)
-                del said[:-_LARGEST]
-                if not part or (key.data is out and len(out) > _LARGEST):
-                    ready.unregister(key.fileobj)
-                    streams[key.fd].close()
-    process.wait(max(0.0, deadline - time.monotonic()))
-    return bytes(out), bytes(said)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command with all that it started, which may hold its pipes open."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _complaint(said: bytes, out: bytes) -> str:
-    """Return the last line of what a command said, unless it repeats what it printed."""
-    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    printed = [line for line in out.decode("utf-8", "replace").splitlines() if line.strip()]
-    last = lines[-1].strip() if lines else ""
-    return "" if any(line in last for line in printed) else errors.printable(last)[:_SAID]
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def _option(kind: str) -> str:
+    return "--" + kind.replace("_", "-")

@@ -19,7 +19,7 @@ COMMAND = "offlineimap-m365"
 
 
 #: What stands before a remedy's command, by where it is typed; a line of a file stands alone.
-_TYPED_IN = {"shell": "Run: ", "powershell": "In PowerShell: ", "file": ""}
+WHERE = {"shell": "Run: ", "powershell": "In PowerShell: ", "file": ""}
 
 
 class Remedy(str):
@@ -39,7 +39,7 @@ class Remedy(str):
         """Make a remedy; its text is the one line that an error message shows."""
         advice, command = printable(advice).rstrip("."), printable(command) if command else None
         parts = [advice] if advice else []
-        parts += [f"{_TYPED_IN[where]}{command}"] if command else []
+        parts += [f"{WHERE[where]}{command}"] if command else []
         remedy = super().__new__(cls, ". ".join(parts))
         remedy.advice, remedy.command, remedy.where = advice, command, where
         return remedy

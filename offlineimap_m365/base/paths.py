@@ -49,12 +49,16 @@ def directory() -> str:
 
 def quoted(account: str) -> str:
     """
-    Return the name of an account's folder: ``urllib.parse.quote(account.strip().lower(), safe="@+-_.")``.
+    Return the name of an account's folder: ``urllib.parse.quote(account.strip().lower(), safe="@+-_.")`` of the NFC.
 
-    By hand, since importing urllib.parse costs more than reading a token. A leading dot becomes ``%2E``, and of a
-    name over 200 bytes the first 150 are kept with a SHA-256. A name that is no text at all (bytes of a command line
-    that are not UTF-8) gets a folder that never exists, so that whoever asks learns what is wrong with it.
+    Done here, since importing urllib.parse costs more than reading a token. A leading dot becomes ``%2E``, and a name
+    over 200 bytes its first 150 and a SHA-256. Bytes of a command line that are not UTF-8 name a folder that never
+    exists.
     """
+    if not account.isascii():
+        import unicodedata  # noqa: PLC0415 - rarely needed
+
+        account = unicodedata.normalize("NFC", account)
     plain = account.strip().lower()
     name = "".join(c if c in _SAFE else "".join(f"%{b:02X}" for b in _bytes(c)) for c in plain)
     if name.startswith("."):
@@ -117,6 +121,11 @@ def check(account_folder: str | None = None) -> bool:
             raise _not_a_directory(path)
         if permissions.judge_ours(state, path, tree=home):
             readable.append((path, state.st_mode))
+    if account_folder and exist:
+        with os.scandir(account_folder) as entries:
+            link = next((entry.path for entry in entries if entry.is_symlink()), None)
+        if link:
+            raise permissions.refused_link(link)
     for path, mode in readable:
         permissions.close(path, mode)
     return exist

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if program in timers.NAMES:
         return _unattended(program, name, options.mailbox)
     mailboxes = targets.mailboxes(options.mailbox or [])
-    account = profiles.load(name) if name else profiles.only() if profiles.names() else None
+    account = profiles.load(name) if name else profiles.get(None) if profiles.names() else None
     if account is None:
         account = targets.defaults(name or "you@example.org")
         command = errors.login_command(account.name)

@@ -38,4 +38,4 @@ def _account(name: str | None) -> profiles.Account | None:
     """Return the account that is meant, None if it never signed in; raises WrongUsage if it could be several."""
     if name is not None:
         return profiles.load(name)
-    return profiles.only() if profiles.names() else None
+    return profiles.get(None) if profiles.names() else None

@@ -33,7 +33,7 @@ def refusal() -> errors.SignInNeeded:
         "Microsoft refused",
         account="alice@example.org",
         meaning="The password changed",
-        remedy="Run: login",
+        remedy=errors.Remedy("Sign in", "login alice", "file"),
         code="AADSTS50173",
         correlation_id="0000",
         time="2026-01-01T00:00:00Z",
@@ -48,6 +48,7 @@ def test_a_failure_comes_back_as_it_was(tmp_path: Path) -> None:
 
     assert type(found) is errors.SignInNeeded
     assert found.lines() == refusal().lines()
+    assert (found.remedy.command, found.remedy.where) == ("login alice", "file")
     assert found.account == "alice@example.org"
 
 
@@ -143,18 +144,13 @@ def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, conte
     (folder / "state.json").write_text(json.dumps(content))
 
     found = [account_state.last_failure(str(folder)), account_state.last_failure(str(folder), "x")]
-    since, demand, flows = (
-        account_state.failing_since(str(folder)),
-        account_state.demand(str(folder)),
-        account_state.tried(str(folder), "x"),
-    )
-    account_state.refused_login(str(folder), refusal(), flow="paste", client_id="x")
+    since, demand = account_state.failing_since(str(folder)), account_state.demand(str(folder))
+    account_state.refused_login(str(folder), refusal())
     account_state.succeeded(str(folder), "refresh")
 
     assert all(error is None or isinstance(error, errors.M365Error) for error in found)
     assert isinstance(since, float | None)
     assert demand.claims is None or isinstance(json.loads(demand.claims), dict)
-    assert all(isinstance(flow, str) for flow in flows)
     assert account_state.events(str(folder))[-1]["what"] == "refresh"
 
 
@@ -205,28 +201,13 @@ def test_consent_is_asked_for_once(tmp_path: Path) -> None:
     """If the sign-in that asked for consent was refused, the next one does not ask; a demand to sign in anew stays."""
     folder = str(tmp_path)
     account_state.remember(folder, asking(prompt="consent", claims=CLAIMS), "x")
-    account_state.refused_login(folder, refusal(), flow="browser", client_id="mine")
+    account_state.refused_login(folder, refusal())
     after = account_state.demand(folder)
     account_state.remember(folder, asking(prompt="login"), "x")
-    account_state.refused_login(folder, refusal(), flow="browser", client_id="mine")
+    account_state.refused_login(folder, refusal())
 
     assert after == account_state.Demand(CLAIMS, None)
     assert account_state.demand(folder) == account_state.Demand(CLAIMS, "login")
-
-
-def test_ways_that_were_refused_are_known_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They count for the client id that they were tried with, until something succeeds or a day is over."""
-    folder, plain = str(tmp_path), time.time
-    for flow, client in (("browser", "mine"), ("paste", "mine"), ("device", "other")):
-        account_state.refused_login(folder, refusal(), flow=flow, client_id=client)
-    today = account_state.tried(folder, "mine")
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "time", lambda: plain() + 86_401)
-        tomorrow = account_state.tried(folder, "mine")
-    account_state.succeeded(folder, "login")
-
-    assert today == {"browser", "paste"}
-    assert tomorrow | account_state.tried(folder, "mine") == set()
 
 
 def test_since_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_several_accounts_are_listed(world: World) -> None:
     invent()
     invent("bob@example.org")
 
-    with pytest.raises(errors.WrongUsage, match=r"There are 2: alice@example\.org, bob@example\.org"):
+    with pytest.raises(errors.WrongUsage, match=r"There are 2 accounts: alice@example\.org, bob@example\.org"):
         profiles.get(None)
 
 

@@ -107,7 +107,7 @@ BROKEN: dict[str, tuple[str, Callable[[profiles.Account], object]]] = {
     "others may write to the cache": ("store", mode("cache.json", 0o606)),
     "others may write to the folder": ("profile", mode(".", 0o702)),
     "the profile is a link": ("profile", linked("profile.json")),
-    "the cache is a link": ("store", linked("cache.json")),
+    "the cache is a link": ("profile", linked("cache.json")),
     "the folder is a link": ("profile", linked(".")),
     "the folder cannot be written": ("store", mode(".", 0o500)),
 }

@@ -367,30 +367,6 @@ def test_the_same_demand_twice_ends_it(world: World, monkeypatch: pytest.MonkeyP
     assert kept(world) == {}
 
 
-def test_ways_that_failed_before_are_not_suggested(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the account's history knows counts, for the same client id; a first login leaves nothing behind."""
-    let_happen(monkeypatch, *[refused("AADSTS50011")] * 2, sign_in_of(ALICE), *[refused("AADSTS50011")] * 3)
-    paste = make_plan(client_name="Mozilla Thunderbird")
-    other = make_plan(client_name="Other", provider=dataclasses.replace(PROVIDER, client_id="other"))
-
-    def remedy(made: login_request.Plan) -> str:
-        with pytest.raises(errors.SignInNeeded) as caught:
-            login.sign_in(made, Somebody(), 1)
-        return caught.value.remedy
-
-    first, again = remedy(paste), remedy(paste)
-    left = list(world.home.rglob("*.json"))
-    login.sign_in(paste, Somebody(), 1)
-    browser_ = remedy(dataclasses.replace(paste, flow="browser", redirect_uri="http://localhost"))
-    after, another = remedy(paste), remedy(other)
-
-    assert left == []
-    assert "--browser" in first
-    assert first == again == another
-    assert "--paste" in browser_
-    assert after.endswith("--device")
-
-
 def moved(who: str, tenant: str, **claims: str) -> msal_client.SignIn:
     """Return a sign-in of *who* in another organisation."""
     found = sign_in_of(who)
