@@ -1,5 +1,5 @@
 """
-What a login may choose about the client itself: its secret or certificate, and whether it asks for itself (app-only).
+Checks the options about the client itself: its secret or certificate, and whether it signs in by itself (app-only).
 """
 
 from __future__ import annotations
@@ -9,40 +9,37 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import client_credential, profiles
 from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What is about a person who signs in.
+#: Options about a person who signs in.
 _PERSONS = ("flow", "port", "redirect_uri", "scope", "identity")
 
 
-def typed(found: dict[str, Any]) -> dict[str, Any]:
-    """
-    Return what was *found* on the command line, with paths that hold from anywhere.
-
-    Raises WrongUsage for options that do not go together.
-    """
+def typed(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the *options* with absolute paths; raises WrongUsage for some that do not go together."""
     # a passphrase alone may belong to the certificate of the last login
-    client_credential.kept(found if found["certificate"] else {**found, profiles.PASSPHRASE: None})
+    client_credential.kept(options if options["certificate"] else {**options, profiles.PASSPHRASE: None})
     for choice in ("client_secret_file", "certificate"):
-        if found[choice]:
-            found[choice] = str(Path(found[choice]).expanduser().absolute())
-    wrong = [choice for choice in _PERSONS if found[choice]]
-    if found["app_only"] and wrong:
-        name = str(found["flow"] if wrong[0] == "flow" else wrong[0]).replace("_", "-")
+        if options[choice]:
+            options[choice] = str(Path(options[choice]).expanduser().absolute())
+    wrong = [choice for choice in _PERSONS if options[choice]]
+    if options["app_only"] and wrong:
+        name = str(options["flow"] if wrong[0] == "flow" else wrong[0]).replace("_", "-")
         raise errors.WrongUsage(
-            f"--app-only signs nobody in, so it does not go with --{name}", remedy="Leave one of them out"
+            f"--app-only signs nobody in, so it does not go with --{name}", remedy=Remedy("Leave one of them out")
         )
-    return found
+    return options
 
 
 def forget(kept: dict[str, Any], now: Mapping[str, Any], *, is_elsewhere: bool) -> None:
     """
-    Take out of *kept*, what was remembered, what does not go with what was chosen *now*.
+    Remove from *kept*, what was remembered, what does not go with what was chosen *now*.
 
-    A secret belongs to one registration, and is sent nowhere else; another one replaces it, whatever its kind.
-    *is_elsewhere*: another client or provider is asked.
+    A secret belongs to one registration and is sent nowhere else; another one of any kind replaces it.
+    *is_elsewhere*: another client id or provider is asked.
     """
     is_other_cloud = now.get("cloud", kept.get("cloud")) != kept.get("cloud")
     if is_elsewhere or is_other_cloud or any(name in now for name in profiles.CREDENTIALS):
@@ -60,15 +57,15 @@ def check_owner(chosen: Mapping[str, Any]) -> None:
     if client_credential.kept(chosen) and not chosen.get("client_id"):
         raise errors.WrongUsage(
             "A client secret or certificate belongs to a client id of your own, and none is named",
-            remedy="Name it with --client-id ID",
+            remedy=Remedy("Name it with --client-id ID"),
         )
 
 
 def check(chosen: Mapping[str, Any], *, with_proof: bool) -> None:
     """
-    Raise WrongUsage for an app-only login that lacks something, or that asks nobody's organisation.
+    Raise WrongUsage for an app-only login that lacks an option, or names no single organisation.
 
-    *with_proof*: the application's secret or certificate has to be named as well; a letter about it needs none.
+    *with_proof*: the application's secret or certificate is needed, too; a letter about it needs none.
     """
     place = str(chosen.get("tenant") or str(chosen.get("authority") or "").rstrip("/").rpartition("/")[2])
     missing = [
@@ -83,11 +80,10 @@ def check(chosen: Mapping[str, Any], *, with_proof: bool) -> None:
     if missing:
         raise errors.WrongUsage(
             f"--app-only also needs {' and '.join(missing)}",
-            remedy="All of them are in the application's registration, in Microsoft Entra",
+            remedy=Remedy("All of them are in the application's registration, in Microsoft Entra"),
         )
     if place.lower() in ("common", "consumers", "organizations", profiles.personal_tenant()):
         raise errors.WrongUsage(
-            f"--app-only cannot be had from {place}: an application signs in to one organisation (tenant), which has"
-            " to be named",
-            remedy="Give its id or its domain: --tenant example.org",
+            f"--app-only does not work with {place}: an application signs in to one organisation (tenant), so name it",
+            remedy=Remedy("Give its id or its domain: --tenant example.org"),
         )

@@ -1,5 +1,7 @@
 """
-The three ways of signing in (a browser that comes back, a pasted address, a device code), and the wait for an answer.
+The three ways to sign in: a browser that comes back to this computer, a pasted address, or a device code.
+
+Each begins by saying what to do; wait() then returns the first answer, wherever it comes from.
 """
 
 from __future__ import annotations
@@ -14,10 +16,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from offlineimap_m365.base import errors, time_words
+from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.base.time_words import duration
 from offlineimap_m365.console import output
-from offlineimap_m365.knowledge import explain
-from offlineimap_m365.signin import browser, callback_server, paste, redirect_response
+from offlineimap_m365.knowledge.explain import Situation
+from offlineimap_m365.signin import browser, redirect_response
+from offlineimap_m365.signin.callback_server import Listener
+from offlineimap_m365.signin.paste import Pasted
+from offlineimap_m365.signin.redirect_response import WrongPaste
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,118 +32,126 @@ if TYPE_CHECKING:
     from offlineimap_m365.provider import msal_client
     from offlineimap_m365.signin.login_request import Plan
 
-#: Seconds of silence after which the person is told once what may be wrong.
+#: Seconds without an answer after which the usual dead ends are named once.
 _SILENCE = 30.0
 _PAUSE = 0.2
 #: What a provider says of a device code that nobody has typed in yet, by any of its names.
 _PENDING = frozenset({"AADSTS70016", "authorization_pending", "slow_down"})
-
 _DEAD_ENDS = (
     'The usual dead ends: a page that says "Need admin approval" (paste its text here); a browser that is signed in'
-    " as somebody else (use a private window); a policy that forbids this way of signing in"
+    " as somebody else (use a private window); a policy that forbids this way to sign in"
 )
 
 
 class Person(Protocol):
-    """The person at the other end, as ``person`` knows them."""
+    """The person at the terminal, as ``console.prompt`` implements it."""
 
     def say(self, text: str = "") -> None:
-        """Say one line."""
+        """Print one line."""
 
     def choose(self, question: str, choices: dict[str, str], default: str) -> str:
-        """Ask a question with one-letter *choices*; without a terminal the *default*."""
+        """Ask a question with one-letter *choices*; without a terminal return the *default*."""
 
 
 @dataclasses.dataclass
-class Source:
-    """Where an answer may come from while a flow waits; *redirect_uri* is where a browser ends."""
+class Waiting:
+    """
+    A sign-in that waits for its answer.
 
-    redirect_uri: str
+    *state* is what the answer must carry; *listener* gets it from a browser, *device* from the provider.
+    """
+
+    situation: Situation
     state: str = ""
-    listener: callback_server.Listener | None = None
+    listener: Listener | None = None
     device: queue.Queue[msal_client.SignIn | Exception] | None = None
 
 
 @contextlib.contextmanager
-def begin(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt: str | None) -> Iterator[Source]:
+def begin(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt: str | None) -> Iterator[Waiting]:
     """Begin the flow of *plan* and tell the *person* what to do; *prompt* is OpenID Connect's."""
-    flow = _device(plan, attempt, person) if plan.flow == "device" else _page(plan, attempt, person, prompt)
-    with flow as source:
-        yield source
+    if plan.client_name:
+        person.say(f'The page names "{plan.client_name}": its public client id is used. To use another: --client-id ID')
+    is_device = plan.flow == "device"
+    flow = _begin_device(plan, attempt, person) if is_device else _begin_page(plan, attempt, person, prompt)
+    with flow as waiting:
+        yield waiting
 
 
 @contextlib.contextmanager
-def _page(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt: str | None) -> Iterator[Source]:
+def _begin_page(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt: str | None) -> Iterator[Waiting]:
     """Show the address of the sign-in page; open it in a browser if that is the flow."""
     state = secrets.token_urlsafe(24)
     with contextlib.ExitStack() as stack:
-        landing = stack.enter_context(callback_server.Listener(state, plan.port)) if plan.listens else None
-        redirect_uri = plan.redirect_to(landing.port) if landing else plan.redirect_uri
+        listener = stack.enter_context(Listener(state, plan.port)) if plan.listens else None
+        redirect_uri = plan.redirect_to(listener.port) if listener else plan.redirect_uri
         address = attempt.begin(redirect_uri, state, hint=plan.hint, prompt=prompt)
-        if plan.client_name:
-            person.say(f'Microsoft\'s page will name "{plan.client_name}", whose public client id is used here.')
-            person.say("To use another: --client-id ID.")
-        if landing and not plan.opens:
-            person.say("On the machine before which you sit, with this machine's name for HOST:")
-            person.say(f"ssh -L {landing.port}:localhost:{landing.port} HOST")
-            person.say("Then open this address in a browser there:")
-        elif plan.opens:
-            person.say("A browser opens this address; if none appears, open it yourself:")
-        else:
-            person.say("Open this address in a browser, on any machine:")
+        for line in _before_address(plan, listener):
+            person.say(line)
         person.say()
         person.say(errors.printable(address))
         person.say()
-        _tell_end(person, redirect_uri if landing else None)
+        for line in _after_address(redirect_uri, listener):
+            person.say(line)
         if plan.opens:
             browser.show(address)
-        yield Source(redirect_uri, state, landing)
+        yield Waiting(_situation(plan, redirect_uri), state, listener)
 
 
-def _tell_end(person: Person, redirect_uri: str | None) -> None:
-    """Say how the way through the browser ends: at a listener at *redirect_uri*, or with a paste."""
-    if redirect_uri:
-        person.say(f"Waiting until the browser comes back to {redirect_uri}.")
-        person.say(
-            "If it ends on a page that cannot be loaded, paste that page's address here; if on an error, its text."
-        )
-        return
-    person.say("The last page cannot be loaded, and that is right: copy its whole address from the address bar and")
-    person.say("paste it here. It will not be shown. For some minutes it is a key to the mailbox: give it to nobody.")
-    person.say("If the browser ends on an error, paste the text of that page.")
+def _before_address(plan: Plan, listener: Listener | None) -> list[str]:
+    if plan.opens:
+        return ["A browser opens this address. If none appears, open it yourself:"]
+    if listener:
+        return [
+            "On the computer in front of you, with this machine's name for HOST, run:",
+            f"ssh -L {listener.port}:localhost:{listener.port} HOST",
+            "Then open this address in a browser there:",
+        ]
+    return ["Open this address in a browser, on any computer:"]
+
+
+def _after_address(redirect_uri: str, listener: Listener | None) -> list[str]:
+    if listener:
+        return [
+            f"Waiting until the browser comes back to {redirect_uri}.",
+            "If the last page does not load, paste its address here. If it shows an error, paste its text here.",
+        ]
+    return [
+        "The last page will not load: that is expected. Copy its whole address from the address bar and paste it here.",
+        "The address is not shown. For some minutes it is a key to your mailbox: give it to nobody.",
+        "If the browser shows an error page, paste its text here.",
+    ]
 
 
 @contextlib.contextmanager
-def _device(plan: Plan, attempt: msal_client.Attempt, person: Person) -> Iterator[Source]:
-    """Show a code and where to type it; ask the provider in the background whether it was."""
+def _begin_device(plan: Plan, attempt: msal_client.Attempt, person: Person) -> Iterator[Waiting]:
+    """Show a code and where to type it; ask the provider in the background whether that was done."""
     if not plan.provider.configuration().get("device_authorization_endpoint"):
         raise errors.Misconfigured(
             f"{plan.provider.authority} offers no sign-in with a device code",
             account=plan.name,
-            remedy=f"Run: {plan.again} --paste",
+            remedy=Remedy("", f"{plan.again} --paste"),
         )
     code = attempt.begin_device()
     outcome: queue.Queue[msal_client.SignIn | Exception] = queue.Queue()
-    person.say("Open this address in a browser, on any machine:")
+    person.say("Open this address in a browser, on any computer:")
     person.say()
     person.say(errors.printable(code.address))
     person.say()
-    person.say(f"and type this code there: {errors.printable(code.user_code)}")
-    if plan.client_name:
-        person.say(f'Microsoft\'s page will name "{plan.client_name}", whose public client id is used here.')
-    person.say("Type it only if you asked for it yourself, just now: whoever sends you such a code wants your mailbox.")
-    person.say(
-        f"It is good for {time_words.duration(code.seconds)}."
-        " If the browser ends on an error, paste the text of that page."
-    )
-    threading.Thread(target=_poll, args=(plan, attempt, code, outcome), daemon=True).start()
+    person.say(f"Type this code there, within {duration(code.seconds)}:")
+    person.say()
+    person.say(errors.printable(code.user_code))
+    person.say()
+    person.say("Type it only if you asked for it yourself: a person who sends you such a code wants your mailbox.")
+    person.say("If the browser shows an error page, paste its text here.")
+    threading.Thread(target=_poll_device, args=(plan, attempt, code, outcome), daemon=True).start()
     try:
-        yield Source(plan.redirect_uri, device=outcome)
+        yield Waiting(_situation(plan, plan.redirect_uri), device=outcome)
     finally:
         attempt.stop(code)
 
 
-def _poll(
+def _poll_device(
     plan: Plan,
     attempt: msal_client.Attempt,
     code: msal_client.DeviceCode,
@@ -147,84 +162,100 @@ def _poll(
         outcome.put(attempt.poll_device(code))
     except errors.M365Error as error:
         outcome.put(_expired(plan, error) if error.code in _PENDING else error)
-    except Exception as error:  # noqa: BLE001 - a bug; nobody would hear of it in this thread, and wait for ever
+    except Exception as error:  # noqa: BLE001 - a bug in this thread must end the wait in the other one
         outcome.put(error)
 
 
 def _expired(plan: Plan, error: errors.M365Error) -> errors.SignInNeeded:
-    """Return the error for a code that nobody typed in: MSAL hands over the provider's last "not yet"."""
+    """Return the error for a code that nobody typed in: MSAL returns the provider's last "not yet"."""
     return errors.SignInNeeded(
-        f"The code for {plan.name} has expired before anybody typed it in",
+        f"The code for {plan.name} expired before anybody typed it in",
         account=plan.name,
         meaning=_DEAD_ENDS,
         correlation_id=error.correlation_id,
         time=error.time,
-        remedy=f"Run again: {plan.again} --device",
+        remedy=Remedy("", f"{plan.again} --device"),
     )
 
 
+def _situation(plan: Plan, redirect_uri: str) -> Situation:
+    return Situation(plan.name, plan.provider.client_id, plan.tenant, redirect_uri, plan.is_personal)
+
+
 def wait(
-    plan: Plan, attempt: msal_client.Attempt, source: Source, person: Person, deadline: float
+    plan: Plan, attempt: msal_client.Attempt, waiting: Waiting, person: Person, deadline: float
 ) -> msal_client.SignIn:
     """
     Wait until *deadline* for the first answer: from the browser, from the provider, or from the person.
 
-    Raises SignInNeeded if it is a refusal or none came; Temporary; Misconfigured. The terminal is as it was then.
+    A wrong paste is named, and the wait goes on. Raises SignInNeeded if the answer is a refusal or none came;
+    Temporary; Misconfigured. The terminal is restored before this returns.
     """
-    reminder = time.monotonic() + _SILENCE
-    with paste.Pasted() as pasted, _time_left(pasted, deadline) as clock:
+    remind_at = time.monotonic() + _SILENCE
+    wrong: WrongPaste | None = None
+    with Pasted() as pasted, _time_left(pasted, deadline) as clock:
         while time.monotonic() < deadline:
-            clock.tell()
+            if not waiting.device:
+                clock.show()
             text = pasted.poll(_PAUSE)
-            if source.listener and not source.listener.answers.empty():  # it came while somebody was still pasting
-                return attempt.redeem(_accept(plan, source, source.listener.answers.get()))
+            if waiting.listener and not waiting.listener.answers.empty():  # it came while somebody was still pasting
+                return attempt.redeem(_accept(waiting, waiting.listener.answers.get()))
             if text:
-                return attempt.redeem(_read(plan, source, text))
-            if source.device and not source.device.empty():
-                return _outcome(source.device.get())
+                clock.clear()
+                if pasted.is_terminal:
+                    person.say(f"{len(text):,} characters received.")
+                answer = redirect_response.read_answer(text, waiting.state, waiting.situation)
+                if not isinstance(answer, WrongPaste):
+                    return attempt.redeem(answer)
+                wrong = answer
+                if not pasted.closed:
+                    person.say(f"{wrong.fact}. {_hint(waiting)}. Paste it here, or press Ctrl-C to cancel.")
+            if waiting.device and not waiting.device.empty():
+                return _outcome(waiting.device.get())
             if pasted.closed:
-                _refuse_closed(plan, source)
+                if not (waiting.listener or waiting.device):
+                    raise _nobody_can_paste(plan, waiting, wrong)
                 time.sleep(_PAUSE)
-            if reminder and time.monotonic() > reminder:
-                reminder = 0.0
+            if time.monotonic() > remind_at:
+                remind_at = math.inf
                 clock.clear()
                 person.say(f"Still waiting. {_DEAD_ENDS}.")
     raise errors.SignInNeeded(
         f"Nobody signed in to {plan.name} in time",
         account=plan.name,
         meaning=_DEAD_ENDS,
-        remedy=f"Run again: {plan.again}",
+        remedy=Remedy("", plan.again),
     )
 
 
 @dataclasses.dataclass
 class _Clock:
     """
-    Shows the time that is left until *deadline* below what was said, while somebody looks on.
+    Shows the time left until *deadline* on one line of a terminal.
 
-    Nothing that is typed or pasted is shown there, so the line can change without disturbing it. It does so once a
-    minute, and once a second in the last one: a terminal that scrolls down at each change would hide a long address.
+    The line changes once a minute, and once a second in the last one: a terminal that scrolls down at each change
+    would hide a long address.
     """
 
-    pasted: paste.Pasted
+    pasted: Pasted
     deadline: float
     line: output.Passing
 
-    def tell(self) -> None:
+    def show(self) -> None:
         """Show what is left, unless another job has the terminal."""
         if self.pasted.is_terminal and not self.pasted.is_background:
             left = max(0, math.ceil(self.deadline - time.monotonic()))
-            self.line.show(f"{time_words.duration(left)} left (Ctrl-C ends it)")
+            self.line.show(f"{duration(left)} left (Ctrl-C cancels)")
 
     def clear(self) -> None:
-        """Take the line back."""
+        """Remove the line."""
         if not self.pasted.is_background:
             self.line.clear()
 
 
 @contextlib.contextmanager
-def _time_left(pasted: paste.Pasted, deadline: float) -> Iterator[_Clock]:
-    """Let the time that is left be told, and take it back at the end, whatever that is."""
+def _time_left(pasted: Pasted, deadline: float) -> Iterator[_Clock]:
+    """Return a clock whose line is removed at the end."""
     clock = _Clock(pasted, deadline, output.Passing(sys.stderr))
     try:
         yield clock
@@ -232,34 +263,33 @@ def _time_left(pasted: paste.Pasted, deadline: float) -> Iterator[_Clock]:
         clock.clear()
 
 
-def _outcome(found: msal_client.SignIn | Exception) -> msal_client.SignIn:
-    if isinstance(found, Exception):
-        raise found
-    return found
+def _outcome(outcome: msal_client.SignIn | Exception) -> msal_client.SignIn:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
-def _read(plan: Plan, source: Source, text: str) -> dict[str, str]:
-    """Return the parameters of the address that was pasted."""
-    return redirect_response.read_answer(text, source.state, _situation(plan, source))
-
-
-def _situation(plan: Plan, source: Source) -> explain.Situation:
-    return explain.Situation(plan.name, plan.provider.client_id, plan.tenant, source.redirect_uri, plan.is_personal)
-
-
-def _accept(plan: Plan, source: Source, parameters: dict[str, str]) -> dict[str, str]:
-    """Return what the browser brought to the listener, unless it is a refusal."""
+def _accept(waiting: Waiting, parameters: dict[str, str]) -> dict[str, str]:
+    """Return what the browser brought to the listener; raise its refusal."""
     if "error" in parameters:
-        raise redirect_response.refusal(parameters, _situation(plan, source))
+        raise redirect_response.refusal(parameters, waiting.situation)
     return parameters
 
 
-def _refuse_closed(plan: Plan, source: Source) -> None:
-    """Raise SignInNeeded if an answer can only be pasted and nobody can paste."""
-    if source.listener or source.device:
-        return
-    raise errors.SignInNeeded(
+def _hint(waiting: Waiting) -> str:
+    if waiting.device:
+        return "Only the text of an error page is of use here"
+    return f"The last page's address begins with {waiting.situation.redirect_uri}; copy the whole of it"
+
+
+def _nobody_can_paste(plan: Plan, waiting: Waiting, wrong: WrongPaste | None) -> errors.SignInNeeded:
+    """Return the error for a standard input that ended without an answer."""
+    if wrong:
+        return errors.SignInNeeded(
+            wrong.fact, account=plan.name, meaning=_hint(waiting), remedy=Remedy("Start again", plan.again)
+        )
+    return errors.SignInNeeded(
         f"Nobody can sign in to {plan.name} here: standard input is closed, so no address can be pasted",
         account=plan.name,
-        remedy=f"Run it on a terminal: {plan.again} --paste",
+        remedy=Remedy("Run it on a terminal", f"{plan.again} --paste"),
     )

@@ -1,20 +1,20 @@
 """
-What a login will do: who is asked, where, with which redirect.
+Turns the options of a login into what it will do: who is asked, where, with which redirect URI.
 
-It follows from what the person chose now, chose last time, and our defaults, in this order.
+What is typed now wins over what was chosen last time, and that over the defaults.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from offlineimap_m365 import stores
 from offlineimap_m365.accounts import client_credential, profiles
 from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.provider import msal_client, next_step
 from offlineimap_m365.signin import app_only, browser, tenant_discovery
@@ -45,11 +45,11 @@ class Plan:
     """
     How somebody will sign in to the account *name*.
 
-    *hint* is whom Microsoft's page offers to sign in; *person* the ids of whoever signed in last time, empty for a
+    *hint* is the sign-in name that Microsoft's page offers; *person* the ids of who signed in last time, empty for a
     first login; *flow* ``browser``, ``paste``, ``device`` or ``app-only``; *port* that of the listener, 0 for any;
-    *opens* whether the page is opened for the person; *client_name* what Microsoft's page will show for a client id
-    that is known;
-    *remarks* what to tell beforehand; *is_personal* whether it is a personal account as far as is known by now.
+    *opens* whether the page is opened for the person; *client_name* what Microsoft's page shows for a known client
+    id; *remarks* what to tell beforehand; *doubt* why the address looks like a typing error, else empty;
+    *is_personal* whether it is a personal account, as far as is known by now.
     """
 
     name: str
@@ -67,16 +67,17 @@ class Plan:
     client_name: str | None
     chosen: dict[str, Any]
     remarks: tuple[str, ...] = ()
+    doubt: str = ""
     is_personal: bool = False
 
     @property
     def is_app_only(self) -> bool:
-        """Does an application ask for itself, without a person?"""
+        """Whether an application signs in by itself, without a person."""
         return self.flow == profiles.APP_ONLY
 
     @property
     def listens(self) -> bool:
-        """Does the browser come back to a listener of ours?"""
+        """Whether the browser comes back to a listener of ours."""
         where = urlsplit(self.redirect_uri)
         is_loopback = where.hostname in _LOOPBACK and where.path in ("", "/")
         return self.flow == "browser" and where.scheme == "http" and is_loopback
@@ -90,23 +91,16 @@ class Plan:
     @property
     def way(self) -> next_step.Way:
         """The way of signing in, for advice about another."""
-        client_id, scopes = self.provider.client_id, self.provider.scopes
+        provider = self.provider
         return next_step.Way(
-            self.name,
-            self.flow,
-            client_id,
-            self.client_name,
-            self.redirect_uri,
-            scopes,
-            self.cloud,
-            self.chosen,
-            self.is_personal,
-        )
+            self.name, self.flow, provider.client_id, self.client_name, self.redirect_uri, provider.scopes, self.cloud,
+            self.chosen, self.is_personal,
+        )  # fmt: skip
 
     @property
     def again(self) -> str:
         """The command that tries again."""
-        return f"{errors.COMMAND} login {shlex.quote(self.name)}"
+        return errors.login_command(self.name)
 
     def mail_hosts(self, *, is_personal: bool) -> tuple[str, str]:
         """Return the IMAP and the SMTP server for who signed in: those that were chosen, else the cloud's."""
@@ -124,18 +118,17 @@ def typed(options: argparse.Namespace) -> dict[str, Any]:
     if options.authority and (options.tenant or options.cloud):
         raise errors.WrongUsage(
             "--authority names the organisation (tenant) itself: it does not go with --tenant or --cloud",
-            remedy="Leave one of them out",
+            remedy=Remedy("Leave one of them out"),
         )
     return app_only.typed({choice: getattr(options, choice, None) for choice in CHOICES})
 
 
 def make(name: str, typed: Mapping[str, Any], before: Account | None, *, defaults: bool, may_ask: bool = True) -> Plan:
     """
-    Plan the login of *name* with the options *typed* now; *before* is the account as it is kept, if it is.
+    Plan the login of *name* with the options *typed* now; *before* is the saved account, if there is one.
 
-    Asks the network for the OpenID configuration of a custom authority, and as a hint for the organisation (tenant)
-    of the mail domain; unless it *may_ask*: then it makes do with what is kept, or with an organisation of ``common``.
-    Raises WrongUsage, Temporary, Misconfigured.
+    Asks the network for the OpenID configuration of a custom authority, and for the organisation (tenant) of the mail
+    domain. Without *may_ask* it uses what was saved, or ``common``. Raises WrongUsage, Temporary, Misconfigured.
     """
     known = None if defaults else before
     chosen = _merge(typed, known.chosen if known else {})
@@ -165,11 +158,11 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
         client_id, authority, _scopes(chosen, cloud), endpoints, client_credential.kept(chosen)
     )
     is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")
-    kept = known if known is not None and is_same_person and not known.is_app_only else None
+    last = known if known is not None and is_same_person and not known.is_app_only else None
     return Plan(
         name=name,
-        hint=str(chosen.get("identity") or (kept.identity if kept else None) or name),
-        person=_comparable(kept, provider) if kept else {},
+        hint=str(chosen.get("identity") or (last.identity if last else None) or name),
+        person=_comparable(last, provider) if last else {},
         provider=provider,
         flow=flow,
         port=port,
@@ -182,12 +175,21 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
         client_name=client["name"] if client else None,
         chosen=chosen,
         remarks=place.remarks,
+        doubt="" if is_app_only or before else _doubt(name, place),
         is_personal=is_personal,
     )
 
 
+def _doubt(name: str, place: tenant_discovery.Place) -> str:
+    """Return why *name* looks like a typing error, "" if it does not."""
+    domain = name.rpartition("@")[2]
+    if "." not in domain or "@" not in name:
+        return f"{name} is not a complete mail address"
+    return f"Microsoft does not know the domain {domain}" if place.is_unknown else ""
+
+
 def _merge(typed: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what counts as chosen: what was typed, over what was remembered and does not contradict it."""
+    """Return what was typed, over what was remembered and does not contradict it."""
     now = {key: value for key, value in typed.items() if key in CHOICES and value not in (None, [])}
     kept = {key: value for key, value in before.items() if key in CHOICES}
     elsewhere = "authority" in now and now["authority"] != kept.get("authority")
@@ -207,24 +209,24 @@ def _merge(typed: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any
 
 
 def _refuse_contradictions(chosen: Mapping[str, Any]) -> None:
-    """Raise WrongUsage for a choice that cannot work, before anybody is asked."""
+    """Raise WrongUsage for a choice that cannot work."""
     tenant = chosen.get("tenant")
     if tenant and not _TENANT.fullmatch(str(tenant)):
         raise errors.WrongUsage(
             f"--tenant {tenant} is neither an id nor a domain",
-            remedy="Give the organisation's id or its domain, such as example.org",
+            remedy=Remedy("Give the organisation's id or its domain, such as example.org"),
         )
     store = str(chosen.get("store") or "file")
     if not selection.is_known(store):
         raise errors.WrongUsage(
             f"The store {store} is not known",
-            remedy=f"Give --store with one of: {', '.join(stores.KNOWN)}, such as --store gpg:you@example.org",
+            remedy=Remedy(f"Give --store with one of: {', '.join(stores.KNOWN)}, such as --store gpg:you@example.org"),
         )
     uri = chosen.get("redirect_uri")
     if uri and not _is_address(str(uri)):
         raise errors.WrongUsage(
             f"--redirect-uri {uri} is not an address",
-            remedy="Give it as it is registered, such as http://localhost",
+            remedy=Remedy("Give it as it is registered, such as http://localhost"),
         )
 
 
@@ -238,7 +240,7 @@ def _is_address(text: str) -> bool:
 
 def _comparable(before: Account, provider: msal_client.Provider) -> dict[str, str]:
     """
-    Return the ids by which the person of the last login is known again, none if they may differ by rights.
+    Return the ids of who signed in last time, none if the new sign-in cannot have the same ones.
 
     Entra's *tid* and *oid* are the same for every client; a *sub* belongs to one issuer and one client
     (OpenID Connect Core §8.1).
@@ -252,7 +254,7 @@ def _port(chosen: Mapping[str, Any], redirect_uri: str) -> int:
     port, registered = int(chosen.get("port") or 0), urlsplit(redirect_uri).port
     if port and registered and port != registered and chosen.get("redirect_uri"):
         raise errors.WrongUsage(
-            f"--port {port} is not the port of the redirect URI {redirect_uri}", remedy="Leave --port out"
+            f"--port {port} is not the port of the redirect URI {redirect_uri}", remedy=Remedy("Leave --port out")
         )
     return port or registered or 0
 
@@ -283,7 +285,7 @@ def _checked_authority(text: str) -> str:
     if not is_good or where.query or where.fragment or where.username:
         raise errors.WrongUsage(
             f"--authority {text} is not of the form https://HOST[:PORT]/TENANT",
-            remedy="Correct it, and run it again",
+            remedy=Remedy("Correct it, and run it again"),
         )
     return text.rstrip("/")
 
@@ -302,7 +304,7 @@ def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
         elif scope not in _RESERVED:
             raise errors.WrongUsage(
                 f"--scope {scope} is not known",
-                remedy=f"Give {', '.join(SCOPES)}, or a full one with its https://…",
+                remedy=Remedy(f"Give {', '.join(SCOPES)}, or a full one with its https://…"),
             )
     return tuple(dict.fromkeys(found))
 
@@ -315,7 +317,7 @@ def _mail_hosts(chosen: Mapping[str, Any], cloud: str, *, is_personal: bool = Fa
         text = str(chosen.get(key) or preset[key])
         host, colon, port = text.rpartition(":")
         if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004 - 16 bits
-            raise errors.WrongUsage(f"--{key} {text} is not of the form HOST:PORT", remedy="Such as localhost:993")
+            raise errors.WrongUsage(f"--{key} {text} is not of the form HOST:PORT", remedy=Remedy("Such as localhost:993"))
         found[key] = text
     return found
 
@@ -324,7 +326,7 @@ def _flow(typed: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
     """
     Choose the flow: what was typed, what was remembered if it works here, a browser where there is one, paste.
 
-    With a port somebody else's browser will do: one behind ``ssh -L``.
+    With a port the browser may be on another computer, behind ``ssh -L``.
     """
     asked = typed.get("flow") or ("browser" if typed.get("port") else None)
     works = browser.is_there() or chosen.get("port") is not None
@@ -343,5 +345,5 @@ def _no_browser() -> errors.Misconfigured:
     why = f"$BROWSER names {named}, which is not there" if named else "$BROWSER names none, and there is no screen"
     return errors.Misconfigured(
         f"There is no browser here that could be opened: {why}",
-        remedy="Use --paste, which works everywhere; or --browser --port N, with ssh -L N:localhost:N on your machine",
+        remedy=Remedy("Use --paste, which works everywhere; or --browser --port N, with ssh -L N:localhost:N on your machine"),
     )

@@ -1,5 +1,5 @@
 """
-Keeps a sign-in: the secrets in the store that was chosen, and the profile, both or none.
+Saves a sign-in: the secrets in the chosen store, and the profile; both or neither.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365 import stores
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import environment, errors, notices, paths, runtime
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.provider.id_token import home_of_guest
 from offlineimap_m365.stores import selection
@@ -24,48 +25,50 @@ if TYPE_CHECKING:
     from offlineimap_m365.signin.login_request import Plan
 
 
-def make_sure_of_room(plan: Plan) -> Plan:
+def check_store(plan: Plan) -> Plan:
     """
-    Find out before anybody is troubled whether the store can be had and written; return the plan with it settled.
+    Check before anybody is asked to sign in that the store can be used and written; return the plan with it settled.
 
     Raises WrongUsage, Temporary, Misconfigured.
     """
     folder = paths.folder(plan.name)
     try:
-        store, why = selection.settle(plan.store, folder, plan.name)
-        if why:
-            notices.say(f"Secrets rest in the store {store}: {why}")
+        store, reason = selection.settle(plan.store, folder, plan.name)
+        if reason:
+            notices.say(f"Secrets go to the store {store}: {reason}")
         selection.prove(store, folder, plan.name, may_ask=environment.at_terminal())
     except OSError as error:
         raise _unwritable(folder, plan.name, error) from error
-    except errors.M365Error as error:  # advice to move what is not there yet is advice to choose another store
-        moving, choosing = (f"{errors.COMMAND} {words}" for words in ("store {0} --to", "login {0} --store"))
-        quoted = errors.quoted(plan.name)
-        raise error.replaced(remedy=error.remedy.replace(moving.format(quoted), choosing.format(quoted))) from error
+    except errors.M365Error as error:
+        # Nothing is there yet that could be moved: another store has to be chosen instead.
+        if error.remedy.command != f"{errors.COMMAND} store {errors.quoted(plan.name)} --to file":
+            raise
+        command = f"{errors.login_command(plan.name)} --store file"
+        raise error.replaced(remedy=Remedy(error.remedy.advice, command)) from error
     chosen = {**plan.chosen, "store": store} if "store" in plan.chosen else plan.chosen
     return dataclasses.replace(plan, store=store, chosen=chosen)
 
 
-def keep(plan: Plan, found: msal_client.SignIn) -> Account:
+def save(plan: Plan, signed_in: msal_client.SignIn) -> Account:
     """
-    Keep the sign-in that was *found* as *plan* says; return the account.
+    Save the sign-in as *plan* says; return the account.
 
-    The secrets come first, so that a crash in between leaves tokens that the profile fits; what lay in another store
-    goes last. Raises Temporary, Misconfigured; then an earlier sign-in stays as it was.
+    The secrets come first, so that a crash in between leaves tokens that the profile fits; what another store holds
+    is deleted last. Raises Temporary, Misconfigured; then an earlier sign-in stays as it was.
     """
     folder = paths.folder(plan.name)
-    kept = stores.open_store(plan.store, folder, plan.name, may_ask=environment.at_terminal())
+    store = stores.open_store(plan.store, folder, plan.name, may_ask=environment.at_terminal())
     try:
         paths.make(folder)
-        with lock.held(folder, plan.name), kept.reserve():
+        with lock.held(folder, plan.name), store.reserve():
             before = profiles.load(plan.name)  # under the lock: `folders --learn` may have changed it a moment ago
-            account = _account(plan, found, before)
-            runtime.forget(account.folder)
-            with profiles.prepared(account) as save:
-                selection.put(kept, found.cache, account.name, _way_back(before, kept))
-                save()
-            account_state.succeeded(account.folder, "login")
-            account_state.note_certificate(account.folder, found.certificate_ends)
+            account = _account(plan, signed_in, before)
+            runtime.forget(folder)
+            with profiles.prepared(account) as write_profile:
+                selection.put(store, signed_in.cache, account.name, _undo(before, store))
+                write_profile()
+            account_state.succeeded(folder, "login")
+            account_state.note_certificate(folder, signed_in.certificate_ends)
             _empty_others(account)
     except OSError as error:
         raise _unwritable(folder, plan.name, error) from error
@@ -76,11 +79,11 @@ def keep(plan: Plan, found: msal_client.SignIn) -> Account:
     return account
 
 
-def _way_back(before: Account | None, kept: stores.Store) -> Callable[[], None]:
-    """Return what brings back what is in the place of *kept* now, if that is worth it: not damaged, not forgotten."""
-    earlier, old = None, kept
-    if before is None or selection.kind(before.store) == selection.kind(kept.name):
-        if before and before.store != kept.name:  # another key for the same file
+def _undo(before: Account | None, store: stores.Store) -> Callable[[], None]:
+    """Return a function that restores what *store*'s place holds now."""
+    earlier, old = None, store
+    if before is None or selection.kind(before.store) == selection.kind(store.name):
+        if before and before.store != store.name:  # another key for the same file
             old = stores.open_store(before.store, before.folder, before.name, may_ask=environment.at_terminal())
         with contextlib.suppress(errors.Misconfigured):
             earlier = old.read()
@@ -96,35 +99,35 @@ def _way_back(before: Account | None, kept: stores.Store) -> Callable[[], None]:
 
 
 def _empty_others(account: Account) -> None:
-    """Forget what an earlier sign-in left in other stores; that it cannot be removed undoes no sign-in."""
+    """Delete what an earlier sign-in left in other stores; if that fails, the new sign-in counts all the same."""
     try:
         trouble = selection.empty(account.folder, account.name, but=account.store)
     except OSError as error:
         trouble = _unwritable(account.folder, account.name, error)
     if trouble:
-        notices.say(f"What an earlier sign-in left in another store is still there: {trouble.one_line()}")
+        notices.say(f"An earlier sign-in is still in another store: {trouble.one_line()}")
 
 
-def _account(plan: Plan, found: msal_client.SignIn, before: Account | None) -> Account:
-    """Return the account as it will be kept; what is kept of *before* stays, and fields of a later release."""
-    tenant, personal = _text(found.claims.get("tid")), profiles.personal_tenant()
+def _account(plan: Plan, signed_in: msal_client.SignIn, before: Account | None) -> Account:
+    """Return the account as it will be saved, with what was learned *before* and the fields of a later release."""
+    tenant, personal = _text(signed_in.claims.get("tid")), profiles.personal_tenant()
     imap, smtp = plan.mail_hosts(is_personal=tenant == personal)
     return profiles.Account(
         name=plan.name,
         client_id=plan.provider.client_id,
         authority=plan.provider.authority,
-        scopes=found.scopes or plan.provider.scopes,
+        scopes=signed_in.scopes or plan.provider.scopes,
         endpoints=dict(plan.provider.endpoints) if plan.provider.endpoints else None,
         imap=imap,
         smtp=smtp,
         redirect_uri=plan.redirect_uri,
         cloud=plan.cloud,
-        identity=found.names[0] if found.names else None,
+        identity=signed_in.names[0] if signed_in.names else None,
         kind=profiles.APP_ONLY if plan.is_app_only else profiles.DELEGATED,
         credential=dict(plan.provider.credential) if plan.provider.credential else None,
-        person={} if plan.is_app_only else found.person,
+        person={} if plan.is_app_only else signed_in.person,
         tenant=plan.tenant if plan.is_app_only else tenant,
-        home_tenant=home_of_guest(found.claims, personal),
+        home_tenant=home_of_guest(signed_in.claims, personal),
         flow=plan.flow,
         store=plan.store,
         runtime_cache=bool(plan.chosen.get("runtime_cache", True)),
@@ -144,6 +147,6 @@ def _unwritable(folder: str, name: str, error: OSError) -> errors.M365Error:
     return errors.for_oserror(error)(
         f"The sign-in of {name} cannot be saved in {folder} ({error.strerror})",
         account=name,
-        meaning="Nothing was kept",
-        remedy=f"Look at: df -h {quoted}; ls -ld {quoted}. Then run: {errors.login_command(name)}",
+        meaning="Nothing was saved",
+        remedy=Remedy("", f"df -h {quoted}; ls -ld {quoted}"),
     )

@@ -1,9 +1,9 @@
 """
-Where the owner of a mail address signs in: which organisation (tenant), in which cloud, or as a personal account.
+Finds out where the owner of a mail address signs in: in which organisation (tenant) and cloud, or as a personal account.
 
-OpenID discovery tells it of a domain, without anybody having signed in; it is a hint, never an error. A cloud is told
-by ``cloud_instance_name`` and ``tenant_region_sub_scope``: the worldwide sign-in answers for tenants of the US
-Government, too (learn.microsoft.com/entra/external-id/b2b-government-national-clouds).
+OpenID discovery answers for a domain before anybody signed in; the answer is a hint, never an error. The cloud follows
+from ``cloud_instance_name`` and ``tenant_region_sub_scope``: the worldwide sign-in also answers for tenants of the US
+Government (learn.microsoft.com/entra/external-id/b2b-government-national-clouds).
 """
 
 from __future__ import annotations
@@ -33,23 +33,27 @@ EVERYBODY, PERSONAL = "common", "consumers"
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where somebody signs in: the *tenant* of the address, the *cloud* (a key of clouds.json), what to say of it."""
+    """
+    Where somebody signs in: the *tenant* of the address and the *cloud* (a key of clouds.json).
+
+    *remarks* are to be told before the sign-in. *is_unknown*: Microsoft was asked and does not know the domain.
+    """
 
     tenant: str
     cloud: str
     remarks: tuple[str, ...] = ()
+    is_unknown: bool = False
 
 
 def place(
     name: str, chosen: Mapping[str, Any], before: Account | None, *, is_default_client: bool, may_ask: bool = True
 ) -> Place:
     """
-    Return where the owner of *name* signs in: as *chosen*, else where the domain belongs, else where everybody may.
+    Return where the owner of *name* signs in: as *chosen*, else by the domain, else where everybody may sign in.
 
-    *before* is the account as it is kept. A personal account signs in where Thunderbird's does, at ``common``, if
-    it asks with that client id; with one's own at ``consumers``, since a registration for personal accounts only is
-    refused elsewhere (AADSTS9002331), and one for organisations only is refused at both. Nobody is asked unless it
-    *may_ask*.
+    *before* is the saved account. A personal account signs in at ``common`` with Thunderbird's client id, as
+    Thunderbird does; with another one at ``consumers``, since a registration for personal accounts only is refused
+    elsewhere (AADSTS9002331), and one for organisations only is refused at both. Without *may_ask* nobody is asked.
     """
     cloud = chosen.get("cloud")
     registered = _registered(str(cloud or "global"), is_default_client=is_default_client)
@@ -57,20 +61,22 @@ def place(
         return Place(str(chosen["tenant"]), str(cloud or "global"), registered)
     if cloud in (None, "global") and is_personal(name, chosen, before):
         return Place(EVERYBODY if is_default_client else PERSONAL, "global")
+    is_unknown = False
     try:
-        found = _first(_names(name, chosen, before), str(cloud or "global")) if may_ask else _as_before(before)
+        owner = _first(_names(name, chosen, before), str(cloud or "global")) if may_ask else _as_before(before)
+        is_unknown = may_ask and owner is None
     except errors.Temporary:
-        found = _as_before(before)
-    if found is None:
-        return Place(EVERYBODY, str(cloud or "global"), registered)
+        owner = _as_before(before)
+    if owner is None:
+        return Place(EVERYBODY, str(cloud or "global"), registered, is_unknown)
     if cloud is None:
-        return dataclasses.replace(found, remarks=_remarks(found, name, is_default_client=is_default_client))
-    remark = () if found.cloud == cloud else (_contradiction(found, name, str(cloud)),)
-    return Place(found.tenant, str(cloud), remark + registered)
+        return dataclasses.replace(owner, remarks=_remarks(owner, name, is_default_client=is_default_client))
+    remark = () if owner.cloud == cloud else (_contradiction(owner, name, str(cloud)),)
+    return Place(owner.tenant, str(cloud), remark + registered)
 
 
 def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) -> bool:
-    """Is it a personal account: as *chosen*, as who signed in last time (*before*) told, else by the sign-in name?"""
+    """Return whether it is a personal account: by what was *chosen*, by the last sign-in (*before*), else by the name."""
     tenant = chosen.get("tenant")
     if tenant and tenant != EVERYBODY:
         return tenant in (PERSONAL, profiles.personal_tenant())
@@ -81,10 +87,10 @@ def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) ->
 
 def find(name: str, cloud: str) -> Place | None:
     """
-    Return where the domain of *name* belongs, asking the sign-in of *cloud*; None if nobody there knows it.
+    Return the organisation that owns the domain of *name*, as the sign-in of *cloud* says; None if it knows none.
 
-    Another cloud is asked only if the domain's end names its country: whoever runs it need not hear of the others.
-    Raises Temporary if nobody can be asked now.
+    Another cloud is asked only if the domain's end names its country, so that it learns of no other domain. Raises
+    Temporary if there is no answer now.
     """
     domain = _domain(name)
     if domain is None or profiles.is_consumer(name):
@@ -97,9 +103,9 @@ def find(name: str, cloud: str) -> Place | None:
 
 
 def _names(name: str, chosen: Mapping[str, Any], before: Account | None) -> list[str]:
-    """Return the names whose domain may be the organisation's, the surest first: a sign-in name's always is."""
-    found = [chosen.get("identity"), name, before.identity if before else None]
-    return list(dict.fromkeys(str(one) for one in found if one))
+    """Return the names whose domain may be the organisation's, a sign-in name first."""
+    names = [chosen.get("identity"), name, before.identity if before else None]
+    return list(dict.fromkeys(str(text) for text in names if text))
 
 
 def _first(names: list[str], cloud: str) -> Place | None:
@@ -109,7 +115,7 @@ def _first(names: list[str], cloud: str) -> Place | None:
 
 
 def _as_before(before: Account | None) -> Place | None:
-    """Return where the last login was, which is the best guess while nobody can be asked."""
+    """Return where the last login was: the best guess without an answer."""
     if before is None or before.cloud is None:
         return None
     return Place(before.tenant or urlsplit(before.authority).path.strip("/") or EVERYBODY, before.cloud)
@@ -129,7 +135,7 @@ def _clouds() -> dict[str, Any]:
 
 
 def _read(answer: Mapping[str, Any], clouds: Mapping[str, Any]) -> Place | None:
-    """Return what an OpenID configuration tells of its tenant, None if it tells nothing."""
+    """Return the tenant and cloud in an OpenID configuration, None if it names no tenant."""
     tenant = _ISSUER.match(str(answer.get("issuer", "")))
     if tenant is None:
         return None
@@ -140,16 +146,16 @@ def _read(answer: Mapping[str, Any], clouds: Mapping[str, Any]) -> Place | None:
     return Place(tenant.group(1), next(iter(exact or usual), "global"))
 
 
-def _remarks(found: Place, name: str, *, is_default_client: bool) -> tuple[str, ...]:
-    """Return what to say of a cloud that nobody chose: nothing of the worldwide one."""
-    if found.cloud == "global":
+def _remarks(owner: Place, name: str, *, is_default_client: bool) -> tuple[str, ...]:
+    """Return what to say about a cloud that nobody chose; nothing about the worldwide one."""
+    if owner.cloud == "global":
         return ()
-    first = f"{_domain(name)} belongs to {_title(found.cloud)}, so you sign in there (--cloud {found.cloud})."
-    return (first, *_registered(found.cloud, is_default_client=is_default_client))
+    first = f"{_domain(name)} belongs to {_title(owner.cloud)}, so you sign in there (--cloud {owner.cloud})."
+    return (first, *_registered(owner.cloud, is_default_client=is_default_client))
 
 
 def _registered(cloud: str, *, is_default_client: bool) -> tuple[str, ...]:
-    """Return what to say of client ids in a national *cloud* (entra-docs, authentication-national-cloud)."""
+    """Return what to say about client ids in a national *cloud* (entra-docs, authentication-national-cloud)."""
     if cloud == "global":
         return ()
     first = "That cloud takes only client ids that are registered in it."
@@ -157,10 +163,10 @@ def _registered(cloud: str, *, is_default_client: bool) -> tuple[str, ...]:
     return (first + known if is_default_client else first,)
 
 
-def _contradiction(found: Place, name: str, cloud: str) -> str:
+def _contradiction(owner: Place, name: str, cloud: str) -> str:
     return (
-        f"{_domain(name)} belongs to {_title(found.cloud)}, and {_title(cloud)} was chosen;"
-        f" to change that: {errors.login_command(name)} --cloud {found.cloud}"
+        f"{_domain(name)} belongs to {_title(owner.cloud)}, and {_title(cloud)} was chosen;"
+        f" to change that: {errors.login_command(name)} --cloud {owner.cloud}"
     )
 
 
