@@ -85,6 +85,15 @@ class Login:
         """The address of the sign-in page, alone on its line."""
         return self.line("https://")
 
+    @property
+    def device_code(self) -> str:
+        """The device code, alone on its line below the one that says where to type it."""
+        self.line("Type it only")
+        lines = self.said.splitlines()
+        at = next(number for number, line in enumerate(lines) if line.startswith("Type this code there"))
+        assert (lines[at + 1], lines[at + 3]) == ("", "")
+        return lines[at + 2]
+
     def paste(self, text: str) -> Outcome:
         """Give *text* to it and close its standard input; return what it did."""
         assert self._process.stdin is not None

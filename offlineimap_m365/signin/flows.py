@@ -46,8 +46,11 @@ _DEAD_ENDS = (
 class Person(Protocol):
     """The person at the terminal, as ``console.prompt`` implements it."""
 
-    def say(self, text: str = "") -> None:
-        """Print one line."""
+    def say(self, text: str = "", command: str | None = None) -> None:
+        """Print *text* and then the *command* that is to be typed."""
+
+    def say_unwrapped(self, text: str) -> None:
+        """Print one line that can be copied."""
 
     def choose(self, question: str, choices: dict[str, str], default: str) -> str:
         """Ask a question with one-letter *choices*; without a terminal return the *default*."""
@@ -86,10 +89,9 @@ def _begin_page(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt
         listener = stack.enter_context(Listener(state, plan.port)) if plan.listens else None
         redirect_uri = plan.redirect_to(listener.port) if listener else plan.redirect_uri
         address = attempt.begin(redirect_uri, state, hint=plan.hint, prompt=prompt)
-        for line in _before_address(plan, listener):
-            person.say(line)
+        _say_before_address(plan, listener, person)
         person.say()
-        person.say(errors.printable(address))
+        person.say_unwrapped(address)
         person.say()
         for line in _after_address(redirect_uri, listener):
             person.say(line)
@@ -98,16 +100,15 @@ def _begin_page(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt
         yield Waiting(_situation(plan, redirect_uri), state, listener)
 
 
-def _before_address(plan: Plan, listener: Listener | None) -> list[str]:
+def _say_before_address(plan: Plan, listener: Listener | None, person: Person) -> None:
     if plan.opens:
-        return ["A browser opens this address. If none appears, open it yourself:"]
-    if listener:
-        return [
-            "On the computer in front of you, with this machine's name for HOST, run:",
-            f"ssh -L {listener.port}:localhost:{listener.port} HOST",
-            "Then open this address in a browser there:",
-        ]
-    return ["Open this address in a browser, on any computer:"]
+        person.say("A browser opens this address. If none appears, open it yourself:")
+    elif listener:
+        person.say("On the computer in front of you, with this machine's name for HOST, run:")
+        person.say_unwrapped(f"ssh -L {listener.port}:localhost:{listener.port} HOST")
+        person.say("Then open this address in a browser there:")
+    else:
+        person.say("Open this address in a browser, on any computer:")
 
 
 def _after_address(redirect_uri: str, listener: Listener | None) -> list[str]:
@@ -136,11 +137,11 @@ def _begin_device(plan: Plan, attempt: msal_client.Attempt, person: Person) -> I
     outcome: queue.Queue[msal_client.SignIn | Exception] = queue.Queue()
     person.say("Open this address in a browser, on any computer:")
     person.say()
-    person.say(errors.printable(code.address))
+    person.say_unwrapped(code.address)
     person.say()
     person.say(f"Type this code there, within {duration(code.seconds)}:")
     person.say()
-    person.say(errors.printable(code.user_code))
+    person.say_unwrapped(code.user_code)
     person.say()
     person.say("Type it only if you asked for it yourself: a person who sends you such a code wants your mailbox.")
     person.say("If the browser shows an error page, paste its text here.")
@@ -195,23 +196,17 @@ def wait(
     wrong: WrongPaste | None = None
     with Pasted() as pasted, _time_left(pasted, deadline) as clock:
         while time.monotonic() < deadline:
-            if not waiting.device:
-                clock.show()
+            clock.show()
             text = pasted.poll(_PAUSE)
-            if waiting.listener and not waiting.listener.answers.empty():  # it came while somebody was still pasting
-                return attempt.redeem(_accept(waiting, waiting.listener.answers.get()))
+            signed_in = _arrived(waiting, attempt)  # it may have arrived while somebody was still pasting
+            if signed_in:
+                return signed_in
             if text:
                 clock.clear()
-                if pasted.is_terminal:
-                    person.say(f"{len(text):,} characters received.")
-                answer = redirect_response.read_answer(text, waiting.state, waiting.situation)
+                answer = _read(text, waiting, pasted, person)
                 if not isinstance(answer, WrongPaste):
                     return attempt.redeem(answer)
                 wrong = answer
-                if not pasted.closed:
-                    person.say(f"{wrong.fact}. {_hint(waiting)}. Paste it here, or press Ctrl-C to cancel.")
-            if waiting.device and not waiting.device.empty():
-                return _outcome(waiting.device.get())
             if pasted.closed:
                 if not (waiting.listener or waiting.device):
                     raise _nobody_can_paste(plan, waiting, wrong)
@@ -263,17 +258,29 @@ def _time_left(pasted: Pasted, deadline: float) -> Iterator[_Clock]:
         clock.clear()
 
 
-def _outcome(outcome: msal_client.SignIn | Exception) -> msal_client.SignIn:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+def _arrived(waiting: Waiting, attempt: msal_client.Attempt) -> msal_client.SignIn | None:
+    """Return who signed in through the listener or with the device code, None if neither has an answer yet."""
+    if waiting.listener and not waiting.listener.answers.empty():
+        parameters = waiting.listener.answers.get()
+        if "error" in parameters:
+            raise redirect_response.refusal(parameters, waiting.situation)
+        return attempt.redeem(parameters)
+    if waiting.device and not waiting.device.empty():
+        outcome = waiting.device.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+    return None
 
 
-def _accept(waiting: Waiting, parameters: dict[str, str]) -> dict[str, str]:
-    """Return what the browser brought to the listener; raise its refusal."""
-    if "error" in parameters:
-        raise redirect_response.refusal(parameters, waiting.situation)
-    return parameters
+def _read(text: str, waiting: Waiting, pasted: Pasted, person: Person) -> dict[str, str] | WrongPaste:
+    """Return what the pasted *text* is, and say so if it is no answer but another paste can follow."""
+    if pasted.is_terminal:
+        person.say(f"{len(text):,} characters received.")
+    answer = redirect_response.read_answer(text, waiting.state, waiting.situation)
+    if isinstance(answer, WrongPaste) and not pasted.closed:
+        person.say(f"{answer.fact}. {_hint(waiting)}. Paste it here, or press Ctrl-C to cancel.")
+    return answer
 
 
 def _hint(waiting: Waiting) -> str:

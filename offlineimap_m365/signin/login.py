@@ -34,7 +34,7 @@ def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
     _question_typo(plan, person)
     plan = save.check_store(plan)
     for remark in plan.remarks:
-        person.say(errors.printable(remark))
+        person.say(remark)
     if plan.is_app_only:
         return save.save(plan, _as_application(plan))
     demand = account_state.demand(paths.folder(plan.name))

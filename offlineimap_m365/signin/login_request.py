@@ -317,7 +317,9 @@ def _mail_hosts(chosen: Mapping[str, Any], cloud: str, *, is_personal: bool = Fa
         text = str(chosen.get(key) or preset[key])
         host, colon, port = text.rpartition(":")
         if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004 - 16 bits
-            raise errors.WrongUsage(f"--{key} {text} is not of the form HOST:PORT", remedy=Remedy("Such as localhost:993"))
+            raise errors.WrongUsage(
+                f"--{key} {text} is not of the form HOST:PORT", remedy=Remedy("Such as localhost:993")
+            )
         found[key] = text
     return found
 
@@ -345,5 +347,7 @@ def _no_browser() -> errors.Misconfigured:
     why = f"$BROWSER names {named}, which is not there" if named else "$BROWSER names none, and there is no screen"
     return errors.Misconfigured(
         f"There is no browser here that could be opened: {why}",
-        remedy=Remedy("Use --paste, which works everywhere; or --browser --port N, with ssh -L N:localhost:N on your machine"),
+        remedy=Remedy(
+            "Use --paste, which works everywhere; or --browser --port N, with ssh -L N:localhost:N on your machine"
+        ),
     )

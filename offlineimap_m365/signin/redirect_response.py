@@ -1,5 +1,5 @@
 """
-Reads what was pasted: the address of the last page with Microsoft's answer in it, the text of an error page, or neither.
+Reads what was pasted: the address of the last page with Microsoft's answer, the text of an error page, or neither.
 
 No message repeats any of the pasted text: it may hold the code, or somebody else may have written it.
 """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import stores
@@ -39,12 +40,6 @@ def check_store(plan: Plan) -> Plan:
         selection.prove(store, folder, plan.name, may_ask=environment.at_terminal())
     except OSError as error:
         raise _unwritable(folder, plan.name, error) from error
-    except errors.M365Error as error:
-        # Nothing is there yet that could be moved: another store has to be chosen instead.
-        if error.remedy.command != f"{errors.COMMAND} store {errors.quoted(plan.name)} --to file":
-            raise
-        command = f"{errors.login_command(plan.name)} --store file"
-        raise error.replaced(remedy=Remedy(error.remedy.advice, command)) from error
     chosen = {**plan.chosen, "store": store} if "store" in plan.chosen else plan.chosen
     return dataclasses.replace(plan, store=store, chosen=chosen)
 
@@ -143,10 +138,11 @@ def _text(value: Any) -> str | None:
 
 
 def _unwritable(folder: str, name: str, error: OSError) -> errors.M365Error:
-    quoted = errors.quoted(folder)
+    full = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "Your disk quota is used up"}.get(error.errno or 0)
+    remedy = Remedy(full, errors.login_command(name)) if full else Remedy("", f"ls -ld {errors.quoted(folder)}")
     return errors.for_oserror(error)(
         f"The sign-in of {name} cannot be saved in {folder} ({error.strerror})",
         account=name,
         meaning="Nothing was saved",
-        remedy=Remedy("", f"df -h {quoted}; ls -ld {quoted}"),
+        remedy=remedy,
     )

@@ -1,5 +1,5 @@
 """
-Finds out where the owner of a mail address signs in: in which organisation (tenant) and cloud, or as a personal account.
+Finds out where the owner of a mail address signs in: in which organisation (tenant) and cloud, or personally.
 
 OpenID discovery answers for a domain before anybody signed in; the answer is a hint, never an error. The cloud follows
 from ``cloud_instance_name`` and ``tenant_region_sub_scope``: the worldwide sign-in also answers for tenants of the US
@@ -76,7 +76,7 @@ def place(
 
 
 def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) -> bool:
-    """Return whether it is a personal account: by what was *chosen*, by the last sign-in (*before*), else by the name."""
+    """Return whether it is a personal account: as *chosen*, as the last sign-in (*before*) showed, else by the name."""
     tenant = chosen.get("tenant")
     if tenant and tenant != EVERYBODY:
         return tenant in (PERSONAL, profiles.personal_tenant())

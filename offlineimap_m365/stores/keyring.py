@@ -253,4 +253,4 @@ def install_command(library: str = "") -> str:
 
 
 def _to_file(account: str) -> str:
-    return f"{errors.COMMAND} store {errors.quoted(account)} --to file"
+    return f"{errors.login_command(account)} --store file"

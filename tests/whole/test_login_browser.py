@@ -151,7 +151,7 @@ def test_a_taken_port_is_temporary(user: World, entra: Entra) -> None:
         done = user.run("login", ALICE, "--browser", "--port", port, *options(entra))
 
     assert (done.code, done.out, files_of(user)) == (75, "", [])
-    assert f"Port {port} of this computer is taken by another program" in done.err
+    assert f"Port {port} of this computer is in use by another program" in done.err
     assert f"offlineimap-m365 login {ALICE}" in done.err
     assert "https://" not in done.err
 

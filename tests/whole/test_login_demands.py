@@ -87,7 +87,7 @@ def test_a_device_code_proves_claims_as_well(user: World, entra: Entra) -> None:
     user.run("refresh")
     entra.forget()
     with Login(user, ALICE, "--device") as login, Browser(entra.ca_file) as browser:
-        code = login.line("and type this code there: ").rpartition(" ")[2]
+        code = login.device_code
         browser.enter_device_code(login.address, code, ALICE, PASSWORD)
         done = login.end()
 
@@ -166,7 +166,7 @@ def test_a_demand_at_a_first_login_is_met_in_it(user: World, entra: Entra, alice
         terminal.type(f"{browser.sign_in(terminal.address, ALICE, PASSWORD).address}\r")
         terminal.wait_for("(Enter: abort): ")
         terminal.type("y\r")
-        terminal.wait_for("paste the text of that page.", times=2)
+        terminal.wait_for("paste its text here.", times=2)
         terminal.wait_until_taken_over()
         second = [line for line in terminal.screen.splitlines() if line.startswith("https://")][-1]
         terminal.type(f"{browser.sign_in(second, ALICE, PASSWORD).address}\r")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.world import Outcome, World
 
 ALICE = "alice@example.org"
-CODE = "and type this code there: "
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def browser(entra: Entra) -> Iterator[Browser]:
 
 def enter(login: Login, browser: Browser, account: str = ALICE, *, approve: bool = True) -> Outcome:
     """Type the code in, answer as *account*, and return how the login ended."""
-    code = login.line(CODE).removeprefix(CODE)
+    code = login.device_code
     browser.enter_device_code(login.address, code, account, PASSWORD, approve=approve)
     return login.end()
 
@@ -100,7 +99,7 @@ def test_a_client_that_may_not_is_a_configuration_error(user: World, entra: Entr
 def test_an_error_page_can_be_pasted_meanwhile(user: World, entra: Entra) -> None:
     """The text of a page that leads nowhere is explained while the code waits, 77."""
     with Login(user, ALICE, "--device", *options(entra)) as login:
-        login.line(CODE)
+        assert login.device_code
         done = login.paste("Sorry\nAADSTS50199: For security reasons, user confirmation is required")
 
     assert (done.code, files_of(user)) == (77, [])
@@ -110,7 +109,7 @@ def test_an_error_page_can_be_pasted_meanwhile(user: World, entra: Entra) -> Non
 def test_it_needs_no_standard_input(user: World, entra: Entra, browser: Browser) -> None:
     """With a code nothing has to be typed here, so a closed standard input does not matter."""
     with Login(user, ALICE, "--device", *options(entra)) as login:
-        code = login.line(CODE).removeprefix(CODE)
+        code = login.device_code
         waiting = Thread(target=login.paste, args=("",))  # an empty line, and the end of input
         waiting.start()
         time.sleep(1)

@@ -77,7 +77,7 @@ def test_the_device_flow_is_remembered(user: World, entra: Entra) -> None:
     profile.write_text(json.dumps(document), encoding="utf-8")
 
     with Login(user, ALICE) as login:
-        login.line("and type this code there: ")
+        assert login.device_code
 
 
 def test_defaults_starts_anew(user: World, entra: Entra) -> None:

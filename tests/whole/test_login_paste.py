@@ -89,11 +89,11 @@ def test_the_address_stands_alone_and_asks_for_a_query(user: World, entra: Entra
 
 
 def test_the_prompt_says_what_is_right_and_what_is_dangerous(user: World, entra: Entra) -> None:
-    """It names whom Microsoft's page names, that the last page cannot be loaded, and what its address is."""
+    """It names whom Microsoft's page names, that the last page will not load, and what its address is."""
     with Login(user, ALICE, "--paste", *options(entra)) as login:
         said = login.paste("").err
 
-    for words in ("Mozilla Thunderbird", "cannot be loaded, and that is right", "it is a key to the mailbox"):
+    for words in ("Mozilla Thunderbird", "will not load: that is expected", "it is a key to your mailbox"):
         assert words in said
 
 
@@ -209,12 +209,26 @@ def test_a_bracketed_paste_with_line_breaks_signs_in(user: World, entra: Entra, 
         assert terminal.is_as_before
 
 
+def test_a_wrong_paste_asks_again(user: World, entra: Entra, browser: Browser) -> None:
+    """It is said how much arrived and what it was; nothing of it is shown; the right address signs in afterwards."""
+    with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
+        address = browser.sign_in(terminal.address, ALICE, PASSWORD).address or ""
+        terminal.type(f"{query(address)['code']}\r")
+        terminal.wait_for("This is only the code; the whole address is needed.")
+        terminal.type(f"{address}\r")
+        done = terminal.end()
+
+        assert done.code == 0, done.err
+        assert f"{len(address):,} characters received." in done.err
+        assert terminal.is_as_before
+    assert not [secret for secret in secrets_of(entra) if secret in done.err]
+
+
 ENDS: dict[str, tuple[Callable[[Terminal], None], int]] = {
     "Ctrl-C": (lambda terminal: terminal.type("\x03"), 130),
     "Ctrl-D": (lambda terminal: terminal.type("\x04"), 77),
     "SIGTERM": (lambda terminal: terminal.signal(signal.SIGTERM), 128 + signal.SIGTERM),
     "SIGHUP": (lambda terminal: terminal.signal(signal.SIGHUP), 128 + signal.SIGHUP),
-    "nonsense": (lambda terminal: terminal.type("nonsense\r"), 77),
 }
 
 
@@ -233,3 +247,4 @@ def test_the_terminal_is_put_back_however_it_ends(
         assert terminal.is_as_before
     assert (done.out, files_of(user)) == ("", [])
     assert "Traceback" not in done.err
+    assert ("Cancelled." in done.err) == (code == 130)

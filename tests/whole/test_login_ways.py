@@ -13,7 +13,7 @@ import requests
 from offlineimap_m365.cli import arguments
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
-from tests.sign_in import PASSWORD, Login, options, sign_in
+from tests.sign_in import PASSWORD, Login, options
 from tests.whole.keyboard import Terminal, files_of, product
 
 if TYPE_CHECKING:
@@ -88,31 +88,6 @@ def test_ones_own_client_id_gets_the_very_redirect_uri(user: World, entra: Entra
     assert (done.code, again.code) == (77, 0), again.err
     assert "AADSTS50011" in done.err
     assert "add exactly http://localhost, then run" in done.err
-
-
-def test_what_was_tried_is_not_suggested_again(user: World, entra: Entra, browser: Browser) -> None:
-    """An account that signed in before knows which ways were refused, in later commands and in ``explain`` too."""
-    sign_in(user, entra, ALICE, *options(entra))
-    alice = entra.find_person(ALICE)
-    assert alice is not None
-    alice.blocked = 53003
-    with_browser(user)
-    first = fail(user, entra, browser, "--browser")
-    second = fail(user, entra, browser, "--paste")
-    third = fail(user, entra, browser, "--browser")
-    explained = user.run("explain", ALICE, "AADSTS53003")
-    alice.blocked = None
-    healed = fail(user, entra, browser, "--browser")
-    alice.blocked = 53003
-    anew = fail(user, entra, browser, "--browser")
-
-    ways = [re.findall(r"--(browser|paste|device)\b", " ".join(commands(run.err))) for run in (first, anew)]
-    assert [run.code for run in (first, second, third, healed, anew)] == [77, 77, 77, 0, 77]
-    assert ways == [["paste"], ["paste"]]
-    for run in (second, third, explained):
-        said = (run.out + run.err).rpartition("AADSTS53003")[2]
-        assert "help desk" in said
-        assert "--paste" not in said
 
 
 @pytest.mark.parametrize("code", [53003, 530035, 530036, 50097, 50199])

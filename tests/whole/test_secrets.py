@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tests.world import World
 
 ALICE = "alice@example.org"
-_CODE = "and type this code there: "
 #: What people set to find faults in Python programs.
 _DEBUGGING = {
     "PYTHONFAULTHANDLER": "1",
@@ -50,7 +49,7 @@ def sign_in_three_times(user: World, entra: Entra, watch: Watch) -> None:
             landing = browser.sign_in(login.address, ALICE, PASSWORD)
             watch.hear(login.paste(landing.address or ""))
         with Login(user, ALICE, "-v", "--device", *options(entra)) as login:
-            code = login.line(_CODE).removeprefix(_CODE)
+            code = login.device_code
             browser.enter_device_code(login.address, code, ALICE, PASSWORD)
             watch.hear(login.end())
         with Login(user, ALICE, "-v", "--browser", *options(entra)) as login, requests.Session() as session:

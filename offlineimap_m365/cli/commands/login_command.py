@@ -46,14 +46,14 @@ def report(account: Account, plan: login_request.Plan, proof: str = "") -> None:
     is_same = not account.identity or account.identity.lower() == account.name.lower()
     who = "" if is_same else f" as {account.identity}"
     if account.is_app_only:
-        say(errors.printable(f"{account.name} has a token of the application {account.client_id}."))
+        say(f"{account.name} has a token of the application {account.client_id}.")
     else:
-        say(errors.printable(f"{account.name} is signed in{who}{proof}."))
+        say(f"{account.name} is signed in{who}{proof}.")
     where = "the desktop's keyring" if account.store == "keyring" else account.folder
     say(f"Saved in {where} (store: {account.store}); only you can read it.")
     for line in next_step.after_sign_in(account, plan.provider.scopes):
-        say(errors.printable(line))
+        say(line)
     if not account.is_app_only:
-        say(f"Next: {errors.COMMAND} config {errors.quoted(account.name)}")
+        say("Next:", f"{errors.COMMAND} config {errors.quoted(account.name)}")
     if prompt.is_there() and not account.mailboxes and any("IMAP" in scope for scope in account.scopes):
-        say(f"Folders not in English? {errors.COMMAND} folders {errors.quoted(account.name)} --learn")
+        say("Folders not in English?", f"{errors.COMMAND} folders {errors.quoted(account.name)} --learn")

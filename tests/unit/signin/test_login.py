@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import errors, notices
+from offlineimap_m365.base import environment, errors, notices
+from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider import msal_client
-from offlineimap_m365.signin import flows, login, login_request
-from offlineimap_m365.signin.flows import Source
+from offlineimap_m365.signin import flows, login, login_request, tenant_discovery
+from offlineimap_m365.signin.flows import Waiting
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import lock
 from tests.kept import provider as known_provider
@@ -39,8 +41,12 @@ class Somebody:
     heard: list[str] = dataclasses.field(default_factory=list)
     questions: list[str] = dataclasses.field(default_factory=list)
 
-    def say(self, text: str = "") -> None:
-        """Hear one line."""
+    def say(self, text: str = "", command: str | None = None) -> None:
+        """Read a message."""
+        self.heard.append(f"{text} {command or ''}".strip())
+
+    def say_unwrapped(self, text: str) -> None:
+        """Read a line."""
         self.heard.append(text)
 
     def choose(self, question: str, choices: dict[str, str], default: str) -> str:
@@ -84,9 +90,9 @@ def let_sign_in(monkeypatch: pytest.MonkeyPatch, *people: msal_client.SignIn) ->
     waiting, prompts = list(people), list[str | None]()
 
     @contextlib.contextmanager
-    def begin(_: object, __: object, ___: object, prompt: str | None) -> Iterator[Source]:
+    def begin(_: object, __: object, ___: object, prompt: str | None) -> Iterator[Waiting]:
         prompts.append(prompt)
-        yield Source("https://localhost")
+        yield Waiting(Situation())
 
     monkeypatch.setattr(flows, "begin", begin)
     monkeypatch.setattr(flows, "wait", lambda *_: waiting.pop(0))
@@ -167,7 +173,7 @@ def test_a_sign_in_of_another_program_is_kept_if_it_is_who_was_meant(
 
     assert account.is_signed_in
     assert '"new"' in kept(world)["cache.json"]
-    assert f"run: import it --identity {BOB}" in caught.value.remedy
+    assert caught.value.remedy.command == f"import it --identity {BOB}"
 
 
 def full_disk(*_: object) -> None:
@@ -271,22 +277,23 @@ def test_what_a_later_release_added_stays(world: World, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("remedy", "expected"),
+    ("remedy", "advice", "command"),
     [
-        ("Check the network and try again", f"Check the network and try again: offlineimap-m365 login {ALICE}"),
-        (f"Try again: offlineimap-m365 refresh {ALICE}", f"Try again: offlineimap-m365 login {ALICE}"),
-        ("", f"Try again: offlineimap-m365 login {ALICE}"),
+        (Remedy("Check the network"), "Check the network", f"offlineimap-m365 login {ALICE}"),
+        (Remedy("", f"offlineimap-m365 refresh {ALICE}"), "Try again", f"offlineimap-m365 login {ALICE}"),
+        (Remedy("", "offlineimap-m365 doctor"), "Try again", "offlineimap-m365 doctor"),
     ],
 )
-def test_a_passing_trouble_names_login(remedy: str, expected: str) -> None:
-    """What can be tried again is the login; the account is named; all else of the error stays."""
+def test_a_passing_trouble_names_the_command_to_run_again(remedy: Remedy, advice: str, command: str) -> None:
+    """What can be tried again is the login, not a refresh; the account is named; all else of the error stays."""
     error = errors.Temporary("localhost cannot be reached", remedy=remedy, code="AADSTS90033", time="now")
 
-    with pytest.raises(errors.Temporary) as caught, login.trouble_told(ALICE):
+    with pytest.raises(errors.Temporary) as caught, login.naming(ALICE, errors.login_command(ALICE)):
         raise error
 
     assert caught.value.fact == f"{ALICE} cannot sign in now: localhost cannot be reached"
-    assert (caught.value.remedy, caught.value.code, caught.value.time) == (expected, "AADSTS90033", "now")
+    assert (caught.value.remedy.advice, caught.value.remedy.command) == (advice, command)
+    assert (caught.value.code, caught.value.time) == ("AADSTS90033", "now")
 
 
 def refused(code: str, **demands: object) -> errors.SignInNeeded:
@@ -308,9 +315,9 @@ def let_happen(
             self.claims, self.is_personal = claims, is_personal
 
     @contextlib.contextmanager
-    def begin(_: object, attempt: Attempt, __: object, prompt: str | None) -> Iterator[Source]:
+    def begin(_: object, attempt: Attempt, __: object, prompt: str | None) -> Iterator[Waiting]:
         asked.append((prompt, attempt.claims))
-        yield Source("https://localhost")
+        yield Waiting(Situation())
 
     def wait(*_: object) -> msal_client.SignIn:
         outcome = waiting.pop(0)
@@ -365,6 +372,17 @@ def test_the_same_demand_twice_ends_it(world: World, monkeypatch: pytest.MonkeyP
 
     assert len(found) == 2
     assert kept(world) == {}
+
+
+def test_a_refused_first_login_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped address does not stay; the refusal names another way."""
+    let_happen(monkeypatch, refused("AADSTS50011"))
+
+    with pytest.raises(errors.SignInNeeded) as caught:
+        login.sign_in(make_plan(client_name="Mozilla Thunderbird"), Somebody(), 1)
+
+    assert list(world.home.rglob("*.json")) == []
+    assert "--browser" in caught.value.remedy
 
 
 def moved(who: str, tenant: str, **claims: str) -> msal_client.SignIn:
@@ -433,14 +451,55 @@ def test_a_personal_account_gets_its_mail_hosts(world: World, monkeypatch: pytes
 
 
 def test_remarks_come_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the plan has to tell is said before anything is opened, without what could harm a terminal."""
+    """What the plan has to tell is said before anything is opened."""
     assert world
     let_sign_in(monkeypatch, sign_in_of(ALICE))
     somebody = Somebody()
 
-    login.sign_in(make_plan(remarks=("It lives\x1b elsewhere",)), somebody, 1)
+    login.sign_in(make_plan(remarks=("It is elsewhere",)), somebody, 1)
 
-    assert somebody.heard[0] == "It lives\ufffd elsewhere"
+    assert somebody.heard[0] == "It is elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "answer", "questions"), [(True, "y", 1), (True, "n", 1), (False, "n", 0)], ids=["yes", "no", "cron"]
+)
+def test_a_typing_error_is_questioned_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_terminal: bool, answer: str, questions: int
+) -> None:
+    """Before anything is opened, at a terminal only; without an explicit yes nothing happens."""
+    assert world
+    begun = let_sign_in(monkeypatch, sign_in_of(ALICE))
+    monkeypatch.setattr(environment, "at_terminal", lambda: is_terminal)
+    somebody = Somebody(answer)
+
+    with contextlib.suppress(errors.SignInNeeded):
+        login.sign_in(make_plan(doubt="Microsoft does not know the domain example.org"), somebody, 1)
+
+    assert len(somebody.questions) == questions
+    assert bool(begun) == (answer == "y" or not is_terminal)
+
+
+@pytest.mark.parametrize(("owner", "is_accepted"), [("t", True), ("other", False), (None, False), ("down", False)])
+def test_a_mail_address_counts_only_in_the_domains_own_organisation(
+    world: World, monkeypatch: pytest.MonkeyPatch, owner: str | None, is_accepted: bool
+) -> None:
+    """Any organisation can fill in ``email``: it is believed of the one that discovery names for the domain."""
+
+    def find(name: str, cloud: str) -> tenant_discovery.Place | None:
+        assert (name, cloud) == (ALICE, "global")
+        if owner == "down":
+            raise errors.Temporary("No network")
+        return tenant_discovery.Place(owner, "global") if owner else None
+
+    monkeypatch.setattr(tenant_discovery, "find", find)
+    signed_in = sign_in_of("upn@example.org")
+    let_sign_in(monkeypatch, dataclasses.replace(signed_in, claims={**signed_in.claims, "email": ALICE.upper()}))
+
+    with contextlib.suppress(errors.SignInNeeded):
+        login.sign_in(make_plan(), Somebody(), 1)
+
+    assert bool(kept(world)) == is_accepted
 
 
 def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(

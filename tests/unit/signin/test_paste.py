@@ -209,6 +209,18 @@ def test_the_terminal_is_put_back(error: type[BaseException] | None) -> None:
     assert after == before
 
 
+def test_what_was_not_read_never_reaches_the_shell() -> None:
+    """A paste that arrives while the sign-in ends is discarded: it may hold the code."""
+    with terminal() as (person, program):
+        with Pasted(program):
+            os.write(person, b"https://localhost/?code=secret\n")
+            time.sleep(0.2)
+        os.set_blocking(program, False)
+
+        with pytest.raises(BlockingIOError):
+            os.read(program, 100)
+
+
 def test_end_of_input_gives_what_is_there() -> None:
     """Ctrl-D after some text ends it like Enter, and nothing more comes."""
     with terminal() as (person, program), Pasted(program) as pasted:
@@ -312,13 +324,13 @@ def test_a_signal_while_the_terminal_is_taken_over(monkeypatch: pytest.MonkeyPat
     with terminal() as (_, program):
         before = mode_of(program)
         pasted = Pasted(program)
-        take_over = pasted._take_over  # noqa: SLF001 - the moment in question has no other name
+        set_mode = pasted._set_mode  # noqa: SLF001 - the moment in question has no other name
 
         def interrupted() -> None:
-            take_over()
+            set_mode()
             raise SystemExit(143)
 
-        monkeypatch.setattr(pasted, "_take_over", interrupted)
+        monkeypatch.setattr(pasted, "_set_mode", interrupted)
         with pytest.raises(SystemExit):
             pasted.__enter__()
 

@@ -50,7 +50,7 @@ def plan_for(store: str, **chosen: Any) -> Plan:
 
 def kept(store: str, secret: str, **chosen: Any) -> profiles.Account:
     """Keep a sign-in of Alice's with this *secret*."""
-    return save.keep(save.make_sure_of_room(plan_for(store, **chosen)), sign_in_of(ALICE, secret))
+    return save.save(save.check_store(plan_for(store, **chosen)), sign_in_of(ALICE, secret))
 
 
 def held() -> dict[str, bool]:
@@ -78,11 +78,11 @@ def test_an_earlier_sign_in_is_nowhere_any_more(keys: Ring, world: World, first:
 def test_a_store_that_gives_back_something_else_keeps_the_earlier_sign_in(keys: Ring, first: str, second: str) -> None:
     """What does not come back as it was written is refused, and the earlier sign-in is where it was."""
     before = kept(first, "old")
-    prepared = save.make_sure_of_room(plan_for(second))
+    prepared = save.check_store(plan_for(second))
     keys.spoil = lambda secret: secret.replace('"new"', '"odd"')
 
     with pytest.raises(errors.Misconfigured, match="does not give back"):
-        save.keep(prepared, sign_in_of(ALICE, "new"))
+        save.save(prepared, sign_in_of(ALICE, "new"))
 
     assert profiles.get(ALICE) == before
     assert engine.peek(before) == engine.peek(profiles.get(ALICE))
@@ -95,7 +95,7 @@ def test_a_locked_keyring_troubles_nobody(keys: Ring, world: World) -> None:
     keys.is_locked = True
 
     with pytest.raises(errors.Temporary, match="locked") as caught:
-        save.make_sure_of_room(plan_for("keyring"))
+        save.check_store(plan_for("keyring"))
 
     assert f"offlineimap-m365 login {ALICE} --store file" in caught.value.remedy
     assert profiles.load(ALICE) is None
@@ -113,7 +113,7 @@ def test_a_key_that_cannot_decrypt_troubles_nobody(world: World, monkeypatch: py
     monkeypatch.setattr(gpg.GpgStore, "_decrypt", lost)
 
     with pytest.raises(errors.Misconfigured, match="on another machine"):
-        save.make_sure_of_room(plan_for("gpg:KEY"))
+        save.check_store(plan_for("gpg:KEY"))
 
     assert list((world.home / "accounts").iterdir()) == []
 
@@ -124,14 +124,14 @@ def test_what_auto_decided_is_said_and_remembered(keys: Ring, said: list[str], m
 
     account = kept("auto", "new")
 
-    assert said == ["Secrets rest in the store keyring: It answered"]
+    assert said == ["Secrets go to the store keyring: It answered"]
     assert (account.store, account.chosen["store"]) == ("keyring", "keyring")
     assert keys.items
 
 
 def test_who_chose_no_store_has_chosen_none(keys: Ring) -> None:
     """The default is not remembered as if somebody had wanted it."""
-    account = save.keep(save.make_sure_of_room(make_plan()), sign_in_of(ALICE))
+    account = save.save(save.check_store(make_plan()), sign_in_of(ALICE))
 
     assert (account.store, account.chosen, keys.asked) == ("file", {}, [])
 
