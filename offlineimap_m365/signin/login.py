@@ -147,7 +147,7 @@ def _advised(plan: Plan) -> Iterator[None]:
         folder = paths.folder(plan.name)
         if Path(folder).is_dir():  # of a first login nothing is saved, or else a mistyped address would stay for ever
             with contextlib.suppress(OSError, errors.M365Error), lock.held(folder, plan.name):
-                account_state.refused_login(folder, error, flow=None, client_id=plan.provider.client_id)
+                account_state.refused_login(folder, error)
         raise next_step.after_refusal(error, plan.way, (), has_browser=browser.is_there()) from error
 
 
