@@ -65,12 +65,12 @@ def messages() -> list[Message]:
 
 
 def explained() -> Iterator[tuple[str, str, str, str]]:
-    """Yield code, name or phrase, exit code, meaning and remedy of every answer that the table knows."""
+    """Yield name, exit code, meaning and remedy of every explanation that the table of codes has."""
     table = json.loads((PACKAGE / "knowledge" / "data" / "aadsts.json").read_text(encoding="utf-8"))
-    for kind, prefix in (("codes", "AADSTS"), ("errors", ""), ("suberrors", ""), ("replies", "")):
-        for name, row in table[kind].items():
-            values = (row[part].replace("{command}", errors.COMMAND) for part in ("meaning", "remedy"))
-            yield (prefix + name, str(EXIT_CODES[row["class"]]), *values)
+    for name, row in [*table["explanations"].items(), *table["replies"].items()]:
+        remedy = table["remedies"][row["remedy"]] if isinstance(row["remedy"], str) else row["remedy"]
+        words = errors.Remedy(remedy.get("advice", ""), remedy.get("command"), remedy.get("where", "shell"))
+        yield name, str(EXIT_CODES[row["class"]]), row["meaning"], words.replace("{command}", errors.COMMAND)
 
 
 def document() -> str:

@@ -27,11 +27,17 @@ test is not shown to work.
 _CODES = """# Microsoft's codes
 
 Made by `python -m tests.works codes >tests/results/codes.md` out of the table of codes; a test looks whether it is
-current. *Seen*: on a page that never comes back, in the address to which the browser is redirected, in an answer to a
-device code, at the token endpoint; in brackets, what that rests on. None was provoked at Microsoft's own servers.
+current. *Seen*: on an error page that never comes back, in the address to which the browser is redirected, in an answer
+to a device code, at the token endpoint; in brackets, what that rests on. None was provoked at Microsoft's own servers.
 
-| code | class | exit | seen | depends on the place | next sign-in | meaning | remedy | source |
-|---|---|---|---|---|---|---|---|---|
+| code | explanation | class | exit | seen | source |
+|---|---|---|---|---|---|
+"""
+_EXPLANATIONS = """
+## What they mean, and what helps
+
+| explanation | depends on the place | next sign-in | meaning | advice | command | the help desk is asked |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -62,22 +68,25 @@ def document() -> str:
 
 
 def codes() -> str:
-    """Return the table of codes."""
+    """Return the table of codes, and the one of what they mean."""
     table = load("aadsts")
+    explanations = table["explanations"]
     lines = []
-    for code, row in table["codes"].items():
-        seen = f"{', '.join(row['seen'])} ({_source(row['seen_source'])})"
-        place, prompt = "yes" if row.get("place") else "", row.get("prompt", "")
-        words = (row[part].replace("{command}", errors.COMMAND) for part in ("meaning", "remedy"))
-        exit_code = str(EXIT_CODES[row["class"]])
-        cells = (code, row["class"], exit_code, seen, place, prompt, *words, _source(row["source"]))
-        lines.append("| " + " | ".join(cells) + " |\n")
+    for code, entry in table["codes"].items():
+        row = explanations[entry["is"]]
+        seen = f"{', '.join(row['seen'])} ({row.get('seen_source', 'I')})"
+        lines.append(_line(code, entry["is"], row["class"], str(EXIT_CODES[row["class"]]), seen, entry["source"]))
+    meanings = []
+    for name, row in explanations.items():
+        remedy = table["remedies"][row["remedy"]] if isinstance(row["remedy"], str) else row["remedy"]
+        words = [row["meaning"], remedy.get("advice", ""), remedy.get("command", ""), remedy.get("ask", "")]
+        meanings.append(_line(name, "yes" if row.get("place") else "", row.get("prompt", ""), *words))
     legend = "".join(f"- {letter}: {text}\n" for letter, text in table["sources"].items())
-    return _CODES + "".join(lines) + "\n" + legend
+    return _CODES + "".join(lines) + "\n" + legend + _EXPLANATIONS + "".join(meanings)
 
 
-def _source(text: str) -> str:
-    return text.replace("|", "/")
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "/").replace("{command}", errors.COMMAND) for cell in cells) + " |\n"
 
 
 if __name__ == "__main__":

@@ -114,12 +114,7 @@ def usable_claims(text: object) -> str | None:
         return None
 
 
-def tried(folder: str, client_id: str) -> frozenset[str]:  # noqa: ARG001 - its callers are removed next
-    """Return nothing: the flows that were refused are no longer remembered."""
-    return frozenset()
-
-
-def refused_login(folder: str, error: errors.M365Error, **_: object) -> None:
+def refused_login(folder: str, error: errors.M365Error) -> None:
     """
     Note that a sign-in was refused, and what *error* demands of the next one.
 

@@ -55,6 +55,7 @@ class M365Error(Exception):
 
     What the next sign-in must do about a refusal: *claims* (OpenID Connect Core §5.5, a JSON object as text) is what
     it must prove, *prompt* (§3.1.2.1) how it must ask. *place*: the refusal depends on where one is, so it may pass.
+    *topic*: what a refusal is about, where the next step depends on how the sign-in was made (see next_step).
     *named*: which of our own words (``smtp``, ``usgov``) Microsoft's text names by names of its own.
     *of_client*: it was met on the way to the provider, not in the store.
     """
@@ -63,6 +64,7 @@ class M365Error(Exception):
     claims: str | None = None
     prompt: str | None = None
     place: bool = False
+    topic: str = ""
     named: frozenset[str] = frozenset()
     of_client: bool = False
 
@@ -92,7 +94,7 @@ class M365Error(Exception):
         names = ("meaning", "remedy", "account", "code", "correlation_id", "time")
         parts: dict[str, Any] = {"fact": self.fact} | {name: getattr(self, name) for name in names} | changes
         made = (kind or type(self))(parts.pop("fact"), **parts)
-        for name in ("claims", "prompt", "place", "named", "retry_after"):
+        for name in ("claims", "prompt", "place", "topic", "named", "retry_after"):
             if hasattr(self, name):
                 setattr(made, name, getattr(self, name))
         return made

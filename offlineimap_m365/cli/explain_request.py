@@ -5,6 +5,8 @@ What ``explain`` is asked: about which account, and which code, page or remember
 from __future__ import annotations
 
 import dataclasses
+import string
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import account_state, profiles
@@ -16,6 +18,9 @@ from offlineimap_m365.signin import browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from offlineimap_m365.base.errors import M365Error
+    from offlineimap_m365.knowledge.explain import Explanation, Situation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,64 +46,74 @@ def read(words: Sequence[str], standard_input: Callable[[], str]) -> Question:
     text = standard_input() if rest == ["-"] else " ".join(rest)
     account = profiles.load(name) if name else None
     if not rest and account is None:
-        raise errors.WrongUsage(
-            "There is nothing to explain",
-            remedy=f"Give a code ({errors.COMMAND} explain AADSTS50076) or paste a page ({errors.COMMAND} explain -)",
-        )
+        advice = f"Give a code, such as AADSTS50076, or paste a page: {errors.COMMAND} explain -"
+        raise errors.WrongUsage("There is nothing to explain", remedy=errors.Remedy(advice))
+    if text.strip().isdigit():
+        text = f"AADSTS{text.strip()}"
     return Question(text if rest else "", name, account)
 
 
 def answer(question: Question) -> list[str]:
-    """Return the lines that explain; raises WrongUsage if nothing in the text is known."""
-    account = question.account
-    if account is not None and not question.text.strip():
-        return _last_failure(account)
-    here = browser.is_there()
-    way = next_step.Way.of_account(account) if account else _usual(question.name, has_browser=here)
+    """Return the lines that explain; raises WrongUsage if nothing in the text is recognised."""
+    has_browser, account = browser.is_there(), question.account
+    way = next_step.Way.of_account(account) if account else _usual(question.name, has_browser=has_browser)
     tenant = account.tenant if account else None
     is_personal = account.is_personal if account else profiles.is_consumer(question.name or "")
     situation = explain.Situation(question.name, way.client_id, tenant, way.redirect_uri, is_personal)
-    found = explain.explain(question.text, situation)
-    if found is None:
-        raise _unknown(question.text)
-    facts = [
-        found.code,
-        f"correlation id {found.correlation_id}" if found.correlation_id else "",
-        found.time or "",
-    ]
-    first = ", ".join(part for part in facts if part)
-    tried = account_state.tried(account.folder, account.client_id) if account else ()
+    if account and not question.text.strip():
+        return _last_failure(account, situation)
+    explanation = explain.explain(question.text, situation)
+    if explanation is None:
+        doctor = (
+            f"{errors.COMMAND} doctor {errors.quoted(question.name)}" if question.name else f"{errors.COMMAND} doctor"
+        )
+        raise errors.WrongUsage(
+            "Nothing in this text is recognised: no code such as AADSTS50076, and no known sentence of Microsoft's",
+            remedy=errors.Remedy("Paste the whole page or message, or let doctor look for the cause", doctor),
+        )
+    reference = [explanation.code, explanation.correlation_id and f"correlation id {explanation.correlation_id}"]
+    first = ", ".join(filter(None, [*reference, explanation.time]))
     named = error_text.find_named(question.text)
-    remedy = next_step.next_step(found.code.removeprefix("AADSTS"), named, way, tried, has_browser=here)
-    return [line for line in (first, found.meaning, remedy or found.remedy) if line]
+    remedy = next_step.next_step(explanation.topic, named, way, has_browser=has_browser) or explanation.remedy
+    return [*filter(None, [first, explanation.meaning, remedy]), *_letter(explanation, situation)]
 
 
-def _last_failure(account: profiles.Account) -> list[str]:
+def _last_failure(account: profiles.Account, situation: Situation) -> list[str]:
     """Return what failed and was not made good since; else what leads to what failed before, if anything did."""
     failure = account_state.last_failure(account.folder)
     if failure is not None:
-        return failure.lines()
+        return [*failure.lines(), *_letter_about(failure, situation)]
     lines = [f"{account.name}: nothing has failed since it worked last"]
     if any(event.get("what") == "failed" for event in account_state.events(account.folder)):
         lines.append(f"What failed before that: {errors.COMMAND} status -v {errors.quoted(account.name)}")
     return lines
 
 
+def _letter_about(failure: M365Error, situation: Situation) -> list[str]:
+    """Return the letter about a remembered *failure*, nothing where a help desk is not the first to ask."""
+    explanation = explain.explain(failure.code, situation) if failure.code else None
+    if explanation is None:
+        return []
+    about = dataclasses.replace(explanation, correlation_id=failure.correlation_id, time=failure.time)
+    return _letter(about, situation)
+
+
+def _letter(explanation: Explanation, situation: Situation) -> list[str]:
+    """Return the letter to the help desk behind an empty line, nothing where it is not the first to ask."""
+    if not explanation.ask:
+        return []
+    template = string.Template(Path(__file__).with_name("help_desk.txt").read_text(encoding="utf-8"))
+    number = explanation.code.removeprefix("AADSTS")
+    values = {
+        **dataclasses.asdict(situation),
+        **dataclasses.asdict(explanation),
+        "page": f"{explain.PAGE_OF_CODE}{number}" if number.isdigit() else "",
+    }
+    text = template.substitute({name: errors.printable(str(value or "(not known)")) for name, value in values.items()})
+    return ["", *text.splitlines()]
+
+
 def _usual(name: str | None, *, has_browser: bool) -> next_step.Way:
     """Return how somebody who never signed in would: as a login without options does."""
     scopes = ("IMAP.AccessAsUser.All", "SMTP.Send")
     return next_step.Way.usual(name or "ACCOUNT", "browser" if has_browser else "paste", scopes)
-
-
-def _unknown(text: str) -> errors.WrongUsage:
-    """Return the error about a *text* in which nothing is known; nothing of it is repeated but a code."""
-    codes = explain.find_codes(text)
-    if codes:
-        return errors.WrongUsage(
-            f"AADSTS{codes[0]} is not known to this release",
-            remedy=f"Microsoft explains it: https://login.microsoftonline.com/error?code={codes[0]}",
-        )
-    return errors.WrongUsage(
-        "Nothing in it is known: no code such as AADSTS50076, and no sentence of a page",
-        remedy=f"Paste the whole page: {errors.COMMAND} explain -",
-    )

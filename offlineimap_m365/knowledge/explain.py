@@ -1,73 +1,80 @@
 """
-What an answer of Microsoft means, and the next command.
+What an answer of Microsoft means, and what to do: the one function behind every error and ``explain``.
 
 Microsoft asks programs to react to ``error`` and to use the AADSTS codes only to explain
-(learn.microsoft.com/entra/identity-platform/reference-error-codes). So a transient ``error`` stays transient
-whatever the code says, and one that wants the person stays a matter for the person; otherwise a known code chooses
-the class, since the class is advice to a person. What mail servers say is explained too, from the same table.
+(learn.microsoft.com/entra/identity-platform/reference-error-codes). So an ``error`` that is temporary stays temporary
+whatever the code says, and one that wants a person stays so. Otherwise a known code decides.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import json
 import re
-import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.base.errors import COMMAND, M365Error, for_exit_code, printable
-from offlineimap_m365.knowledge.error_text import find_codes, find_named, find_reference, own_words
+from offlineimap_m365.base.errors import COMMAND, M365Error, Remedy, for_exit_code, printable, quoted
+from offlineimap_m365.knowledge import error_text, powershell
+from offlineimap_m365.knowledge.error_text import find_codes
 from offlineimap_m365.knowledge.tables import EXIT_CODES, load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Explanation", "Situation", "error_for", "explain", "find_codes"]
+__all__ = ["Explanation", "Situation", "error_for", "explain", "find_codes", "to_error"]
 
 #: Microsoft's page about a code, whose number ends it (reference-error-codes: "look up a single error code").
 PAGE_OF_CODE = "https://login.microsoftonline.com/error?code="
-#: Names of errors that want the person, whatever the code (OpenID Connect Core §3.1.2.6).
+#: Names of errors that want a person, whatever the code (OpenID Connect Core §3.1.2.6).
 _FOR_A_PERSON = frozenset({"interaction_required", "consent_required", "login_required"})
 #: A word that may be base64 of a JSON object: a mail server's refusal of XOAUTH2. A JWT has dots, so it is none.
 _BASE64_OBJECT = re.compile(r"(?<![\w.+/=-])(?:eyJ|ewog|eyAi)[A-Za-z0-9+/]{8,2000}={0,2}(?![\w.+/=-])")
-
-#: What stands in a sentence for something that is not known.
+#: What is in a sentence in the place of something unknown.
 _UNKNOWN = {
     "account": "ACCOUNT",
     "client_id": "in use",
     "tenant": "of the account",
     "redirect_uri": "of this sign-in",
 }
-
 _FACTS = {
     75: "Microsoft could not answer for {}",
     77: "Microsoft refused to sign in {}",
-    78: "Microsoft does not take the configuration of {}",
+    78: "Microsoft does not accept the configuration of {}",
 }
 
+_Row = dict[str, Any]
 
-@dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True)
 class Explanation:
     """
-    What a code or a page means: *klass* is one of ``data.EXIT_CODES``; *time* is RFC 3339, UTC.
+    What a code, a page or a mail server's answer means, and what helps.
 
-    *place* and *prompt* are those of ``errors.M365Error``.
+    *code* is the one in the text: an AADSTS code, the name of an OAuth error, a phrase of a mail server; empty for a
+    page that shows none. *klass* is one of ``tables.EXIT_CODES``, *time* RFC 3339, UTC. *ask* is what a letter to the
+    help desk asks for, empty where a help desk is not the first to ask. *place*, *prompt*, *topic*: see M365Error.
     """
 
     code: str
     klass: str
     meaning: str
-    remedy: str
-    exit_code: int
+    remedy: Remedy
     correlation_id: str | None = None
     time: str | None = None
+    ask: str = ""
     place: bool = False
     prompt: str | None = None
+    topic: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of an error with this explanation (contract §3)."""
+        return EXIT_CODES[self.klass]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Situation:
     """
     Who asked, with what; every part may be unknown.
@@ -81,160 +88,175 @@ class Situation:
     redirect_uri: str | None = None
     is_personal: bool = False
 
-    def suit(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return *row* with the words for a personal account if this is one and the row has such."""
-        personal = row.get("personal") if self.is_personal else None
-        return {**row, **personal} if isinstance(personal, dict) else dict(row)
-
-    def fill(self, text: str) -> str:
-        """Return *text* with its braces filled in."""
+    def fill(self, text: str, where: str = "") -> str:
+        """Return *text* with its braces filled in, the account as a word of the shell or PowerShell in *where*."""
         values = {name: printable(getattr(self, name) or unknown).strip() for name, unknown in _UNKNOWN.items()}
-        values["account"] = shlex.quote(values["account"])
-        return text.format_map({**values, "command": COMMAND})
+        quote = powershell.quoted if where == "powershell" else quoted
+        return text.format_map({**values, "account": quote(values["account"]), "command": COMMAND})
 
 
 def explain(text: str, situation: Situation | None = None) -> Explanation | None:
     """
-    Explain a code, the name of an OAuth error or the pasted *text* of a page; None if nothing in it is known.
+    Explain a code, the name of an OAuth error or the pasted *text* of a page or log; None if nothing is recognised.
 
-    A code counts more than a phrase, a phrase of a page more than one of a mail server, and that more than the name
-    of an error. No request is made.
+    A known code counts more than a phrase of a page, that more than one of a mail server, and that more than the name
+    of an error. The code of a page is always shown, even if it is not known. No request is made.
     """
-    situation = situation or Situation()
-    table = load("aadsts")
-    found = _find_code(text, table) or _find_phrase(text, table)
-    if found:
-        return _explanation(f"AADSTS{found}", table["codes"][found], situation, text)
-    reply = _find_reply(text, table["replies"])
-    if reply:
-        return _explanation(reply, table["replies"][reply], situation, text)
-    name = _find_name(text, table["errors"])
-    return _explanation(name, table["errors"][name], situation, text) if name else None
+    text = error_text.unescape(text)
+    table, reference = load("aadsts"), error_text.find_reference(text)
+    codes = find_codes(text)
+    if not (reference.correlation_id or "AADSTS" in text.upper()):
+        codes = [code for code in codes if code in table["codes"]]  # another program's number
+    words = list(dict.fromkeys(re.findall("[a-z_]+", text.lower())))
+    names = [word for section in ("suberrors", "errors") for word in words if word in table[section]]
+    phrase, row = "", _find_page(text)
+    if not row and not codes:
+        phrase, row = _find_reply(text)
+    code, row = _recognise(text, codes, names, row)
+    return _explanation(code or phrase, row, situation or Situation(), reference) if row else None
 
 
 def error_for(response: Mapping[str, Any], situation: Situation) -> M365Error:
     """
     Turn an OAuth error *response* into ``Temporary``, ``SignInNeeded`` or ``Misconfigured``.
 
-    Any of its fields may be missing or of another type: a generic provider sends ``error`` alone
-    (RFC 6749 §5.2). What is not known at all is a refusal, with Microsoft's own words; without ``error`` it
-    is no OAuth answer, and trying again may help.
+    Any of its fields may be missing or of another type: a generic provider sends ``error`` alone (RFC 6749 §5.2). An
+    unknown ``error`` is a refusal. Without ``error`` it is no OAuth answer, and trying again may help.
     """
-    table = load("aadsts")
+    names = [_text(response, "suberror"), _text(response, "error")]
     words = _text(response, "error_description")
-    code, row = _choose(response, table)
-    row = situation.suit(row)
-    reference = find_reference(words)
-    exit_code = EXIT_CODES[row["class"]]
-    error = for_exit_code(exit_code)(
-        _FACTS[exit_code].format(situation.account or "this account"),
-        account=situation.account,
-        code=code,
-        meaning=situation.fill(row["meaning"]) or own_words(words),
-        remedy=situation.fill(row["remedy"]),
-        correlation_id=_text(response, "correlation_id") or reference.correlation_id,
-        time=find_reference(_text(response, "timestamp")).time or reference.time,
+    code, row = _recognise(words, _codes_of(response, words), names)
+    if not row:
+        unknown = load("aadsts")["explanations"]["no-reason" if names[1] else "not-oauth"]
+        code, row = names[1], {**unknown, "words": error_text.own_words(words) if names[1] else ""}
+    reference, stamp = error_text.find_reference(words), _text(response, "timestamp")
+    reference = error_text.Reference(
+        _text(response, "correlation_id") or reference.correlation_id,
+        error_text.find_reference(f"timestamp {stamp}").time or reference.time,
     )
+    explanation = _explanation(code, row, situation, reference)
+    error = to_error(explanation, _FACTS[explanation.exit_code].format(situation.account or "this account"), situation)
     error.claims = _text(response, "claims") or None
-    error.place, error.prompt = _place(row), _prompt(row)
-    error.named = find_named(words)
+    error.named = error_text.find_named(words)
     return error
 
 
-def _place(row: Mapping[str, Any]) -> bool:
-    """Tell whether what *row* explains depends on where one is."""
-    return row.get("place") is True
+def to_error(
+    explanation: Explanation, fact: str, situation: Situation, kind: type[M365Error] | None = None
+) -> M365Error:
+    """Return the error with *fact*, of the explanation's own class or of *kind*; its letter is one command away."""
+    remedy = explanation.remedy
+    if explanation.ask:
+        found = [explanation.code, explanation.correlation_id, explanation.time]
+        words = [quoted(word) for word in (situation.account, *found) if word] if explanation.code else ["-"]
+        remedy = Remedy(f"{remedy.advice}. This prints a letter to them", " ".join([COMMAND, "explain", *words]))
+    error = (kind or for_exit_code(explanation.exit_code))(
+        fact,
+        account=situation.account,
+        code=explanation.code or None,
+        meaning=explanation.meaning,
+        remedy=remedy,
+        correlation_id=explanation.correlation_id,
+        time=explanation.time,
+    )
+    error.place, error.prompt, error.topic = explanation.place, explanation.prompt, explanation.topic
+    return error
 
 
-def _prompt(row: Mapping[str, Any]) -> str | None:
-    """Return how the next sign-in must ask because of what *row* explains."""
-    prompt = row.get("prompt")
-    return prompt if prompt in ("login", "consent") else None
-
-
-def _choose(response: Mapping[str, Any], table: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """Return the code to show and the row that explains it; its meaning is empty if Microsoft's words do."""
-    error, suberror = _text(response, "error"), _text(response, "suberror")
-    by_error = table["errors"].get(error)
-    codes = _codes_of(response)
-    known = next((code for code in codes if code in table["codes"]), None)
-    shown = f"AADSTS{known or codes[0]}" if codes else error or None
-    if by_error and by_error["class"] == "WAIT":
-        row = table["codes"].get(known, by_error)
-        return shown, row if row["class"] == "WAIT" else by_error
+def _recognise(
+    text: str, codes: Sequence[str], names: Sequence[str], by_phrase: _Row | None = None
+) -> tuple[str, _Row | None]:
+    """Return the code or name to show, and the row of the table that explains it; None if nothing is known."""
+    table = load("aadsts")
+    entries = [table["suberrors"].get(name) or table["errors"].get(name) for name in names]
+    by_name = _row(next(filter(None, entries), None))
+    known = _most_specific([code for code in codes if code in table["codes"]])
     if known:
-        row = table["codes"][known]
-        if error in _FOR_A_PERSON and EXIT_CODES[row["class"]] != EXIT_CODES["LOGIN"]:
-            row = {**row, "class": "LOGIN", "remedy": by_error["remedy"] if by_error else row["remedy"]}
-        return shown, _with_claims(row, response)
-    by_name = table["suberrors"].get(suberror) or by_error
-    if by_name and not codes:
-        return shown, _with_claims(by_name, response)
-    if by_name:  # a code that this table does not know: its class by the name, its meaning from Microsoft
-        return shown, {
-            **by_name,
-            "meaning": "" if _text(response, "error_description") else by_name["meaning"],
-            "remedy": f"{by_name['remedy']}. Microsoft explains the code: {PAGE_OF_CODE}{codes[0]}",
-        }
-    return shown, _unknown(error, response)
+        return f"AADSTS{known}", _by_error(_row(table["codes"][known]) or {}, by_name, names)
+    if codes:
+        return f"AADSTS{codes[0]}", _unknown(codes[0], text, by_phrase, by_name)
+    return ("", by_phrase) if by_phrase else (names[-1] if names else "", by_name)
 
 
-def _unknown(error: str, response: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row for an answer that no table knows."""
-    if not error:
-        return {
-            "class": "WAIT",
-            "meaning": "The answer was not one of a sign-in service",
-            "remedy": "Try again later: {command} refresh {account}",
-        }
-    said = bool(_text(response, "error_description"))
-    return {
-        "class": "LOGIN",
-        "meaning": "" if said else "Microsoft gave no reason",
-        "remedy": "Run: {command} login {account}",
-    }
+def _by_error(row: _Row, by_name: _Row | None, names: Sequence[str]) -> _Row:
+    """Return *row*, or what the OAuth error makes of it: temporary, or a matter for a person."""
+    if by_name and by_name["class"] == "WAIT":
+        return row if row["class"] == "WAIT" else by_name
+    if by_name and _FOR_A_PERSON & set(names) and EXIT_CODES[row["class"]] != EXIT_CODES["LOGIN"]:
+        return {**row, "class": "LOGIN", "remedy": by_name["remedy"]}
+    return row
 
 
-def _with_claims(row: dict[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *row* as of class CLAIMS if Microsoft named what the next sign-in must prove."""
-    return {**row, "class": "CLAIMS"} if row["class"] == "LOGIN" and response.get("claims") else row
+def _unknown(code: str, text: str, by_phrase: _Row | None, by_name: _Row | None) -> _Row:
+    """Return the row for a *code* that the table lacks: Microsoft's own sentence, and its page about the code."""
+    row = by_phrase or by_name or load("aadsts")["explanations"]["no-reason"]
+    words = error_text.own_words(text, code) or ("" if by_name else "This release does not know the code")
+    remedy = _remedy(row)
+    advice = ". ".join(filter(None, (remedy.get("advice"), f"Microsoft explains the code at {PAGE_OF_CODE}{code}")))
+    return {**row, "words": "" if by_phrase else words, "remedy": {**remedy, "advice": advice}}
 
 
-def _codes_of(response: Mapping[str, Any]) -> list[str]:
+def _most_specific(codes: Sequence[str]) -> str | None:
+    """Return the code that says most: one that stands around another counts only alone."""
+    wrappers: list[str] = load("aadsts")["wrappers"]
+    rank = {code: place - len(wrappers) for place, code in enumerate(wrappers)}
+    return max(codes, key=lambda code: rank.get(code, 0), default=None)
+
+
+def _row(entry: _Row | None) -> _Row | None:
+    """Return the explanation that an *entry* of the table names, with what the entry says otherwise."""
+    return {**load("aadsts")["explanations"][entry["is"]], **entry} if entry else None
+
+
+def _remedy(row: _Row) -> dict[str, str]:
+    """Return the remedy of a *row*, which may be one that several share."""
+    remedy = row["remedy"]
+    found: dict[str, str] = load("aadsts")["remedies"][remedy] if isinstance(remedy, str) else remedy
+    return found
+
+
+def _codes_of(response: Mapping[str, Any], words: str) -> list[str]:
     """Return the AADSTS numbers of a *response*, those of ``error_codes`` first."""
     listed = response.get("error_codes")
     numbers = [str(code) for code in listed] if isinstance(listed, list | tuple) else []
-    described = re.findall(r"AADSTS(\d{4,9})", _text(response, "error_description"))
+    described = re.findall(r"AADSTS(\d{4,9})", words)
     return [code for code in dict.fromkeys(numbers + described) if re.fullmatch(r"[0-9]{4,9}", code)]
 
 
-def _find_code(text: str, table: dict[str, Any]) -> str | None:
-    """Return the first code in *text* that the *table* knows."""
-    return next((code for code in find_codes(text) if code in table["codes"]), None)
+def _find_page(text: str) -> _Row | None:
+    """Return the row of the longest phrase of an error page that is in *text*: the longest says most."""
+    plain, pages = _plain(text), load("aadsts")["pages"]
+    known = [phrase for phrase in pages if _is_in(phrase, plain)]
+    return _row(pages[max(known, key=len)]) if known else None
 
 
-def _find_phrase(text: str, table: dict[str, Any]) -> str | None:
-    """Return the code of the longest phrase of an error page in *text*: the longest says most."""
-    plain = _plain(text)
-    found = max((phrase for phrase in table["pages"] if _plain(phrase) in plain), key=len, default=None)
-    return None if found is None else str(table["pages"][found]["code"])
+def _is_in(phrase: str, plain: str) -> bool:
+    start, _, end = _plain(phrase).partition("\u2026")
+    return start.strip() in plain and end.strip() in plain
 
 
-def _find_reply(text: str, replies: Mapping[str, Any]) -> str | None:
-    """Return the longest phrase of a mail server in *text*, the JSON of a refusal of XOAUTH2 if it holds one."""
-    plain = _plain(text)
-    found = [phrase for phrase in replies if re.search(rf"(?<![\w.]){re.escape(_plain(phrase))}(?!\w|\.\w)", plain)]
-    return max(found, key=len, default=None) or _find_refusal(text, replies)
+def _find_reply(text: str) -> tuple[str, _Row | None]:
+    """Return the longest phrase of a mail server or mail program in *text*, and its row."""
+    plain, replies = _plain(text), load("aadsts")["replies"]
+    phrases = [phrase for phrase in replies if _is_reply(_plain(phrase), plain)]
+    phrase = max(phrases, key=len, default="") or _find_status(text)
+    return phrase, replies.get(phrase)
 
 
-def _find_refusal(text: str, replies: Mapping[str, Any]) -> str | None:
-    """Return the phrase for the ``status`` in a base64 JSON object, or in such an object as it is."""
-    words = [_decoded(word) for word in _BASE64_OBJECT.findall(text)]
-    for word in [*words, text]:
-        status = re.search(r'"status"\s*:\s*"?(\d{3})\b', word)
-        if status and f"XOAUTH2 status {status[1]}" in replies:
+def _is_reply(phrase: str, plain: str) -> bool:
+    """Is *phrase* in the text? A number, such as 5.7.3, must not be a part of a longer one."""
+    if not phrase[0].isdigit():
+        return phrase in plain
+    return re.search(rf"(?<![\w.]){re.escape(phrase)}(?!\w|\.\w)", plain) is not None
+
+
+def _find_status(text: str) -> str:
+    """Return the phrase for the ``status`` in the JSON of a refusal of XOAUTH2, as it is or in base64."""
+    for words in [*map(_decoded, _BASE64_OBJECT.findall(text)), text]:
+        status = re.search(r'"status"\s{0,4}:\s{0,4}"?(\d{3})\b', words)
+        if status:
             return f"XOAUTH2 status {status[1]}"
-    return None
+    return ""
 
 
 def _decoded(word: str) -> str:
@@ -246,14 +268,8 @@ def _decoded(word: str) -> str:
         return ""
 
 
-def _find_name(text: str, errors: dict[str, Any]) -> str | None:
-    """Return the OAuth error whose name stands in *text* as a whole word."""
-    words = set(re.findall(r"[a-z]+(?:_[a-z]+)+", text.lower()))
-    return next((name for name in errors if name in words), None)
-
-
 def _plain(text: str) -> str:
-    """Return *text* in lower case, with straight apostrophes, single spaces: pages break lines anywhere."""
+    """Return *text* in small letters, with single spaces and plain apostrophes."""
     return " ".join(text.replace("\u2019", "'").lower().split())
 
 
@@ -263,18 +279,30 @@ def _text(response: Mapping[str, Any], field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _explanation(code: str, row: dict[str, Any], situation: Situation, text: str) -> Explanation:
-    """Return what *row* says of *code*, filled in, with what *text* gives a help desk to look for."""
-    reference = find_reference(text)
-    row = situation.suit(row)
+def _explanation(code: str, row: _Row, situation: Situation, reference: error_text.Reference) -> Explanation:
+    """Return what *row* says of *code*, in the words that suit the *situation*, filled in."""
+    row = _suited(row, situation)
+    remedy = _remedy(row)
+    where = remedy.get("where", "shell")
     return Explanation(
         code=code,
         klass=row["class"],
-        meaning=situation.fill(row["meaning"]),
-        remedy=situation.fill(row["remedy"]),
-        exit_code=EXIT_CODES[row["class"]],
+        meaning=row.get("words") or situation.fill(row["meaning"]),
+        remedy=Remedy(
+            situation.fill(remedy.get("advice", "")), situation.fill(remedy.get("command", ""), where) or None, where
+        ),
         correlation_id=reference.correlation_id,
         time=reference.time,
-        place=_place(row),
-        prompt=_prompt(row),
+        ask="" if situation.is_personal else remedy.get("ask", ""),
+        place=row.get("place", False),
+        prompt=row.get("prompt"),
+        topic=row.get("topic", ""),
     )
+
+
+def _suited(row: _Row, situation: Situation) -> _Row:
+    """Return *row* with the words for the default client id or for a personal account, if there are such."""
+    is_default = situation.client_id == load("clients")["default"]
+    name = (row.get("personal") if situation.is_personal else None) or (row.get("default_client") if is_default else "")
+    other = load("aadsts")["explanations"][name] if name else {}
+    return {**row, **{part: other[part] for part in ("meaning", "remedy") if part in other}}

@@ -1,7 +1,5 @@
 """
-What to try next: after a refused sign-in another way, redirect, permission or cloud; and what is next after a good one.
-
-A way that failed is never suggested again: not the one of this sign-in, and none that the account's history knows.
+What to try after a refused sign-in (another flow, redirect URI, permission, cloud), and what to know after a good one.
 """
 
 from __future__ import annotations
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import tables
 
 if TYPE_CHECKING:
@@ -18,23 +17,11 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.accounts.profiles import Account
 
-#: The redirect URI is not registered (entra-docs, reference-error-codes; 500113 seen in public repositories only).
-_REDIRECT = frozenset({"50011", "500113", "900971"})
-#: A policy refused, for which another way, or another device's browser, can make a difference (the same page, and
-#: Conditional Access: authentication flows).
-_POLICY = frozenset(
-    {"50097", "50127", "50129", "50155", "50187", "50199", "53000", "53001", "53003", "530032", "530035", "530036"}
-)
-#: Those of them that a device code may be the reason of; once it is not, all that is left is to ask.
-_DEVICE_CODE = frozenset({"53003", "530032", "530035", "530036"})
-#: Nobody approved a permission, or the client id lacks it; where only SMTP's is meant, IMAP can be had without it.
-_PERMISSION = frozenset({"65001", "65005", "70011", "90008", "90094", "90095", "650056", "650057"})
-#: The organisation lives in another cloud (the same page; 900382 and 900383 seen in public repositories only).
-_CLOUD = frozenset({"90038", "900382", "900383"})
-#: Who signed in belongs elsewhere than the mail domain (the same page).
-_ELSEWHERE = frozenset({"50020", "90072"})
 #: A port for a browser that is on another machine; any that is free will do.
 _PORT = 8400
+
+#: What remains if the other flow is refused as well.
+_ADMINISTRATOR = "If that is refused too, ask the administrator; quote the code, the correlation id and the time"
 
 #: Which programs do without a permission, by our name of it.
 _WITHOUT = {
@@ -51,8 +38,8 @@ class Way:
     """
     How somebody signs in to the account *name*, or did: *flow* is ``browser``, ``paste`` or ``device``.
 
-    *client_name* is None for a client id of one's own; *cloud* for a provider of one's own; *chosen* is what the
-    person chose (``plan.CHOICES``); *is_personal*: nobody's organisation is concerned.
+    *client_name* is None for a client id of one's own, *cloud* for a provider of one's own. *chosen* is what the
+    person chose (``login_request.CHOICES``).
     """
 
     name: str
@@ -97,47 +84,42 @@ class Way:
         return errors.login_command(self.name)
 
 
-def after_refusal(error: errors.M365Error, way: Way, tried: Collection[str], *, has_browser: bool) -> errors.M365Error:
+def after_refusal(error: errors.M365Error, way: Way, *, has_browser: bool) -> errors.M365Error:
     """Return *error* with what to try next as its remedy, where next_step() knows it."""
-    remedy = next_step(_number(error), error.named, way, tried, has_browser=has_browser)
+    remedy = next_step(error.topic, error.named, way, has_browser=has_browser)
     return error.replaced(remedy=remedy) if remedy else error
 
 
 def after_refresh(error: errors.M365Error, account: Account) -> errors.M365Error:
-    """Return *error*, met without a person, with what is next if SMTP lacks consent or a device code may be why."""
-    way, number = Way.of_account(account), _number(error)
-    is_about_smtp = number in _PERMISSION and _is_only_smtp(error.named, way)
-    is_about_device_code = number in _DEVICE_CODE and way.flow == "device"
-    return after_refusal(error, way, (), has_browser=False) if is_about_smtp or is_about_device_code else error
+    """Return *error*, met at a refresh, with what is next if SMTP lacks consent or a device code may be the reason."""
+    way = Way.of_account(account)
+    is_about_smtp = error.topic == "permission" and _is_only_smtp(error.named, way)
+    is_about_device_code = way.flow == "device" and error.topic in ("policy-device-code", "device")
+    return after_refusal(error, way, has_browser=False) if is_about_smtp or is_about_device_code else error
 
 
-def next_step(
-    number: str, named: Collection[str], way: Way, tried: Collection[str], *, has_browser: bool
-) -> str | None:
+def next_step(topic: str, named: Collection[str], way: Way, *, has_browser: bool) -> Remedy | None:
     """
-    Return what to try after Microsoft's code *number*, None where the code alone says it best.
+    Return what to try after a refusal about *topic* (a column of the table), None where the table says it best.
 
-    *named* is what of ours its text names (``reference.find_named``), *tried* are the flows that were refused
-    earlier; *has_browser*: one can be opened here.
+    *named* are our words for what Microsoft's text names (``error_text.find_named``). *has_browser*: one can be opened
+    here.
     """
-    if number in _PERMISSION and _is_only_smtp(named, way):
+    if topic == "permission" and _is_only_smtp(named, way):
         consent = f"{errors.COMMAND} consent {errors.quoted(way.name)}"
-        return f"To ask the administrator for both: {consent}; to fetch mail without sending: {way.again} --scope imap"
-    if number in _ELSEWHERE and way.cloud and not way.is_personal and "tenant" not in way.chosen:
-        personal = f"for a personal account: {way.again} --tenant consumers"
-        return f"If the mailbox is in another organisation: {way.again} --tenant TENANT; {personal}"
-    if number in _CLOUD:
+        advice = f"To ask the administrator for both, print a letter: {consent}. To fetch mail without sending, sign in"
+        return Remedy(advice, f"{way.again} --scope imap")
+    if topic == "elsewhere" and way.cloud and not way.is_personal and "tenant" not in way.chosen:
+        advice = "If the mailbox is in another organisation, name it; if the account is a personal one, name consumers"
+        return Remedy(advice, f"{way.again} --tenant TENANT")
+    if topic == "cloud":
         return _other_cloud(named, way)
-    if number in _REDIRECT:
-        return _other_redirect(way, {way.flow, *tried}, has_browser=has_browser)
-    if number in _POLICY:
-        return _other_way(number, way, {way.flow, *tried}, has_browser=has_browser)
-    return None
-
-
-def is_about_the_way(error: errors.M365Error) -> bool:
-    """Might another way of signing in, or another redirect, have made a difference?"""
-    return _number(error) in _REDIRECT | _POLICY
+    if topic == "redirect":
+        return _other_redirect(way, has_browser=has_browser)
+    if way.flow == "device" and topic in ("policy-device-code", "device"):
+        flow = "browser" if has_browser else "paste"
+        return Remedy(f"Sign in without a device code. {_ADMINISTRATOR}", f"{way.again} --{flow}")
+    return _other_flow(way, has_browser=has_browser) if topic == "policy-device-code" else None
 
 
 def after_sign_in(account: Account, asked: Collection[str]) -> list[str]:
@@ -180,10 +162,6 @@ def _for_administrators(account: Account) -> list[str]:
     ]
 
 
-def _number(error: errors.M365Error) -> str:
-    return (error.code or "").removeprefix("AADSTS")
-
-
 def _permissions(scopes: Collection[str]) -> set[str]:
     """Return our names of the mail permissions among *scopes*."""
     ends = (scope.rpartition("/")[2].lower() for scope in scopes)
@@ -195,45 +173,36 @@ def _is_only_smtp(named: Collection[str], way: Way) -> bool:
     return "smtp" in named and "imap" not in named and _permissions(way.scopes) >= {"smtp", "imap"}
 
 
-def _other_cloud(named: Collection[str], way: Way) -> str | None:
+def _other_cloud(named: Collection[str], way: Way) -> Remedy | None:
     """Return the cloud to try that Microsoft's text names, if it is another than was asked."""
-    found = sorted(set(named) & {"usgov", "china"})
-    if not found or way.cloud == found[0]:
+    cloud = next((cloud for cloud in ("china", "usgov") if cloud in named), way.cloud)
+    if cloud == way.cloud:
         return None
     client = "" if "client_id" in way.chosen else " --client-id ID"
-    return f"With a client id that is registered in that cloud, run: {way.again} --cloud {found[0]}{client}"
+    return Remedy("Use a client id that is registered in that cloud", f"{way.again} --cloud {cloud}{client}")
 
 
-def _other_redirect(way: Way, tried: set[str], *, has_browser: bool) -> str:
+def _other_redirect(way: Way, *, has_browser: bool) -> Remedy:
     """Return how to get round a redirect URI that is not registered."""
     if way.client_name is None:
         where = f"In the registration of the client id {way.client_id}, under “Mobile and desktop applications”"
-        return f"{where}, add exactly {way.redirect_uri}, then run: {way.again} --{way.flow}"
+        return Remedy(f"{where}, add exactly {way.redirect_uri}", f"{way.again} --{way.flow}")
     if "redirect_uri" in way.chosen:
-        return f"Leave out the redirect URI that was chosen: {way.again} --defaults"
-    for flow in ("browser", "paste", "device"):  # a device code has no redirect at all
-        if flow not in tried:
-            return f"Try the other way: {way.again} {_options(flow, has_browser=has_browser)}"
-    return f"Use a client id of your own, in whose registration you add {way.redirect_uri}: {way.again} --client-id ID"
+        return Remedy("Leave out the redirect URI that was chosen", f"{way.again} --defaults")
+    flow = "paste" if way.flow == "browser" else _browser(has_browser=has_browser)
+    return Remedy("Try the other way. If that is refused too, try --device", f"{way.again} --{flow}")
 
 
-def _other_way(number: str, way: Way, tried: set[str], *, has_browser: bool) -> str | None:
-    """Return the way that a policy may let through: never a device code, which policies forbid first."""
-    if way.flow == "device" and number in _DEVICE_CODE and not {"browser", "paste"} <= tried:
-        flow = "browser" if "browser" not in tried and (has_browser or "paste" in tried) else "paste"
-        return f"Sign in without a device code: {way.again} {_options(flow, has_browser=has_browser)}"
-    help_desk = "or give the code, the correlation id and the time to the help desk"
-    if "browser" not in tried and (has_browser or (way.flow == "device" and "paste" in tried)):
-        options = _options("browser", has_browser=has_browser)
-        return f"Sign in in a browser here, {help_desk}. Run: {way.again} {options}"
-    if "paste" not in tried:
-        where = "Open the address on a device that the organisation manages"
-        return f"{where}, {help_desk}. Run: {way.again} --paste"
-    if number in _DEVICE_CODE:
-        return "Try from another network, or give the code, the correlation id and the time to the help desk"
+def _other_flow(way: Way, *, has_browser: bool) -> Remedy | None:
+    """Return the flow that a policy may let through: never a device code, which policies forbid first."""
+    if way.flow == "browser":
+        where = "Open the address in a browser on a device that the organisation manages"
+        return Remedy(f"{where}. {_ADMINISTRATOR}", f"{way.again} --paste")
+    if has_browser:
+        return Remedy(f"Sign in in a browser here. {_ADMINISTRATOR}", f"{way.again} --browser")
     return None
 
 
-def _options(flow: str, *, has_browser: bool) -> str:
-    """Return the options that choose *flow* here; a browser on another machine needs a port to come back to."""
-    return f"--browser --port {_PORT}" if flow == "browser" and not has_browser else f"--{flow}"
+def _browser(*, has_browser: bool) -> str:
+    """Return the option for a browser; one on another machine needs a port that leads back here."""
+    return "browser" if has_browser else f"browser --port {_PORT}"

@@ -148,7 +148,7 @@ def _advised(plan: Plan) -> Iterator[None]:
         if Path(folder).is_dir():  # of a first login nothing is saved, or else a mistyped address would stay for ever
             with contextlib.suppress(OSError, errors.M365Error), lock.held(folder, plan.name):
                 account_state.refused_login(folder, error)
-        raise next_step.after_refusal(error, plan.way, (), has_browser=browser.is_there()) from error
+        raise next_step.after_refusal(error, plan.way, has_browser=browser.is_there()) from error
 
 
 def _is_accepted(plan: Plan, signed_in: msal_client.SignIn, person: Person) -> bool:

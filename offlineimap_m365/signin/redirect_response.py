@@ -12,9 +12,9 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base.errors import M365Error, Remedy, SignInNeeded
+from offlineimap_m365.base.errors import M365Error, SignInNeeded
 from offlineimap_m365.knowledge.error_text import find_codes, find_named, find_reference
-from offlineimap_m365.knowledge.explain import Situation, error_for, explain
+from offlineimap_m365.knowledge.explain import Situation, error_for, explain, to_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,23 +126,12 @@ def _read_query(query: str, state: str, situation: Situation) -> dict[str, str] 
     return parameters
 
 
-def _page(text: str, situation: Situation) -> SignInNeeded | None:
+def _page(text: str, situation: Situation) -> M365Error | None:
     """Return what the text of an error page means, None if it is no such page."""
-    known = explain(text, situation)
-    codes = find_codes(text)
-    if known is None and not codes:
+    explanation = explain(text, situation)
+    if explanation is None:
         return None
-    reference = find_reference(text)
-    error = SignInNeeded(
-        f"Microsoft's page refused to sign in {situation.account or 'this account'}",
-        account=situation.account,
-        code=known.code if known else f"AADSTS{codes[0]}",
-        meaning=known.meaning if known else "This release does not know the code",
-        remedy=known.remedy if known else Remedy(f"See https://login.microsoftonline.com/error?code={codes[0]}"),
-        correlation_id=reference.correlation_id,
-        time=reference.time,
-    )
+    fact = f"Microsoft's page refused to sign in {situation.account or 'this account'}"
+    error = to_error(explanation, fact, situation, SignInNeeded)
     error.named = find_named(text)
-    if known:
-        error.place, error.prompt = known.place, known.prompt
     return error

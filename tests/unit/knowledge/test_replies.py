@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from offlineimap_m365.cli.main import main
 from offlineimap_m365.knowledge.explain import Situation, explain
 from offlineimap_m365.knowledge.tables import load
+
+if TYPE_CHECKING:
+    from tests.world import World
 
 ALICE = "alice@example.org"
 
@@ -42,9 +50,20 @@ PASTES: dict[str, tuple[str, str, int]] = {
         "msmtp: server message: 535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the ",
         "SmtpClientAuthentication is disabled", 77,
     ),
-    "mutt, a policy": (
-        "SASL authentication failed: 535 5.7.139 Authentication unsuccessful, the request did not meet the criteria",
+    "mutt, without a reason": (
+        "SASL authentication failed: 535 5.7.139 Authentication unsuccessful",
         "5.7.139", 77,
+    ),
+    "busy": ("a1 NO Server Unavailable. 15", "Server Unavailable. 15", 75),
+    "throttled": (
+        "BAD Request is throttled. Suggested Backoff Time: 300000 milliseconds", "Request is throttled", 75,
+    ),
+    "TLS": (
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate",
+        "CERTIFICATE_VERIFY_FAILED", 75,
+    ),
+    "OfflineIMAP's own": (
+        "%d format: a real number is required, not str", "%d format: a real number is required", 75,
     ),
     "msmtp, another sender": (
         "msmtp: authentication failed (method XOAUTH2)\nmsmtp: server message: 535 5.7.3 Authentication unsuccessful",
@@ -92,9 +111,32 @@ def test_what_only_looks_like_it_is_not(text: str) -> None:
     assert explain(text) is None
 
 
+#: What users pasted, made over: name, text, exit code, patterns that the answer has, and those that it has not.
+CASES = json.loads((Path(__file__).parents[2] / "data" / "cases" / "explain.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_what_users_pasted_is_answered(
+    world: World, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Code, ids and time of the text, what it means and what helps; nothing of another refusal."""
+    world.enter()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(case["text"].encode())))
+
+    code = main(["explain", "-"])
+
+    answer = " ".join("".join(capsys.readouterr()).split())
+    assert code == case["exit"]
+    for pattern in case["say"]:
+        assert re.search(pattern, answer, re.IGNORECASE), (pattern, answer)
+    for pattern in case["never"]:
+        assert not re.search(pattern, answer, re.IGNORECASE), (pattern, answer)
+
+
 def test_every_reply_is_pasted_in_a_test() -> None:
     """A row that no paste reaches would be a guess."""
-    reached = {code for _, code, _ in PASTES.values()}
+    texts = [text for text, _, _ in PASTES.values()] + [case["text"] for case in CASES]
+    reached = {found.code for found in map(explain, texts) if found}
 
     assert set(load("aadsts")["replies"]) <= reached
 
