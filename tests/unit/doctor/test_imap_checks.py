@@ -94,7 +94,7 @@ def test_a_refusal_is_put_in_words(world: World, ca: trustme.CA) -> None:
         check = failed(subject_at(server.address))
 
     assert check.name == "imap-sign-in"
-    assert "(status 401; wanted for https://x/; The mail server did not take the token" in check.meaning
+    assert "(status 401; wanted for https://x/; The mail server did not accept the token" in check.meaning
     assert check.remedy.endswith(f"Run: offlineimap-m365 login {ALICE}")
 
 

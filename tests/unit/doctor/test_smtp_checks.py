@@ -135,7 +135,7 @@ def test_a_token_that_is_not_taken(world: World, tls: ssl.SSLContext) -> None:
     with SmtpServer(tls, {"token": b"334 " + said + b"\r\n" + NOT_TAKEN}) as server:
         check = failed(subject_at(server.address))
 
-    assert "Exchange did not take the token for sending" in check.meaning
+    assert "Exchange did not accept the token for sending" in check.meaning
     assert "status 401" in check.meaning
     assert check.remedy.endswith(f"Run: offlineimap-m365 login {ALICE}")
 
