@@ -1,7 +1,7 @@
 """
-What templates are filled in with: an account's names, hosts, certificates and the command that prints its token.
+The values of templates: an account's names, hosts, folders and certificates, and the command that prints its token.
 
-Nothing here is quoted for a program yet; only commands are, for the shell that runs them.
+They are not yet quoted for a program; commands are quoted for the shell that runs them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import environment
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import environment, errors
 from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.accounts.profiles import Account
 
-#: Where systems keep their trusted certificates in one file: Debian, Red Hat, SUSE, Alpine and OpenBSD, Homebrew.
+#: Where systems have their trusted certificates in one file: Debian, Red Hat, SUSE, Alpine and OpenBSD, Homebrew.
 CERTIFICATES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -28,36 +29,71 @@ CERTIFICATES = (
     "/etc/ssl/cert.pem",
     "/opt/homebrew/etc/ca-certificates/cert.pem",
 )
+#: The names of folders in work and in personal mailboxes (MailKit#1282).
+WORK_FOLDERS = {"inbox": "INBOX", "sent": "Sent Items", "trash": "Deleted Items", "junk": "Junk Email"}
+PERSONAL_FOLDERS = {"inbox": "Inbox", "sent": "Sent", "trash": "Deleted", "junk": "Junk"}
+#: The values of the shipped sample: what differs per user is in chevrons.
+CHEVRONS = {
+    **WORK_FOLDERS,
+    "account": "<you@example.org>",
+    "login": "<you@example.org>",
+    "section": "<work>",
+    "mailbox": "<you@example.org>",
+    "pythonfile": "<~/.local/share/offlineimap-m365/pythonfile.py>",
+    "maildir": "<~/Mail/work>",
+    "imap_host": "outlook.office365.com",
+    "imap_port": "993",
+    "certificates": CERTIFICATES[0],
+}
 
 
-def of(account: Account, mailboxes: Sequence[str]) -> list[dict[str, str]]:
+def of(account: Account, mailboxes: Sequence[str], existing: str | None = None) -> list[dict[str, str]]:
     """
-    Return for each of *mailboxes* what templates are filled in with, by name.
+    Return the values for each of *mailboxes*, by the names that templates use.
 
-    *mailbox* is who the IMAP user and the sender is, *user* who signs in to send: for a shared mailbox the account
-    itself, for an application the mailbox (Microsoft's page on XOAUTH2). *account* is who a token is asked for,
-    *login* the same for a shell. *section* is a short name for the mailbox, fit for sections and directories.
+    *mailbox* is the IMAP user and the sender; *user* who signs in to send: for a shared mailbox the account, for an
+    application the mailbox (Microsoft's page on XOAUTH2). *account* is the one whose token is used, *login* the same
+    for a shell. *section* is a short name for the mailbox, fit for sections and directories; it is in no section of the
+    *existing* configuration.
     """
-    sections = _sections(mailboxes)
+    sections = _sections(mailboxes, set(re.findall(r"(?m)^\[Account (.+)\]", existing or "")))
     return [_values(account, mailbox, sections[mailbox]) for mailbox in mailboxes]
 
 
 def token_command(name: str) -> str:
-    """Return the shell command that prints an access token of the account *name*, in any environment."""
+    """Return the shell command that prints an access token of the account *name* in any environment."""
+    return shlex.join(command_words("token", name))
+
+
+def command_words(*arguments: str) -> list[str]:
+    """
+    Return our absolute command with *arguments*; ``env`` sets the home where an empty environment looks elsewhere.
+
+    Raises Misconfigured for a path with a control character, which no configuration file can hold.
+    """
     place = stub.place()
-    return shlex.join([*(["env", place] if place else []), *stub.command(), "token", name])
+    words = [*(["env", place] if place else []), *stub.command(), *arguments]
+    bad = next((word for word in words if not word.isprintable()), None)
+    if bad is not None:
+        raise errors.Misconfigured(
+            f"This path has a line break or another control character: {bad}",
+            remedy=errors.Remedy("Move it to a path that a configuration file can hold"),
+        )
+    return words
 
 
 def certificates() -> str | None:
-    """Return the file of trusted certificates: the one that the environment names for all of us, else the system's."""
-    found = [environment.certificates(), *CERTIFICATES, ssl.get_default_verify_paths().cafile]
-    return next((path for path in found if path and Path(path).is_file()), None)
+    """Return the file of trusted certificates: the one that the environment names, else the system's."""
+    candidates = [environment.certificates(), *CERTIFICATES, ssl.get_default_verify_paths().cafile]
+    return next((path for path in candidates if path and Path(path).is_file()), None)
 
 
 def _values(account: Account, mailbox: str, section: str) -> dict[str, str]:
     imap_host, _, imap_port = account.imap.rpartition(":")
     smtp_host, _, smtp_port = account.smtp.rpartition(":")
+    is_personal = account.is_personal or profiles.is_consumer(account.name)
     return {
+        **(PERSONAL_FOLDERS if is_personal else WORK_FOLDERS),
         "account": account.name,
         "user": mailbox if account.is_app_only else account.name,
         "login": shlex.quote(account.name),
@@ -74,16 +110,16 @@ def _values(account: Account, mailbox: str, section: str) -> dict[str, str]:
     }
 
 
-def _sections(mailboxes: Sequence[str]) -> dict[str, str]:
-    """Return a short name for each mailbox: what stands before the @, the whole address where that is not unique."""
+def _sections(mailboxes: Sequence[str], taken: set[str]) -> dict[str, str]:
+    """Return a short name for each mailbox: the part before the @, or the whole address where that is not unique."""
     short = [_plain(mailbox.partition("@")[0]) for mailbox in mailboxes]
-    found: dict[str, str] = {}
+    sections: dict[str, str] = {}
     for mailbox, name in zip(mailboxes, short, strict=True):
-        wanted = name if short.count(name) == 1 else _plain(mailbox)
-        while wanted in found.values():
-            wanted += "-2"
-        found[mailbox] = wanted
-    return found
+        section = name if short.count(name) == 1 and name not in taken else _plain(mailbox)
+        while section in sections.values() or section in taken:
+            section += "-2"
+        sections[mailbox] = section
+    return sections
 
 
 def _plain(text: str) -> str:

@@ -1,7 +1,7 @@
 """
-What keeps sign-ins alive by itself, a timer of systemd or a line for cron, and what tells a person.
+Timers that keep sign-ins alive (systemd, cron), and commands that notify a person.
 
-The first two are about all accounts, or the one that is named; the last about whichever needs somebody.
+A timer refreshes all accounts, or the one that is named.
 """
 
 from __future__ import annotations
@@ -10,44 +10,53 @@ import shlex
 from pathlib import Path
 
 from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes import template_values
 from offlineimap_m365.recipes.program import Program, fill
 
-#: The programs of this room.
+_UNITS = "~/.config/systemd/user/"
 PROGRAMS = (
-    Program("systemd", "keeps sign-ins alive, by a timer", "~/.config/systemd/user/"),
-    Program("cron", "keeps sign-ins alive, by a line", "the table that crontab -e opens"),
+    Program("systemd", "keeps sign-ins alive: a service and a timer", _UNITS),
+    Program("systemd-service", "the service alone", f"{_UNITS}offlineimap-m365.service"),
+    Program("systemd-timer", "the timer alone", f"{_UNITS}offlineimap-m365.timer"),
+    Program("cron", "keeps sign-ins alive: one line", "the table that crontab -e opens"),
     Program("notify", "tells you once that an account needs you", "a shell"),
 )
-#: Their names.
+#: The names of these programs, which have no mailboxes.
 NAMES = frozenset(program.name for program in PROGRAMS)
-_HERE = Path(__file__).parent
 
 
 def render(program: str, name: str | None) -> str:
-    """Return the snippet of *program* for the account *name*, or for all that are signed in."""
+    """Return the configuration of *program* for the account *name*, or for all that are signed in."""
     if program == "notify":
         return _notify()
-    words = [*stub.command(), "refresh", *([name] if name else [])]
-    place = stub.place()
+    words = template_values.command_words("refresh", *([name] if name else []))
     if program == "cron":
-        command = shlex.join([*(["env", place] if place else []), *words])
-        # cron makes a new line of a per cent sign, and takes away the backslash before one (crontab(5))
-        return fill("cron", {"command": command.replace("%", "\\%")})
-    about = (
-        f"Environment={_for_systemd(place)}" if place else "# What your shell sets, HTTPS_PROXY say, is not known here."
-    )
-    quoted = " ".join(_for_systemd(word).replace("$", "$$") for word in words)
-    return fill("systemd", {"command": quoted, "environment": about})
+        # cron makes a line break of a per cent sign, and removes the backslash before one (crontab(5))
+        return fill("cron", {"command": shlex.join(words).replace("%", "\\%")})
+    service = fill("systemd-service", _service_values(words))
+    units = {"systemd-service": service, "systemd-timer": fill("systemd-timer", {})}
+    return units[program] if program in units else "\n".join(units.values())
+
+
+def _service_values(words: list[str]) -> dict[str, str]:
+    place, command = (words[1], words[2:]) if words[0] == "env" else (None, words)
+    return {
+        "command": " ".join(_for_systemd(word).replace("$", "$$") for word in command),
+        "environment": f"Environment={_for_systemd(place)}"
+        if place
+        else "# Variables of your shell, such as HTTPS_PROXY, are not set here.",
+    }
 
 
 def _for_systemd(text: str) -> str:
-    """Return *text* as one word of a unit file: quoted, and no specifier in it (systemd.syntax(7), systemd.unit(5))."""
+    """Return *text* as one word of a unit file, quoted, without specifiers (systemd.syntax(7), systemd.unit(5))."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
 
 
 def _notify() -> str:
-    """Return the samples as commands that set them: what is no comment in the file is a command for ``notify``."""
+    """Return the samples as shell commands: each line of the template but comments is a command for ``notify``."""
     ours = shlex.join(stub.command())
-    lines = (_HERE / "notify.txt").read_text(encoding="utf-8").splitlines()
-    made = [line if line.startswith("#") else f"{ours} notify --command {shlex.quote(line)}" for line in lines]
-    return "\n".join(made) + "\n"
+    lines = Path(__file__).with_name("notify.txt").read_text(encoding="utf-8").splitlines()
+    return "".join(
+        f"{line}\n" if line.startswith("#") else f"{ours} notify --command {shlex.quote(line)}\n" for line in lines
+    )

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 ALICE, INFO = "alice@example.org", "info@example.org"
 #: An application that may open INFO, and the name that its account has here.
 APP, BACKUP, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "backup", "wq18Q~a.very.secret.value-of-40-letters"
-#: What an address may hold before its @ (RFC 5322 §3.2.3, and quoted ones), and shells and parsers stumble over.
-LOCAL_PARTS = st.text("ab'\"$%`\\#;!*?[]{}()<>|&~^=+-._/UHCM\u00fc", min_size=1, max_size=12)
+#: What Exchange takes before the @ of an address, with characters that mean something to shells and parsers.
+LOCAL_PARTS = st.text("ab'$%`#!*?{}|&~^=+-_/UHCM\u00fc", min_size=1, max_size=12)
 MAIL = "From: {}\r\nTo: bob@example.org\r\nSubject: Lunch\r\n\r\nToday?\r\n"
 
 

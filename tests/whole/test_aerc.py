@@ -13,7 +13,7 @@ from tests.whole.office import ARRANGEMENTS, BOB, Arrangement, on_screen
 if TYPE_CHECKING:
     from tests.whole.office import Office
 
-ODD = "a#b;c'd\"e`f$(id)%(from)s\\g%20|&+?/:x@example.org"
+ODD = "a#b'c`d$HOME%20|&+?/e{f}=*!~^@example.org"
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)

@@ -51,6 +51,7 @@ def test_config_says_that_this_fetchmail_is_too_old(world: World) -> None:
 
     assert done.code == 0
     assert "auth oauthbearer" in done.out
-    assert "The fetchmail of this machine is 6." in done.err
-    assert "This was never run" in done.err
+    assert "fetchmail 6." in done.err
+    assert "is installed, and this needs 7 or newer" in done.err
+    assert "This was never tested" in done.err
     assert "mbsync and getmail can do it" in done.err

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.world import Outcome, World
 
 #: What an address may hold before its @, and parsers stumble over.
-LONG_STORY = "#;'\"$HOME%(x)s`\\=[]{}\u00fc@example.org"
+LONG_STORY = "a%b=c#d'e$HOME`f{g}&h@example.org"
 #: Where getmail looks in the world of a test, which has $XDG_CONFIG_HOME.
 RC = "../config/getmail/getmailrc"
 
@@ -94,15 +94,15 @@ def test_without_certificates_there_is_no_recipe(world: World, monkeypatch: pyte
     """Since getmail looks at no certificate unless it is told which to trust, a machine without any is 78."""
     monkeypatch.setattr("offlineimap_m365.recipes.template_values.certificates", lambda: None)
 
-    with pytest.raises(errors.Misconfigured, match="looks at no certificate"):
+    with pytest.raises(errors.Misconfigured, match="verifies no certificate"):
         recipes.render("getmail", defaults(ALICE))
 
 
 def test_a_path_that_getmail_would_change_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Because getmail fills in variables in paths, certificates below one with a dollar sign are wrong usage."""
+    """Because getmail fills in variables in paths, certificates below one with a dollar sign are refused."""
     monkeypatch.setattr("offlineimap_m365.recipes.template_values.certificates", lambda: "/etc/$HOME/ca.pem")
 
-    with pytest.raises(errors.WrongUsage, match="takes what follows a \\$ for a variable"):
+    with pytest.raises(errors.Misconfigured, match="what follows a \\$ is a variable"):
         recipes.render("getmail", defaults(ALICE))
 
 

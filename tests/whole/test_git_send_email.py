@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
@@ -82,3 +83,17 @@ def test_git_reads_back_what_was_meant(world: World, local: str) -> None:
     found = [world.execute([*git, f"sendemail.{identity}.{key}"]).out.strip() for key in ("from", "sendmailCmd")]
 
     assert found == [name, f"{find('msmtp')} -a {identity}"]
+
+
+def test_git_gets_the_token_as_a_password_too(mailer: Mailer) -> None:
+    """With the commented lines switched on, git's credential helper prints the token for the mail server."""
+    path = mailer.home / ".gitconfig"
+    text = mailer.world.run("config", ALICE, "git-send-email").out
+    path.write_text(re.sub(r"(?m)^(\s*)#(\[|\w+ = )", r"\1\2", text), encoding="utf-8")
+    request = f"protocol=smtp\nhost=localhost:{mailer.exchange.smtp_port}\nusername={ALICE}\n\n"
+
+    done = mailer.world.execute([find("git"), "credential", "fill"], environ=mailer.in_cron(), stdin=request)
+    server = mailer.world.execute([find("git"), "config", "sendemail.alice.smtpAuth"], environ=mailer.in_cron())
+
+    assert f"password={mailer.world.run('token', ALICE).out}" in done.out
+    assert server.out == "XOAUTH2\n"

@@ -103,9 +103,9 @@ def units(user: World, text: str) -> Path:
     """Put the two units of the snippet where they say they belong; return the directory."""
     where = user.root / "units"
     where.mkdir()
-    service, timer = text.split("# From here on it is ")
+    service, timer = text.split("# ~/.config/systemd/user/offlineimap-m365.timer")
     (where / "offlineimap-m365.service").write_text(service)
-    (where / "offlineimap-m365.timer").write_text("# " + timer)
+    (where / "offlineimap-m365.timer").write_text(timer)
     return where
 
 

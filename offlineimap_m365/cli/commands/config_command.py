@@ -1,14 +1,16 @@
 """
-``config``: what belongs into a mail program's configuration; changes nothing.
+``config``: print the configuration of a mail program; changes nothing.
 """
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, fresh_token
+from offlineimap_m365.base import errors, fresh_token, safe_file
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.plugin import stub as stub_
 from offlineimap_m365.recipes import limits, targets, timers
@@ -22,67 +24,77 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a snippet, the list of programs, or the path for ``pythonfile``."""
+    """Print a configuration, the list of programs, or the path for ``pythonfile``; raises M365Error."""
     if options.pythonfile:
         return _pythonfile()
     if options.list:
-        rows = (f"{name:15}  {program.what}: {program.file}" for name, program in recipes.PROGRAMS.items())
+        rows = (f"{name:15}  {program.purpose}: {program.file}" for name, program in recipes.PROGRAMS.items())
         return fresh_token.hand_out("\n".join(rows))
     name, program = targets.account_and_program(options.words)
     if program in timers.NAMES:
-        return _unattended(program, name, options.mailbox)
+        return _timer(program, name, options.mailbox)
     mailboxes = targets.mailboxes(options.mailbox or [])
     account = profiles.load(name) if name else profiles.get(None) if profiles.names() else None
     if account is None:
         account = targets.defaults(name or "you@example.org")
-        command = errors.login_command(account.name)
-        say(f"{account.name} is not signed in: these are the defaults. Run: {command}")
-    text = recipes.render(program, account, mailboxes)
+        say(f"{account.name} is not signed in: these are the defaults. Run:", errors.login_command(account.name))
     recipe = recipes.PROGRAMS[program]
-    private = f", which nobody else should read (chmod 600 {recipe.file})" if recipe.is_private else ""
-    say(f"Nothing was changed. Put this into {recipe.file}{private}:")
-    for line in limits.of(recipe):
+    existing = _existing(recipe) if program == "offlineimap" else None
+    text = recipes.render(program, account, mailboxes, existing)
+    say(f"Nothing was changed. Add this to {recipe.file}{' (mode 600)' if recipe.is_private else ''}.")
+    if existing is not None:
+        say(f"{recipe.file} has a section [general] already: the comment at the top says what to change in it.")
+    for line in limits.of(program):
         say(f"{line}.")
-    _compare(recipe, account, mailboxes)
+    _compare_length(program, account, mailboxes)
     return fresh_token.hand_out(text.rstrip("\n"))
 
 
+def _existing(recipe: Program) -> str | None:
+    """Return the text of the user's configuration if it has a section [general]; a file can have only one."""
+    try:
+        text = safe_file.read(str(Path(recipe.file).expanduser())).decode(errors="replace")
+    except (FileNotFoundError, errors.M365Error):
+        return None
+    return text if re.search(r"(?m)^\[general\]", text) else None
+
+
 def _pythonfile() -> int:
-    """Print the path for ``pythonfile``; what is there leads to this installation afterwards, if anybody signed in."""
+    """Print the path for ``pythonfile``, and write that file again if anybody is signed in."""
     stub = stub_.stub_path()
     if stub_.is_foreign_stub():
-        say(f"This program did not write it, and left it alone: {stub}")
+        say(f"This file was not written by {errors.COMMAND} and is left as it is: {stub}")
     elif profiles.names():
         try:
             stub_.write_stub()
         except OSError as error:
             say(f"It cannot be written ({error.strerror})")
     elif not stub.exists():
-        say(f"It is not there yet: login writes it. Run: {errors.COMMAND} login you@example.org")
+        say("It does not exist yet; login writes it. Run:", errors.login_command("you@example.org"))
     return fresh_token.hand_out(str(stub))
 
 
-def _compare(program: Program, account: profiles.Account, mailboxes: list[str]) -> None:
-    """Say so if the token that *account* has now is too long for *program*; no slow store is asked for it."""
+def _compare_length(program: str, account: profiles.Account, mailboxes: list[str]) -> None:
+    """Warn if the current token of *account* is too long for *program*; a slow store is not asked."""
     try:
         token = engine.peek(account) if account.store == "file" else Vault(account).resting()
-    except errors.M365Error:  # whoever wants a token hears of it
+    except errors.M365Error:  # the command that needs a token reports it
         return
     longest = max([account.name, *mailboxes], key=len)
     if token and limits.is_too_long(program, longest, token.value):
-        say(f"The token of {account.name} has {len(token.value):,} characters: too long for {program.name}.")
+        say(f"The token of {account.name} has {len(token.value):,} characters: too long for {program}.")
 
 
-def _unattended(program: str, name: str | None, mailboxes: list[str] | None) -> int:
-    """Print what runs by itself, for the account *name* or for all."""
+def _timer(program: str, name: str | None, mailboxes: list[str] | None) -> int:
+    """Print the configuration of a timer or a notification, for the account *name* or for all."""
     if mailboxes:
         raise errors.WrongUsage(
-            f"A mailbox is nothing to {program}: it is about sign-ins",
-            remedy=f"Leave --mailbox out: {errors.COMMAND} config {program}",
+            f"{program} has no mailboxes: it refreshes accounts",
+            remedy=errors.Remedy("Leave out --mailbox", f"{errors.COMMAND} config {program}"),
         )
     account = profiles.load(name) if name else None
     if name and account is None:
-        say(f"{name} is not signed in. Run: {errors.login_command(name)}")
+        say(f"{name} is not signed in. Run:", errors.login_command(name))
     text = timers.render(program, account.name if account else name)
-    say(f"Nothing was changed. This belongs into {recipes.PROGRAMS[program].file}:")
+    say(f"Nothing was changed. Add this to {recipes.PROGRAMS[program].file}.")
     return fresh_token.hand_out(text.rstrip("\n"))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.doctor.check import Check
-from offlineimap_m365.recipes import PROGRAMS, limits
+from offlineimap_m365.recipes import limits
 
 #: The check of the programs; whether somebody uses one of them cannot be told, so none of them is a failure.
 NAME = "programs"
@@ -15,12 +15,11 @@ NAME = "programs"
 def examine() -> Check:
     """Return which programs there are, one that is too old as such, and what each cannot do."""
     found, known = [], []
-    table = limits.rows()
-    for program in {program.version: program for program in reversed(PROGRAMS.values())}.values():
-        here = limits.version(program)
+    rows = {tuple(row.get("version_command", ())): (name, row) for name, row in reversed(limits.rows().items())}
+    for name, row in rows.values():
+        here = limits.version(name)
         if here is None:
             continue
-        row = table[program.name]
         needed = limits.needed(row, here)
         found.append(f"{row['title']} {here}" + (f" (too old: {needed} is needed)" if needed else ""))
         known += limits.known(row)

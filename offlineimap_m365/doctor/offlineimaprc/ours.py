@@ -8,9 +8,11 @@ import re
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
+from offlineimap_m365.base import errors
 from offlineimap_m365.folders import learned
 from offlineimap_m365.learn import folder_table
 from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes import targets
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 
 def line(account: Account, mailbox: str, option: str) -> str:
     """Return the value of *option* in the recipe for *mailbox*, quoted for the file."""
-    text = recipes.render("offlineimap", account, [mailbox])
+    try:
+        text = recipes.render("offlineimap", account, [mailbox])
+    except errors.WrongUsage:  # a name in the file that is no address
+        text = recipes.render("offlineimap", targets.defaults("you@example.org"))
     found = re.search(rf"^{re.escape(option)} = (.*)$", text, re.MULTILINE)
     if found is None:
         raise KeyError(option)

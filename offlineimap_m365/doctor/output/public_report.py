@@ -37,7 +37,11 @@ def document(checks: Sequence[Check]) -> dict[str, Any]:
             "python": platform.python_version(),
             "openssl": ssl.OPENSSL_VERSION,
             **{name: _library_version(name) for name in _LIBRARIES},
-            **{program.name: limits.version(program) for program in PROGRAMS.values() if limits.version(program)},
+            **{
+                program.name: limits.version(program.name)
+                for program in PROGRAMS.values()
+                if limits.version(program.name)
+            },
         },
         "platform": _platform(),
         "checks": [_fields(check, accounts) for check in checks],

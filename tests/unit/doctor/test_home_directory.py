@@ -266,7 +266,7 @@ def test_the_path_of_the_stub_is_printed_and_somebodys_own_left_alone(
     assert said.out == f"{path}\n{path}\n"
     assert repr(stub.command()) in written
     assert path.read_text(encoding="utf-8") == "mine = 1\n"
-    assert "left it alone" in said.err
+    assert "left as it is" in said.err
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_a_mailbox_that_was_never_learnt_has_the_names_in_english(world: World) 
     assert {"Calendar", "Contacts", "Tasks", "Notes", "Journal", "Outbox", "Sync Issues"} <= set(unwanted(text))
     assert "Kalender" not in unwanted(text)
     assert "INBOX" not in unwanted(text)
-    assert f"Elsewhere first run: offlineimap-m365 folders {ALICE} --learn" in text
+    assert f"For others first run: offlineimap-m365 folders {ALICE} --learn" in text
 
 
 def test_what_was_learnt_is_left_out_in_either_spelling(world: World) -> None:

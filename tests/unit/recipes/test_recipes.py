@@ -19,18 +19,20 @@ from offlineimap_m365 import recipes
 from offlineimap_m365.accounts.profiles import Account, clean_name
 from offlineimap_m365.base import errors
 from offlineimap_m365.recipes import targets, template_values, timers
-from offlineimap_m365.recipes.program import Program
 
 if TYPE_CHECKING:
     from tests.world import World
 
 SAMPLE = Path(__file__).parents[3] / "sample-offlineimaprc"
 ALICE = "alice@example.org"
-FOLDERS = ("INBOX", "Sent Items", "Sent", "Archive", "Archive/2019", "Archives", "Calendar/x", "INBOX/Archive")
-#: Addresses with what shells and parsers stumble over; white space and controls are no part of a name.
-NAMES = st.text(
+#: Addresses that Exchange takes, with characters that have a meaning in shells and configuration files.
+NAMES = st.text(st.sampled_from("aZ9_\u00fc!#$%&'*+/=?^`{|}~-"), min_size=1, max_size=20).map(
+    lambda local: f"{local.lstrip('-') or 'x'}@example.org"
+)
+#: Names of app-only accounts, which can hold any characters.
+ODD_NAMES = st.text(
     st.characters(blacklist_categories=("C", "Z")) | st.sampled_from("'\"$%`\\#;()"), min_size=1, max_size=20
-).map(lambda local: f"{local.lstrip('-') or 'x'}@example.org")
+).map(lambda name: name.lstrip("-") or "x")
 IN_A_WORLD = settings(
     max_examples=200, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -57,27 +59,70 @@ def asked(parser: configparser.ConfigParser, section: str) -> tuple[object, ...]
     return found
 
 
-def arrangements(text: str, name: str) -> list[str]:
-    """Return the lines of *name* in a configuration that may take the place of the one that counts."""
+def switched_on(text: str, name: str) -> list[str]:
+    """Return the lines of *name* in a configuration that are commented out, without the ``#``."""
     return re.findall(rf"^#({name} = .*)$", text, re.MULTILINE)
 
 
-def test_every_line_for_another_arrangement_works(alice: Account) -> None:
-    """Each folderfilter that the sample proposes is what its comment says, once it is put in the place of the other."""
-    text = recipes.render("offlineimap", alice)
-    ours = {name: getattr(offlineimap_m365, name) for name in offlineimap_m365.__all__}
-    kept = []
-    for line in arrangements(text, "folderfilter"):
-        parser = parse(text.replace("folderfilter = folderfilter", line))
-        wanted = eval(parser.get("Repository alice-remote", "folderfilter"), ours)
-        kept.append([name for name in FOLDERS if wanted(name)])
+def ours() -> dict[str, object]:
+    """Return the functions that OfflineIMAP's lines can use."""
+    return {name: getattr(offlineimap_m365, name) for name in offlineimap_m365.__all__}
 
-    assert arrangements(text, "folderfilter") == arrangements(recipes.sample(), "folderfilter")
+
+@pytest.mark.parametrize(
+    ("name", "sent", "inbox"), [(ALICE, "Sent Items", "INBOX"), ("mia@outlook.com", "Sent", "Inbox")]
+)
+def test_every_commented_folderfilter_does_what_its_comment_says(
+    world: World, name: str, sent: str, inbox: str
+) -> None:
+    """In a work mailbox and in a personal one, whose folders have other names."""
+    folders = [inbox, sent, "Archive", "Archive/2019", "Archives", "Calendar/x", "INBOX/Archive"]
+    text = recipes.render("offlineimap", targets.defaults(name))
+    kept = []
+    for line in switched_on(text, "folderfilter"):
+        parser = parse(text.replace("folderfilter = folderfilter", line))
+        wanted = eval(parser.get(f"Repository {name.split('@', maxsplit=1)[0]}-remote", "folderfilter"), ours())
+        kept.append([folder for folder in folders if wanted(folder)])
+
     assert kept == [
-        [name for name in FOLDERS if name != "Calendar/x"],
-        [name for name in FOLDERS if name not in {"Archive", "Archive/2019", "Calendar/x"}],
-        ["INBOX", "Sent Items"],
+        [folder for folder in folders if folder != "Calendar/x"],
+        [folder for folder in folders if folder not in {"Archive", "Archive/2019", "Calendar/x"}],
+        [inbox, sent],
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs"),
+    [
+        (ALICE, {"Sent Items": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk", "INBOX": "INBOX"}),
+        ("mia@outlook.com", {"Sent": "Sent", "Deleted": "Trash", "Junk": "Junk", "Inbox": "Inbox"}),
+    ],
+)
+def test_the_commented_nametrans_are_a_pair(world: World, name: str, pairs: dict[str, str]) -> None:
+    """Switched on together, each undoes the other for the folders that the mailbox has."""
+    parser = parse(recipes.render("offlineimap", targets.defaults(name)).replace("#nametrans", "nametrans"))
+    section = parser.get("general", "accounts")
+    remote, local = (
+        eval(parser.get(f"Repository {section}-{side}", "nametrans"), ours()) for side in ("remote", "local")
+    )
+
+    assert {folder: remote(folder) for folder in pairs} == pairs
+    assert {local(name): name for name in pairs.values()} == pairs
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "trash"), [(ALICE, "Sent Items", "Deleted Items"), ("m@live.com", "Sent", "Deleted")]
+)
+@pytest.mark.parametrize("program", ["mutt", "neomutt", "himalaya", "mu4e"])
+def test_a_reader_opens_the_folders_that_the_mailbox_has(
+    world: World, program: str, name: str, sent: str, trash: str
+) -> None:
+    """Personal mailboxes have other folders than work mailboxes."""
+    text = recipes.render(program, targets.defaults(name))
+    lines = [line for line in text.splitlines() if line[:1] not in "#;"]
+    folders = set(re.findall(r'"[+/a-z]*(Sent Items|Sent|Deleted Items|Deleted)"', "\n".join(lines)))
+
+    assert folders == {sent, trash}
 
 
 def test_the_sample_is_the_recipe() -> None:
@@ -118,36 +163,110 @@ def test_the_sample_does_not_depend_on_who_writes_it(world: World, monkeypatch: 
 
 
 @IN_A_WORLD
-@given(name=NAMES)
-def test_offlineimap_reads_back_what_was_meant(world: World, name: str) -> None:
-    """However odd the address, ConfigParser gives it back, and the evaluated line asks for that very account."""
-    name = clean_name(name)
+@given(name=NAMES, shared=NAMES)
+def test_offlineimap_reads_back_what_was_meant(world: World, name: str, shared: str) -> None:
+    """The values are the addresses; each commented line, switched on, calls our functions with these and no other."""
+    calls: list[set[object]] = []
 
-    parser = parse(recipes.render("offlineimap", targets.defaults(name)))
+    def record(*arguments: object, **named: object) -> list[None]:
+        calls.append({str(value).lower() for value in (*arguments, *named.values()) if "@" in str(value)})
+        return [None, None]
 
-    section = parser.get("general", "accounts")
-    assert parser.get(f"Repository {section}-remote", "remoteuser") == name
-    assert asked(parser, section) == (name, 1800)
-    assert parser.get("general", "pythonfile") == str(world.home / "pythonfile.py")
+    for mailbox in (name, shared):
+        text = recipes.render("offlineimap", targets.defaults(name), [mailbox])
+        parser = parse(text)
+        section = parser.get("general", "accounts")
+        remote = f"Repository {section}-remote"
+        for option in ("folderfilter", "nametrans"):
+            for line in switched_on(text, option):
+                parser.set(remote, option, line.partition(" = ")[2])
+                eval(parser.get(remote, option), dict.fromkeys(offlineimap_m365.__all__, record))
+
+        assert {str(asked(parser, section)[0]).lower()} == {name.lower()}
+        assert parser.get(remote, "remoteuser") == mailbox
+        assert parser.get("general", "pythonfile") == str(world.home / "pythonfile.py")
+        assert [call for call in calls if call] == [{name.lower(), mailbox.lower()}]
+        calls.clear()
 
 
 @IN_A_WORLD
-@given(name=NAMES, mailboxes=st.lists(NAMES, min_size=1, max_size=4))
+@given(name=ODD_NAMES, mailboxes=st.lists(NAMES, min_size=1, max_size=4))
 def test_many_mailboxes_have_a_section_each(world: World, name: str, mailboxes: list[str]) -> None:
-    """Every mailbox is named once in accounts and asks for the one account, however alike the addresses are."""
-    assert world
-    name, wanted = clean_name(name), [clean_name(mailbox) for mailbox in mailboxes]
+    """Every mailbox is named once and asks for the one account, however odd its name and similar the addresses."""
+    account = dataclasses.replace(targets.defaults(clean_name(name)), kind="app-only")
+    wanted = [clean_name(mailbox) for mailbox in mailboxes]
 
-    parser = parse(recipes.render("offlineimap", targets.defaults(name), wanted))
+    parser = parse(recipes.render("offlineimap", account, wanted))
 
     sections = parser.get("general", "accounts").split(", ")
+    assert world
     assert len(sections) == len(set(sections)) == len(set(wanted))
     assert [parser.get(f"Repository {s}-remote", "remoteuser") for s in sections] == list(dict.fromkeys(wanted))
-    assert {asked(parser, section)[0].lower() for section in sections} == {name.lower()}  # type: ignore[attr-defined]
+    assert {str(asked(parser, section)[0]).lower() for section in sections} == {account.name.lower()}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(f"a{character}b@example.org" for character in '"\\ ;(),:<>@[]\n'),
+        *(".a@example.org", "a..b@example.org", "a.@example.org", "a@", "<a@example.org>", "a@example.org]", "nobody"),
+    ],
+)
+@pytest.mark.parametrize("program", ["offlineimap", "msmtp"])
+def test_an_address_that_exchange_does_not_take_is_refused(world: World, program: str, address: str) -> None:
+    """It is wrong usage as a mailbox and, for a person's account, as the account."""
+    account = targets.defaults(ALICE)
+    for refused, mailboxes in ((account, [address]), (dataclasses.replace(account, name=address), [ALICE])):
+        with pytest.raises(errors.WrongUsage, match="not an address that Exchange takes"):
+            recipes.render(program, refused, mailboxes)
+
+
+def test_a_second_account_is_added_to_a_configuration_that_exists(world: World) -> None:
+    """There is no second [general], the sections have other names, and the comment says what to change."""
+    existing = recipes.render("offlineimap", targets.defaults("alice@other.example"))
+
+    text = recipes.render("offlineimap", targets.defaults(ALICE), existing=existing)
+
+    parser = parse(existing + text)
+    assert parser.get("Repository alice-example.org-remote", "remoteuser") == ALICE
+    assert "accounts = (the names that are there), alice-example.org" in text
+
+
+@pytest.mark.parametrize("program", ["offlineimap", "msmtp", "mutt", "cron", "systemd"])
+def test_a_home_that_no_file_can_hold_is_refused(world: World, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """A line break in the path of the home is 78, and the path is named."""
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/a\nb")
+
+    with pytest.raises(errors.Misconfigured, match="a b"):
+        timers.render(program, ALICE) if program in timers.NAMES else recipes.render(program, targets.defaults(ALICE))
+
+
+def test_a_variable_in_the_home_is_refused_for_offlineimap(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OfflineIMAP replaces variables in paths and cannot quote them."""
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/$HOME")
+
+    with pytest.raises(errors.Misconfigured, match=re.escape("$HOME")):
+        recipes.render("offlineimap", targets.defaults(ALICE))
+
+
+@pytest.mark.parametrize("place", ["OFFLINEIMAP_M365_HOME", "XDG_DATA_HOME"])
+@pytest.mark.parametrize("program", ["msmtp", "mutt", "cron", "systemd-service", "offlineimap"])
+def test_a_home_that_only_the_shell_knows_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, program: str, place: str
+) -> None:
+    """Whichever variable names the home, each recipe works in the empty environment of cron and systemd."""
+    monkeypatch.delenv("OFFLINEIMAP_M365_HOME", raising=False)
+    monkeypatch.setenv(place, str(world.root / "mine"))
+    home = world.root / "mine" / ("offlineimap-m365" if place == "XDG_DATA_HOME" else "")
+    text = (
+        timers.render(program, ALICE) if program in timers.NAMES else recipes.render(program, targets.defaults(ALICE))
+    )
+
+    assert (f"{home}/pythonfile.py" if program == "offlineimap" else f"OFFLINEIMAP_M365_HOME={home}") in text
 
 
 @IN_A_WORLD
-@given(name=NAMES)
+@given(name=ODD_NAMES)
 def test_the_token_command_survives_a_shell(world: World, name: str) -> None:
     """A shell gives the account as one word, with the store's place before it where it is not the usual one."""
     words = shlex.split(recipes.token_command(name))
@@ -199,28 +318,12 @@ def test_what_msmtp_would_replace_is_refused(alice: Account, local: str) -> None
         recipes.render("msmtp", alice, [f"{local}@example.org"])
 
 
-@pytest.fixture
-def program(world: World, monkeypatch: pytest.MonkeyPatch) -> Program:
-    """Return a program that has one mailbox in its file and nothing for applications, and a template."""
-    found = Program("cron", "is made up", "~/.madeup")
-    monkeypatch.setitem(recipes.PROGRAMS, "madeup", dataclasses.replace(found, is_for_applications=False))
-    return found
+def test_one_mailbox_is_no_more(alice: Account) -> None:
+    """A program whose file has one mailbox is not given several: wrong usage, and the command for one."""
+    with pytest.raises(errors.WrongUsage, match=r"has one mailbox in ~/\.muttrc, not 2") as caught:
+        recipes.render("mutt", alice, ["a@example.org", "b@example.org"])
 
-
-def test_one_mailbox_is_no_more(alice: Account, program: Program) -> None:
-    """A program whose file has one mailbox is not handed several: wrong usage, and how to ask."""
-    with pytest.raises(errors.WrongUsage, match=r"has one mailbox in ~/\.madeup, not 2") as caught:
-        recipes.render("madeup", alice, ["a@example.org", "b@example.org"])
-
-    assert "config alice@example.org madeup --mailbox a@example.org" in caught.value.remedy
-
-
-def test_what_cannot_be_an_application_says_so(alice: Account, program: Program) -> None:
-    """A program that opens no mailbox for an application is refused for an account that is app-only."""
-    account = dataclasses.replace(alice, kind="app-only")
-
-    with pytest.raises(errors.WrongUsage, match="cannot open a mailbox for an application"):
-        recipes.render("madeup", account, ["a@example.org"])
+    assert caught.value.remedy.command == "offlineimap-m365 config alice@example.org mutt --mailbox a@example.org"
 
 
 def test_every_program_has_its_templates(alice: Account) -> None:
@@ -230,70 +333,77 @@ def test_every_program_has_its_templates(alice: Account) -> None:
             text = timers.render(program, ALICE)
         else:
             text = recipes.render(program, alice)
-            assert "$" not in text
+            assert "$" not in text or program == "git-send-email"
 
-        assert ALICE in text or program == "notify"
-        assert recipe.what
+        assert ALICE in text or program in {"notify", "systemd-timer"}
+        assert recipe.purpose
         assert recipe.file in text
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "account", "program"),
     [
-        ([], (None, "offlineimap")),
-        (["msmtp"], (None, "msmtp")),
-        ([ALICE], (ALICE, "offlineimap")),
-        ([ALICE, "msmtp"], (ALICE, "msmtp")),
-        ([ALICE, "isync"], (ALICE, "mbsync")),
-        (["getmail6"], (None, "getmail")),
-        ([ALICE, "git", "send-email"], (ALICE, "git-send-email")),
-        (["git"], (None, "git-send-email")),
-        ([ALICE, "smtpmail"], (ALICE, "emacs")),
+        ([], None, "offlineimap"),
+        (["msmtp"], None, "msmtp"),
+        ([ALICE], ALICE, "offlineimap"),
+        ([ALICE, "msmtp"], ALICE, "msmtp"),
+        (["msmtp", ALICE], ALICE, "msmtp"),
+        ([ALICE, "isync"], ALICE, "mbsync"),
+        (["getmail6"], None, "getmail"),
+        ([ALICE, "git", "send-email"], ALICE, "git-send-email"),
+        (["git"], None, "git-send-email"),
+        ([ALICE, "smtpmail"], ALICE, "emacs"),
     ],
 )
-def test_an_order_is_read(world: World, words: list[str], found: tuple[str | None, str]) -> None:
-    """[ACCOUNT] [PROGRAM], both of which may be left out; a package's name is one of its program's."""
+def test_account_and_program_are_read_in_any_order(
+    world: World, words: list[str], account: str | None, program: str
+) -> None:
+    """Both may be left out; a package's name is one of its program's."""
     assert world
-    assert targets.account_and_program(words) == found
+    assert targets.account_and_program(words) == (account, program)
 
 
 @pytest.mark.parametrize(
-    ("words", "hint"),
+    ("words", "unknown", "similar"),
     [
-        (["mstmp"], "Did you mean msmtp"),
-        (["Offlineimap"], "Did you mean offlineimap? "),
-        (["isinc"], "Did you mean"),
-        (["getmail7"], "Did you mean getmail"),
-        (["send-email"], "Did you mean git-send-email? "),
-        ([""], "See the list"),
+        (["mstmp"], "mstmp", "msmtp"),
+        (["Offlineimap"], "Offlineimap", "offlineimap"),
+        (["isinc"], "isinc", ""),
+        (["getmail7"], "getmail7", "getmail"),
+        (["send-email"], "send-email", "git-send-email"),
+        (["mutt", "xyz"], "xyz", ""),
+        (["mutt", ALICE, "msmtp"], "mutt", "mutt"),
+        ([""], "", ""),
     ],
 )
-def test_an_unknown_program_has_close_ones(world: World, words: list[str], hint: str) -> None:
-    """Wrong usage, with the names that it may have been."""
+def test_a_word_that_is_neither_is_named(world: World, words: list[str], unknown: str, similar: str) -> None:
+    """Wrong usage, with the similar programs."""
     assert world
-    with pytest.raises(errors.WrongUsage) as caught:
+    with pytest.raises(errors.WrongUsage, match=re.escape(repr(unknown))) as caught:
         targets.account_and_program(words)
 
-    assert hint in caught.value.remedy
+    assert similar in caught.value.remedy.advice
+    assert caught.value.remedy.command == "offlineimap-m365 config --list"
 
 
-def test_mailboxes_come_from_a_file(world: World) -> None:
-    """One a line; empty lines and comments do not count; names are cleaned."""
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# ours\n\n  alice@example.org \n  # theirs\ninfo@example.org\n",
+        '"PrimarySmtpAddress"\r\n"alice@example.org"\r\n"info@example.org"\r\n"ALICE@example.org"\r\n',
+        '#TYPE X\r\n"DisplayName","PrimarySmtpAddress"\r\n"A, B","alice@example.org"\r\n"C; D","info@example.org"\r\n',
+        "DisplayName;PrimarySmtpAddress\r\nAlice;alice@example.org\r\nInfo;info@example.org\r\n",
+    ],
+)
+def test_a_list_of_mailboxes_is_read(world: World, text: str, encoding: str) -> None:
+    """One address a line, or a CSV file as PowerShell and spreadsheets export it; each address once."""
     path = world.root / "boxes"
-    path.write_text("# ours\n\n  info@example.org \n  # theirs\nmu\u0308ller@example.org\n", encoding="utf-8")
+    path.write_bytes(text.encode(encoding))
 
-    found = targets.mailboxes([f"@{path}", ALICE])
-
-    assert found == ["info@example.org", "m\u00fcller@example.org", ALICE]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_list_of_windows_is_read(world: World, encoding: str) -> None:
-    """PowerShell writes other characters, line ends and quotes; who is named twice is meant once."""
-    path = world.root / "boxes"
-    path.write_bytes(f'{ALICE}\r\n"info@example.org"\r\n{ALICE.upper()}\r\n'.encode(encoding))
-
-    assert targets.mailboxes([f"@{path}"]) == [ALICE, "info@example.org"]
+    assert targets.mailboxes([f"@{path}", "mu\u0308ller@example.org"]) == [
+        ALICE, "info@example.org", "m\u00fcller@example.org",
+    ]  # fmt: skip
 
 
 def test_of_a_list_the_line_is_named_that_is_no_address(world: World) -> None:
@@ -305,11 +415,14 @@ def test_of_a_list_the_line_is_named_that_is_no_address(world: World) -> None:
         targets.mailboxes([f"@{path}"])
 
 
-@pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\xff\xfe", b"a b@example.org\n"])
-def test_a_file_without_mailboxes_is_refused(world: World, content: bytes) -> None:
-    """An empty, unreadable or strange list is wrong usage."""
+@pytest.mark.parametrize("content", [None, b"", b"# nothing\n", b"\xff\xfe", b"a b@example.org\n"])
+def test_a_file_without_mailboxes_is_refused(world: World, content: bytes | None) -> None:
+    """A list that is missing, empty or no list, and a pipe, are wrong usage; nothing waits."""
     path = world.root / "boxes"
-    path.write_bytes(content)
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content)
 
     with pytest.raises(errors.WrongUsage):
         targets.mailboxes([f"@{path}"])
