@@ -6,7 +6,7 @@ Loaded by foreign interpreters too: standard library and Python 3.9 only.
 
 from __future__ import annotations
 
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors, paths, safe_file
 
 TYPE_CHECKING = False  # importing typing would cost more than reading a profile
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def _profile(account: str) -> dict[str, Any]:
     try:
         folder = paths.folder(account)
         paths.check(folder)
-        with open(os.path.join(folder, "profile.json"), encoding="utf-8") as file:
-            profile = json.load(file)
+        profile = json.loads(safe_file.read(os.path.join(folder, "profile.json"), is_ours=True))
     except (errors.M365Error, OSError, ValueError, AttributeError, RecursionError):
         return {}
     return profile if isinstance(profile, dict) else {}

@@ -1,7 +1,6 @@
 """
-The functions for the evals of an .offlineimaprc, and which exception each raises inside OfflineIMAP.
+The functions for the evals of an .offlineimaprc, with the exception that each raises inside OfflineIMAP (contract §2).
 
-A build of OfflineIMAP is known by a feature, never by its version: Debian's says 8.0.0 whatever it is.
 Loaded by foreign interpreters too: standard library and Python 3.9 only.
 """
 
@@ -11,12 +10,12 @@ import sys
 
 from offlineimap_m365.base import errors, fresh_token, notices
 from offlineimap_m365.folders import folder_filter, learned, nametrans
-from offlineimap_m365.plugin import installation, installed_command, log_redaction
+from offlineimap_m365.plugin import installation, installed_command, log_redaction, offlineimap_builds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
     Filter = Callable[[str], bool]
     Rename = Callable[[str], str]
@@ -49,12 +48,12 @@ def get_access_token(account: str | None = None, min_validity: float | None = No
     log_redaction.install()
     try:
         seconds = _seconds(min_validity)
-        token = _access_token(account, seconds)
+        token = _obtain(account, "access-token", seconds)
     except errors.M365Error as error:
-        if _evaluates_once():
-            raise _for_repository(error) from None
-        raise
-    return _CurrentToken(token, account, seconds) if _evaluates_once() else token
+        _fail(error, is_skipped=offlineimap_builds.evaluates_once())
+    if not offlineimap_builds.evaluates_once():
+        return token
+    return offlineimap_builds.current_token(token, lambda: _obtain(account, "access-token", seconds))
 
 
 def get_refresh_token(account: str | None = None) -> str:
@@ -99,7 +98,7 @@ def make_folderfilter(  # noqa: PLR0913, PLR0917 - the contract names them
     try:
         return folder_filter.build_filter(keep, drop, languages, finding, also)
     except (TypeError, ValueError) as error:
-        raise _misconfigured("make_folderfilter", error) from error
+        _fail_call("make_folderfilter", error)
 
 
 def make_nametrans(
@@ -118,13 +117,18 @@ def make_nametrans(
     try:
         return nametrans.build_nametrans(nametrans.merge(names, others) if others else names, utf8)
     except (TypeError, ValueError) as error:
-        raise _misconfigured("make_nametrans", error) from error
+        _fail_call("make_nametrans", error)
 
 
-def _misconfigured(function: str, error: Exception) -> errors.M365Error:
+def _fail(error: errors.M365Error, *, is_skipped: bool) -> NoReturn:
+    """Raise *error*, with *is_skipped* as one with which OfflineIMAP skips this account only."""
+    raise offlineimap_builds.for_repository(error) if is_skipped else error from None
+
+
+def _fail_call(function: str, error: Exception) -> NoReturn:
     remedy = errors.Remedy("Correct the call in your .offlineimaprc or pythonfile")
     wrong = errors.Misconfigured(f"{function}: {error}", remedy=remedy)
-    return _for_repository(wrong) if _offlineimap() else wrong
+    _fail(wrong, is_skipped=offlineimap_builds.is_offlineimap())
 
 
 def _finding(account: str | None, mailbox: str | None) -> dict[str, Any] | None:
@@ -157,63 +161,22 @@ def _seconds(min_validity: float | None) -> int:
         ) from error
 
 
-def _access_token(account: str | None, seconds: int) -> str:
-    obtain = _native_token if _command is None else _foreign_token
-    token = _guarded(account, lambda: obtain(account, seconds))
-    log_redaction.hide(token)
-    return token
-
-
-def _native_token(account: str | None, seconds: int) -> str:
-    from offlineimap_m365.tokens import engine  # noqa: PLC0415 - not for a foreign interpreter
-
-    return engine.access_token(account, engine.Wanted(seconds)).value
-
-
-def _foreign_token(account: str | None, seconds: int) -> str:
-    return fresh_token.find(account, seconds) or _ask(account, ["--prefer-validity", str(seconds)])
-
-
 def _secret(account: str | None, kind: str) -> str:
     log_redaction.install()
-    obtain = _native_secret if _command is None else _foreign_secret
     try:
-        value = _guarded(account, lambda: obtain(account, kind))
+        return _obtain(account, kind)
     except errors.M365Error as error:
-        if _offlineimap():
-            raise _for_repository(error) from None
-        raise
-    if kind != "client-id":
-        log_redaction.hide(value)
-    return value
+        _fail(error, is_skipped=offlineimap_builds.is_offlineimap())
 
 
-def _native_secret(account: str | None, kind: str) -> str:
-    from offlineimap_m365.accounts import profiles  # noqa: PLC0415 - not for a foreign interpreter
-    from offlineimap_m365.tokens import engine  # noqa: PLC0415 - not for a foreign interpreter
-
-    if kind == "refresh-token":
-        return engine.refresh_token(account)
-    return engine.client_secret(account) if kind == "client-secret" else profiles.get(account).client_id
-
-
-def _foreign_secret(account: str | None, kind: str) -> str:
-    return _ask(account, ["--what", kind])
-
-
-def _ask(account: str | None, options: list[str]) -> str:
-    arguments = ["token", *([account] if account is not None else []), *options]
-    return installed_command.ask(_command or [], arguments, account, _repair)
-
-
-def _guarded(account: str | None, obtain: Callable[[], str]) -> str:
+def _obtain(account: str | None, kind: str, seconds: int = 0) -> str:
     """
-    Return what *obtain* does; whatever it raises becomes one of our errors, without the values it met on its way.
+    Return a token, a secret or a client id; whatever goes wrong becomes one of our errors.
 
     Any other exception would end older builds at once, with all the other accounts (exit code 100).
     """
     try:
-        return obtain()
+        value = _from_engine(account, kind, seconds) if _command is None else _from_command(account, kind, seconds)
     except errors.M365Error as error:
         _forget_values(error)
         raise
@@ -222,7 +185,29 @@ def _guarded(account: str | None, obtain: Callable[[], str]) -> str:
     except Exception as error:  # noqa: BLE001 - it becomes one of ours
         failure = _bug(error, account)
         _forget_values(error)
+    else:
+        if kind != "client-id":
+            log_redaction.hide(value)
+        return value
     raise failure
+
+
+def _from_engine(account: str | None, kind: str, seconds: int) -> str:
+    from offlineimap_m365.accounts import profiles  # noqa: PLC0415 - not for a foreign interpreter
+    from offlineimap_m365.tokens import engine  # noqa: PLC0415 - not for a foreign interpreter
+
+    if kind == "access-token":
+        return engine.access_token(account, engine.Wanted(seconds)).value
+    if kind == "refresh-token":
+        return engine.refresh_token(account)
+    return engine.client_secret(account) if kind == "client-secret" else profiles.get(account).client_id
+
+
+def _from_command(account: str | None, kind: str, seconds: int) -> str:
+    token = fresh_token.find(account, seconds) if kind == "access-token" else None
+    options = ["--prefer-validity", str(seconds)] if kind == "access-token" else ["--what", kind]
+    arguments = ["token", *([account] if account is not None else []), *options]
+    return token or installed_command.ask(_command or [], arguments, account, _repair)
 
 
 def _bug(error: Exception, account: str | None) -> errors.M365Error:
@@ -256,70 +241,6 @@ def _forget_values(error: BaseException) -> None:
         traceback.clear_frames(current.__traceback__)
         chain += [current.__cause__, current.__context__]
         current.__cause__ = current.__context__ = None
-
-
-class _CurrentToken(str):
-    """
-    An access token that turns into a current one each time it is formatted.
-
-    Builds before 8.0.3 use what oauth2_access_token_eval gave for the whole process, strip() it once, and format it
-    with ``%s`` into each XOAUTH2 string.
-    """
-
-    __slots__ = ("_account", "_seconds")
-    _account: str | None
-    _seconds: int
-
-    def __new__(cls, token: str, account: str | None, seconds: int) -> _CurrentToken:  # noqa: PYI034 - 3.9
-        self = super().__new__(cls, token)
-        self._account = account
-        self._seconds = seconds
-        return self
-
-    def __str__(self) -> str:
-        return _access_token(self._account, self._seconds)
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
-
-    def __repr__(self) -> str:
-        return "<access token>"
-
-    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        return str(self).encode(encoding, errors)
-
-    def strip(self, chars: str | None = None, /) -> _CurrentToken:  # noqa: ARG002
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("an access token cannot be pickled")
-
-
-def _offlineimap() -> Any:
-    """Return OfflineIMAP's repository module if this process is OfflineIMAP."""
-    return sys.modules.get("offlineimap.repository.IMAP")
-
-
-def _evaluates_once() -> bool:
-    """Does this OfflineIMAP evaluate oauth2_access_token_eval once per process, as all before 8.0.3 do?"""
-    module = _offlineimap()
-    return module is not None and not hasattr(module.IMAPRepository, "getoauth2_access_token_getter")
-
-
-def _for_repository(error: errors.M365Error) -> errors.M365Error:
-    """Return *error* as one that is also an OfflineImapError of severity REPO: only this account is skipped."""
-    module = sys.modules.get("offlineimap.error") or sys.modules["offlineimap"]
-    base = module.OfflineImapError
-
-    def make(self: Any, message: str, severity: int, errcode: Any = None) -> None:
-        Exception.__init__(self, message)
-        self.severity = severity
-        self.errcode = errcode
-
-    kind = type(type(error).__name__, (type(error), base), {"__init__": make})
-    both: errors.M365Error = kind(error.args[0], base.ERROR.REPO)
-    both.__dict__.update(error.__dict__)
-    return both
 
 
 log_redaction.install()

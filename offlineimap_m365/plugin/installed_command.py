@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
-import threading
 
-from offlineimap_m365.base import environment, errors, paths
+from offlineimap_m365.base import errors, paths, process, safe_file
 
 #: Seconds for the command: OfflineIMAP asks while a server waits, so never longer (contract §2).
 PATIENCE = 20.0
@@ -26,33 +24,19 @@ def ask(command: list[str], arguments: list[str], account: str | None, repair: e
     A command that needs longer than 20 s is left to finish, since ending it during a refresh could lose the new
     refresh token; that is Temporary. A command that cannot run is Misconfigured, with *repair*.
     """
-    try:
-        process = subprocess.Popen(
-            [*command, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment.for_child(),
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise _broken(command, account, error.strerror or "it cannot be started", repair) from error
-    output: list[bytes] = []
-    reader = threading.Thread(target=lambda: output.extend(process.communicate()), daemon=True)
-    reader.start()
-    reader.join(PATIENCE)
-    if reader.is_alive():
-        raise errors.Temporary(
-            f"{account or 'The account'}: {command[0]} did not answer within {PATIENCE:.0f} s", account=account
-        )
-    lines = [line.strip() for line in output[1].decode("utf-8", "replace").splitlines() if line.strip()]
-    if process.returncode not in _OURS:
-        raise _broken(command, account, lines[-1] if lines else f"exit code {process.returncode}", repair)
-    if process.returncode != 0:
+    result = process.run([*command, *arguments], seconds=PATIENCE, keep_running=True)
+    if result.ended == process.TIMED_OUT:
+        slow = f"{account or 'The account'}: {command[0]} did not answer within {PATIENCE:.0f} s"
+        raise errors.Temporary(slow, account=account, remedy=errors.Remedy("Try again later"))
+    lines = [line.strip() for line in result.err.decode("utf-8", "replace").splitlines() if line.strip()]
+    if result.code not in _OURS:
+        reason = result.reason or (lines[-1] if lines else f"exit code {result.code}")
+        raise _broken(command, account, reason, repair)
+    if result.code:
         fact = ". ".join(line.rstrip(".") for line in lines) or f"{command[0]} failed"
         named = fact if account is None or account in fact else f"{account}: {fact}"
-        raise errors.for_exit_code(process.returncode)(named, account=account)
-    return output[0].decode("utf-8", "replace").rstrip("\n")
+        raise errors.for_exit_code(result.code)(named, account=account)
+    return result.out.decode("utf-8", "replace").rstrip("\n")
 
 
 def _broken(command: list[str], account: str | None, reason: str, repair: errors.Remedy) -> errors.Misconfigured:
@@ -68,8 +52,8 @@ def find(package: str) -> list[str]:
 
 def _recorded() -> list[str] | None:
     try:
-        with open(os.path.join(paths.directory(), "pythonfile.py"), encoding="utf-8") as stub:
-            line = next((line for line in stub if line.startswith("STUB_COMMAND = ")), "")
+        stub = safe_file.read(os.path.join(paths.directory(), "pythonfile.py"), is_ours=True).decode("utf-8")
+        line = next((line for line in stub.splitlines() if line.startswith("STUB_COMMAND = ")), "")
         command: list[str] = ast.literal_eval(line.partition("= ")[2])
     except (OSError, SyntaxError, ValueError, errors.M365Error):
         return None

@@ -1,5 +1,5 @@
 """
-Where this program is installed, and the stub in the home through which OfflineIMAP finds it.
+The command of this installation, and the stub in the home through which OfflineIMAP finds it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import string
 import sys
 from pathlib import Path
 
-from offlineimap_m365.base import atomic_file, errors, paths
+from offlineimap_m365.base import atomic_file, errors, paths, safe_file
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.plugin import installation
 
@@ -51,52 +51,55 @@ def stub_path() -> Path:
 
 
 def write_stub() -> Path:
-    """Write the stub for this installation and return its path. Raises OSError."""
-    path = stub_path()
+    """Write the stub for this installation and return its path. Raises OSError, M365Error."""
+    path, text = stub_path(), _render()
     paths.make(str(path.parent))
-    text = _stub()
-    if stub_fault() or path.read_bytes() != text.encode("utf-8"):
+    try:
+        is_current = _read() == text
+    except (OSError, ValueError, errors.M365Error):
+        is_current = False
+    if not is_current:
         atomic_file.write_whole(path, text.encode("utf-8"))
     return path
 
 
 def renew_stub() -> None:
     """Write the stub again if an older version wrote it or its command is gone; never an error."""
-    with contextlib.suppress(OSError, ValueError, SyntaxError):
-        path = stub_path()
-        if path.stat().st_uid == os.geteuid() and _is_stale(path.read_text(encoding="utf-8")):
+    with contextlib.suppress(OSError, ValueError, SyntaxError, errors.M365Error):
+        if _is_stale(_read()):
             write_stub()
 
 
 def is_foreign_stub() -> bool:
     """Is there a file in the place of the stub that this program did not write, such as the user's own?"""
     try:
-        return _WRITTEN.search(stub_path().read_text(encoding="utf-8")) is None
-    except (OSError, ValueError):
+        return _WRITTEN.search(_read()) is None
+    except (OSError, ValueError, errors.M365Error):
         return False
 
 
 def stub_fault() -> str:
     """Return what is wrong with the stub, to follow its path in a sentence; an empty text if nothing can be seen."""
-    path = stub_path()
     try:
-        status, text = path.stat(), path.read_text(encoding="utf-8")
-        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-            return "can be changed by others, and OfflineIMAP runs what is in it"
+        text = _read()
         if _WRITTEN.search(text) is None:
             return "was not written by this program"
         return "is of an older version, or of an installation that is gone" if _is_stale(text) else ""
     except FileNotFoundError:
-        return "is not there"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return "does not exist"
+    except errors.M365Error:
+        return "is not a file that you alone can change"
     except (ValueError, SyntaxError):
         return "is broken"
 
 
 def recorded_command() -> list[str]:
-    """Return the command that the stub names. Raises OSError, and ValueError or SyntaxError for a broken one."""
-    return _recorded(stub_path().read_text(encoding="utf-8"))
+    """Return the command that the stub names. Raises OSError, M365Error; ValueError or SyntaxError for a broken one."""
+    return _command_in(_read())
+
+
+def _read() -> str:
+    return safe_file.read(str(stub_path()), is_ours=True).decode("utf-8")
 
 
 def _is_stale(text: str) -> bool:
@@ -104,12 +107,11 @@ def _is_stale(text: str) -> bool:
     written = _WRITTEN.search(text)
     if written is None:
         return False
-    command_path = _recorded(text)[0]
     is_older = "\nSTUB_HOME = " not in text or _number(written[1]) < _number(__version__)
-    return is_older or not os.access(command_path, os.X_OK)
+    return is_older or not os.access(_command_in(text)[0], os.X_OK)
 
 
-def _recorded(text: str) -> list[str]:
+def _command_in(text: str) -> list[str]:
     line = re.search(r"^STUB_COMMAND = (\[.+\])$", text, re.MULTILINE)
     if line is None:
         raise ValueError("no command is recorded")
@@ -120,7 +122,7 @@ def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.strip(".").split("."))
 
 
-def _stub() -> str:
+def _render() -> str:
     """Return the text of the stub for this installation."""
     template = string.Template(Path(__file__).with_name("stub.txt").read_text(encoding="utf-8"))
     package = glob.escape(str(Path(__file__).resolve().parents[1]))

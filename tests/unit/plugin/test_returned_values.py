@@ -13,7 +13,7 @@ import pytest
 
 import offlineimap_m365
 from offlineimap_m365.base import errors
-from offlineimap_m365.plugin import evals
+from offlineimap_m365.plugin import evals, offlineimap_builds
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.tokens import engine, token_cache
 from tests.kept import ALICE, TOKEN, age, attempt, cache_of, keep, provider
@@ -146,7 +146,7 @@ def test_nothing_shows_what_it_holds(world: World, entra: Entra, monkeypatch: py
     address = tried.begin("https://localhost", "a-state-of-this-sign-in", hint=ALICE)
     code = tried.begin_device()
     found: list[Any] = [tried, code, attempt(entra), engine.access_token(ALICE), token_cache.Vault(account), account]
-    monkeypatch.setattr(evals, "_evaluates_once", lambda: True)
+    monkeypatch.setattr(offlineimap_builds, "evaluates_once", lambda: True)
     found += [evals.get_access_token(ALICE), engine._memory]  # noqa: SLF001 - what a debugger prints
 
     shown = repr(found)
