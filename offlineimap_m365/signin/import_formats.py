@@ -1,7 +1,7 @@
 """
-What other tools leave behind: refresh tokens in their files, and who may use them where.
+Reads the files in which other tools keep refresh tokens, with the client id and the organisation that go with them.
 
-Nothing of it is ever executed, and nothing in it decides where a token is sent: an address counts only if it is one of
+Nothing in them is executed, and nothing in them decides where a token is sent: an address counts only if it is one of
 Microsoft's. Formats: UvA-FNWI/M365-IMAP (get_token.py, config.py), mutt's and neomutt's contrib mutt_oauth2.py, MSAL's
 token cache (its token_cache.py, ``serialize``).
 """
@@ -9,6 +9,8 @@ token cache (its token_cache.py, ``serialize``).
 from __future__ import annotations
 
 import ast
+import codecs
+import contextlib
 import dataclasses
 import json
 import re
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from offlineimap_m365.base import errors, fresh_token
+from offlineimap_m365.base.errors import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -32,15 +35,17 @@ _GLOBAL_HOSTS = frozenset({"login.windows.net", "login.microsoft.com", "sts.wind
 _ANY_TENANT = frozenset({"common", "organizations"})
 #: How many sign-ins of a cache are named in an error.
 _NAMED = 10
+#: The parts of an MSAL cache by which it is recognised.
+_MSAL = ("RefreshToken", "AccessToken")
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
     """
-    A refresh token, and what the file says of it; None for what it does not say.
+    A refresh token, and what the file says about it; None for what it does not say.
 
-    *what* names the format, *user* who signed in, *authority* where (not yet checked), *scopes* what for; *has_secret*:
-    the client id was used with a secret.
+    *what* names the format, *user* who signed in, *authority* where (not yet checked), *scopes* for what;
+    *has_secret*: the client id was used with a secret.
     """
 
     refresh_token: str = dataclasses.field(repr=False)
@@ -61,63 +66,82 @@ class _UnknownError(ValueError):
     """The data is of none of the formats."""
 
 
-def read(data: bytes, source: str, config: str | None = None) -> list[Found]:
+def read(data: bytes, source: str, account: str, config: str | None = None) -> list[Found]:
     """
     Return the refresh tokens in *data*, never none; *config* is the text of M365-IMAP's ``config.py`` beside it.
 
-    *source* is what an error calls the file. Raises Misconfigured if it is of none of the formats, or has no token.
+    *source* is what an error calls the file, *account* who shall be signed in. Raises Misconfigured if it is of none
+    of the formats, or has no token.
     """
     try:
-        text = data.decode("utf-8-sig").strip()
+        text = _decoded(data).strip()
         if text.startswith(("{", "[")):
-            return _in_json(text, source)
+            return _in_json(text, source, account)
         return [_bare(text, source, _settings(config or ""))]
     except (_UnknownError, UnicodeDecodeError):
         raise errors.Misconfigured(
-            f"{source} is none of the files that import knows",
-            meaning="Looked for: the refresh token file of M365-IMAP, the token file of mutt_oauth2.py (clear, or"
-            " encrypted with gpg), an MSAL token cache, a bare refresh token",
-            remedy=f"Give such a file, or sign in: {errors.COMMAND} login ACCOUNT",
+            f"{source} is none of the files that import knows: it is {_kind(data)}",
+            meaning="Known are the refresh token file of M365-IMAP, the token file of mutt_oauth2.py (clear, or"
+            " encrypted with gpg), an MSAL token cache, JSON with one refresh_token, a bare refresh token",
+            remedy=Remedy("Give such a file, or sign in", errors.login_command(account)),
         ) from None  # the original may hold the token
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text in *data*: UTF-8, or UTF-16 with a byte order mark as PowerShell 5 writes it with ``>``."""
+    return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+
+
+def _kind(data: bytes) -> str:
+    """Return what a file is that has none of the formats."""
+    try:
+        text = _decoded(data).strip()
+    except UnicodeDecodeError:
+        return "not text"
+    if not text:
+        return "empty"
+    if text.startswith("<"):
+        return "a page of HTML or XML"
+    return "JSON of unknown make, without a single refresh_token" if text.startswith(("{", "[")) else "other text"
 
 
 def choose(found: Sequence[Found], names: Collection[str], client_id: str | None, source: str) -> Found:
     """
-    Return the one of *found* that belongs to somebody called one of *names*, of the *client_id* if that is given.
+    Return the sign-in of *found* that belongs to one of *names*, with the *client_id* if that is given.
 
-    The only one there is counts, whosever it is: the refresh tells. Raises WrongUsage, with a list, for several.
+    A single one counts whosever it is: the refresh tells. Raises WrongUsage with a list for several.
     """
     wanted = {name.casefold() for name in names}
-    of_client = [one for one in found if client_id in (None, one.client_id) or one.client_id is None]
-    of_person = [one for one in of_client if (one.user or "").casefold() in wanted]
+    of_client = [sign_in for sign_in in found if client_id in (None, sign_in.client_id) or sign_in.client_id is None]
+    of_person = [sign_in for sign_in in of_client if (sign_in.user or "").casefold() in wanted]
     fitting = of_person or of_client
     if len(fitting) == 1:
         return fitting[0]
-    listed = [one.title for one in fitting or found]
+    listed = [sign_in.title for sign_in in fitting or found]
     more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
     raise errors.WrongUsage(
         f"{source} holds {len(found)} sign-ins, and it is not clear which is meant: {', '.join(listed[:_NAMED])}{more}",
-        remedy="Name one of them as ACCOUNT or with --identity UPN, and its client id with --client-id ID",
+        remedy=Remedy("Name one as ACCOUNT or with --identity UPN, and its client id with --client-id ID"),
     )
 
 
 def choices(found: Found, clouds: Mapping[str, Any], source: str) -> dict[str, Any]:
     """
-    Return what *found* stands for among login's options: ``client_id``, ``tenant``, ``cloud``, ``scope``.
+    Return *found* as options of login: ``client_id``, ``tenant``, ``cloud``, ``scope``.
 
     *clouds* is that table of ours. Raises Misconfigured for an address that is none of Microsoft's: no file decides
     where a token is sent.
     """
-    made: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if found.client_id:
-        made["client_id"] = found.client_id
+        options["client_id"] = found.client_id
     if found.authority:
-        made |= _place(found.authority, clouds, source)
+        options |= _place(found.authority, clouds, source)
     short = [_SCOPES.get(scope.rpartition("/")[2].lower()) for scope in found.scopes]
     scopes = list(dict.fromkeys(scope for scope in short if scope))
     if scopes:
-        made["scope"] = scopes
-    return made
+        options["scope"] = scopes
+    return options
 
 
 def _place(authority: str, clouds: Mapping[str, Any], source: str) -> dict[str, str]:
@@ -133,11 +157,11 @@ def _place(authority: str, clouds: Mapping[str, Any], source: str) -> dict[str, 
         raise errors.Misconfigured(
             f"{source} names {authority} as the place to sign in, which is none of Microsoft's that are known here",
             meaning="A file does not decide where a refresh token is sent",
-            remedy="If it is right, say so: --authority https://HOST/TENANT",
+            remedy=Remedy("If it is right, add: --authority https://HOST/TENANT"),
         )
     tenant = where.path.strip("/").partition("/")[0]
-    made = {"cloud": known[host]} if known[host] != "global" else {}
-    return made | ({"tenant": tenant} if tenant and tenant not in _ANY_TENANT else {})
+    options = {"cloud": known[host]} if known[host] != "global" else {}
+    return options | ({"tenant": tenant} if tenant and tenant not in _ANY_TENANT else {})
 
 
 def _bare(text: str, source: str, settings: Mapping[str, Any]) -> Found:
@@ -145,7 +169,7 @@ def _bare(text: str, source: str, settings: Mapping[str, Any]) -> Found:
     if _JWT.fullmatch(text):
         raise errors.Misconfigured(
             f"{source} holds an access token, which ends within the hour",
-            remedy="Give the file of the refresh token; M365-IMAP's config.py names it as RefreshTokenFileName",
+            remedy=Remedy("Give the file of the refresh token; M365-IMAP's config.py names it as RefreshTokenFileName"),
         )
     if not _TOKEN.fullmatch(text) or "://" in text:
         raise _UnknownError
@@ -157,47 +181,50 @@ def _bare(text: str, source: str, settings: Mapping[str, Any]) -> Found:
         "the refresh token of M365-IMAP, with its config.py",
         client_id=str(settings["ClientId"]),
         authority=settings.get("Authority") or None,
-        scopes=tuple(scope for scope in scopes if isinstance(scope, str)) if isinstance(scopes, list | tuple) else (),
+        scopes=_texts(scopes) if isinstance(scopes, list | tuple) else (),
         has_secret=bool(settings.get("ClientSecret")),
     )
 
 
 def _settings(config: str) -> dict[str, Any]:
-    """Return the literals that a ``config.py`` gives names to; it is read, not run. What cannot be read has none."""
-    found: dict[str, Any] = {}
+    """Return the literals that a ``config.py`` assigns to names; it is read, not run. An unreadable one has none."""
     try:
-        for name, value in _assignments(ast.parse(config)):
-            found[name] = ast.literal_eval(value)
+        nodes = [node for node in ast.parse(config).body if isinstance(node, ast.Assign)]
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        return {name: value for name, value in found.items() if _is_setting(name, value)}
-    return {name: value for name, value in found.items() if _is_setting(name, value)}
+        return {}
+    settings: dict[str, Any] = {}
+    for node in nodes:
+        with contextlib.suppress(ValueError, TypeError, RecursionError, MemoryError):
+            value = ast.literal_eval(node.value)
+            settings |= {target.id: value for target in node.targets if isinstance(target, ast.Name)}
+    return {k: v for k, v in settings.items() if isinstance(v, list | tuple if k == "Scopes" else str)}
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.List | ast.Tuple):
-            yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
-
-
-def _is_setting(name: str, value: object) -> bool:
-    return isinstance(value, list | tuple if name == "Scopes" else str)
-
-
-def _in_json(text: str, source: str) -> list[Found]:
+def _in_json(text: str, source: str, account: str) -> list[Found]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _UnknownError from error
-    if not isinstance(document, dict):
+    if isinstance(document, dict) and any(isinstance(document.get(kind), dict) for kind in _MSAL):
+        return _in_msal(document, source, account)
+    holders = list(_holders(document))
+    if len(holders) != 1:
         raise _UnknownError
-    if isinstance(document.get("RefreshToken"), dict) or isinstance(document.get("AccessToken"), dict):
-        return _in_msal(document, source)
-    if "refresh_token" in document:
-        return [_in_mutt(document, source)]
-    raise _UnknownError
+    return [_in_document(holders[0], source, account)]
 
 
-def _in_msal(cache: Mapping[str, Any], source: str) -> list[Found]:
+def _holders(document: Any) -> Iterator[dict[str, Any]]:
+    """Return each object in a JSON *document*, at any depth, that has a ``refresh_token``."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict) and "refresh_token" in value:
+            yield value
+        elif isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+
+
+def _in_msal(cache: Mapping[str, Any], source: str, account: str) -> list[Found]:
     """Return the newest refresh token of each person and client id in an MSAL cache."""
     users = {row.get("home_account_id"): _text(row, "username") for row in _rows(cache, "Account")}
     newest: dict[tuple[str | None, ...], tuple[int, Found]] = {}
@@ -216,15 +243,14 @@ def _in_msal(cache: Mapping[str, Any], source: str) -> list[Found]:
         key = (home, found.client_id, host)
         newest[key] = max((_modified(row), found), newest.get(key, (-1, found)), key=lambda pair: pair[0])
     if not newest:
-        raise _tokenless(source)
+        raise _tokenless(source, account)
     return [found for _, found in newest.values()]
 
 
 def _rows(cache: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     rows = cache.get(kind, {})
-    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
-        raise _UnknownError
-    if not all(isinstance(row.get("home_account_id"), str | None) for row in rows.values()):
+    are_rows = isinstance(rows, dict) and all(isinstance(row, dict) for row in rows.values())
+    if not are_rows or not all(isinstance(row.get("home_account_id"), str | None) for row in rows.values()):
         raise _UnknownError
     return list(rows.values())
 
@@ -242,30 +268,35 @@ def _modified(row: Mapping[str, Any]) -> int:
         return 0
 
 
-def _in_mutt(document: Mapping[str, Any], source: str) -> Found:
-    """Return the refresh token in a token file of mutt_oauth2.py, or of a tool with the same names."""
-    registration = _text(document, "registration") or ""
-    if "google" in registration.lower():
+def _in_document(document: Mapping[str, Any], source: str, account: str) -> Found:
+    """Return the refresh token in a token file of mutt_oauth2.py, or of another tool that uses the same names."""
+    registration = _text(document, "registration")
+    if "google" in (registration or "").lower():
         raise errors.Misconfigured(
             f"{source} belongs to a mailbox at Google",
-            remedy="Give the token file of a mailbox at Microsoft",
+            remedy=Remedy("Give the token file of a mailbox at Microsoft"),
         )
     token = _text(document, "refresh_token")
     if not token:
-        raise _tokenless(source)
+        raise _tokenless(source, account)
     if not fresh_token.is_secret(token) or " " in token:
         raise _UnknownError
     tenant = _text(document, "tenant")
     endpoint = _text(document, "token_endpoint") or _text(document, "endpoint") or _text(document, "authority")
+    scope = document.get("scope")
     return Found(
         token,
-        "a token file of mutt_oauth2.py",
+        "a token file of mutt_oauth2.py" if registration else "a JSON file with one refresh_token",
         user=_text(document, "email"),
         client_id=_text(document, "client_id"),
         authority=endpoint or (f"https://login.microsoftonline.com/{tenant}" if tenant else None),
-        scopes=tuple((_text(document, "scope") or "").split()),
+        scopes=_texts(scope) if isinstance(scope, list) else tuple((_text(document, "scope") or "").split()),
         has_secret=bool(_text(document, "client_secret")),
     )
+
+
+def _texts(values: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(value for value in values if isinstance(value, str))
 
 
 def _text(document: Mapping[str, Any], name: str) -> str | None:
@@ -276,8 +307,8 @@ def _text(document: Mapping[str, Any], name: str) -> str | None:
     return value or None
 
 
-def _tokenless(source: str) -> errors.Misconfigured:
+def _tokenless(source: str, account: str) -> errors.Misconfigured:
     return errors.Misconfigured(
         f"{source} holds no refresh token: the tool that wrote it is not signed in either",
-        remedy=f"Sign in: {errors.COMMAND} login ACCOUNT",
+        remedy=Remedy("Sign in", errors.login_command(account)),
     )

@@ -199,7 +199,7 @@ def test_a_token_pasted_at_a_terminal_is_not_shown(user: World, entra: Entra) ->
     given = token(entra)
     with Terminal(user, "import", ALICE, "-", *options(entra)) as terminal:
         terminal.wait_until_taken_over()
-        terminal.wait_for("will not be shown")
+        terminal.wait_for("Paste the refresh token")
         terminal.type(given + "\n")
         done = terminal.end()
         as_before = terminal.is_as_before
@@ -228,7 +228,7 @@ def test_others_who_can_read_the_file_are_named(user: World, entra: Entra) -> No
     done = take_over(user, entra, path)
 
     assert done.code == 0, done.err
-    assert f"everybody can read it: chmod 600 {path}" in done.err
+    assert f"everybody can read it. Run: chmod 600 {path}" in done.err
 
 
 def test_a_dead_client_id_is_told_before_anybody_is_asked(user: World, entra: Entra) -> None:

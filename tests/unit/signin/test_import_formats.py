@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.signin import import_formats
-from tests.kept import made_up
+from tests.kept import ALICE, made_up
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,16 +90,17 @@ def cache(*people: tuple[str, str, str, int]) -> bytes:
     return json.dumps({"Account": accounts, "RefreshToken": tokens}).encode()
 
 
-def test_a_bare_refresh_token() -> None:
-    """A word in a file is one, whatever ends its line; nothing else is known of it."""
-    (found,) = import_formats.read(f"\ufeff {TOKEN}\r\n".encode(), "a file")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_bare_refresh_token(encoding: str) -> None:
+    """A word in a file is one, whatever ends its line, also as PowerShell writes it; nothing else is known of it."""
+    (found,) = import_formats.read(f"\ufeff {TOKEN}\r\n".encode(encoding), "a file", ALICE)
 
     assert (found.refresh_token, found.client_id, found.authority, found.scopes) == (TOKEN, None, None, ())
 
 
 def test_the_predecessors_file() -> None:
     """With M365-IMAP's config.py beside it the client id, the organisation and the permissions are known."""
-    (found,) = import_formats.read(TOKEN.encode(), "a file", CONFIG)
+    (found,) = import_formats.read(TOKEN.encode(), "a file", ALICE, CONFIG)
 
     assert found.refresh_token == TOKEN
     assert import_formats.choices(found, clouds(), "a file") == {
@@ -115,7 +116,7 @@ def test_a_config_is_read_and_never_run(tmp_path: Path) -> None:
     trap = tmp_path / "trap"
     config = f'open({str(trap)!r}, "w")\nClientId = open({str(trap)!r}, "w").name\nClientSecret = "s"\n' + CONFIG
 
-    (found,) = import_formats.read(TOKEN.encode(), "a file", config)
+    (found,) = import_formats.read(TOKEN.encode(), "a file", ALICE, config)
 
     assert found.client_id == CLIENT
     assert not trap.exists()
@@ -136,15 +137,17 @@ def test_a_config_is_read_and_never_run(tmp_path: Path) -> None:
 )
 def test_a_config_without_a_client_id_says_nothing(config: str) -> None:
     """A config.py that is none leaves a bare token."""
-    (found,) = import_formats.read(TOKEN.encode(), "a file", config)
+    (found,) = import_formats.read(TOKEN.encode(), "a file", ALICE, config)
 
     assert found.what == "a bare refresh token"
 
 
 def test_a_secret_is_noticed_and_not_kept() -> None:
     """That there is a client secret is known; the secret itself is not."""
-    found = import_formats.read(TOKEN.encode(), "a file", CONFIG.replace('ClientSecret = ""', 'ClientSecret = "hush"'))
-    found += import_formats.read(json.dumps(MUTT | {"client_secret": "hush"}).encode(), "a file")
+    found = import_formats.read(
+        TOKEN.encode(), "a file", ALICE, CONFIG.replace('ClientSecret = ""', 'ClientSecret = "hush"')
+    )
+    found += import_formats.read(json.dumps(MUTT | {"client_secret": "hush"}).encode(), "a file", ALICE)
 
     assert [one.has_secret for one in found] == [True, True]
     assert "hush" not in repr(found)
@@ -153,9 +156,11 @@ def test_a_secret_is_noticed_and_not_kept() -> None:
 
 def test_a_token_file_of_mutt() -> None:
     """Its fields are those of mutt_oauth2.py; ``common`` names no organisation."""
-    (found,) = import_formats.read(json.dumps(MUTT | {"tenant": "common"}).encode(), "a file")
+    (found,) = import_formats.read(json.dumps(MUTT | {"tenant": "common"}).encode(), "a file", ALICE)
     (other,) = import_formats.read(
-        json.dumps(MUTT | {"token_endpoint": "https://login.microsoftonline.us/t/oauth2/v2.0/token"}).encode(), "a file"
+        json.dumps(MUTT | {"token_endpoint": "https://login.microsoftonline.us/t/oauth2/v2.0/token"}).encode(),
+        "a file",
+        ALICE,
     )
 
     assert (found.refresh_token, found.user) == (TOKEN, "alice@example.org")
@@ -170,12 +175,13 @@ def test_a_token_file_of_mutt() -> None:
         (MUTT | {"refresh_token": ""}, "holds no refresh token"),
         ({"RefreshToken": {}, "Account": {}}, "holds no refresh token"),
         ({"AccessToken": {"x": {}}}, "holds no refresh token"),
+        ({"a": {"refresh_token": TOKEN}, "b": [{"refresh_token": TOKEN}]}, "without a single refresh_token"),
     ],
 )
 def test_what_has_no_token_is_told(document: dict[str, Any], said: str) -> None:
     """A file of a known format without anything to take over is 78, with the reason."""
     with pytest.raises(errors.Misconfigured, match=said):
-        import_formats.read(json.dumps(document).encode(), "a file")
+        import_formats.read(json.dumps(document).encode(), "a file", ALICE)
 
 
 @pytest.mark.parametrize(
@@ -191,22 +197,35 @@ def test_what_has_no_token_is_told(document: dict[str, Any], said: str) -> None:
 def test_what_is_none_of_the_formats(content: bytes) -> None:
     """Anything else is 78, and the error says what was looked for, and nothing of the content."""
     with pytest.raises(errors.Misconfigured) as caught:
-        import_formats.read(content, "a file")
+        import_formats.read(content, "a file", ALICE)
 
     said = "\n".join(caught.value.lines())
     assert "M365-IMAP" in said or "no refresh token" in said
     assert TOKEN not in said
 
 
+@pytest.mark.parametrize("document", [{"refresh_token": TOKEN}, {"a": [{"b": {"refresh_token": TOKEN}}]}])
+def test_json_of_another_tool(document: dict[str, Any]) -> None:
+    """One refresh_token anywhere in it is enough; a scope may be a list."""
+    holder = document if "refresh_token" in document else document["a"][0]["b"]
+    holder["scope"] = ["https://outlook.office.com/IMAP.AccessAsUser.All", 5]
+    (found,) = import_formats.read(json.dumps(document).encode(), "a file", ALICE)
+
+    assert (found.refresh_token, found.what) == (TOKEN, "a JSON file with one refresh_token")
+    assert import_formats.choices(found, clouds(), "a file") == {"scope": ["imap"]}
+
+
 def test_an_access_token_is_told_apart() -> None:
     """M365-IMAP's other file is no refresh token, and the person is told which is."""
     with pytest.raises(errors.Misconfigured, match="access token"):
-        import_formats.read(b"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "a file")
+        import_formats.read(b"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "a file", ALICE)
 
 
 def test_an_msal_cache() -> None:
     """Of each person and client id the newest refresh token counts; organisation and permissions are known."""
-    found = import_formats.read(cache(("a@x", CLIENT, "old-token", 1), ("a@x", CLIENT, "new-token", 2)), "a file")
+    found = import_formats.read(
+        cache(("a@x", CLIENT, "old-token", 1), ("a@x", CLIENT, "new-token", 2)), "a file", ALICE
+    )
 
     assert [(one.refresh_token, one.user, one.client_id) for one in found] == [("new-token", "a@x", CLIENT)]
     assert import_formats.choices(found[0], clouds(), "a file") == {
@@ -218,7 +237,7 @@ def test_an_msal_cache() -> None:
 
 def test_a_cache_of_ours() -> None:
     """What this program keeps is such a cache."""
-    (found,) = import_formats.read(json.dumps(made_up()).encode(), "a file")
+    (found,) = import_formats.read(json.dumps(made_up()).encode(), "a file", ALICE)
 
     assert (found.refresh_token, found.user) == ("a-made-up-refresh-token", "alice@example.org")
 
@@ -232,7 +251,7 @@ SEVERAL = (("a@x", "one", "t1", 1), ("a@x", "two", "t2", 1), ("B@x", "one", "t3"
 )
 def test_the_one_that_is_meant(names: list[str], client_id: str | None, token: str) -> None:
     """Who is called as the account, without case, and whose client id was named."""
-    found = import_formats.read(cache(*SEVERAL), "a file")
+    found = import_formats.read(cache(*SEVERAL), "a file", ALICE)
 
     assert import_formats.choose(found, names, client_id, "a file").refresh_token == token
 
@@ -240,7 +259,7 @@ def test_the_one_that_is_meant(names: list[str], client_id: str | None, token: s
 @pytest.mark.parametrize(("names", "client_id"), [(["c@x"], None), (["a@x"], None), (["a@x"], "three")])
 def test_several_are_listed(names: list[str], client_id: str | None) -> None:
     """If it is not clear which is meant, they are listed, and that is wrong usage."""
-    found = import_formats.read(cache(*SEVERAL), "a file")
+    found = import_formats.read(cache(*SEVERAL), "a file", ALICE)
 
     with pytest.raises(errors.WrongUsage, match=r"a@x \(client id one\)"):
         import_formats.choose(found, names, client_id, "a file")
@@ -248,7 +267,7 @@ def test_several_are_listed(names: list[str], client_id: str | None) -> None:
 
 def test_a_long_list_is_cut() -> None:
     """Of a hundred sign-ins ten are named."""
-    found = import_formats.read(cache(*((f"{n}@x", "one", "t", 1) for n in range(100))), "a file")
+    found = import_formats.read(cache(*((f"{n}@x", "one", "t", 1) for n in range(100))), "a file", ALICE)
 
     with pytest.raises(errors.WrongUsage, match="and 90 more") as caught:
         import_formats.choose(found, ["c@x"], None, "a file")
@@ -290,7 +309,7 @@ def test_whatever_is_in_the_file(content: bytes) -> None:
     found: list[import_formats.Found] = []
 
     with contextlib.suppress(errors.WrongUsage, errors.Misconfigured):
-        found = import_formats.read(content, "a file", content.decode("utf-8", "replace"))
+        found = import_formats.read(content, "a file", ALICE, content.decode("utf-8", "replace"))
         chosen = import_formats.choose(found, ["alice@example.org"], None, "a file")
         import_formats.choices(chosen, clouds(), "a file")
 
@@ -306,6 +325,6 @@ def test_a_large_file_costs_no_time(content: bytes) -> None:
     started = time.monotonic()
 
     with contextlib.suppress(errors.Misconfigured):
-        import_formats.read(content, "a file")
+        import_formats.read(content, "a file", ALICE)
 
     assert time.monotonic() - started < 5
