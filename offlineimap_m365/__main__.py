@@ -50,10 +50,17 @@ def _find(account: str | None) -> str | None:
 
 
 def _find_after_waiting(account: str | None) -> str | None:
-    """Let another process finish a refresh that is under way, and take what it got."""
-    from offlineimap_m365.base import fresh_token, wait_for_refresh  # noqa: PLC0415 - not for a fresh token
+    """
+    Wait while another process refreshes, and return the token that it saved.
 
-    return fresh_token.find(account) if wait_for_refresh.wait(account) else None
+    Otherwise take the lock at once, before all that a refresh needs is imported: other processes then wait here.
+    """
+    from offlineimap_m365.base import account_lock, fresh_token, paths  # noqa: PLC0415 - not for a fresh token
+
+    folders = [paths.folder(account)] if account is not None else paths.folders()
+    if len(folders) != 1 or account_lock.take(folders[0]):
+        return None
+    return fresh_token.find(account) if account_lock.wait(folders[0]) else None
 
 
 if __name__ == "__main__":

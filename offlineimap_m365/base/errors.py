@@ -172,6 +172,24 @@ def for_oserror(error: OSError) -> type[M365Error]:
     return Temporary if error.errno in PASSING else Misconfigured
 
 
+def cannot_write(folder: str, account: str, error: OSError) -> M365Error:
+    """Return the error for the directory *folder* of *account* that cannot be written: Temporary if that may pass."""
+    remedies = {
+        errno.ENOSPC: Remedy("The disk is full: free some space on it", f"df -h {quoted(folder)}"),
+        errno.EDQUOT: Remedy("Your quota on this disk is used up: free some space on it", f"df -h {quoted(folder)}"),
+        errno.EROFS: Remedy(
+            "The file system is read-only: mount it for writing; in a systemd unit, add ReadWritePaths=",
+            f"findmnt --target {quoted(folder)}",
+        ),
+    }
+    other = Remedy("Look at the owners and modes of the path", f"ls -ld {quoted(folder)}")
+    return for_oserror(error)(
+        f"{account}: the sign-in cannot be saved in {folder} ({error.strerror})",
+        account=account,
+        remedy=remedies.get(error.errno or 0, other),
+    )
+
+
 def for_exit_code(exit_code: int) -> type[M365Error]:
     """Return the class whose *exit_code* this is; the base for any other."""
     children: tuple[type[M365Error], ...] = (Temporary, SignInNeeded, Misconfigured, WrongUsage)

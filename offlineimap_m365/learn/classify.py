@@ -13,12 +13,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors
+from offlineimap_m365.base import account_lock, errors
 from offlineimap_m365.folders import learned, nametrans
 from offlineimap_m365.folders.patterns import key
 from offlineimap_m365.folders.utf7 import decode
 from offlineimap_m365.learn.language import Names
-from offlineimap_m365.tokens import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -167,18 +166,12 @@ def keep(account: profiles.Account, mailbox: str, finding: Finding) -> dict[str,
     """
     found = finding.as_profile()
     try:
-        with lock.held(account.folder, account.name):
+        with account_lock.held(account.folder, account.name):
             current = profiles.get(account.name)
             mailboxes = {**current.mailboxes, learned.key(mailbox): found}
             profiles.save(dataclasses.replace(current, mailboxes=mailboxes))
-    except FileNotFoundError as error:  # a logout --all came first
-        raise profiles.not_signed_in(account.name) from error
     except OSError as error:
-        raise errors.for_oserror(error)(
-            f"{account.name}: what was found out cannot be saved in {account.folder} ({error.strerror})",
-            account=account.name,
-            remedy=f"Look at: df -h {errors.quoted(account.folder)}; ls -ld {errors.quoted(account.folder)}",
-        ) from error
+        raise errors.cannot_write(account.folder, account.name, error) from error
     return found
 
 

@@ -19,6 +19,11 @@ class AccessToken:
     cached_at: int
     expires_on: int
 
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> AccessToken:
+        """Return the token of an *entry* in MSAL's cache, which fresh_token.pick() returned."""
+        return cls(entry["secret"], int(entry["cached_at"]), int(entry["expires_on"]))
+
     @property
     def life(self) -> int:
         """How many seconds it lived when issued."""
@@ -41,16 +46,17 @@ def parse(data: bytes) -> dict[str, Any]:
 
 
 def access_token(data: bytes | None) -> AccessToken | None:
-    """Return the access token of a cache, dead or alive; raises ValueError as parse() does."""
-    return access_token_of(parse(data) if data is not None else None)
+    """Return the access token of a cache, expired or not; raises ValueError as parse() does."""
+    entry = fresh_token.pick(parse(data)) if data is not None else None
+    return AccessToken.of(entry) if entry else None
 
 
-def access_token_of(cache: Any) -> AccessToken | None:
-    """Return the access token of a *cache* that was read already; raises ValueError if it is none."""
-    entry = fresh_token.pick(cache) if cache is not None else None
-    if entry is None:
-        return None
-    return AccessToken(entry["secret"], int(entry["cached_at"]), int(entry["expires_on"]))
+def issued(data: bytes) -> AccessToken:
+    """Return the access token of a cache that was made by only(); raises ValueError if it has none."""
+    token = access_token(data)
+    if token is None:
+        raise ValueError("no access token")
+    return token
 
 
 def refresh_token(data: bytes | None) -> str | None:
@@ -83,8 +89,7 @@ def only(content: dict[str, Any], access_token: str) -> bytes:
     newest = max(refresh_tokens, key=lambda key: _modified(refresh_tokens[key]), default=None)
     found = {**content, "AccessToken": kept, "RefreshToken": {newest: refresh_tokens[newest]} if newest else {}}
     data = json.dumps(found, indent=1).encode("ascii")
-    if fresh_token.pick(parse(data)) is None:
-        raise ValueError("no access token")
+    issued(data)
     return data
 
 

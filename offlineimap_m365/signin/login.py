@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import account_state, client_credential
-from offlineimap_m365.base import environment, errors, paths
+from offlineimap_m365.base import account_lock, environment, errors, paths
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.provider import msal_client, next_step
 from offlineimap_m365.signin import browser, flows, save, tenant_discovery
-from offlineimap_m365.tokens import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +145,7 @@ def _advised(plan: Plan) -> Iterator[None]:
             raise
         folder = paths.folder(plan.name)
         if Path(folder).is_dir():  # of a first login nothing is saved, or else a mistyped address would stay for ever
-            with contextlib.suppress(OSError, errors.M365Error), lock.held(folder, plan.name):
+            with contextlib.suppress(OSError, errors.M365Error), account_lock.held(folder, plan.name):
                 account_state.refused_login(folder, error)
         raise next_step.after_refusal(error, plan.way, has_browser=browser.is_there()) from error
 

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import stores
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import environment, errors, notices, paths, runtime
+from offlineimap_m365.base import account_lock, environment, errors, notices, paths, runtime
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.provider.id_token import home_of_guest
 from offlineimap_m365.stores import selection
-from offlineimap_m365.tokens import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +54,7 @@ def save(plan: Plan, signed_in: msal_client.SignIn) -> Account:
     store = stores.open_store(plan.store, folder, plan.name, may_ask=environment.at_terminal())
     try:
         paths.make(folder)
-        with lock.held(folder, plan.name), store.reserve():
+        with account_lock.held(folder, plan.name), store.reserve():
             before = profiles.load(plan.name)  # under the lock: `folders --learn` may have changed it a moment ago
             account = _account(plan, signed_in, before)
             runtime.forget(folder)

@@ -1,5 +1,5 @@
 """
-Forgets a sign-in: its secrets everywhere; the profile stays for the next login unless told otherwise.
+Forget a sign-in: its secrets everywhere; the profile is kept for the next login unless told otherwise.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import shutil
 from pathlib import Path
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import account_lock, errors, paths
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.stores import selection
-from offlineimap_m365.tokens import lock
 
-#: How often a folder is emptied that others put a lock into meanwhile; each of them does so once.
+#: How often a directory is emptied into which waiting processes put a lock meanwhile; each of them does so once.
 _ATTEMPTS = 100
 
 
@@ -30,38 +30,34 @@ def sign_out(name: str, *, everything: bool) -> bool:
     if profiles.load(name) is None and not Path(folder).is_dir():
         return False
     try:
-        with lock.held(folder, name):
+        with account_lock.held(folder, name):
             return _forget(name, folder, everything=everything)
-    except FileNotFoundError:
+    except errors.SignInNeeded:
         return False  # another logout came first
     except OSError as error:
-        raise errors.for_oserror(error)(
-            f"The sign-in of {name} cannot be removed from {folder} ({error.strerror})",
-            account=name,
-            remedy=f"Look at: ls -ld {errors.quoted(folder)}",
-        ) from error
+        raise errors.cannot_write(folder, name, error) from error
 
 
 def _forget(name: str, folder: str, *, everything: bool) -> bool:
-    """Forget while holding the lock; the account is read anew, since a login may have come first."""
+    """Forget while holding the lock; the account is read again, since a login may have come first."""
     account = profiles.load(name)
-    is_there = account is not None or any(store.generation() for store in selection.everywhere(folder, name))
+    has_secrets = any(store.generation() for store in selection.everywhere(folder, name))
     trouble = selection.empty(folder, name)
     if account:
         profiles.save(dataclasses.replace(account, signed_in_at=None))
         account_state.succeeded(folder, "logout")
     if trouble:
+        again = f"{errors.COMMAND} logout {errors.quoted(name)}"
         raise trouble.replaced(
-            meaning="All else of it is gone",
-            remedy=f"Once that is mended, run: {errors.COMMAND} logout {errors.quoted(name)}",
+            meaning="Everything else of it is gone", remedy=Remedy("When that is repaired, log out again", again)
         )
     if everything:
         _remove(folder)
-    return is_there
+    return account is not None or has_secrets
 
 
 def _remove(folder: str) -> None:
-    """Remove the account's folder; who waits for its lock may make that file anew while the folder is emptied."""
+    """Remove the account's directory; a process that waits for the lock may create that file again meanwhile."""
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(OSError):
             shutil.rmtree(folder)

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import atomic_file, environment, errors, fresh_token, notices, paths
+from offlineimap_m365.base import account_lock, atomic_file, environment, errors, fresh_token, notices, paths
 from offlineimap_m365.knowledge import explain
-from offlineimap_m365.tokens import lock
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
@@ -146,7 +145,7 @@ def _tell(event: Event, folder: str, about: str, deadline: float) -> None:
     if chosen is None:
         return
     try:
-        with lock.held(folder, event.account, max(0.0, deadline - time.monotonic())):
+        with account_lock.held(folder, event.account, max(0.0, deadline - time.monotonic())):
             if account_state.notified(folder).get(event.reason) == about:
                 return  # another process was faster
             if not account_state.note_notified(folder, event.reason, about):

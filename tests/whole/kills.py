@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365 import stores
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import account_lock, errors, paths
 from offlineimap_m365.stores import selection
-from offlineimap_m365.tokens import engine, lock, move_store
+from offlineimap_m365.tokens import engine, move_store
 from tests.kept import ALICE
 
 if TYPE_CHECKING:
@@ -50,10 +50,9 @@ def count(store: str, number: str) -> list[int]:
 
 
 def _add(store: str) -> None:
-    with lock.held(paths.folder(ALICE), ALICE, _LINE):
+    with account_lock.held(paths.folder(ALICE), ALICE, _LINE):
         kept = _open(store)
-        with kept.reserve():
-            kept.write(b"%d" % (int(kept.read() or b"0") + 1))
+        kept.write(b"%d" % (int(kept.read() or b"0") + 1))
 
 
 def write(store: str) -> list[str]:
@@ -71,9 +70,7 @@ def write(store: str) -> list[str]:
 
 
 def _write(store: str) -> None:
-    kept = _open(store)
-    with kept.reserve():
-        kept.write(b"after")
+    _open(store).write(b"after")
 
 
 def move(source: str, target: str, stride: str) -> list[list[Any]]:
@@ -87,7 +84,7 @@ def move(source: str, target: str, stride: str) -> list[list[Any]]:
     token = engine.access_token(ALICE).value
     selection.prove = lambda *_, **__: None  # it takes long and changes nothing
     for number in itertools.count(0, int(stride)):
-        move_store.move(ALICE, source, runtime_cache=False)
+        move_store.move(ALICE, source)
         is_killed = _is_killed(number, lambda: move_store.move(ALICE, target))
         pointed = profiles.get(ALICE).store
         is_there = engine.access_token(ALICE).value == token

@@ -89,7 +89,7 @@ def place(request: pytest.FixtureRequest, all_places: Places) -> Place:
 
 def in_store(place: Place, account: Account) -> Account:
     """Move the secrets of *account* to the *place*; no token may rest elsewhere."""
-    move_store.move(account.name, place.store, runtime_cache=False)
+    move_store.move(account.name, place.store)
     return profiles.get(account.name)
 
 
@@ -170,7 +170,7 @@ class TestEveryStore:
     def test_a_living_token_bridges_a_store_that_takes_nothing(self, world: World, entra: Entra, place: Place) -> None:
         """With a token that lives five minutes more and a store that takes nothing: that token, exit 0, one warning."""
         age(keep(entra), -10)
-        move_store.move(ALICE, place.store, runtime_cache=True)
+        move_store.move(ALICE, place.store)
         first = world.run("token", ALICE)  # fresh for three seconds; where the store is slow it rests from now on
         entra.forget()
         time.sleep(4)

@@ -15,7 +15,6 @@ from offlineimap_m365.console.prompt import say
 from offlineimap_m365.plugin import stub as stub_
 from offlineimap_m365.recipes import limits, targets, timers
 from offlineimap_m365.tokens import engine
-from offlineimap_m365.tokens.token_cache import Vault
 
 if TYPE_CHECKING:
     import argparse
@@ -77,7 +76,7 @@ def _pythonfile() -> int:
 def _compare_length(program: str, account: profiles.Account, mailboxes: list[str]) -> None:
     """Warn if the current token of *account* is too long for *program*; a slow store is not asked."""
     try:
-        token = engine.peek(account) if account.store == "file" else Vault(account).resting()
+        token = engine.peek(account) if account.store == "file" else None
     except errors.M365Error:  # the command that needs a token reports it
         return
     longest = max([account.name, *mailboxes], key=len)

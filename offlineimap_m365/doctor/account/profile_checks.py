@@ -16,8 +16,7 @@ from offlineimap_m365.accounts import account_state, client_credential, profiles
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.doctor.check import of_error
 from offlineimap_m365.knowledge import tables
-from offlineimap_m365.provider import msal_cache
-from offlineimap_m365.tokens.token_cache import Vault
+from offlineimap_m365.tokens import token_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,10 +134,10 @@ def _store(subject: Subject, account: Account) -> Check:
     if shut and not ("home" in subject.failed and _has_modes(account.folder)):  # or it is the same file system
         return subject.bad("store", *shut)
     try:
-        found = Vault(account, may_ask=environment.at_terminal()).read()
+        stored = token_cache.read(account, may_ask=environment.at_terminal())
     except errors.M365Error as error:
         return of_error("store", error, account.name)
-    if msal_cache.refresh_token(found) is None and not account.is_app_only:
+    if stored.refresh_token is None and not account.is_app_only:
         return of_error("store", profiles.lost(account))
     kind, _, key = account.store.partition(":")
     places = {

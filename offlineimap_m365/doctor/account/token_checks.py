@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import environment, errors, fresh_token, notices
+from offlineimap_m365.base import environment, errors, fresh_token
 from offlineimap_m365.doctor.account import token_claims
 from offlineimap_m365.doctor.check import Check, of_error
 from offlineimap_m365.mail import server_text
 from offlineimap_m365.recipes import limits
-from offlineimap_m365.tokens import engine, token_cache
+from offlineimap_m365.tokens import engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,13 +60,14 @@ def examine(subject: Subject) -> Iterator[Check]:
 def _refresh(subject: Subject, account: Account) -> Check:
     """Ask for a new token, once; what another process obtains meanwhile will do."""
     try:
-        token, said = notices.overheard(lambda: engine.renew(account.name, may_ask=environment.at_terminal()))
+        outcome = engine.renew(account.name, may_ask=environment.at_terminal())
+        if not isinstance(outcome, engine.Obtained):
+            raise outcome.error
     except errors.M365Error as error:
         return of_error("refresh", _with_command(error, account), account.name)
-    subject.token = token
-    if token_cache.is_behind(account.folder) and not account.is_app_only:
-        where = errors.quoted(account.folder)
-        return subject.bad("refresh", f"A token came, and could not be kept: {' '.join(said)}", f"Run: df -h {where}")
+    subject.token = token = outcome.token
+    if outcome.unsaved and not account.is_app_only:
+        return subject.bad("refresh", f"There is a new token. {outcome.unsaved.fact}", outcome.unsaved.remedy)
     return subject.good("refresh", f"A new token came, and lives for {_time(token.life)}{_short(token.life)}")
 
 

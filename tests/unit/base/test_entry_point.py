@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.tokens import lock
+from offlineimap_m365.base import account_lock
 from tests.kept import ALICE, age, invent, keep
 from tests.sign_in import Login, options
 from tests.world import PATIENCE
@@ -110,7 +110,7 @@ def test_a_login_leaves_no_core(world: World, entra: Entra) -> None:
 def test_an_interrupted_wait_is_130(world: World) -> None:
     """Ctrl-C while another process refreshes ends with 130 and without a traceback."""
     account = invent(life=-10)
-    with lock.held(account.folder, ALICE):
+    with account_lock.held(account.folder, ALICE):
         process = subprocess.Popen(
             [*world.command, "token", ALICE], env=world.environ, stderr=subprocess.PIPE, text=True
         )

@@ -145,7 +145,7 @@ def test_nothing_shows_what_it_holds(world: World, entra: Entra, monkeypatch: py
     tried = door.Attempt(provider(entra), ALICE)
     address = tried.begin("https://localhost", "a-state-of-this-sign-in", hint=ALICE)
     code = tried.begin_device()
-    found: list[Any] = [tried, code, attempt(entra), engine.access_token(ALICE), token_cache.Vault(account), account]
+    found: list[Any] = [tried, code, attempt(entra), engine.access_token(ALICE), token_cache.read(account), account]
     monkeypatch.setattr(offlineimap_builds, "evaluates_once", lambda: True)
     found += [evals.get_access_token(ALICE), engine._memory]  # noqa: SLF001 - what a debugger prints
 

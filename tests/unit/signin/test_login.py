@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import environment, errors, notices
+from offlineimap_m365.base import account_lock, environment, errors, notices
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider import msal_client
 from offlineimap_m365.signin import flows, login, login_request, tenant_discovery
 from offlineimap_m365.signin.flows import Waiting
 from offlineimap_m365.stores.file import FileStore
-from offlineimap_m365.tokens import lock
 from tests.kept import provider as known_provider
 
 if TYPE_CHECKING:
@@ -248,7 +247,7 @@ def test_what_was_learnt_while_somebody_signed_in_stays(world: World, monkeypatc
     let_sign_in(monkeypatch, sign_in_of(ALICE), sign_in_of(ALICE))
     account = login.sign_in(make_plan(), Somebody(), 1)
     finding = {"learnt_at": "2026-01-01T00:00:00Z", "not_mail": ["Kalender"], "names": {}}
-    held = lock.held
+    held = account_lock.held
 
     @contextlib.contextmanager
     def after_learning(*arguments: Any) -> Iterator[None]:
@@ -256,7 +255,7 @@ def test_what_was_learnt_while_somebody_signed_in_stays(world: World, monkeypatc
             profiles.save(dataclasses.replace(account, mailboxes={ALICE: finding}))
             yield
 
-    monkeypatch.setattr(lock, "held", after_learning)
+    monkeypatch.setattr(account_lock, "held", after_learning)
     login.sign_in(make_plan(), Somebody(), 1)
 
     assert world

@@ -66,28 +66,6 @@ def test_the_same_store_is_left_alone(keys: Ring) -> None:
     assert (found.store, before, keys.asked) == ("keyring", "keyring", [])
 
 
-@pytest.mark.parametrize("word", ["file", "keyring"])
-def test_whether_a_token_may_rest_is_remembered(keys: Ring, world: World, word: str) -> None:
-    """With --no-runtime-cache nothing rests from then on, also if the store stays the same, and it can be undone."""
-    invent()
-    move_store.move(ALICE, "keyring")
-    engine.access_token(ALICE)
-    resting = Path(world.environ["XDG_RUNTIME_DIR"], "offlineimap-m365")
-    rested = len(list(resting.iterdir()))
-
-    found, _ = move_store.move(ALICE, word, runtime_cache=False)
-    engine._memory.clear()  # noqa: SLF001 - as another process
-    engine.access_token(ALICE)
-    still, _ = move_store.move(ALICE, "keyring")
-    again, _ = move_store.move(ALICE, "keyring", runtime_cache=True)
-
-    assert rested == 1
-    assert list(resting.iterdir()) == []
-    assert (found.runtime_cache, found.chosen["runtime_cache"]) == (False, False)
-    assert (still.runtime_cache, again.runtime_cache) == (False, True)
-    assert keys.items
-
-
 def test_nobody_to_move(keys: Ring) -> None:
     """An account that is not known, or signed out, is 77; nothing is asked of any store."""
     with pytest.raises(errors.SignInNeeded):
@@ -197,7 +175,7 @@ def test_what_auto_decided_is_said_and_remembered(keys: Ring, monkeypatch: pytes
 
     notices.listen(lambda _: None)
     assert (found.store, found.chosen["store"]) == ("keyring", "keyring")
-    assert said == ["Secrets rest in the store keyring: It answered"]
+    assert said == ["The store is keyring: It answered"]
     assert keys.items
 
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import account_state
-from offlineimap_m365.base import errors, notices
-from offlineimap_m365.tokens import engine, lock, notify
+from offlineimap_m365.base import account_lock, errors, notices
+from offlineimap_m365.tokens import engine, notify
 from tests.kept import ALICE, invent
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ def test_a_lock_that_cannot_be_had_costs_no_time(world: World, alice: Account, m
     taken, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with lock.held(alice.folder, ALICE):
+        with account_lock.held(alice.folder, ALICE):
             taken.set()
             release.wait(10)
 

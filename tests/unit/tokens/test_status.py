@@ -202,7 +202,7 @@ def test_a_locked_store_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     """A keyring that is locked now needs nobody to sign in: it waits, and says what unlocks it."""
     keys = ring.install(monkeypatch)
     invent()
-    move_store.move(ALICE, "keyring", runtime_cache=False)
+    move_store.move(ALICE, "keyring")
     keys.is_locked = True
 
     found = only()

@@ -1,9 +1,8 @@
-"""When the store is broken, closed or full: no token that lives is withheld, and none that came is lost."""
+"""When the store is damaged, closed or slow: no token that lives is withheld, and nothing is read twice for nothing."""
 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.base import errors, notices
-from offlineimap_m365.tokens import engine
-from tests.kept import ALICE, TOKEN, age, invent, keep
+from offlineimap_m365.stores.file import FileStore
+from offlineimap_m365.tokens import engine, token_cache
+from tests.kept import ALICE, age, invent, keep, made_up, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -32,40 +33,61 @@ def heard() -> Iterator[list[str]]:
     notices.listen(lambda _: None)
 
 
+def spoil_store_once_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the second read of a store fail, the one under the lock."""
+    plain = token_cache.read
+
+    def read(account: Account, *, may_ask: bool = False, known: token_cache.Cache | None = None) -> token_cache.Cache:
+        if known:
+            raise errors.Misconfigured("The key is gone", account=account.name)
+        return plain(account, may_ask=may_ask)
+
+    monkeypatch.setattr(token_cache, "read", read)
+
+
 def close(folder: str) -> None:
     """Let nothing be written to *folder*; root would not notice."""
     assert os.geteuid() != 0, "these tests cannot fail as root"
     Path(folder).chmod(0o500)
 
 
-def test_a_broken_store_is_named_and_set_aside(world: World, entra: Entra) -> None:
-    """A broken cache is 78 and moved away once; then the sign-in is gone, 77, and never "no accounts"."""
+@pytest.mark.parametrize("data", [b'{"AccessToken": ', b"[]", b"[" * 100_000, b""])
+def test_a_damaged_store_is_named_each_time(world: World, entra: Entra, data: bytes) -> None:
+    """A damaged cache is 78 until a sign-in replaces it, and is never taken for "no accounts"."""
     account = keep(entra)
-    (Path(account.folder) / "cache.json").write_bytes(b'{"AccessToken": ')
+    path = Path(account.folder) / "cache.json"
+    path.write_bytes(data)
 
-    with pytest.raises(errors.Misconfigured, match=r"damaged; it was set aside as .*cache\.json\.broken-"):
-        engine.access_token(ALICE)
-    with pytest.raises(errors.SignInNeeded, match="no longer in its store"):
-        engine.access_token(ALICE)
+    for _ in range(2):
+        with pytest.raises(errors.Misconfigured, match="damaged") as caught:
+            engine.access_token(ALICE)
 
-    assert len(list(Path(account.folder).glob("cache.json.broken-*"))) == 1
+    assert caught.value.remedy.command == f"offlineimap-m365 login {ALICE}"
+    assert path.read_bytes() == data
+    assert entra.requests == []
 
 
-def test_a_closed_folder_with_a_living_token(world: World, entra: Entra, heard: list[str]) -> None:
-    """If the store takes nothing, a token that lives is handed out with one warning, and nobody is asked."""
+@pytest.mark.parametrize("name", ["closed folder", "gone store"])
+def test_our_own_trouble_while_a_token_lives(
+    world: World, entra: Entra, heard: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the lock or the store is misconfigured, a token that lives is handed out with one warning."""
     account = keep(entra)
     age(account, 100)
-    close(account.folder)
+    if name == "closed folder":
+        close(account.folder)
+    else:
+        spoil_store_once_read(monkeypatch)
 
-    found = engine.access_token(ALICE)
+    token = engine.access_token(ALICE)
 
-    assert found.is_good(50, time.time())
+    assert token.is_good(50, time.time())
     assert len(heard) == 1
     assert entra.requests == []
 
 
-def test_a_closed_folder_with_a_dead_token(world: World, entra: Entra) -> None:
-    """If the store takes nothing and no token lives, that is 78, before the refresh token is spent."""
+def test_a_closed_folder_with_an_expired_token(world: World, entra: Entra) -> None:
+    """If nothing can be written and no token lives, that is 78, before the refresh token is spent."""
     account = keep(entra)
     age(account, -10)
     close(account.folder)
@@ -76,6 +98,16 @@ def test_a_closed_folder_with_a_dead_token(world: World, entra: Entra) -> None:
     assert entra.requests == []
 
 
+def test_a_demand_is_not_met_by_what_is_left(world: World, entra: Entra) -> None:
+    """If nothing can be written, a token that lives for less than is demanded is not handed out."""
+    account = keep(entra)
+    age(account, 100)
+    close(account.folder)
+
+    with pytest.raises(errors.Misconfigured):
+        engine.access_token(ALICE, engine.Wanted(200, demand=True))
+
+
 def test_a_store_that_cannot_be_looked_at_leaves_the_memory(world: World, heard: list[str]) -> None:
     """A token in memory is handed out with a warning while the folder cannot be entered."""
     account = invent()
@@ -83,35 +115,33 @@ def test_a_store_that_cannot_be_looked_at_leaves_the_memory(world: World, heard:
     accounts = Path(account.folder).parent
     accounts.chmod(0)
 
-    found = engine.access_token(ALICE)
+    token = engine.access_token(ALICE)
 
     accounts.chmod(0o700)
-    assert found.value == "a-made-up-access-token"
+    assert token.value == "a-made-up-access-token"
     assert len(heard) == 1
 
 
-def test_a_refresh_token_that_cannot_be_saved_is_not_lost(world: World, entra: Entra, heard: list[str]) -> None:
-    """If saving fails after the answer, the token is handed out, and the new refresh token saved when that works."""
-    entra.strict = True
-    account = keep(entra)
-    age(account, -10)
-    entra.delay = 0.5
-    worker_saw: list[str] = []
-    asking = threading.Thread(target=lambda: worker_saw.append(engine.access_token(ALICE).value))
-    asking.start()
-    while entra.count(TOKEN) == 0:
-        time.sleep(0.01)
-    close(account.folder)  # after room was made, before there is an answer
-    asking.join()
-    entra.delay = 0
+def test_what_was_read_is_read_again_only_if_the_store_changed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow store is asked once; another write, or another account, is always read."""
+    account, other = invent(), invent("bob@example.org")
+    known = token_cache.read(account)
+    reads: list[str] = []
+    plain = FileStore.read
 
-    again = engine.access_token(ALICE)
-    Path(account.folder).chmod(0o700)
-    saved = engine.access_token(ALICE)
+    def counted(store: FileStore) -> bytes | None:
+        reads.append("read")
+        return plain(store)
 
-    assert worker_saw == [again.value] == [saved.value]
-    assert saved.value in world.secrets(ALICE)
-    assert entra.count(TOKEN) == 1
-    assert "is kept in memory for now" in heard[0]
-    age(account, -10)
-    assert engine.access_token(ALICE).value != saved.value  # its refresh token is the one that was saved late
+    monkeypatch.setattr(FileStore, "read", counted)
+
+    assert token_cache.read(account, known=known) is known
+    assert reads == []
+    assert token_cache.read(other, known=known).account == other
+    put(account, made_up(1800))
+    newer = token_cache.read(account, known=known)
+    assert newer.access_token != known.access_token
+    monkeypatch.setattr(FileStore, "generation", lambda _: None)
+    assert token_cache.read(account, known=newer) is not newer
+    assert not newer.is_current()
+    assert reads == ["read"] * 3

@@ -1,7 +1,8 @@
-"""Many at once: threads, processes, logins beside refreshes, and other machines; one request, one answer."""
+"""Many threads and processes at once, and logins beside refreshes: one request, one answer."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import subprocess
 import sys
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.base import atomic_file, errors, wait_for_refresh
-from offlineimap_m365.tokens import engine, lock
-from tests.kept import ALICE, TOKEN, age, cache_of, invent, keep, made_up, put
+from offlineimap_m365.base import account_lock, atomic_file, errors
+from offlineimap_m365.tokens import engine
+from tests.kept import ALICE, TOKEN, age, invent, keep, made_up, put
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -93,7 +94,7 @@ def test_who_waited_takes_what_came(world: World, entra: Entra) -> None:
     age(account, -10)
     found: list[str] = []
     waiting = threading.Thread(target=lambda: found.append(engine.access_token(ALICE, engine.Wanted(1800)).value))
-    with lock.held(account.folder, ALICE):
+    with account_lock.held(account.folder, ALICE):
         waiting.start()
         time.sleep(0.2)
         age(account, 50, issued=time.time())
@@ -110,7 +111,7 @@ def test_the_command_waits_with_next_to_nothing_loaded(world: World, arguments: 
     account = invent()
     age(account, -10)
     environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    with lock.held(account.folder, ALICE):
+    with account_lock.held(account.folder, ALICE):
         waiting = subprocess.Popen(
             [sys.executable, "-c", COMMAND, *arguments],
             env=environ,
@@ -127,35 +128,6 @@ def test_the_command_waits_with_next_to_nothing_loaded(world: World, arguments: 
     assert (waiting.returncode, out, err) == (0, "a-made-up-access-token\n", "and no more\n")
 
 
-def test_who_waits_does_not_wait_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock that is never given back is left to who can explain that, one that is not there to who makes it."""
-    monkeypatch.setattr(wait_for_refresh, "PATIENCE", 0.2)
-    account = invent()
-    never_made = wait_for_refresh.wait(ALICE)
-
-    with lock.held(account.folder, ALICE):
-        held = wait_for_refresh.wait(ALICE)
-
-    assert (never_made, held, wait_for_refresh.taken) == (False, False, {})
-
-
-def test_who_comes_first_keeps_the_lock(world: World) -> None:
-    """Who finds the lock free has it from then on: others wait, and refreshing goes on with the very same lock."""
-    account = invent()
-    with lock.held(account.folder, ALICE):
-        pass
-
-    waited = wait_for_refresh.wait(ALICE)
-    with pytest.raises(BlockingIOError), (Path(account.folder) / "lock").open("rb") as other:
-        fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    with lock.held(account.folder, ALICE, 1):
-        left = dict(wait_for_refresh.taken)
-
-    assert (waited, left) == (False, {})
-    with (Path(account.folder) / "lock").open("rb") as other:
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 def test_a_login_while_waiting_counts(world: World, entra: Entra) -> None:
     """Who waited for the lock refreshes with the client id of the login that came first, not with the old one."""
     account = keep(entra)
@@ -170,7 +142,7 @@ def test_a_login_while_waiting_counts(world: World, entra: Entra) -> None:
             outcome.append(error.code)
 
     waiting = threading.Thread(target=ask)
-    with lock.held(account.folder, ALICE):
+    with account_lock.held(account.folder, ALICE):
         waiting.start()
         time.sleep(0.2)
         for name in ("profile.json", "cache.json"):  # whole, as a login does: who waits may read at any moment
@@ -180,53 +152,6 @@ def test_a_login_while_waiting_counts(world: World, entra: Entra) -> None:
 
     assert outcome == ["AADSTS70000"]
     assert [request.client_id for request in entra.requests] == ["another"]
-
-
-def test_another_machine_was_faster(world: World, entra: Entra) -> None:
-    """A refusal does not count if another machine saved a newer sign-in meanwhile: what it got is taken."""
-    account = keep(entra)
-    age(account, -10)
-    entra.delay = 0.5
-    entra.fail_next(TOKEN, code=70000)
-    found: list[str] = []
-    asking = threading.Thread(target=lambda: found.append(engine.access_token(ALICE).value))
-    asking.start()
-    while entra.count(TOKEN) == 0:
-        time.sleep(0.01)
-    other = cache_of(account)
-    for entry in other["RefreshToken"].values():
-        entry["secret"] = "newer"
-    for entry in other["AccessToken"].values():
-        entry |= {"secret": "its-access-token", "cached_at": str(int(time.time())), "expires_on": str(2**33)}
-    put(account, other)
-    asking.join()
-
-    assert found == ["its-access-token"]
-    assert entra.count(TOKEN) == 1
-
-
-def test_a_sign_in_at_another_machine_is_tried_once(world: World, entra: Entra) -> None:
-    """If what the other machine saved has no living token, its refresh token is tried, once."""
-    account = keep(entra)
-    good = cache_of(account)
-    age(account, -10)
-    spoilt = cache_of(account)
-    for entry in spoilt["RefreshToken"].values():
-        entry["secret"] = "an-old-one"
-    put(account, spoilt)
-    entra.delay = 0.5
-    found: list[str] = []
-    asking = threading.Thread(target=lambda: found.append(engine.access_token(ALICE).value))
-    asking.start()
-    while entra.count(TOKEN) == 0:
-        time.sleep(0.01)
-    for entry in good["AccessToken"].values():
-        entry |= {"cached_at": "1", "expires_on": "2"}
-    put(account, good)
-    asking.join()
-
-    assert len(found) == 1
-    assert entra.count(TOKEN) == 2
 
 
 def test_secrets_of_another_client_id_are_no_use(world: World, entra: Entra) -> None:
@@ -242,19 +167,23 @@ def test_secrets_of_another_client_id_are_no_use(world: World, entra: Entra) -> 
     assert entra.requests == []
 
 
-def test_who_waited_long_enough_does_not_wait_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait for the lock is bounded once, not once before and once after the rest is loaded: then it is 75."""
-    invent()
-    monkeypatch.setattr(wait_for_refresh, "PATIENCE", 0.2)
-    slept: list[float] = []
-    with (world.folder(ALICE) / "lock").open("wb") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        waited = wait_for_refresh.wait(ALICE)
-        monkeypatch.setattr(time, "sleep", slept.append)
+def test_without_flock_each_process_refreshes_for_itself(
+    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file system has no flock, threads still share one refresh, and another process is not waited for."""
+    age(keep(entra), -10)
 
-        with pytest.raises(errors.Temporary, match="held the lock"), lock.held(str(world.folder(ALICE)), ALICE, 60.0):
-            pass
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
 
-    assert not waited
-    assert len(slept) <= 1
-    assert str(world.folder(ALICE)) not in wait_for_refresh.waited_out
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    tokens: list[str] = []
+    threads = [threading.Thread(target=lambda: tokens.append(engine.access_token(ALICE).value)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(tokens) == 4
+    assert set(tokens) <= set(world.secrets(ALICE))
+    assert entra.count(TOKEN) == 1

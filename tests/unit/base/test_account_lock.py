@@ -1,0 +1,279 @@
+"""One writer per account, among threads and processes; nobody waits for ever."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.base import account_lock, errors
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+NAME = "alice@example.org"
+
+#: Holds the lock, says so, and waits for its end.
+HOLDER = """
+import sys, time
+from offlineimap_m365.base import account_lock
+with account_lock.held(sys.argv[1], "alice@example.org"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+#: Adds one to a number in a file, slowly, many times: without a lock some are lost.
+COUNTER = """
+import sys, time, pathlib
+from offlineimap_m365.base import account_lock
+path = pathlib.Path(sys.argv[2])
+for _ in range(10):
+    with account_lock.held(sys.argv[1], "alice@example.org"):
+        number = int(path.read_text())
+        time.sleep(0.001)
+        path.write_text(str(number + 1))
+"""
+
+
+def start(world: World, program: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start a program in another process."""
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.Popen(
+        command, env=world.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}, stdout=subprocess.PIPE, text=True
+    )
+
+
+def refuse_flock(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let flock fail as on a file system that answers with this errno."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def is_free(folder: Path) -> bool:
+    """Could another process take the lock now?"""
+    with (folder / "lock").open("rb") as other:
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def test_one_process_at_a_time(world: World, tmp_path: Path) -> None:
+    """Of eight processes one at a time holds the lock."""
+    number = tmp_path / "number"
+    number.write_text("0")
+
+    processes = [start(world, COUNTER, tmp_path, number) for _ in range(8)]
+    for process in processes:
+        process.communicate(timeout=60)
+
+    assert [process.returncode for process in processes] == [0] * 8
+    assert number.read_text() == "80"
+
+
+@pytest.mark.parametrize("number", [None, errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_one_thread_at_a_time(tmp_path: Path, number: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of sixteen threads one at a time holds the lock, also where the file system has no flock."""
+    if number:
+        refuse_flock(monkeypatch, number)
+    inside, most = [], []
+
+    def work() -> None:
+        with account_lock.held(str(tmp_path), NAME):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.002)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert most == [1] * 16
+
+
+def test_a_busy_lock_is_temporary_and_a_killed_holder_frees_it(world: World, tmp_path: Path) -> None:
+    """A lock that is not given back in time is 75, neither earlier nor much later; the kernel frees a dead holder's."""
+    with start(world, HOLDER, tmp_path) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        started = time.monotonic()
+        with pytest.raises(errors.Temporary), account_lock.held(str(tmp_path), NAME, 0.3):
+            pass
+        waited = time.monotonic() - started
+        holder.kill()
+        holder.wait()
+
+    with account_lock.held(str(tmp_path), NAME, 1):
+        pass
+
+    assert 0.25 < waited < 3
+
+
+@pytest.mark.parametrize("number", [None, errno.ENOLCK])
+def test_a_busy_thread_is_temporary(tmp_path: Path, number: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of the same process waits no longer than a process does, also without flock."""
+    if number:
+        refuse_flock(monkeypatch, number)
+    outcome: list[errors.M365Error] = []
+
+    def work() -> None:
+        try:
+            with account_lock.held(str(tmp_path), NAME, 0.1):
+                pass
+        except errors.Temporary as error:
+            outcome.append(error)
+
+    with account_lock.held(str(tmp_path), NAME):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    assert [error.account for error in outcome] == [NAME]
+
+
+def test_the_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
+    """What is raised while the lock is held leaves it free."""
+    with pytest.raises(ZeroDivisionError), account_lock.held(str(tmp_path), NAME):
+        raise ZeroDivisionError
+
+    with account_lock.held(str(tmp_path), NAME, 0):
+        pass
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+def test_the_lock_is_closed_to_others(tmp_path: Path, umask: int) -> None:
+    """A new lock has mode 600 whatever the umask, and so it can be opened the next time."""
+    before = os.umask(umask)
+    try:
+        for _ in range(2):
+            with account_lock.held(str(tmp_path), NAME):
+                mode = (tmp_path / "lock").stat().st_mode & 0o777
+    finally:
+        os.umask(before)
+
+    assert mode == 0o600
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOENT, errors.SignInNeeded),
+        (errno.ENOSPC, errors.Temporary),
+        (errno.EIO, errors.Temporary),
+        (errno.EROFS, errors.Misconfigured),
+        (errno.EACCES, errors.Misconfigured),
+    ],
+)
+@pytest.mark.parametrize("call", ["open", "flock"])
+def test_a_lock_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[errors.M365Error], call: str
+) -> None:
+    """A directory that is gone means that a logout came first (77); a full disk is 75, a closed one 78."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os if call == "open" else fcntl, call, refuse)
+
+    with pytest.raises(kind) as caught, account_lock.held(str(tmp_path), NAME):
+        pass
+
+    assert type(caught.value) is kind
+    assert caught.value.account == NAME
+
+
+def test_the_lock_is_not_a_link(tmp_path: Path) -> None:
+    """A symbolic link in place of the lock is not followed."""
+    (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(errors.Misconfigured), account_lock.held(str(tmp_path), NAME):
+        pass
+
+    assert not (tmp_path / "elsewhere").exists()
+    assert not account_lock.take(str(tmp_path))
+    assert not account_lock.wait(str(tmp_path))
+
+
+def test_a_lock_that_was_removed_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock file that a logout removed between opening and locking locks nothing: the one in its place counts."""
+    plain = fcntl.flock
+    removed: list[int] = []
+
+    def flock(descriptor: int, operation: int) -> None:
+        if not removed:
+            (tmp_path / "lock").unlink()
+            removed.append(descriptor)
+        plain(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with account_lock.held(str(tmp_path), NAME, 1):
+        monkeypatch.undo()
+        assert not is_free(tmp_path)
+
+    assert removed
+
+
+def test_a_lock_that_was_taken_early_is_the_one_that_is_held(tmp_path: Path) -> None:
+    """After take() other processes wait; held() continues with that lock and gives it back."""
+    with account_lock.held(str(tmp_path), NAME):
+        assert not account_lock.take(str(tmp_path))
+
+    assert account_lock.take(str(tmp_path))
+    assert not is_free(tmp_path)
+    assert not account_lock.wait(str(tmp_path), 60)  # nor does the process wait for itself
+    with account_lock.held(str(tmp_path), NAME, 1):
+        assert not is_free(tmp_path)
+
+    assert is_free(tmp_path)
+    assert not account_lock.wait(str(tmp_path))
+
+
+def test_waiting_ends_when_the_lock_is_given_back(tmp_path: Path) -> None:
+    """wait() says whether another process or thread held the lock and gave it back."""
+    answers: list[bool] = []
+    waiting = threading.Thread(target=lambda: answers.append(account_lock.wait(str(tmp_path))))
+
+    with account_lock.held(str(tmp_path), NAME):
+        waiting.start()
+        time.sleep(0.1)
+        still_waiting = waiting.is_alive()
+    waiting.join()
+
+    assert (still_waiting, answers) == (True, [True])
+    assert is_free(tmp_path)
+
+
+def test_the_wait_is_bounded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has waited as long as it may tries once more and then fails (75), and may wait the next time."""
+    slept: list[float] = []
+    with account_lock.held(str(tmp_path), NAME):
+        with (tmp_path / "lock").open("rb"):
+            assert not account_lock.wait(str(tmp_path), 0.1)
+        monkeypatch.setattr(time, "sleep", slept.append)
+        assert not account_lock.wait(str(tmp_path), 60)
+        account_lock._threads.pop(str(tmp_path))  # noqa: SLF001 - wait for the file, as another process does
+        with pytest.raises(errors.Temporary), account_lock.held(str(tmp_path), NAME, 60):
+            pass
+    monkeypatch.undo()
+
+    assert slept == []
+    with account_lock.held(str(tmp_path), NAME, 1):
+        waiting = threading.Thread(target=account_lock.wait, args=[str(tmp_path)])
+        waiting.start()
+        time.sleep(0.05)
+        assert waiting.is_alive()
+    waiting.join()
