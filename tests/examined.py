@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offlineimap_m365.accounts.profiles import Account
-    from offlineimap_m365.doctor import Check
+    from offlineimap_m365.doctor.check import Check, Step
 
 
 def put_stub(program: str = "/bin/true") -> Path:
@@ -29,6 +29,11 @@ def put_stub(program: str = "/bin/true") -> Path:
     text = re.sub(r"(?m)^STUB_COMMAND = .*$", f"STUB_COMMAND = {[program]!r}", path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def checks_of(steps: Iterable[Step], subject: Subject) -> list[Check]:
+    """Return the checks that *steps* make of *subject*."""
+    return [step.check(subject) for step in steps]
 
 
 def named(checks: Iterable[Check], name: str) -> Check:
@@ -49,7 +54,7 @@ def by_name(checks: Iterable[Check], secret: str) -> dict[str, Check]:
     for check in found.values():
         assert secret not in repr(check)
         assert not check.meaning.endswith(".")
-        assert bool(check.remedy) is (check.ok is False)
+        assert bool(str(check.remedy)) is (check.ok is False)
     return found
 
 
@@ -62,7 +67,7 @@ def step_that_failed(found: Mapping[str, Check]) -> Check:
 
 
 def only(checks: Iterable[Check], name: str) -> Check:
-    """Return the check that failed: exactly one, called *name*, with a meaning and a command at its remedy's end."""
+    """Return the check that failed: exactly one, called *name*, with a meaning and a command."""
     failed = [check for check in checks if check.ok is False]
     assert [check.name for check in failed] == [name], failed
     check = failed[0]
@@ -80,10 +85,11 @@ def is_well(checks: Iterable[Check]) -> bool:
 
 
 def command_of(check: Check) -> str:
-    """Return the command with which the remedy ends."""
-    found = re.search(r"(?:^|\. )Run: ((?:(?!\. |; ).)+)$", check.remedy)
-    assert found, f"no command that could be followed: {check.remedy}"
-    return found[1]
+    """Return the command of the remedy, which is typed into a shell."""
+    assert check.remedy.where == "shell"
+    command = check.remedy.command or str(check.remedy).rpartition(": ")[2]  # until every remedy is data
+    assert command, f"no command that could be followed: {check.remedy}"
+    return command
 
 
 def follow(check: Check) -> None:

@@ -1,24 +1,24 @@
 """
-From "it does not work" to the one command that helps: named checks, in the order in which things usually break.
+Named checks in the order in which things usually break, each failure with the command that helps.
 
-Each room here looks at one thing and yields what it found; what depends on something that failed is not tried, so that
-one cause is named once. Nothing is changed but what a refresh changes, and no secret comes out.
+A check that depends on a failed one is not tried, so that one cause is one failure. Nothing is changed but what a
+refresh changes, and nothing secret is shown.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, notices
-from offlineimap_m365.doctor.check import Check, Findings, Subject, of_error
+from offlineimap_m365.doctor.check import Check, Step, Subject
 from offlineimap_m365.doctor.local import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
-    from types import ModuleType
 
 __all__ = ["Check", "Order", "Subject", "examine"]
 
@@ -26,9 +26,9 @@ __all__ = ["Check", "Order", "Subject", "examine"]
 @dataclasses.dataclass(frozen=True)
 class Order:
     """
-    What shall be examined: *names* of accounts (none: all), *mailbox* if it is not the account's own, an offlineimaprc.
+    What to check: *names* of accounts (none: all), *mailbox* if it is not the account's own, an offlineimaprc.
 
-    *offline*: nobody is asked over a network. *run_config*: the offlineimaprc's own Python may be run.
+    *offline*: without any request. *run_config*: the offlineimaprc's own Python may be run.
     """
 
     names: tuple[str, ...] = ()
@@ -41,29 +41,77 @@ class Order:
 def examine(order: Order) -> Iterator[Check]:
     """Yield the checks one after the other, as they end. Raises SignInNeeded for a name that was never signed in."""
     names, closed = notices.overheard(lambda: _names(order))
-    failed: set[str] = set()
-    yield from _noted(failed, versions.examine())
-    if not versions.can_speak():
+    machine = Subject("", "")
+    yield from _checks(
+        (Step(versions.NAME, versions.examine_ours), Step(versions.OFFLINEIMAP, versions.examine_offlineimap)), machine
+    )
+    if versions.failure_of_msal() is not None:
         return
-    # Not before: they need MSAL, or what it depends on.
-    from offlineimap_m365.doctor import offlineimaprc  # noqa: PLC0415
-    from offlineimap_m365.doctor.local import home_directory, mail_programs, tls_trust  # noqa: PLC0415
+    from offlineimap_m365.doctor import offlineimaprc  # noqa: PLC0415 - needs what MSAL depends on
 
-    yield mail_programs.examine()
-    yield from _noted(failed, [tls_trust.examine()])
-    yield from _noted(failed, home_directory.examine(names, closed))
+    yield from _checks(machine_steps(names, closed), machine)
     subjects: list[Subject] = []
-    hosts: dict[str, Findings] = {}
+    shared: dict[str, object] = {}
     for name in names:
-        subject = Subject(name, order.mailbox or name, offline=order.offline, failed=set(failed), hosts=hosts)
+        subject = Subject(name, order.mailbox or name, order.offline, unmet=dict(machine.unmet), shared=shared)
+        subject.failed |= machine.failed
         subjects.append(subject)
-        yield from _examine_account(subject)
+        yield from _checks(account_steps(offline=order.offline), subject)
     if order.config is not None:
         yield from offlineimaprc.examine(order.config, subjects, run=order.run_config)
 
 
+def _checks(steps: Sequence[Step], subject: Subject) -> Iterator[Check]:
+    for step in steps:
+        yield step.check(subject)
+
+
+def machine_steps(names: Sequence[str], closed: Sequence[str]) -> list[Step]:
+    """Return the steps that look at this machine; *closed* is what was said of files that others could read."""
+    from offlineimap_m365.doctor.local import home_directory, mail_programs, plugin_checks  # noqa: PLC0415 - as above
+    from offlineimap_m365.doctor.network import certificate_checks  # noqa: PLC0415 - as above
+
+    steps = [
+        Step("programs", mail_programs.examine),
+        Step("certificates", certificate_checks.examine),
+        Step("home", functools.partial(home_directory.examine, closed)),
+    ]
+    if not names:
+        return [*steps, Step("sign-in", home_directory.nobody, ("home",))]
+    return [
+        *steps,
+        Step("notify", plugin_checks.examine_notify, ("home",)),
+        Step("stub", plugin_checks.examine_stub, ("home",)),
+    ]
+
+
+def account_steps(*, offline: bool) -> list[Step]:
+    """Return the steps that look at one account, in the order in which things usually break."""
+    from offlineimap_m365.doctor.account import profile_checks, token_checks  # noqa: PLC0415 - as above
+    from offlineimap_m365.doctor.mail import imap_checks, smtp_checks  # noqa: PLC0415 - as above
+    from offlineimap_m365.doctor.network import login_host  # noqa: PLC0415 - as above
+
+    kept = [
+        Step("profile", profile_checks.examine_profile, ("home",)),
+        Step("client", profile_checks.examine_client, ("profile",)),
+        Step("store", profile_checks.examine_store, ("profile",)),
+        Step("sign-in", profile_checks.examine_sign_in, ("profile", "store")),
+    ]
+    if offline:
+        return kept
+    return [
+        *kept,
+        *login_host.STEPS,
+        Step("refresh", token_checks.examine_refresh, ("client", "store", "sign-in", "login-host")),
+        Step("token", token_checks.examine_token, ("refresh",)),
+        Step("token-length", token_checks.examine_length, ("token",)),
+        *imap_checks.STEPS,
+        *smtp_checks.STEPS,
+    ]
+
+
 def _names(order: Order) -> list[str]:
-    """Return whom to examine; where the home cannot be read now nobody is found, and its check says why."""
+    """Return whom to check; where the home cannot be read now that is nobody, and its check says why."""
     try:
         everybody = profiles.names()
         known = {name.lower(): name for name in everybody}
@@ -73,37 +121,8 @@ def _names(order: Order) -> list[str]:
 
 
 def _known(name: str, known: Mapping[str, str]) -> str:
-    """Return the name of an account as it is kept; a broken profile is no reason to say that there is none."""
+    """Return the name of an account as it is kept; a broken profile counts as an account."""
     clean = profiles.clean_name(name)
     if clean.lower() not in known:
         raise profiles.not_signed_in(clean)
     return known[clean.lower()]
-
-
-def _examine_account(subject: Subject) -> Iterator[Check]:
-    from offlineimap_m365.doctor.account import profile_checks, token_checks  # noqa: PLC0415 - as above
-    from offlineimap_m365.doctor.mail import imap_checks, smtp_checks  # noqa: PLC0415 - as above
-    from offlineimap_m365.doctor.network import login_host  # noqa: PLC0415 - as above
-
-    for room in (
-        (profile_checks,) if subject.offline else (profile_checks, login_host, token_checks, imap_checks, smtp_checks)
-    ):
-        yield from _noted(subject.failed, _whole(subject, room))
-
-
-def _whole(subject: Subject, room: ModuleType) -> Iterator[Check]:
-    """Yield the checks of a *room*; an error that it did not expect is a finding, and no end of the examination."""
-    try:
-        yield from room.examine(subject)
-    except errors.M365Error as error:
-        name = room.__name__.rpartition(".")[2]
-        cut = subject.untold(name, f"Not tried to its end: {error.fact}")
-        yield cut if subject.failed else of_error(name, error, subject.name)
-
-
-def _noted(failed: set[str], checks: Iterable[Check]) -> Iterator[Check]:
-    """Let the rooms that follow know what failed."""
-    for check in checks:
-        if check.ok is False:
-            failed.add(check.name)
-        yield check

@@ -1,31 +1,23 @@
 """
-One check and what came of it, and whom it is about.
+One check and its outcome, the account that is checked, and the step that makes a check.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.base.errors import COMMAND
+from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from offlineimap_m365.accounts.profiles import Account
-    from offlineimap_m365.base import errors
     from offlineimap_m365.provider.msal_cache import AccessToken
 
-#: A remedy that ends with its command already.
-_ENDS_WITH_IT = re.compile(r"(?:Run|In PowerShell): (?:(?!\. |; ).)+$")
-#: A word of a command of ours within a sentence: no stop of it, and none of its own words.
-_WORD = r"(?:'[^']*'|(?!(?:or|at|then|to|and|where|with) )[^\s;,']*[^\s;,'.])"
-#: What leads to a command in a sentence, and goes with it.
-_LEAD = r"(?:(?:,? ?(?:then|and) )?\b[Rr]un(?: again)?|\bLook at|\bTry)?: "
-#: A command of ours, which counts more, and another one, which ends a remedy; the first if there are two.
-_COMMANDS = (
-    re.compile(rf"{_LEAD}(?P<command>{COMMAND}(?: {_WORD})+)"),
-    re.compile(rf"{_LEAD}(?P<command>(?:ls|df|mv|rm|sudo|pipx) [^;]+)(?:; .+)?$"),
-)
+#: Fields that each check has in JSON (contract §3); the others are there only where they have a value.
+_ALWAYS = ("name", "account", "ok", "meaning", "remedy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,17 +25,17 @@ class Check:
     """
     One named check, with the field names of ``doctor --json``.
 
-    *ok* is None for what was not tried, or cannot be told. *meaning* is one sentence without an end stop; *remedy*, of
-    a failure, ends with the one command that helps: behind ``Run: ``, ``In PowerShell: ``, or as the line of a file.
-    *mailbox* where it is not the account's own. Of a configuration file: *file*, *line* (from 1) and the line or lines
-    as they should be (*corrected*), in the place of all up to *last_line* where those are several. *code* and
-    *correlation_id* are Microsoft's.
+    *ok* is None for what was not tried or cannot be known; *since* then names the failed check that is the reason.
+    *meaning* is one sentence without a full stop, *details* are more facts, *remedy* is what helps against a failure.
+    *mailbox* is there where it is not the account's own. Of a configuration file: *file*, *line* (from 1) and the line
+    or lines as they should be (*corrected*), which replace everything up to *last_line*. *code* and *correlation_id*
+    are Microsoft's.
     """
 
     name: str
     ok: bool | None
     meaning: str
-    remedy: str = ""
+    remedy: Remedy = dataclasses.field(default_factory=Remedy)
     account: str | None = None
     mailbox: str | None = None
     file: str | None = None
@@ -52,58 +44,43 @@ class Check:
     corrected: str | None = None
     code: str | None = None
     correlation_id: str | None = None
+    since: str | None = None
+    details: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON (contract §3); those that need not be there only where they say something."""
-        always = ("name", "account", "ok", "meaning", "remedy")
-        found = dataclasses.asdict(self)
-        return {name: found[name] for name in always} | {
-            name: value for name, value in found.items() if name not in always and value is not None
-        }
-
-
-def of_error(name: str, error: errors.M365Error, account: str | None = None) -> Check:
-    """Return the failed check *name* that met *error*."""
-    meaning = ". ".join(part.rstrip(".") for part in (error.fact, error.meaning) if part)
-    return Check(
-        name,
-        ok=False,
-        meaning=meaning,
-        remedy=followable(error.remedy),
-        account=account if account is not None else error.account,
-        code=error.code,
-        correlation_id=error.correlation_id,
-    )
-
-
-def followable(remedy: str) -> str:
-    """Return the *remedy* of an error with the command that it names first at its end, where somebody looks for it."""
-    if _ENDS_WITH_IT.search(remedy):
-        return remedy
-    found = next(filter(None, (one.search(remedy) for one in _COMMANDS)), None)
-    if found is None:
-        return remedy
-    rest = (remedy[: found.start()] + remedy[found.end() :]).strip(" .,;")
-    return f"{rest}. Run: {found['command']}" if rest else f"Run: {found['command']}"
+        """Return the fields for JSON; *command* and *where* are the parts of the remedy that a person types."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values |= {"remedy": str(self.remedy), "command": self.remedy.command}
+        values["where"] = self.remedy.where if self.remedy.command else None
+        return {name: value for name, value in values.items() if name in _ALWAYS or value not in (None, ())}
 
 
 @dataclasses.dataclass(frozen=True)
-class Findings:
-    """What was found of a host that several accounts share: *checks*, and *causes* as those of a Subject."""
+class Trouble:
+    """
+    What is wrong (*meaning*, a sentence without a full stop) and what helps.
 
-    checks: list[Check]
-    causes: frozenset[str]
+    *causes* are equal for all failures with one cause, such as ``network``: only the first of them is a failed check.
+    """
+
+    meaning: str
+    remedy: Remedy
+    causes: tuple[str, ...] = ()
+
+
+class NotTriedError(Exception):
+    """A check cannot be made; the text says why."""
 
 
 @dataclasses.dataclass
 class Subject:
     """
-    An account under examination: what the rooms have found out so far.
+    An account (or, without a *name*, this machine) while it is checked.
 
-    *account* is None until its profile was read, *token* until there is one that works; *failed* are the names of the
-    checks that failed, so that what depends on them is not tried; *causes* what was named already, so that one cause
-    that several checks meet is named once. *hosts* is shared by all subjects of one run: what was found of a login
-    host, since 500 accounts on one host are no reason to ask it 500 times.
+    *account* is None until its profile was read, *token* until there is one that is right. *failed* are the names of
+    failed checks; *unmet* gives for each check that failed or was not tried the failed one behind it. *causes* gives
+    for each cause the check that named it. *notes* is what one step leaves for a later one; *shared* is the same for
+    all accounts of one run: 500 accounts at one login host are no reason to ask it 500 times.
     """
 
     name: str
@@ -112,17 +89,84 @@ class Subject:
     account: Account | None = None
     token: AccessToken | None = dataclasses.field(default=None, repr=False)
     failed: set[str] = dataclasses.field(default_factory=set)
-    causes: set[str] = dataclasses.field(default_factory=set)
-    hosts: dict[str, Findings] = dataclasses.field(default_factory=dict)
+    unmet: dict[str, str] = dataclasses.field(default_factory=dict)
+    causes: dict[str, str] = dataclasses.field(default_factory=dict)
+    notes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    shared: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    def good(self, name: str, meaning: str) -> Check:
-        """Return a check of this account that is as it should be."""
-        return Check(name, ok=True, meaning=meaning, account=self.name)
+    @property
+    def profile(self) -> Account:
+        """The account; raises NotTriedError where its profile was not read."""
+        if self.account is None:
+            raise NotTriedError("Not tried, because the profile was not read")
+        return self.account
 
-    def bad(self, name: str, meaning: str, remedy: str) -> Check:
-        """Return a check of this account that failed."""
-        return Check(name, ok=False, meaning=meaning, remedy=remedy, account=self.name)
+    def good(self, name: str, meaning: str, *details: str) -> Check:
+        """Return a check that is as it should be; *details* are more facts about it."""
+        return Check(name, ok=True, meaning=meaning, account=self.name or None, details=details)
+
+    def bad(self, name: str, meaning: str, remedy: Remedy) -> Check:
+        """Return a check that failed."""
+        return Check(name, ok=False, meaning=meaning, remedy=remedy, account=self.name or None)
 
     def untold(self, name: str, meaning: str) -> Check:
-        """Return a check of this account that was not tried, or that cannot be told."""
-        return Check(name, ok=None, meaning=meaning, account=self.name)
+        """Return a check whose outcome cannot be known."""
+        return Check(name, ok=None, meaning=meaning, account=self.name or None)
+
+    def not_tried(self, name: str, since: str) -> Check:
+        """Return a check that was not tried, because the check *since* failed."""
+        meaning = f"Not tried because of {since}"
+        return Check(name, ok=None, meaning=meaning, account=self.name or None, since=since)
+
+    def fail(self, name: str, trouble: Trouble) -> Check:
+        """Return the failed check *name*; not tried if the cause was named already."""
+        known = next((self.causes[cause] for cause in trouble.causes if cause in self.causes), None)
+        if known is not None:
+            return self.not_tried(name, known)
+        self.causes |= dict.fromkeys(trouble.causes, name)
+        return self.bad(name, trouble.meaning, trouble.remedy)
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """The check *name*, which *run* makes unless one of the checks that it *needs* failed or was not tried."""
+
+    name: str
+    run: Callable[[Subject], Check]
+    needs: tuple[str, ...] = ()
+
+    def check(self, subject: Subject) -> Check:
+        """Make the check of *subject* and note its outcome there; no error of any kind gets out."""
+        missing = next((subject.unmet[name] for name in self.needs if name in subject.unmet), None)
+        check = self._run(subject) if missing is None else subject.not_tried(self.name, missing)
+        if check.ok is False:
+            subject.failed.add(check.name)
+            subject.unmet[self.name] = check.name
+        elif check.since is not None:
+            subject.unmet[self.name] = check.since
+        return check
+
+    def _run(self, subject: Subject) -> Check:
+        try:
+            return self.run(subject)
+        except NotTriedError as reason:
+            subject.unmet[self.name] = self.name
+            return subject.untold(self.name, str(reason))
+        except errors.M365Error as error:
+            return of_error(self.name, error, subject.name or None)
+        except Exception as error:  # noqa: BLE001 - a bug in one check must not hide what the others show
+            report = Remedy("Please report this as a bug in this program", f"{errors.COMMAND} doctor --report")
+            return subject.bad(self.name, f"This check ended with an unexpected error ({type(error).__name__})", report)
+
+
+def of_error(name: str, error: errors.M365Error, account: str | None = None) -> Check:
+    """Return the failed check *name* that met *error*."""
+    return Check(
+        name,
+        ok=False,
+        meaning=". ".join(part.rstrip(".") for part in (error.fact, error.meaning) if part),
+        remedy=error.remedy,
+        account=account if account is not None else error.account,
+        code=error.code,
+        correlation_id=error.correlation_id,
+    )

@@ -26,7 +26,8 @@ class MailServer:
     """
     A connection to *host* on behalf of *account*; as a context manager it says goodbye at the end.
 
-    *refusal* is what the server said of a token that it refused, as far as that was JSON (XOAUTH2).
+    *refusal* is what the server said of a token that it refused, as far as that was JSON (XOAUTH2); *reply* is what an
+    SMTP server answered to a sign-in that it refused.
     """
 
     #: What the server should speak.
@@ -37,6 +38,7 @@ class MailServer:
         self.host = host
         self.account = account
         self.refusal: dict[str, str] = {}
+        self.reply = ""
 
     def __enter__(self) -> Self:
         """Use it in a ``with`` statement."""

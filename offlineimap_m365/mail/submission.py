@@ -49,11 +49,11 @@ class Submission(MailServer, smtp.Connection):
             code, text = self.authenticate(user, token)
         if code == smtp.SIGNED_IN:
             return
-        self.refusal = refusal(self.challenge)
+        self.refusal, self.reply = refusal(self.challenge), f"{code} {clean(text)}"
         if code in _PASSING or code < 0:
             raise self._reply(code, text)
         raise errors.SignInNeeded(
-            f"{self.host} does not let {user} send mail ({code} {clean(text)})",
+            f"{self.host} does not let {user} send mail ({self.reply})",
             account=self.account,
             remedy=self._doctor(),
         )

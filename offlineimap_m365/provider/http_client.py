@@ -21,7 +21,7 @@ import urllib3
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import error_text
-from offlineimap_m365.provider import silence_loggers, token_response, trusted_certificates
+from offlineimap_m365.provider import request_failure, silence_loggers, token_response, trusted_certificates
 
 #: Seconds for a connection, for the next bytes, and for a whole exchange (contract §5.7).
 CONNECT, READ, WHOLE = 5.0, 10.0, 20.0
@@ -43,6 +43,15 @@ class Answer:
 
     def raise_for_status(self) -> None:
         """Do nothing: what MSAL should not see was raised before."""
+
+
+class Unreachable(errors.Temporary):
+    """A request got no answer; *failure* says at which step."""
+
+    def __init__(self, fact: str, *, failure: request_failure.RequestFailure | None = None, **parts: Any) -> None:
+        """Add the *failure* to what every error has."""
+        super().__init__(fact, **parts)
+        self.failure = failure
 
 
 class Wire:
@@ -171,7 +180,7 @@ def _send(method: str, url: str, **arguments: Any) -> Answer:
                         raise _unreachable(url, "sent an answer that does not end")
                 return Answer(response.status_code, body.decode("utf-8", "replace"), response.headers)
         except (OSError, urllib3.exceptions.HTTPError) as error:  # all of requests' are OSErrors
-            raise _unreachable(url, _reason(error)) from None  # the original may name proxy passwords
+            raise _failed(url, error) from None  # the original may name proxy passwords
 
 
 def _judge(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
@@ -208,19 +217,27 @@ def retry_after(text: str | None) -> float:
         return BUSY
 
 
-def _reason(error: Exception) -> str:
-    exceptions = requests.exceptions
-    if isinstance(error, exceptions.ProxyError):
-        return "cannot be reached through the proxy that HTTPS_PROXY names"
-    if isinstance(error, exceptions.SSLError):
-        return "showed a TLS certificate that is not trusted here, or broke off the TLS handshake"
-    if isinstance(error, exceptions.Timeout):
-        return "did not answer in time"
-    if any(
-        text in str(error) for text in ("NameResolution", "Name or service", "getaddrinfo", "nodename nor servname")
-    ):
-        return "cannot be found (no network, or its name cannot be resolved)"
-    return "cannot be reached (no connection, or it was cut)"
+#: What happened, by the step at which a request failed.
+_FACTS = {
+    request_failure.PROXY: "cannot be reached through the proxy that is set",
+    request_failure.NAME: "cannot be found (no network, or its name cannot be resolved)",
+    request_failure.TLS: "showed a TLS certificate that is not trusted here, or ended the TLS handshake",
+    request_failure.CONNECTION: "cannot be reached (no connection, or it was cut)",
+    request_failure.ANSWER: "did not answer in time",
+}
+
+
+def _failed(url: str, error: Exception) -> Unreachable:
+    """Return the error for a request that was not answered."""
+    failure = request_failure.diagnose(error, proxy_for(url))
+    if failure.needs_socks:
+        return Unreachable(
+            f"{urlsplit(url).hostname} is behind a SOCKS proxy, and PySocks is not installed",
+            remedy=errors.Remedy("Install the Python package PySocks beside this program, or set another proxy"),
+            failure=failure,
+        )
+    doctor = errors.Remedy("Check the network", f"{errors.COMMAND} doctor")
+    return Unreachable(f"{urlsplit(url).hostname} {_FACTS[failure.step]}", remedy=doctor, failure=failure)
 
 
 def _unreachable(url: str, what: str, *, portal: bool = False, said: str = "") -> errors.Temporary:

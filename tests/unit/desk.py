@@ -11,8 +11,9 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor import offlineimaprc
-from offlineimap_m365.doctor.mail.reachability import Trouble
+from offlineimap_m365.doctor.check import Trouble
 from offlineimap_m365.doctor.offlineimaprc.live import Seen
 from tests.kept import ALICE, invent
 from tests.whole.patient import correct
@@ -73,7 +74,9 @@ class Desk:
         if self.busy:
             return Seen(why="the server is busy", is_busy=True)
         if mailbox in self.refuses:
-            return Seen(trouble=Trouble("It lacks the permission", f"In PowerShell: Add-MailboxPermission {mailbox}"))
+            return Seen(
+                trouble=Trouble("It lacks the permission", Remedy("", f"Add-MailboxPermission {mailbox}", "powershell"))
+            )
         return Seen(tuple(self.folders or FOLDERS))
 
     def examine(self) -> list[Check]:

@@ -12,7 +12,7 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.doctor.mail import imap_checks
 from offlineimap_m365.tokens import engine
-from tests import certificates
+from tests import certificates, examined
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
 from tests.sign_in import PASSWORD, options
@@ -260,9 +260,9 @@ def test_ipv6_opens_no_mailbox(alice: Patient, two_families: list[int], monkeypa
     alice.exchange.open_nothing_at("127.0.0.2")
     subject = Subject(ALICE, ALICE, account=profiles.load(ALICE), token=engine.access_token(ALICE))
 
-    before = [check for check in imap_checks.examine(subject) if check.ok is False]
+    before = [check for check in examined.checks_of(imap_checks.STEPS, subject) if check.ok is False]
     two_families.reverse()
-    after = [check for check in imap_checks.examine(subject) if check.ok is False]
+    after = [check for check in examined.checks_of(imap_checks.STEPS, subject) if check.ok is False]
 
     [check] = before
     assert check.name == "imap-mailbox"

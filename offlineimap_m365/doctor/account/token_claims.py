@@ -1,8 +1,8 @@
 """
-What an access token says of itself, read and not verified: that is for the mail server, which alone has to believe it.
+What an access token says about itself. It is not verified: only the mail server has to trust it.
 
-Microsoft's "Access token claims reference" tells what the claims are, and that no client may depend on them: so they
-explain here, and decide nothing anywhere else.
+Microsoft's "Access token claims reference" says what the claims are, and that no client may depend on them: so they
+are only used for explanations here.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def read(token: str) -> dict[str, Any] | None:
     if len(parts) != 3 or len(token) > _LONGEST:  # noqa: PLR2004 - header, claims, signature (RFC 7515 §3.1)
         return None
     try:
-        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return claims if isinstance(claims, dict) else None
 
 
 def text(claims: dict[str, Any], name: str) -> str:
@@ -60,22 +60,22 @@ def text(claims: dict[str, Any], name: str) -> str:
 
 
 def names(claims: dict[str, Any]) -> list[str]:
-    """Return the names under which whoever the token is of is known, most telling first."""
-    found = (text(claims, name) for name in ("upn", "preferred_username", "unique_name", "email"))
-    return list(dict.fromkeys(filter(None, found)))
+    """Return the names of the person that the token is for, the best first."""
+    values = (text(claims, name) for name in ("upn", "preferred_username", "unique_name", "email"))
+    return list(dict.fromkeys(filter(None, values)))
 
 
 def permissions(claims: dict[str, Any]) -> set[str] | None:
-    """Return what of PERMISSIONS the token allows, in small letters; None if it tells of no permissions at all."""
+    """Return which of PERMISSIONS the token allows; None if it names no permissions at all."""
     scp, roles = claims.get("scp"), claims.get("roles")
     if not isinstance(scp, str) and not isinstance(roles, list):
         return None
     listed = [*(scp.split() if isinstance(scp, str) else []), *(roles if isinstance(roles, list) else [])]
-    return {one.lower() for one in listed if isinstance(one, str)} & set(PERMISSIONS)
+    return {name.lower() for name in listed if isinstance(name, str)} & set(PERMISSIONS)
 
 
 def asked(account: Account) -> set[str]:
-    """Return which of PERMISSIONS the *account* cannot do without."""
+    """Return which of PERMISSIONS the *account* needs."""
     if account.is_app_only:
         return {"imap.accessasapp"}
     return {scope.rpartition("/")[2].lower() for scope in account.scopes} & set(PERMISSIONS)
@@ -83,25 +83,25 @@ def asked(account: Account) -> set[str]:
 
 def is_for_mail(claims: dict[str, Any], account: Account) -> bool:
     """Is the token for the mail of the account's cloud, or for what was asked of another provider?"""
-    audience, known = claims.get("aud"), _hosts(account)
-    listed = [one for one in (audience if isinstance(audience, list) else [audience]) if isinstance(one, str)]
-    if any(_host(one) in _GRAPH for one in listed):
+    value, known = claims.get("aud"), _hosts(account)
+    audiences = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+    if any(_host(audience) in _GRAPH for audience in audiences):
         return False
-    return not known or not listed or any(one.lower() == _EXCHANGE or _host(one) in known for one in listed)
+    return not known or not audiences or any(a.lower() == _EXCHANGE or _host(a) in known for a in audiences)
 
 
 def _hosts(account: Account) -> set[str]:
-    """Return the hosts that stand for the mail in scopes and audiences: each cloud has more than one name for it."""
-    found = {_host(scope) for scope in account.scopes} - {""}
+    """Return the hosts that mean mail in scopes and audiences: each cloud has more than one name for it."""
+    hosts = {_host(scope) for scope in account.scopes} - {""}
     for name, cloud in tables.load("clouds")["clouds"].items():
         names = {_host(cloud["scope_prefix"]), _host(cloud["app_scope"])}
-        if name == account.cloud or names & found:
-            found |= names
-    return found - _GRAPH
+        if name == account.cloud or names & hosts:
+            hosts |= names
+    return hosts - _GRAPH
 
 
 def _host(address: str) -> str:
-    """Return the host of an https *address*, an empty text for what is none."""
+    """Return the host of an https *address*, an empty text if it is not one."""
     try:
         return urlsplit(address).hostname or ""
     except ValueError:
@@ -109,10 +109,10 @@ def _host(address: str) -> str:
 
 
 def is_anothers(claims: dict[str, Any], account: Account) -> bool:
-    """Is the token somebody else's than whoever signed in? By the ids if both are known, else by the names."""
-    person = account.person
-    if all(isinstance(one.get("oid"), str) for one in (person, claims)):
-        return bool(claims["oid"].lower() != person["oid"].lower())
+    """Is the token for another person than the one who signed in? By the ids if both are known, else by the names."""
+    ours, theirs = account.person.get("oid"), claims.get("oid")
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return ours.lower() != theirs.lower()
     known = [name.lower() for name in names(claims)]
     return bool(account.identity and known) and (account.identity or "").lower() not in known
 

@@ -1,7 +1,7 @@
 """
-Which Python runs a program on the PATH, and what OfflineIMAP it finds.
+Which Python runs a program on the PATH, and which OfflineIMAP it finds.
 
-A script's first line names it; pip's and Debian's are followed, and so is a short shell script that does nothing else.
+The first line of a script names it; pip's and Debian's forms are followed, and a shell script that only starts it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,13 +22,12 @@ from offlineimap_m365.base import environment, errors
 _PATIENCE = 5.0
 #: Bytes of a script that are read, and of a file of OfflineIMAP's.
 _HEAD, _LARGEST = 1 << 12, 1 << 20
-#: Shell scripts that start shell scripts that …
-_DEEPEST = 3
-#: What a shell script starts, in its last words: pip's for a long path (distlib's scripts.py), or somebody's own.
-_EXEC = re.compile(r"^\s*(?:''')?exec'?\s+(?P<what>.+)$", re.MULTILINE)
+#: The last command of a shell script: pip's for a long path (distlib's scripts.py), or a user's own.
+_EXEC = re.compile(r"^\s*(?:''')?exec'?\s+(.+)$", re.MULTILINE)
 _PYTHON = re.compile(r"(?:^|/)(?:python|pypy)[0-9.]*$")
-#: Options of Python that take no word of their own.
-_OPTION = re.compile(r"-[A-Za-z]+$")
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
+#: An option of Python that takes no word of its own, and an assignment of env(1).
+_SKIPPED = re.compile(r"-[A-Za-z]+$|\w+=.*")
 
 #: Runs in the other Python, isolated (-I). Two directories count as they do when Python runs the script: its own, which
 #: comes first, and the one for what a user installs (docs.python.org/3/library/site.html).
@@ -41,21 +40,21 @@ print(json.dumps([sys.version.split()[0], sys.prefix, spec.origin if spec else N
 """
 
 
-class Unknown(Exception):
-    """Which Python runs it, or what that finds, cannot be told; the text says why."""
+class UnknownError(Exception):
+    """Which Python runs it, or what that finds, cannot be known; the text says why."""
 
 
-class Lost(Exception):
+class LostError(Exception):
     """What should run it is not there; the text says what."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class Build:
     """
     An OfflineIMAP: its *version*, and the *interpreter* of version *python* and with *prefix* that runs it.
 
     *asks_always*: it evaluates oauth2_access_token_eval for each connection (8.0.3 on), not once per process; None if
-    that cannot be told.
+    that cannot be known.
     """
 
     interpreter: Path
@@ -66,9 +65,10 @@ class Found:
 
     @property
     def is_foreign(self) -> bool:
-        """Is its Python another one than this program's?"""
-        own = (os.path.realpath(sys.prefix), platform.python_version_tuple()[:2])
-        return (os.path.realpath(self.prefix), tuple(self.python.split(".")[:2])) != own
+        """Is its Python another one than this program's, or of another version?"""
+        ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+        is_same_version = self.python.split(".")[:2] == ours.split(".")
+        return os.path.realpath(self.prefix) != os.path.realpath(sys.prefix) or not is_same_version
 
     @property
     def is_python_2(self) -> bool:
@@ -78,82 +78,68 @@ class Found:
     @property
     def major(self) -> int | None:
         """The first number of its version."""
-        found = re.match(r"\d+", self.version or "")
-        return int(found[0]) if found else None
+        number = re.match(r"\d+", self.version or "")
+        return int(number[0]) if number else None
 
 
 def which(name: str) -> Path | None:
     """Return the program that *name* starts: on the PATH, else beside this Python."""
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
-    return Path(found) if found else None
+    path = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    return Path(path) if path else None
 
 
-def look(path: Path) -> Found:
-    """Return what OfflineIMAP the script *path* starts. Raises Unknown, and Lost if what runs it is not there."""
+def look(path: Path) -> Build:
+    """Return the OfflineIMAP that the script *path* starts. Raises UnknownError, LostError."""
     interpreter, script = find_interpreter(path)
     version, prefix, origin = _ask(interpreter, script)
     if origin is None:
         if version.startswith("2"):
-            return Found(interpreter, version, prefix)
-        kind = Unknown if environment.python_path() or script != path else Lost
+            return Build(interpreter, version, prefix)
+        kind = UnknownError if environment.python_path() or script != path else LostError
         raise kind(f"Python {version} ({interpreter}), which runs it, has no OfflineIMAP")
     package = Path(origin).parent
-    return Found(interpreter, version, prefix, _version(package), _asks_always(package))
+    feature = _text(package / "repository" / "IMAP.py")  # as the plugin recognises the build (contract §2)
+    asks_always = "getoauth2_access_token_getter" in feature if feature else None
+    return Build(interpreter, version, prefix, _version(package), asks_always)
 
 
-def find_interpreter(path: Path, depth: int = 0) -> tuple[Path, Path]:
-    """Return the Python that runs the script *path*, and the script that it is given."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(_HEAD).decode("utf-8", "replace")
-    except OSError as error:
-        raise Unknown(f"it cannot be read ({error.strerror})") from error
-    first = text.partition("\n")[0]
-    if not first.startswith("#!"):
-        raise Unknown("it is no script, so which Python runs it cannot be told")
-    words = first[2:].split()
+def find_interpreter(path: Path, *, is_wrapped: bool = False) -> tuple[Path, Path]:
+    """Return the Python that runs the script *path*, and the script that it is given; *is_wrapped*: by another one."""
+    first, _, text = _text(path, _HEAD).partition("\n")
+    words = first[2:].split() if first.startswith("#!") else []
     if words and Path(words[0]).name == "env":
-        words = [word for word in words[1:] if not _OPTION.match(word) and "=" not in word]
-        words[:1] = [str(_on_path(words[0]))] if words else []
-    if words and _PYTHON.search(words[0]):
-        return _there(Path(words[0])), path
-    if not words or Path(words[0]).name not in {"sh", "bash", "dash", "zsh", "ksh"} or depth >= _DEEPEST:
-        raise Unknown("which Python runs it cannot be told")
-    return _of_shell(text, path, depth)
+        words = [word for word in words[1:] if not _SKIPPED.match(word)]
+    if not words:
+        raise UnknownError("it is not a script, so which Python runs it cannot be known")
+    if _PYTHON.search(words[0]):
+        return _existing(words[0]), path
+    commands = _EXEC.findall(text)
+    if Path(words[0]).name not in _SHELLS or not commands or is_wrapped:
+        raise UnknownError("which Python runs it cannot be known")
+    return _started_by(commands[-1], path)
 
 
-def _of_shell(text: str, path: Path, depth: int) -> tuple[Path, Path]:
-    """Return what find_interpreter() does for a shell script that ends by handing over to something else."""
-    found = list(_EXEC.finditer(text))
-    words = _words(found[-1]["what"]) if found else []
-    if not words or any("$" in word or "`" in word for word in words[:1]):
-        raise Unknown("it is a shell script, so which Python runs it cannot be told")
-    program = Path(words[0] if "/" in words[0] else shutil.which(words[0]) or "")
-    if not program.is_absolute():
-        raise Unknown("it is a shell script, so which Python runs it cannot be told")
+def _started_by(command: str, path: Path) -> tuple[Path, Path]:
+    """Return what find_interpreter() does for the shell script *path* that ends with this *command*."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    program = shutil.which(words[0]) if words and "$" not in words[0] else None
+    if program is None:
+        raise UnknownError("it is a shell script, so which Python runs it cannot be known")
     if not _PYTHON.search(words[0]):
-        return find_interpreter(program, depth + 1)
-    given = next((word for word in words[1:] if not _OPTION.match(word)), "$0")
-    is_itself = "-m" in words or "$" in given
-    return _there(program), path if is_itself else Path(given)
+        return find_interpreter(Path(program), is_wrapped=True)
+    script = next((word for word in words[1:] if not _SKIPPED.match(word)), "$0")
+    return _existing(words[0]), path if "-m" in words or "$" in script else Path(script)
 
 
-def _words(text: str) -> list[str]:
-    """Return the words of a shell's command, without quotes."""
-    return [word.strip("\"'") for word in re.findall(r"\"[^\"]*\"|'[^']*'|[^\s\"']+", text) if word.strip("\"'")]
-
-
-def _on_path(name: str) -> Path:
-    found = shutil.which(name)
-    if found is None:
-        raise Lost(f"{errors.printable(name)}, which runs it, is not on the PATH")
-    return Path(found)
-
-
-def _there(interpreter: Path) -> Path:
-    if not os.access(interpreter, os.X_OK):
-        raise Lost(f"{interpreter}, which runs it, is not there")
-    return interpreter
+def _existing(python: str) -> Path:
+    """Return the path of the interpreter *python*, a path or a name on the PATH."""
+    path = shutil.which(python)
+    if path is None:
+        raise LostError(f"{errors.printable(python)}, which runs it, is not there")
+    return Path(path)
 
 
 def _ask(interpreter: Path, script: Path) -> tuple[str, str, str | None]:
@@ -168,34 +154,29 @@ def _ask(interpreter: Path, script: Path) -> tuple[str, str, str | None]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unknown(f"{interpreter}, which runs it, does not answer ({type(error).__name__})") from error
+        raise UnknownError(f"{interpreter}, which runs it, does not answer ({type(error).__name__})") from error
     if b"Unknown option: -I" in done.stderr:  # which Python has since 3.4 (docs.python.org/3/using/cmdline.html)
         return "2", "", None
     try:
         version, prefix, origin = json.loads(done.stdout)
     except ValueError as error:
-        raise Unknown(f"{interpreter}, which runs it, fails") from error
+        raise UnknownError(f"{interpreter}, which runs it, fails") from error
     return errors.printable(str(version)), str(prefix), origin if isinstance(origin, str) else None
 
 
 def _version(package: Path) -> str | None:
-    """Return the version that OfflineIMAP's own files say; no distribution keeps its metadata in one place."""
+    """Return the version in OfflineIMAP's own files; no two distributions keep its metadata in one place."""
     for name in ("version.py", "__init__.py"):
-        found = re.search(r"^__version__\s*=\s*[\"']([0-9][^\"']{0,40})[\"']", _text(package / name), re.MULTILINE)
-        if found:
-            return errors.printable(found[1])
+        line = re.search(r"^__version__\s*=\s*[\"']([0-9][^\"']{0,40})[\"']", _text(package / name), re.MULTILINE)
+        if line:
+            return errors.printable(line[1])
     return None
 
 
-def _asks_always(package: Path) -> bool | None:
-    """Tell how the build evaluates oauth2_access_token_eval, by the feature that plugin looks for (contract §2)."""
-    text = _text(package / "repository" / "IMAP.py")
-    return "getoauth2_access_token_getter" in text if text else None
-
-
-def _text(path: Path) -> str:
+def _text(path: Path, most_bytes: int = _LARGEST) -> str:
+    """Return the beginning of a file, an empty text if it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(_LARGEST).decode("utf-8", "replace")
+            return file.read(most_bytes).decode("utf-8", "replace")
     except OSError:
         return ""

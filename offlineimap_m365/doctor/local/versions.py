@@ -1,8 +1,8 @@
 """
-Which programs there are, in which versions, and which Python runs which.
+Which versions are installed: of this program and what it depends on, and of the OfflineIMAP that is on the PATH.
 
-OfflineIMAP is never imported: the Python that runs it is asked, as a child without anything of this environment, where
-it is, and its files are read. How it deals with tokens is told by a feature, since version strings do not say it.
+OfflineIMAP is never imported: the Python that runs it is asked where it is, and its files are read. How it gets tokens
+is told by a feature, since version strings do not say it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.doctor.check import Check
+from offlineimap_m365.doctor.check import NotTriedError
 from offlineimap_m365.doctor.local import interpreters
 from offlineimap_m365.knowledge import tables
+from offlineimap_m365.plugin import installation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from offlineimap_m365.doctor.check import Check, Subject
 
-#: The names of the checks: of this program and what it lives on, and of OfflineIMAP.
+#: The names of the checks: of this program and what it depends on, and of OfflineIMAP.
 NAME, OFFLINEIMAP = "versions", "offlineimap"
 #: The oldest MSAL that has all that is used of it (pyproject.toml).
 _OLDEST_MSAL = (1, 32, 3)
@@ -33,41 +35,23 @@ _OLDEST_MSAL = (1, 32, 3)
 _PYTHON_3 = 8
 
 
-def examine() -> Iterator[Check]:
-    """Yield the checks of this machine's programs."""
-    yield _ours()
-    yield _offlineimap()
-
-
-def can_speak() -> bool:
-    """Can MSAL be loaded, without which nobody is asked for anything?"""
-    return _failure_of_msal() is None
-
-
-def _ours() -> Check:
-    failure = _failure_of_msal()
+def examine_ours(machine: Subject) -> Check:
+    """Return whether MSAL can be loaded and is new enough."""
+    failure = failure_of_msal()
     if failure is not None:
-        return Check(NAME, ok=False, meaning=f"MSAL cannot be loaded ({errors.printable(failure)})", remedy=_repair())
+        return machine.bad(NAME, f"MSAL cannot be loaded ({errors.printable(failure)})", _repair())
     msal = _version("msal")
-    found = tuple(int(part) for part in re.findall(r"\d+", msal)[:3])
-    if found < _OLDEST_MSAL:
+    if tuple(int(part) for part in re.findall(r"\d+", msal)[:3]) < _OLDEST_MSAL:
         oldest = ".".join(map(str, _OLDEST_MSAL))
-        return Check(
-            NAME,
-            ok=False,
-            meaning=f"MSAL {msal} is older than {oldest}, the oldest that works with this program",
-            remedy=_repair(),
-        )
-    others = ", ".join(f"{name} {_version(name)}" for name in ("requests", "urllib3"))
-    meaning = (
-        f"{errors.COMMAND} {__version__} under Python {platform.python_version()} ({sys.executable}) with MSAL {msal},"
-        f" {others}, {ssl.OPENSSL_VERSION}"
-    )
-    return Check(NAME, ok=True, meaning=meaning)
+        return machine.bad(NAME, f"MSAL {msal} is older than {oldest}, the oldest that works here", _repair())
+    python = f"Python {platform.python_version()} ({sys.executable})"
+    libraries = [f"{name} {_version(name)}" for name in ("requests", "urllib3", "cryptography")]
+    meaning = f"{errors.COMMAND} {__version__} under {python} with MSAL {msal}"
+    return machine.good(NAME, meaning, *libraries, ssl.OPENSSL_VERSION)
 
 
-def _failure_of_msal() -> str | None:
-    """Return why MSAL cannot be loaded through the one door to it, None if it can."""
+def failure_of_msal() -> str | None:
+    """Return why MSAL cannot be loaded, None if it can."""
     try:
         importlib.import_module("offlineimap_m365.provider.msal_client")
     except Exception as error:  # noqa: BLE001 - whatever a broken installation raises when it is loaded
@@ -82,69 +66,58 @@ def _version(name: str) -> str:
         return "of an unknown version"
 
 
-def _repair() -> str:
-    """Return how to get an MSAL that works: what $PYTHONPATH puts before it away, or a new one."""
-    shadow = [path for path in environment.python_path() if any(Path(path).glob("msal*"))]
-    if shadow:
-        return f"PYTHONPATH puts {errors.printable(shadow[0])} before what is installed. Run: unset PYTHONPATH"
-    if "/pipx/" in sys.prefix:
-        return f"Run: pipx reinstall {errors.COMMAND}"
-    oldest = ".".join(map(str, _OLDEST_MSAL))
-    return f"Run: {errors.quoted(sys.executable)} -m pip install --upgrade {errors.quoted(f'msal>={oldest}')}"
+def _repair() -> Remedy:
+    """Return how to get an MSAL that works: without the one that $PYTHONPATH puts first, or by a new installation."""
+    first = next((path for path in environment.python_path() if any(Path(path).glob("msal*"))), None)
+    if first is not None:
+        return Remedy(f"PYTHONPATH puts {first} before what is installed", "unset PYTHONPATH")
+    return installation.repair()
 
 
-def _offlineimap() -> Check:
+def examine_offlineimap(machine: Subject) -> Check:
+    """Return which OfflineIMAP there is, and whether it can run."""
     path = interpreters.which("offlineimap")
     if path is None:
-        return Check(OFFLINEIMAP, ok=True, meaning="There is no command offlineimap; other mail programs need none")
+        return machine.good(OFFLINEIMAP, "There is no command offlineimap; other mail programs need none")
     try:
-        found = interpreters.look(path)
-    except interpreters.Unknown as error:
-        return Check(OFFLINEIMAP, ok=None, meaning=f"{path}: {error}")
-    except interpreters.Lost as error:
-        return Check(
-            OFFLINEIMAP,
-            ok=False,
-            meaning=f"{path} cannot run: {error}",
-            remedy=_reinstall(path),
+        build = interpreters.look(path)
+    except interpreters.UnknownError as error:
+        raise NotTriedError(f"{path}: {error}") from error
+    except interpreters.LostError as error:
+        return machine.bad(OFFLINEIMAP, f"{path} cannot run: {error}", _reinstall(path))
+    if build.is_python_2 or (build.major is not None and build.major < _PYTHON_3):
+        meaning = f"{path} is an OfflineIMAP for Python 2, which cannot load this program's functions"
+        return machine.bad(
+            OFFLINEIMAP, meaning, Remedy("Install the one for Python 3", "pipx install 'offlineimap>=8.0.2'")
         )
-    if found.is_python_2 or (found.major is not None and found.major < _PYTHON_3):
-        return Check(
-            OFFLINEIMAP,
-            ok=False,
-            meaning=f"{path} is an OfflineIMAP for Python 2, which cannot load this program's functions",
-            remedy="Install the one for Python 3. Run: pipx install 'offlineimap>=8.0.2'",
-        )
-    return Check(OFFLINEIMAP, ok=True, meaning=_describe(path, found))
+    name = f"OfflineIMAP {build.version or 'of an unknown version'} ({path})"
+    return machine.good(OFFLINEIMAP, f"{name} runs under Python {build.python} ({build.interpreter})", *_facts(build))
 
 
-def _describe(path: Path, found: interpreters.Found) -> str:
-    """Say which OfflineIMAP this is, who runs it, and how it comes by tokens."""
-    asks = "asks the installed command for what is not fresh" if found.is_foreign else "shares this program's Python"
-    which = f"OfflineIMAP {found.version or 'of an unknown version'} ({path})"
-    runs = f"{which} runs under Python {found.python} ({found.interpreter}) and {asks}"
-    wants = {True: "it wants a token for each connection", False: "it wants a token once, which renews itself"}
-    wanted = [] if found.asks_always is None else [wants[found.asks_always]]
-    return "; ".join([runs, *wanted, *_limits(found)])
+def _facts(build: interpreters.Build) -> list[str]:
+    """Return how an OfflineIMAP gets tokens, and its known limits."""
+    facts = [
+        "It asks the installed command for what is not fresh, since its Python is another one"
+        if build.is_foreign
+        else "It shares this program's Python"
+    ]
+    if build.asks_always is None:
+        return facts
+    facts.append(
+        "It wants a token for each connection" if build.asks_always else "It wants a token once, which renews itself"
+    )
+    kind = "always" if build.asks_always else "once"
+    limits = tables.load("programs")["programs"][OFFLINEIMAP]["limits"]
+    return facts + [str(limit["what"]) for limit in limits if limit.get("build") == kind]
 
 
-def _limits(found: interpreters.Found) -> list[str]:
-    """Return what is known not to work with this build, from the table of programs."""
-    row = tables.load("programs")["programs"].get(OFFLINEIMAP, {})
-    build = {True: "always", False: "once"}.get(found.asks_always)  # type: ignore[arg-type]  # None: in neither
-    limits = [str(limit["what"]) for limit in row.get("limits", []) if build and limit.get("build") == build]
-    return [what[:1].lower() + what[1:] for what in limits]
-
-
-def _reinstall(path: Path) -> str:
+def _reinstall(path: Path) -> Remedy:
     """Return how to get an OfflineIMAP whose Python is there."""
     venv = path.resolve().parent.parent
+    advice = "Its Python was upgraded or removed"
     if "/pipx/" in str(venv):
-        return "Its Python was upgraded or removed. Run: pipx reinstall-all"
+        return Remedy(advice, "pipx reinstall-all")
     if (venv / "pyvenv.cfg").is_file():
         where = errors.quoted(str(venv))
-        return (
-            "Its Python was upgraded or removed."
-            f" Run: python3 -m venv --clear {where} && {where}/bin/pip install 'offlineimap>=8.0.2'"
-        )
-    return "Its Python was upgraded or removed. Run: pipx install --force 'offlineimap>=8.0.2'"
+        return Remedy(advice, f"python3 -m venv --clear {where} && {where}/bin/pip install 'offlineimap>=8.0.2'")
+    return Remedy(advice, "pipx install --force 'offlineimap>=8.0.2'")

@@ -1,8 +1,8 @@
 """
-Why a mailbox does not open for whoever has signed in, and the one command that opens it.
+Why a mailbox does not open with a token that the server took, and the command that helps.
 
-Exchange has one answer for all of that, "User is authenticated but not connected": what opens with the same token, and
-over which addresses, tells the causes apart as far as they can be told.
+Exchange has one answer for all causes, "User is authenticated but not connected". What opens with the same token, and
+over which addresses, distinguishes them as far as that is possible.
 """
 
 from __future__ import annotations
@@ -10,129 +10,124 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.account import token_claims
-from offlineimap_m365.doctor.mail import mailbox_attempt
-from offlineimap_m365.doctor.mail.reachability import Trouble
+from offlineimap_m365.doctor.check import Trouble
+from offlineimap_m365.doctor.mail import server_attempt
 from offlineimap_m365.knowledge import powershell, tables
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
-    from offlineimap_m365.doctor.mail.mailbox_attempt import Attempt
+    from offlineimap_m365.doctor.mail.server_attempt import Attempt
 
 #: What stands in a command for an id that only the administrator can look up.
 _OBJECT_ID = "OBJECT_ID"
 
 
 def find_cause(account: Account, token: str, refused: Attempt, again: str) -> Trouble:
-    """Return why *refused* was; *again* is the command that looks again."""
-    if refused.family == socket.AF_INET6 and _is_open(account, refused.mailbox, token, socket.AF_INET):
+    """Return why *refused* was; *again* is the command that checks again."""
+    mailbox = refused.user
+    if refused.family == socket.AF_INET6 and not server_attempt.imap(account, mailbox, token, socket.AF_INET).stage:
         return _over_ipv6(refused, again)
     if account.is_app_only:
-        return of_application(account, token, refused.mailbox)
-    other, cause = _beside(account, refused.mailbox)
-    if other:
-        found = mailbox_attempt.attempt(account, other, token)
-        if not found.stage:
-            return cause
-        if not found.is_refused:
-            return _untold(refused, found, again)
-    return _where_nothing_opens(account, refused, again)
-
-
-def _beside(account: Account, mailbox: str) -> tuple[str | None, Trouble]:
-    """Return which other mailbox should open with the same token, if any; and what it means if it does."""
-    if mailbox.lower() != account.name.lower():
-        return account.name, _without_permission(account, mailbox)
-    who = account.identity or account.name
-    return None if who.lower() == account.name.lower() else who, _of_somebody_else(account, mailbox)
-
-
-def _where_nothing_opens(account: Account, refused: Attempt, again: str) -> Trouble:
+        return of_application(account, token, mailbox)
+    is_own = mailbox.lower() == account.name.lower()
+    own = (account.identity or account.name) if is_own else account.name
+    if own.lower() != mailbox.lower():
+        other = server_attempt.imap(account, own, token)
+        if not other.stage:
+            return _of_somebody_else(account, mailbox) if is_own else _without_permission(account, mailbox)
+        if not other.is_refused:
+            fact = other.error.fact if other.error else "the server changed its mind"
+            meaning = f"The mailbox {mailbox} does not open, and why cannot be known now: {fact}"
+            return Trouble(meaning, Remedy("Wait a little", again))
     if account.home_tenant is not None:
         return _of_guest(account)
-    if refused.stage == mailbox_attempt.SIGN_IN:
-        return _of_token(account, refused)
-    return _switched_off(account, again)
-
-
-def _is_open(account: Account, mailbox: str, token: str, family: int) -> bool:
-    return not mailbox_attempt.attempt(account, mailbox, token, family).stage
-
-
-def _untold(refused: Attempt, other: Attempt, again: str) -> Trouble:
-    """Return that a server that is busy now keeps back why a mailbox does not open."""
-    fact = other.error.fact if other.error else "the server changed its mind"
-    return Trouble(
-        f"The mailbox {refused.mailbox} does not open, and why cannot be told now: {fact}",
-        f"Wait a little. Run: {again}",
-    )
+    return _of_token(account, refused) if refused.stage == "imap-sign-in" else _switched_off(account, again)
 
 
 def _over_ipv6(refused: Attempt, again: str) -> Trouble:
     """Return that IPv6 is the cause (thunderbird/thunderbird-android#9635), and what does without (gai.conf(5))."""
-    return Trouble(
-        f"The mailbox {refused.mailbox} opens over IPv4, but not over IPv6, which is a fault of the server's",
+    advice = (
         "Let programs use IPv4: OfflineIMAP by the line ipv6 = no in the section of the remote repository, all others"
-        f" by the line precedence ::ffff:0:0/96 100 in /etc/gai.conf (Linux). Run: {again}",
+        " by the line precedence ::ffff:0:0/96 100 in /etc/gai.conf (Linux)"
     )
+    meaning = f"The mailbox {refused.user} opens over IPv4, but not over IPv6, which is a fault of the server"
+    return Trouble(meaning, Remedy(advice, again))
 
 
 def of_application(account: Account, token: str, mailbox: str) -> Trouble:
     """Return that an application may not open *mailbox*, and the commands that let it, filled in."""
     object_id = token_claims.text(token_claims.read(token) or {}, "oid") or _OBJECT_ID
+    commands = f"{powershell.introduce(account.client_id, object_id)}; {powershell.permit(mailbox, object_id)}"
     return Trouble(
         f"The application may not open the mailbox {mailbox}: Exchange does not know it, it lacks the permission on the"
         " mailbox, or there is no such mailbox",
-        f"An administrator lets Exchange know the application, by the object id of the enterprise application,"
-        f" then grants it the mailbox. In PowerShell: {powershell.introduce(account.client_id, object_id)};"
-        f" {powershell.permit(mailbox, object_id)}",
+        Remedy(
+            "An administrator adds the application to Exchange, by the object id of the enterprise application, then"
+            " grants it the mailbox",
+            commands,
+            "powershell",
+        ),
     )
 
 
 def _without_permission(account: Account, mailbox: str) -> Trouble:
+    """Return why *mailbox* does not open to the person whose own mailbox does."""
     who = account.identity or account.name
-    meaning = f"{account.name} opens with this token, and {mailbox} does not: {who} may not open it, there is no such"
+    signed_in = {name.lower(): name for name in profiles.names_if_readable()}.get(mailbox.lower())
+    if signed_in is not None:
+        meaning = f"{mailbox} does not open with the token of {account.name}, and is signed in itself"
+        advice = f'In the section of {mailbox}, use get_access_token("{signed_in}")'
+        return Trouble(meaning, Remedy(advice, f"{errors.COMMAND} doctor {errors.quoted(signed_in)}"))
     if account.is_personal:
-        return Trouble(
-            f"{meaning} mailbox, or it is another person's; personal accounts have no shared mailboxes",
-            f"Sign in to the other address by itself. Run: {errors.login_command(mailbox)}",
+        meaning = f"{account.name} opens, and {mailbox} does not: personal accounts have no shared mailboxes"
+        advice = (
+            f"If it is another address (alias) of your mailbox, set remoteuser = {account.name}; else sign in to it"
         )
+        return Trouble(meaning, Remedy(advice, errors.login_command(mailbox)))
     return Trouble(
-        f"{meaning} mailbox, or IMAP is switched off for it",
-        "Compare the address; if it is right, an administrator grants the permission (or, if it has that, switches"
-        f" IMAP on: {powershell.switch_imap_on(mailbox)}). In PowerShell: {powershell.permit(mailbox, who)}",
+        f"{account.name} opens with this token, and {mailbox} does not: {who} lacks the permission, there is no such"
+        f" mailbox, it is only another address (alias) of {account.name}, or IMAP is switched off for it",
+        Remedy(
+            f"Compare the address; for an alias set remoteuser = {account.name}; for a shared mailbox an administrator"
+            f" grants the permission or, if it has that, switches IMAP on: {powershell.switch_imap_on(mailbox)}",
+            powershell.permit(mailbox, who),
+            "powershell",
+        ),
     )
 
 
 def _of_somebody_else(account: Account, mailbox: str) -> Trouble:
+    """Return that the person who signed in has another mailbox than *mailbox*, the account's address."""
     who = account.identity or account.name
-    shared = f"If it is a shared mailbox, an administrator grants it by {powershell.permit(mailbox, who)}; else s"
-    return Trouble(
-        f"{who} has signed in, whose own mailbox opens, but not {mailbox}",
-        f"{'S' if account.is_personal else shared}ign in as its owner. Run: {errors.login_command(account.name)}"
-        f" --identity {errors.quoted(mailbox)}",
+    shared = f"; for a shared mailbox an administrator runs {powershell.permit(mailbox, who)}"
+    advice = (
+        f"If {mailbox} is another address (alias) of {who}, set remoteuser = {who}"
+        f"{'' if account.is_personal else shared}; else sign in as its owner"
     )
+    login = f"{errors.login_command(account.name)} --identity {errors.quoted(mailbox)}"
+    return Trouble(f"{who} has signed in, whose own mailbox opens, but not {mailbox}", Remedy(advice, login))
 
 
 def _of_guest(account: Account) -> Trouble:
     who = account.identity or account.name
-    where = errors.quoted(account.home_tenant or "TENANT")
+    login = f"{errors.login_command(account.name)} --tenant {errors.quoted(account.home_tenant or 'TENANT')}"
     return Trouble(
         f"{who} is a guest in this organisation (tenant), and guests have no mailbox there",
-        f"Sign in to the organisation at home. Run: {errors.login_command(account.name)} --tenant {where}",
+        Remedy("Sign in to your own organisation", login),
     )
 
 
 def _of_token(account: Account, refused: Attempt) -> Trouble:
-    said = in_words(refused.refusal)
-    ask = "ask whether IMAP is switched on for the mailbox"
-    if account.is_personal:
-        ask = f"switch IMAP on in the settings, under Mail, Forwarding and IMAP: {_imap_switch()} "
+    words = in_words(refused.refusal)
+    imap = f"switch IMAP on: {_imap_switch()}" if account.is_personal else "ask whether IMAP is on for the mailbox"
     return Trouble(
-        f"Exchange does not take the token of {account.name}{f' ({said})' if said else ''}: it was withdrawn, or is for"
-        " somebody else, or IMAP is switched off",
-        f"If a new sign-in does not help, {ask}. Run: {errors.login_command(account.name)}",
+        f"Exchange does not take the token of {account.name}{f' ({words})' if words else ''}: it was withdrawn, or is"
+        " for somebody else, or IMAP is switched off",
+        Remedy(f"Sign in again. If that does not help, {imap}", errors.login_command(account.name)),
     )
 
 
@@ -140,27 +135,27 @@ def _switched_off(account: Account, again: str) -> Trouble:
     if account.is_personal:
         return Trouble(
             f"IMAP is switched off for {account.name}, as it is for every new mailbox of Outlook.com",
-            f"Switch it on in the settings, under Mail, Forwarding and IMAP: {_imap_switch()} . Run: {again}",
+            Remedy(f"Switch it on in the settings, under Mail, Forwarding and IMAP: {_imap_switch()}", again),
         )
     return Trouble(
         f"{account.name} has signed in, but no mailbox opens: IMAP is switched off for it, or, less often, it has no"
         " mailbox or no licence for one",
-        "An administrator switches IMAP on, or sees that there is no mailbox of that name. In PowerShell:"
-        f" {powershell.switch_imap_on(account.name)}",
+        Remedy(
+            "An administrator switches IMAP on, or finds that there is no mailbox of that name",
+            powershell.switch_imap_on(account.name),
+            "powershell",
+        ),
     )
 
 
 def _imap_switch() -> str:
     """Return the page of Outlook.com where IMAP is switched on."""
-    found: str = tables.load("clouds")["consumers"]["imap_switch"]
-    return found
+    return str(tables.load("clouds")["consumers"]["imap_switch"])
 
 
 def in_words(refusal: dict[str, str]) -> str:
     """Return what the JSON of a refused XOAUTH2 says, in words."""
-    if not refusal:
-        return ""
-    status = refusal.get("status", "")
-    reply = tables.load("aadsts")["replies"].get(f"XOAUTH2 status {status}")
-    parts = [f"status {status}" if status else "", f"wanted for {refusal['scope']}" if refusal.get("scope") else ""]
-    return "; ".join(part for part in [*parts, reply["meaning"] if reply else ""] if part)
+    status, scope = refusal.get("status", ""), refusal.get("scope", "")
+    reply = tables.load("aadsts")["replies"].get(f"XOAUTH2 status {status}") if status else None
+    parts = (f"status {status}" if status else "", f"wanted for {scope}" if scope else "", (reply or {}).get("meaning"))
+    return "; ".join(filter(None, parts))

@@ -1,243 +1,298 @@
 """
-The way to the login host of an account: proxy, name, TLS, whether a provider answers, and what it says of the time.
+The sign-in service of an account: one request through the proxy of the environment, and at which step it ended.
 
-The steps are tried in that order; after one that failed the rest is not, so that one cause is named once.
+requests and urllib3 make the connection; the chain of their exceptions says which step failed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
+import http.client
 import json
 import re
-import socket
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from offlineimap_m365.base import errors
-from offlineimap_m365.doctor.check import Findings
-from offlineimap_m365.doctor.local import tls_trust
-from offlineimap_m365.doctor.network import proxy, route
+import urllib3
+
+from offlineimap_m365.base import environment, errors, time_words
+from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.doctor.check import Step, Trouble
+from offlineimap_m365.doctor.network import certificate_checks
 from offlineimap_m365.mail import tcp_connect
-from offlineimap_m365.provider import http_client
+from offlineimap_m365.provider import http_client, request_failure
+from offlineimap_m365.provider.request_failure import RequestFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import socket
 
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.doctor.check import Check, Subject
 
-#: The checks of this room, in their order; what needs the provider need not be tried after one that failed.
-NAMES = ("proxy", "dns", "tls", "login-host", "clock")
 #: Seconds by which a clock may be wrong until tokens are misjudged (contract §5.8), and until it is worth a word.
 _WRONG, _NOTED = 300, 60
 #: Seconds that a person is asked to wait at most.
 _LONGEST_WAIT = 3600.0
 _TOO_MANY, _BROKEN = 429, 500
 _REDIRECTS, _REFUSALS = range(300, 400), range(400, 500)
+#: "Proxy Authentication Required" (RFC 9110 §15.5.8).
+_WANTS_PASSWORD = 407
 #: What can be a host's name, or its address (RFC 1123 §2.1, RFC 5891 §4.4, RFC 4291 §2.2).
 _HOST = re.compile(r"[\w.:-]{1,253}")
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
-
-
-def examine(subject: Subject) -> Iterator[Check]:
-    """Yield the checks of the subject's login host; of one that was looked at for another account, only the outcome."""
-    if subject.account is None:
-        yield subject.untold("login-host", "Not tried, since it is not known who is asked for tokens")
-        return
-    host = urlsplit(subject.account.authority).netloc.lower()
-    known = subject.hosts.get(host)
-    if known is not None:
-        yield _known(subject, known)
-        return
-    found: list[Check] = []
-    for check in _look(subject, subject.account):
-        found.append(check)
-        yield check
-    subject.hosts[host] = Findings(found, frozenset(subject.causes))
-
-
-def _known(subject: Subject, known: Findings) -> Check:
-    """Return what is *known* of the host, without a second failure for its cause."""
-    subject.causes |= known.causes
-    failed = next((check for check in known.checks if check.ok is False), None)
-    if failed is None:
-        return subject.good("login-host", known.checks[NAMES.index("login-host")].meaning)
-    subject.failed.add(failed.name)
-    return subject.untold("login-host", f"Not tried, since {failed.name} failed for {failed.account}")
-
-
-def _look(subject: Subject, account: Account) -> Iterator[Check]:
-    visit = _Visit.of(subject, account)
-    steps = (visit.proxied, visit.named, visit.encrypted, visit.answered, visit.timed)
-    since = ""
-    for name, step in zip(NAMES, steps, strict=True):
-        if name == "tls" and tls_trust.NAME in subject.failed:
-            since = since or tls_trust.NAME
-            subject.failed.add("tls")  # what needs TLS knows it by that name
-        check = subject.untold(name, f"Not tried, since {since} failed") if since else step()
-        since = name if check.ok is False else since
-        yield check
 
 
 @dataclasses.dataclass
 class _Visit:
     """
-    A visit to a login host: *subject* pays it to *host*; *is_custom*: the host is not Microsoft's.
+    One request to the sign-in service of *account* at *host*, through the *proxy* ("" for none; it may hold a secret).
 
-    *leads* is the proxy through which the way leads, *skew* how many seconds this machine's clock is ahead.
+    It ended at the check *failed* (empty if all is well) with *trouble*. *skew*: seconds that our clock is ahead.
     """
 
-    subject: Subject
+    account: Account
     host: str
     port: int
     urls: tuple[str, ...]
-    is_custom: bool
-    leads: route.Proxy | None = None
+    proxy: str
+    failed: str = ""
+    trouble: Trouble | None = None
     skew: float | None = None
-
-    @classmethod
-    def of(cls, subject: Subject, account: Account) -> _Visit:
-        """Prepare a visit to the host of *account*: Entra's configuration is below /v2.0, others' may be not."""
-        parts = urlsplit(account.authority)
-        is_custom = account.endpoints is not None
-        bases = (f"{account.authority}/v2.0", account.authority)[: 1 + is_custom]
-        urls = tuple(f"{base}/.well-known/openid-configuration" for base in bases)
-        return cls(subject, parts.hostname or "", parts.port or 443, urls, is_custom)
 
     @property
     def again(self) -> str:
-        """The command that looks again."""
-        return f"{errors.COMMAND} doctor {errors.quoted(self.subject.name)}"
+        """The command that checks again."""
+        return f"{errors.COMMAND} doctor {errors.quoted(self.account.name)}"
 
     @property
     def rename(self) -> str | None:
         """The command that corrects the name of a host that is not Microsoft's."""
-        return f"{errors.login_command(self.subject.name)} --authority https://HOST/TENANT" if self.is_custom else None
+        if self.account.endpoints is None:
+            return None
+        return f"{errors.login_command(self.account.name)} --authority https://HOST/TENANT"
 
-    def proxied(self) -> Check:
-        """Look at the proxy that the environment names."""
-        check, self.leads = proxy.examine(self.subject, proxy.Target(self.host, self.port, self.urls[0], self.again))
-        return check
+    def ends_at(self, name: str, meaning: str, remedy: Remedy, *causes: str) -> None:
+        """Note that the check *name* failed."""
+        self.failed, self.trouble = name, Trouble(meaning, remedy, causes)
 
-    def named(self) -> Check:
-        """Resolve the name of the host, unless the proxy does that."""
-        if self.leads is not None:
-            return self.subject.untold("dns", f"The proxy resolves {self.host}")
+
+def _check(name: str, subject: Subject) -> Check:
+    """Return the check *name* of the sign-in service; all accounts at one host share one request."""
+    host = urlsplit(subject.profile.authority).netloc.lower()
+    if host not in subject.shared:
+        subject.shared[host] = _visit(subject.profile)
+    visit: _Visit = subject.shared[host]
+    if visit.failed != name or visit.trouble is None:
+        return subject.good(name, _meaning(visit, name))
+    if visit.account.name != subject.name:
+        subject.causes |= dict.fromkeys(visit.trouble.causes, name)
+        return subject.not_tried(name, f"{name} of {visit.account.name}")
+    return subject.fail(name, visit.trouble)
+
+
+#: The checks in the order of a connection; behind one that failed the others are not tried.
+STEPS = tuple(
+    Step(name, functools.partial(_check, name), needs)
+    for name, needs in (
+        ("proxy", ("profile", "certificates")),
+        ("dns", ("proxy",)),
+        ("tls", ("dns",)),
+        ("login-host", ("tls",)),
+        ("clock", ("login-host",)),
+    )
+)
+
+
+def _meaning(visit: _Visit, name: str) -> str:
+    """Return what a check says that did not fail."""
+    host = visit.host
+    if name == "proxy":
+        if visit.proxy:
+            return f"{host} is reached through the proxy {_name(visit.proxy)}"
+        why = "NO_PROXY excludes it from the proxy" if environment.proxy_variables() else "no proxy is set"
+        return f"{host} is reached directly ({why})"
+    if name == "clock":
+        if visit.skew is None:
+            return f"{host} does not tell the time"
+        side = "ahead of" if visit.skew > 0 else "behind"
+        off = abs(visit.skew)
+        agrees = f"This machine's clock agrees with {host}'s"
+        return agrees if off <= _NOTED else f"This machine's clock is {time_words.duration(off)} {side} {host}'s"
+    return {
+        "dns": f"The proxy resolves {host}" if visit.proxy else f"The name {host} is resolved",
+        "tls": f"{host} showed a certificate that is trusted here",
+        "login-host": f"{host} answers as a sign-in service",
+    }[name]
+
+
+def _visit(account: Account) -> _Visit:
+    """Ask for the OpenID configuration: Entra's is below /v2.0, another provider's may not be."""
+    parts = urlsplit(account.authority)
+    bases = (f"{account.authority}/v2.0", account.authority)[: 1 if account.endpoints is None else 2]
+    urls = tuple(f"{base}/.well-known/openid-configuration" for base in bases)
+    visit = _Visit(account, parts.hostname or "", parts.port or 443, urls, http_client.proxy_for(urls[0]) or "")
+    for url in urls:
+        begun = time.time()
         try:
-            found = list(dict.fromkeys(str(entry[4][0]) for entry in tcp_connect.addresses(self.host, self.port)))
-        except OSError as error:
-            return self._nameless(error)
-        return self.subject.good("dns", f"{self.host} is {', '.join(found[:3])}")
+            answer = http_client.probe(url)
+        except errors.Temporary as error:
+            _note_failure(visit, error)
+            return visit
+        visit.skew = _skew(answer, (begun + time.time()) / 2)
+        visit.failed = ""
+        _judge(visit, answer)
+        if not visit.failed or _is_busy(answer):
+            break
+    if not visit.failed:
+        _judge_clock(visit)
+    return visit
 
-    def _nameless(self, error: OSError) -> Check:
-        self.subject.causes |= route.NO_NETWORK
-        is_sure = isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME
-        meaning = (
-            f"Nobody knows a host called {self.host}" if is_sure else f"The name {self.host} cannot be resolved now"
+
+# A request without an answer
+
+
+def _note_failure(visit: _Visit, error: errors.Temporary) -> None:
+    """Note at which step a request failed that was not answered."""
+    failure = getattr(error, "failure", None) or RequestFailure(request_failure.ANSWER)
+    if failure.step == request_failure.PROXY:
+        _note_proxy(visit, failure)
+    elif failure.tls_error is not None:
+        peer = certificate_checks.Peer(visit.host, functools.partial(_connect, visit), visit.again, visit.rename)
+        visit.failed, visit.trouble = "tls", certificate_checks.tls_trouble(peer, failure.tls_error)
+    elif failure.step == request_failure.NAME:
+        _note_name(visit, failure)
+    elif failure.step == request_failure.CONNECTION:
+        _note_no_connection(visit, failure)
+    else:
+        visit.ends_at("login-host", error.fact, Remedy("Check again in a minute", visit.again))
+
+
+def _note_proxy(visit: _Visit, failure: RequestFailure) -> None:
+    """Note that the proxy is not usable, and whether the host can be reached without it."""
+    name, status = _name(visit.proxy), failure.proxy_status
+    variables = environment.proxy_variables()
+    if status == _WANTS_PASSWORD:
+        wants = "does not take the name and password in it" if "@" in visit.proxy else "wants a name and a password"
+        scheme, _, place = name.partition("://")
+        command = f"export {next(iter(variables), 'HTTPS_PROXY')}={scheme}://NAME:PASSWORD@{place}"
+        meaning = f"The proxy {name} {wants} (HTTP 407)"
+        visit.ends_at("proxy", meaning, Remedy("Write special characters of both as %XX", command))
+        return
+    if failure.needs_socks:
+        meaning = f"The proxy {name} needs PySocks, which is not installed"
+    elif not name:
+        meaning = "What names the proxy is not the address of one"
+    elif status is not None:
+        meaning = f"The proxy {name} refuses connections to {visit.host} (HTTP {status})"
+    else:
+        meaning = f"The proxy {name} cannot be reached, or is not a proxy"
+    meaning += f"; it is set in {' and '.join(variables) or 'the system'}"
+    if not variables:
+        visit.ends_at("proxy", meaning, Remedy("Correct it in the system's settings", visit.again))
+    elif _opens(visit.host, visit.port):
+        remedy = Remedy(f"{visit.host} can be reached without it", f"unset {' '.join(variables)}")
+        visit.ends_at("proxy", meaning, remedy)
+    else:
+        remedy = Remedy(
+            "Ask the administrator of this network for its proxy", f"export {variables[0]}=http://HOST:PORT"
         )
-        if is_sure and self.rename:
-            remedy = f"Connect to the network that knows it (a VPN), or correct the name. Run: {self.rename}"
-        else:
-            remedy = f"Connect this machine to a network, and look at its name servers. Run: {self.again}"
-        return self.subject.bad("dns", meaning, remedy)
+        visit.ends_at("proxy", meaning, remedy, "network")
 
-    def encrypted(self) -> Check:
-        """Connect and verify the certificate of the host."""
-        leads = self.leads
-        if leads is not None and leads.scheme != "http":
-            return self.subject.untold("tls", f"Not looked at by itself behind {leads.name}")
-        peer = tls_trust.Peer(self.host, lambda: route.reach(self.host, self.port, leads), self.again, self.rename)
-        try:
-            trouble = tls_trust.find_trouble(peer)
-        except OSError as error:
-            return self._unreachable(error)
-        if trouble:
-            self.subject.causes |= {trouble.cause} - {""}
-            return self.subject.bad("tls", trouble.meaning, trouble.remedy)
-        return self.subject.good("tls", f"{self.host} showed a certificate that is trusted here")
 
-    def _unreachable(self, error: OSError) -> Check:
-        """Tell of a host that cannot be connected with though its name is known."""
-        self.subject.causes |= {"offline", f"host {self.host}"}
-        meaning = f"{self.host} cannot be connected with on port {self.port} ({route.reason(error)})"
-        if self.is_custom:
-            return self.subject.bad(
-                "tls", meaning, f"Ask whoever runs {self.host} whether it is up, or correct it. Run: {self.rename}"
-            )
-        return self.subject.bad(
-            "tls",
-            meaning,
-            "This network may let nobody out but through a proxy; whoever runs it knows its address."
-            " Run: export HTTPS_PROXY=http://HOST:PORT",
-        )
+def _note_name(visit: _Visit, failure: RequestFailure) -> None:
+    unknown = f"There is no host called {visit.host}"
+    meaning = unknown if failure.is_no_such_name else f"The name {visit.host} cannot be resolved now"
+    if failure.is_no_such_name and visit.rename:
+        remedy = Remedy("Connect to the network that knows it (a VPN), or correct the name", visit.rename)
+    else:
+        remedy = Remedy("Connect this machine to a network, and check its name servers", visit.again)
+    visit.ends_at("dns", meaning, remedy, "network")
 
-    def answered(self) -> Check:
-        """Ask for the OpenID configuration, and judge whether a provider answered."""
-        check = self.subject.untold("login-host", "")
-        for url in self.urls:
-            begun = time.time()
-            try:
-                answer = http_client.probe(url)
-            except errors.Temporary as error:
-                meaning = ". ".join(filter(None, (error.fact, error.meaning)))
-                return self.subject.bad("login-host", meaning, f"Look again in a minute. Run: {self.again}")
-            self.skew = _skew(answer, (begun + time.time()) / 2)
-            check = self._judge(answer)
-            if check.ok or _is_busy(answer):
-                break
-        return check
 
-    def _judge(self, answer: http_client.Answer) -> Check:
-        status = answer.status_code
-        if _is_busy(answer):
-            return self._busy(answer)
-        document = _object(answer.text)
-        if document is None or status in _REDIRECTS:
-            elsewhere = _host(answer.headers.get("Location", ""))
-            what = f"and leads to {elsewhere}" if elsewhere else "with a page"
-            return self.subject.bad(
-                "login-host",
-                f"In the place of {self.host} something else answered, {what} (HTTP {status}): this network may"
-                " want a sign-in of its own first (a captive portal or a proxy)",
-                f"Open any page in a browser, and do what it asks for. Run: {self.again}",
-            )
-        is_provider = status in _REFUSALS or isinstance(document.get("token_endpoint"), str)
-        if not is_provider:
-            return self.subject.bad(
-                "login-host",
-                f"{self.host} answers, but not as one that people sign in with (no OpenID configuration)",
-                f"Correct where tokens come from. Run: {self.rename or self.again}",
-            )
-        return self.subject.good("login-host", f"{self.host} answers as one that people sign in with")
+def _note_no_connection(visit: _Visit, failure: RequestFailure) -> None:
+    why = "it refuses connections" if failure.is_refused else "no answer in time, or no way there"
+    meaning = f"{visit.host} cannot be connected to on port {visit.port} ({why})"
+    if visit.rename:
+        remedy = Remedy(f"Ask the administrator of {visit.host} whether it runs, or correct the name", visit.rename)
+    else:
+        advice = "This network may only allow connections through a proxy; ask its administrator for the address"
+        remedy = Remedy(advice, "export HTTPS_PROXY=http://HOST:PORT")
+    visit.ends_at("tls", meaning, remedy, "network")
 
-    def _busy(self, answer: http_client.Answer) -> Check:
+
+def _name(proxy: str) -> str:
+    """Return the address of a *proxy* without name and password; an empty text if it is not an address."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    host = parts.hostname or ""
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}{port}" if _HOST.fullmatch(host) else ""
+
+
+def _connect(visit: _Visit) -> socket.socket:
+    """Return a connection to the host of *visit*, through its proxy if that is one for HTTP. Raises OSError."""
+    if not visit.proxy:
+        return tcp_connect.dial(visit.host, visit.port)
+    parts = urlsplit(visit.proxy if "://" in visit.proxy else f"http://{visit.proxy}")
+    if parts.scheme != "http" or not parts.hostname:
+        raise OSError("not looked at behind such a proxy")
+    password = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if parts.username else None
+    tunnel = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=http_client.CONNECT)
+    tunnel.set_tunnel(visit.host, visit.port, urllib3.make_headers(proxy_basic_auth=password))
+    tunnel.set_debuglevel(0)  # whatever the calling program set: it would print the proxy's password
+    tunnel.connect()
+    return tunnel.sock
+
+
+def _opens(host: str, port: int) -> bool:
+    """Can *host* be connected to, without a proxy?"""
+    with contextlib.suppress(OSError):
+        tcp_connect.dial(host, port).close()
+        return True
+    return False
+
+
+# An answer
+
+
+def _judge(visit: _Visit, answer: http_client.Answer) -> None:
+    """Note what is wrong with an *answer* that is not a sign-in service's."""
+    status, host = answer.status_code, visit.host
+    if _is_busy(answer):
         wait = max(1, round(min(_LONGEST_WAIT, http_client.retry_after(answer.headers.get("Retry-After")))))
-        state = "is too busy" if answer.status_code == _TOO_MANY else "is busy or broken"
-        return self.subject.bad(
-            "login-host",
-            f"{self.host} {state} (HTTP {answer.status_code}), and wants to be left alone for {_duration(wait)}",
-            f"Wait, and look again. Run: sleep {wait}; {self.again}",
-        )
-
-    def timed(self) -> Check:
-        """Compare this machine's clock with the time of the answer."""
-        if self.skew is None:
-            return self.subject.untold("clock", f"{self.host} does not say what time it is")
-        off = abs(self.skew)
-        side = "ahead of" if self.skew > 0 else "behind"
-        if off <= _NOTED:
-            return self.subject.good("clock", f"This machine's clock agrees with {self.host}'s")
-        fact = f"This machine's clock is {_duration(off)} {side} {self.host}'s"
-        if off <= _WRONG:
-            return self.subject.good("clock", f"{fact}, which does no harm yet")
-        why = "so good tokens look expired" if self.skew > 0 else "so tokens look not valid yet, and dead ones good"
-        return self.subject.bad("clock", f"{fact}, {why}", f"Set it. Run: {tls_trust.set_clock()}")
+        state = "is too busy" if status == _TOO_MANY else "is busy or broken"
+        meaning = f"{host} {state} (HTTP {status}), and asks to wait {time_words.duration(wait)}"
+        visit.ends_at("login-host", meaning, Remedy("Wait, then check again", f"sleep {wait}; {visit.again}"))
+        return
+    document = _object(answer.text)
+    if document is None or status in _REDIRECTS:
+        target = _host(answer.headers.get("Location", ""))
+        how = f"and redirects to {target}" if target else "with a page"
+        meaning = f"Not {host} answered but something else, {how} (HTTP {status}): this network may want a sign-in"
+        remedy = Remedy("Open any page in a browser, and do what it asks for", visit.again)
+        visit.ends_at("login-host", f"{meaning} of its own first (a captive portal or a proxy)", remedy)
+    elif status not in _REFUSALS and not isinstance(document.get("token_endpoint"), str):
+        meaning = f"{host} answers, but is not a sign-in service (no OpenID configuration)"
+        remedy = Remedy("Correct the address of the sign-in service", visit.rename or visit.again)
+        visit.ends_at("login-host", meaning, remedy)
 
 
-#: What a resolver says that is sure that there is no such host; else it had no answer (getaddrinfo(3)). None: no name.
-_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME), None})
+def _judge_clock(visit: _Visit) -> None:
+    if visit.skew is None or abs(visit.skew) <= _WRONG:
+        return
+    why = (
+        "so good tokens seem to be expired"
+        if visit.skew > 0
+        else "so new tokens seem to be not valid yet, and expired ones valid"
+    )
+    remedy = Remedy("Set this machine's clock", certificate_checks.set_clock())
+    visit.ends_at("clock", f"{_meaning(visit, 'clock')}, {why}", remedy)
 
 
 def _is_busy(answer: http_client.Answer) -> bool:
@@ -245,20 +300,20 @@ def _is_busy(answer: http_client.Answer) -> bool:
 
 
 def _host(address: str) -> str:
-    """Return the host of an *address* that a stranger gave, an empty text if it is none."""
+    """Return the host of an *address* from the network, an empty text if it is not one."""
     try:
-        found = urlsplit(address).hostname or ""
+        host = urlsplit(address).hostname or ""
     except ValueError:
         return ""
-    return found if _HOST.fullmatch(found) else ""
+    return host if _HOST.fullmatch(host) else ""
 
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None
 
 
 def _skew(answer: http_client.Answer, here: float) -> float | None:
@@ -269,11 +324,3 @@ def _skew(answer: http_client.Answer, here: float) -> float | None:
         return here - there - (int(age) if age.isdecimal() else 0)
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _duration(seconds: float) -> str:
-    """Return a time as a person says it."""
-    for size, name in ((_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= 2 * size:
-            return f"{round(seconds / size)} {name}"
-    return f"{round(seconds)} s"

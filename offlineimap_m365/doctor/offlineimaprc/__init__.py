@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from offlineimap_m365.doctor.check import Subject
-    from offlineimap_m365.doctor.mail.reachability import Trouble
+    from offlineimap_m365.doctor.check import Subject, Trouble
     from offlineimap_m365.doctor.offlineimaprc.boxes import Box
     from offlineimap_m365.doctor.offlineimaprc.reading import Rc
 

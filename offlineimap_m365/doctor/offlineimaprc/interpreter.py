@@ -35,7 +35,7 @@ def find() -> list[str] | None:
     script = interpreters.which("offlineimap")
     try:
         return [str(interpreters.find_interpreter(script)[0])] if script else None
-    except (interpreters.Lost, interpreters.Unknown):  # versions tells it
+    except (interpreters.LostError, interpreters.UnknownError):  # versions tells it
         return None
 
 

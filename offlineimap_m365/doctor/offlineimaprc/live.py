@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
-from offlineimap_m365.doctor.mail import mailbox_attempt, mailbox_refused
+from offlineimap_m365.doctor.mail import mailbox_refused, server_attempt
 from offlineimap_m365.tokens import engine
 
 if TYPE_CHECKING:
-    from offlineimap_m365.doctor.check import Subject
-    from offlineimap_m365.doctor.mail.mailbox_attempt import Attempt
-    from offlineimap_m365.doctor.mail.reachability import Trouble
+    from offlineimap_m365.doctor.check import Subject, Trouble
+    from offlineimap_m365.doctor.mail.server_attempt import Attempt
 
 #: What failed on the way to any mailbox of an account.
-_ON_THE_WAY = frozenset(mailbox_attempt.STAGES[: mailbox_attempt.STAGES.index(mailbox_attempt.MAILBOX)])
+_ON_THE_WAY = frozenset(server_attempt.IMAP_STAGES[:-1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +42,7 @@ def look(subject: Subject, mailbox: str, again: str) -> Seen:
         token = subject.token.value if subject.token else engine.access_token(account.name).value
     except errors.M365Error as error:  # named by the checks of the account
         return Seen(why=error.fact)
-    made = mailbox_attempt.attempt(account, mailbox, token)
+    made = server_attempt.imap(account, mailbox, token)
     if not made.stage:
         return Seen(tuple(folder.name for folder in made.folders if folder.holds_messages))
     if made.is_refused:
@@ -59,4 +58,4 @@ def can_look(subject: Subject, mailbox: str) -> bool:
     """Is there something to be learnt by a look: a network, and nothing that failed on the way to this mailbox?"""
     if subject.offline or (subject.token is None and subject.failed) or subject.failed & _ON_THE_WAY:
         return False
-    return not (mailbox.lower() == subject.mailbox.lower() and mailbox_attempt.MAILBOX in subject.failed)
+    return not (mailbox.lower() == subject.mailbox.lower() and server_attempt.IMAP_STAGES[-1] in subject.failed)

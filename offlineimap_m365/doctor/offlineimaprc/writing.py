@@ -137,7 +137,7 @@ def instead(  # noqa: PLR0913, PLR0917 - the parts of a finding
         name,
         ok=False,
         meaning=errors.printable(meaning),
-        remedy=f"{advice}. {write}" if advice else write,
+        remedy=errors.Remedy(f"{advice}. {write}" if advice else write),
         file=str(rc.path),
         line=first,
         last_line=last if last != first else None,
@@ -147,7 +147,9 @@ def instead(  # noqa: PLR0913, PLR0917 - the parts of a finding
 
 def commanded(path: Path, name: str, meaning: str, remedy: str, line: int | None = None) -> Check:
     """Return the finding *name* that a command heals."""
-    return Check(name, ok=False, meaning=errors.printable(meaning), remedy=remedy, file=str(path), line=line)
+    return Check(
+        name, ok=False, meaning=errors.printable(meaning), remedy=errors.Remedy(remedy), file=str(path), line=line
+    )
 
 
 def untold(rc: Rc, name: str, meaning: str) -> Check:
@@ -198,7 +200,7 @@ def without(check: Check, secrets: Iterable[str]) -> Check:
         check.name,
         ok=check.ok,
         meaning="What is wrong here holds something that looks like a secret, so that it is not shown",
-        remedy=f"Take it out of the file, and look again. Run: {again}",
+        remedy=errors.Remedy("Take it out of the file, and look again", again),
         file=check.file,
         line=check.line,
     )

@@ -1,12 +1,11 @@
 """
-What the doctor found, as a person reads it: a line for each check as it ends, and of a failure what helps.
+The checks as a person reads them: a line for each as it ends, and of a failure what helps.
 
-A command stands alone on its line, whole, so that it can be copied.
+A command stands on a line of its own, whole, so that it can be copied.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,25 +16,21 @@ from offlineimap_m365.doctor.check import Check
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: The mark of what is well, of a failure, and of what was not tried or cannot be told; with their colours.
+#: The mark of a good check, of a failure, and of what was not tried or cannot be known; with their colours.
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "faint")}  # noqa: RUF001 - a dash
-#: Columns of a check's name: the longest ones stand a little further to the right.
+#: Columns of a check's name; longer ones push their text to the right.
 _NAMES = 20
-#: Columns of what is well, also in a file or a pipe: -v tells all of it.
+#: Columns of what is good, also in a file or a pipe: -v shows all of it.
 _WIDEST = 160
 _INDENT, _DEEPER = "    ", "        "
-#: Where the command begins that ends a remedy: behind the words for it, or a colon if it is one of ours.
-_COMMAND = re.compile(
-    rf"(?:\b[Rr]un(?: again)?|\bIn PowerShell|[^\s:](?=: {errors.COMMAND} )): (?P<command>.+)$", re.DOTALL
-)
-#: The heading of accounts that have none, since all is well with them.
-_WELL = ""
+#: What stands before a command, by where it is typed.
+_TYPED_IN = {"shell": "Run:", "powershell": "In PowerShell:", "file": "Write into the file:"}
 #: What --offline leaves out.
-LEFT_OUT = "Left out, since --offline asks nobody: the network, a refresh, the token, IMAP and SMTP"
+LEFT_OUT = "Left out because of --offline: the network, a refresh, the token, IMAP and SMTP"
 
 
 class Text:
-    """Tells one check after the other; *verbose*: also all of what is well."""
+    """Makes lines of one check after the other; *verbose*: with all facts of those that are good."""
 
     def __init__(self, *, several: bool, verbose: bool, many: bool = False) -> None:
         """Begin; with *several* accounts each has a heading, with *many* one line if all is well with it."""
@@ -43,82 +38,90 @@ class Text:
         self._verbose = verbose
         self._gathers = many and not verbose
         self._gathered: list[Check] = []
+        self._skipped: list[Check] = []
         self._heading: str | None = None
-        self._told: list[Check] = []
+        self._shown: list[Check] = []
 
     def tell(self, check: Check) -> list[str]:
-        """
-        Return the lines about *check*; its heading before it, if it begins another account.
-
-        What a person copies is never spelt otherwise: with another quote it would mean something else.
-        """
+        """Return the lines about *check* that can be shown now."""
         if not self._gathers:
-            return self._tell(check)
+            return self._lines(check)
         ended = bool(self._gathered) and self._gathered[0].account != check.account
-        lines = self._ended() if ended else []
+        lines = self._account_ended() if ended else []
         if check.account is None or check.file is not None:
-            return [*lines, *self._tell(check)]
+            return [*lines, *self._lines(check)]
         self._gathered.append(check)
         return lines
 
-    def _tell(self, check: Check) -> list[str]:
-        told = [output.spelled(line, sys.stdout) for line in self._head(check)]
-        told += _failure(check) if check.ok is False else self._line(check)
-        self._told.append(check)
-        return told
+    def end(self, *, offline: bool) -> list[str]:
+        """Return the last lines: what was left out, how many checks failed, and what to do first."""
+        lines = [*(self._account_ended() if self._gathered else []), *self._skipped_ended(), ""]
+        if offline:
+            lines.append(f"{LEFT_OUT}.")
+        return [*lines, _summary(self._shown)]
 
-    def _ended(self) -> list[str]:
+    def _lines(self, check: Check) -> list[str]:
+        """Return the lines about *check*; those that were not tried for one reason share a line."""
+        same = self._skipped and (self._skipped[0].since, self._skipped[0].account) == (check.since, check.account)
+        lines = [] if same else self._skipped_ended()
+        self._shown.append(check)
+        if check.since is not None and not self._verbose:
+            self._skipped.append(check)
+            return lines
+        lines += [output.spelled(line, sys.stdout) for line in self._head(check)]
+        return lines + list(_failure(check) if check.ok is False else self._line(check))
+
+    def _skipped_ended(self) -> list[str]:
+        skipped, self._skipped = self._skipped, []
+        if not skipped:
+            return []
+        names = ", ".join(check.name for check in skipped)
+        head = [output.spelled(line, sys.stdout) for line in self._head(skipped[0])]
+        mark = output.paint(output.spelled(_MARKS[None][0], sys.stdout), "faint", sys.stdout)
+        return [*head, *output.wrapped(f"{mark} Not tried because of {skipped[0].since}: {names}", sys.stdout)]
+
+    def _account_ended(self) -> list[str]:
         """Return the lines about the account that was gathered: a single one if all is well."""
-        found, self._gathered = self._gathered, []
-        if not all(check.ok for check in found):
-            return [line for check in found for line in self._tell(check)]
-        whole = Check(errors.printable(found[0].account or ""), ok=True, meaning=f"All is well: {len(found)} checks")
-        lines = [*([""] if self._told and self._heading != _WELL else []), *self._line(whole)]
-        self._told += found
-        self._heading = _WELL
-        return [output.spelled(line, sys.stdout) for line in lines]
+        checks, self._gathered = self._gathered, []
+        if not all(check.ok for check in checks):
+            return [line for check in checks for line in self._lines(check)] + self._skipped_ended()
+        name = errors.printable(checks[0].account or "")
+        blank = [""] if self._shown and self._heading != "" else []
+        self._shown += checks
+        self._heading = ""
+        return [*blank, *self._line(Check(name, ok=True, meaning=f"All is well: {len(checks)} checks"))]
 
     def _head(self, check: Check) -> Iterator[str]:
         heading = check.account or (check.file and f"In {check.file}")
         if not self._several or heading is None or heading == self._heading:
             return
         self._heading = heading
-        if self._told:
+        if len(self._shown) > 1:
             yield ""
         yield output.paint(errors.printable(heading), "bold", sys.stdout)
 
     def _line(self, check: Check) -> list[str]:
-        """Return what is well or not tried: in one line as far as it fits, all of it if that is wanted."""
+        """Return what is good or not tried: one line as far as it fits; with -v all facts, a line for each."""
         first = _first(check)
         meaning = output.spelled(errors.printable(check.meaning), sys.stdout)
-        room = min(output.width(sys.stdout), _WIDEST) - output.columns(_plain(check)) - 1
-        if output.columns(meaning) <= room:
-            return [f"{first}{meaning}".rstrip()]
-        if self._verbose and not output.is_terminal(sys.stdout):
-            return [f"{first}{meaning}"]
         if self._verbose:
-            return [first.rstrip(), *output.wrapped(meaning, sys.stdout, _INDENT)]
-        return [f"{first}{output.cut(meaning, room, sys.stdout)}" if room > _NAMES else first.rstrip()]
-
-    def end(self, *, offline: bool) -> list[str]:
-        """Return the last lines: what was left out, how many checks failed, and what to do first."""
-        before = self._ended() if self._gathered else []
-        failed = [check for check in self._told if check.ok is False]
-        lines = ["", *([f"{LEFT_OUT}."] if offline else []), *([_failed(failed, len(self._told))] if failed else [])]
-        if not failed:
-            lines.append(_well(self._told))
-        return before + lines
+            lines = [line for detail in check.details for line in _wrapped(detail)]
+            return [f"{first}{meaning}", *lines] if _fits(check) else [first.rstrip(), *_wrapped(meaning), *lines]
+        room = _room(check)
+        return [f"{first}{output.cut(meaning, room, sys.stdout)}".rstrip() if room > _NAMES else first.rstrip()]
 
 
-def command_in(remedy: str) -> tuple[str, str]:
-    """Return what a *remedy* says before its command, with the words that announce it, and the command alone."""
-    found = _COMMAND.search(remedy)
-    return (remedy[: found.start("command")].rstrip(), found["command"].strip()) if found else (remedy, "")
+def _room(check: Check) -> int:
+    """Return the columns beside the name of *check*."""
+    return min(output.width(sys.stdout), _WIDEST) - output.columns(_plain(check)) - 1
+
+
+def _fits(check: Check) -> bool:
+    return not output.is_terminal(sys.stdout) or output.columns(check.meaning) <= _room(check)
 
 
 def _plain(check: Check) -> str:
-    mark = output.spelled(_MARKS[check.ok][0], sys.stdout)
-    return f"{mark} {check.name.ljust(_NAMES)} "
+    return f"{output.spelled(_MARKS[check.ok][0], sys.stdout)} {check.name.ljust(_NAMES)} "
 
 
 def _first(check: Check) -> str:
@@ -132,16 +135,18 @@ def _failure(check: Check) -> Iterator[str]:
     """Yield what failed: its name, what it means, where, and what helps."""
     yield _first(check).rstrip()
     yield from _wrapped(f"{check.meaning.rstrip('.')}.")
-    reference = [check.code, check.correlation_id and f"correlation id {check.correlation_id}"]
+    reference = (check.code, check.correlation_id and f"correlation id {check.correlation_id}")
     about = ", ".join(part for part in reference if part and part not in check.meaning)
     if about:
         yield from _wrapped(about)
     if check.file is not None:
         yield from _correction(check)
-    before, command = command_in(check.remedy)
-    yield from _wrapped(before)
-    if command:
-        yield _DEEPER + output.paint(errors.printable(command), "bold", sys.stdout)
+    advice, command = check.remedy.advice, check.remedy.command
+    if command is None:
+        yield from _wrapped(advice)
+        return
+    yield from _wrapped(". ".join(filter(None, (advice, _TYPED_IN[check.remedy.where]))))
+    yield _DEEPER + output.paint(command, "bold", sys.stdout)
 
 
 def _wrapped(text: str) -> list[str]:
@@ -160,25 +165,23 @@ def _place(check: Check) -> str:
     return errors.printable(f"{check.file}:{'-'.join(lines)}" if lines else str(check.file))
 
 
-def _failed(failed: Sequence[Check], checks: int) -> str:
-    """Return how many of the *checks* failed, and the first thing to do."""
-    return f"{len(failed)} of {checks} {'check' if checks == 1 else 'checks'} failed. First{_first_step(failed[0])}"
+def _summary(shown: Sequence[Check]) -> str:
+    """Return how many checks failed and what to do first, or that nothing did."""
+    failed = [check for check in shown if check.ok is False]
+    checks = "check" if len(shown) == 1 else "checks"
+    if failed:
+        return f"{len(failed)} of {len(shown)} {checks} failed. {_first_step(failed[0])}"
+    unknown = sum(check.ok is None for check in shown)
+    if unknown:
+        return f"Nothing failed: {len(shown) - unknown} of {len(shown)} checks are good, {unknown} could not be made."
+    return f"All is well: {len(shown)} {checks}."
 
 
 def _first_step(check: Check) -> str:
-    before, command = command_in(check.remedy)
     if check.corrected is not None and check.file is not None:
-        return f": correct {_place(check)}"
-    if command:
-        where = ", in PowerShell" if before.endswith("In PowerShell:") else ""
-        return errors.printable(f"{where}: {command}")
-    return errors.printable(f": see {check.name}" + (f" of {check.account}" if check.account else ""))
-
-
-def _well(told: Sequence[Check]) -> str:
-    """Return that nothing failed, and whether there was something that was not tried."""
-    untold = sum(check.ok is None for check in told)
-    good = len(told) - untold
-    if untold:
-        return f"Nothing failed: {good} of {len(told)} checks are good, and {untold} could not be told."
-    return f"All is well: {good} {'check' if good == 1 else 'checks'}."
+        return f"First correct {_place(check)}"
+    if check.remedy.command:
+        where = "In PowerShell, first run: " if check.remedy.where == "powershell" else "First run: "
+        return f"{where}{check.remedy.command}"
+    about = f" of {check.account}" if check.account else ""
+    return errors.printable(f"Begin with the check {check.name}{about}")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365 import doctor
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.cli import main
-from offlineimap_m365.doctor.check import Check
+from offlineimap_m365.doctor.check import Check, Step, Subject
 from tests.kept import ALICE, invent
 from tests.unit.looked_at import Screen
 
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 GOOD = Check("clock", ok=True, meaning="The clock is right", account=ALICE)
 BAD = Check(
-    "refresh", ok=False, meaning="It failed", remedy="Run: offlineimap-m365 login alice@example.org", account=ALICE
+    "refresh",
+    ok=False,
+    meaning="It failed",
+    remedy=Remedy("", "offlineimap-m365 login alice@example.org"),
+    account=ALICE,
 )
 UNTOLD = Check("imap", ok=None, meaning="Not tried", account=ALICE)
 
@@ -70,7 +75,15 @@ def test_json_has_the_fields_of_the_contract(
         "schema": 1,
         "checks": [
             {"name": "clock", "account": ALICE, "ok": True, "meaning": "The clock is right", "remedy": ""},
-            {"name": "refresh", "account": ALICE, "ok": False, "meaning": "It failed", "remedy": BAD.remedy},
+            {
+                "name": "refresh",
+                "account": ALICE,
+                "ok": False,
+                "meaning": "It failed",
+                "remedy": "Run: offlineimap-m365 login alice@example.org",
+                "command": "offlineimap-m365 login alice@example.org",
+                "where": "shell",
+            },
         ],
     }
     assert said.err == ""
@@ -87,8 +100,8 @@ def test_the_answer_is_for_stdout(
 
     said = capsys.readouterr()
     assert (code, said.err) == (1, "")
-    assert said.out.splitlines()[-1] == "1 of 2 checks failed. First: offlineimap-m365 login alice@example.org"
-    assert "Left out, since --offline" in said.out
+    assert said.out.splitlines()[-1] == "1 of 2 checks failed. First run: offlineimap-m365 login alice@example.org"
+    assert "because of --offline" in said.out
     assert asked[0] == doctor.Order((ALICE,), "info@example.org", offline=True)
 
 
@@ -136,7 +149,7 @@ def test_a_home_that_cannot_be_one_is_a_finding(world: World, capsys: pytest.Cap
     said = capsys.readouterr()
     assert (code, said.err) == (1, "")
     assert "home\n" in said.out
-    assert re.search(r"^1 of \d checks failed. First: ", said.out, re.MULTILINE)
+    assert re.search(r"^1 of \d checks failed. First run: ", said.out, re.MULTILINE)
 
 
 def test_nobody_signed_in_is_said(
@@ -266,3 +279,20 @@ def test_a_home_that_cannot_be_read_is_a_finding(
     assert "home" in said.out
     assert ("ls -ld" in said.out) is (form != ("--report",))
     assert "Nobody is signed in" not in said.out + said.err
+
+
+def test_an_unexpected_error_is_a_failed_check_of_that_name() -> None:
+    """A bug in one check never ends the doctor, and what depends on it is not tried."""
+
+    def fail(_: Subject) -> Check:
+        raise IndexError
+
+    subject = Subject(ALICE, ALICE)
+    steps = [Step("store", fail), Step("sign-in", lambda _: GOOD, ("store",)), Step("clock", lambda _: GOOD)]
+
+    checks = [step.check(subject) for step in steps]
+
+    assert [(check.name, check.ok) for check in checks] == [("store", False), ("sign-in", None), ("clock", True)]
+    assert "IndexError" in checks[0].meaning
+    assert checks[0].remedy.command == "offlineimap-m365 doctor --report"
+    assert checks[1].since == "store"

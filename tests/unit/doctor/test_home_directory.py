@@ -1,8 +1,9 @@
-"""What the doctor finds on this machine: the home, tables over the shipped ones, the command of notify, the stub."""
+"""The checks of this machine: the home, the command of notify, the stub."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shlex
 import subprocess
@@ -14,14 +15,14 @@ from offlineimap_m365 import doctor
 from offlineimap_m365.base import atomic_file
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.cli import main
-from offlineimap_m365.doctor.local import home_directory
+from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.tokens import notify
-from tests.examined import follow, is_well, named, only, put_stub
+from tests.examined import checks_of, follow, is_well, named, only, put_stub
 from tests.kept import ALICE, invent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from offlineimap_m365.doctor import Check
@@ -36,9 +37,10 @@ def alice(world: World) -> World:
     return world
 
 
-def examined(*names: str) -> Iterator[Check]:
-    """Return the checks of this machine."""
-    return home_directory.examine(names or (ALICE,))
+def examined() -> list[Check]:
+    """Return the checks of the home and what lies in it."""
+    steps = doctor.machine_steps((ALICE,), ())
+    return [check for check in checks_of(steps, Subject("", "")) if check.name in ("home", "notify", "stub")]
 
 
 def offline(*names: str) -> list[Check]:
@@ -182,7 +184,7 @@ def test_a_file_system_that_is_read_only_is_one_failure(alice: World, monkeypatc
     monkeypatch.setattr(atomic_file, "fill", _fail(errno.EROFS))
     monkeypatch.setattr(os, "access", lambda path, wanted: not wanted & os.W_OK and access(path, wanted))
 
-    assert only(offline(), "home").remedy.endswith(f"Run: findmnt --target {alice.home}")
+    assert only(offline(), "home").remedy.command == f"findmnt --target {alice.home}"
 
 
 def test_a_home_behind_a_directory_that_cannot_be_read_is_not_empty(alice: World) -> None:
@@ -195,8 +197,8 @@ def test_a_home_behind_a_directory_that_cannot_be_read_is_not_empty(alice: World
         above.chmod(0o700)
 
     assert "cannot be read now" in only(found, "home").meaning
-    assert "ticket" in only(by_name, "home").remedy
-    assert [check.name for check in by_name if check.ok is None] == ["profile"]
+    assert "ticket" in only(by_name, "home").remedy.advice
+    assert {check.since for check in by_name if check.ok is None} == {"home"}
 
 
 def test_a_home_that_is_no_absolute_path(alice: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +228,7 @@ def test_where_nobody_is_signed_in_there_is_one_failure(world: World, *, is_ther
 
     assert f"Searched in {world.home}" in check.meaning
     assert "XDG_DATA_HOME" in check.meaning
-    assert check.remedy == "Run: offlineimap-m365 login you@example.org"
+    assert check.remedy.command == "offlineimap-m365 login you@example.org"
     assert world.home.exists() == is_there
 
 
@@ -237,8 +239,7 @@ def test_a_home_elsewhere_is_pointed_out(world: World) -> None:
 
     check = only(offline(), "sign-in")
 
-    assert "Nobody is signed in here" in check.meaning
-    assert f"set OFFLINEIMAP_M365_HOME={usual}; else sign in" in check.remedy
+    assert f"set OFFLINEIMAP_M365_HOME={usual}; else sign in" in check.remedy.advice
 
 
 def test_nothing_is_left_of_a_trial(alice: World) -> None:
@@ -316,3 +317,17 @@ def test_the_command_of_notify_is_not_run(alice: World) -> None:
     is_well(examined())
 
     assert not (alice.root / "ran").exists()
+
+
+def test_a_file_system_without_locks_is_named(alice: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without flock each process refreshes for itself, which is not a failure."""
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSYS, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+
+    check = named(examined(), "home")
+
+    assert check.ok is True
+    assert "no locks (flock)" in check.meaning

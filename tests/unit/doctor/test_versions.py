@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offlineimap_m365.doctor.check import Step, Subject
 from offlineimap_m365.doctor.local import interpreters, versions
+from offlineimap_m365.plugin import installation
 
 if TYPE_CHECKING:
     from offlineimap_m365.doctor.check import Check
@@ -46,7 +48,7 @@ def package(place: Path, *, version: str = "8.0.3", feature: str = ALWAYS, file:
 
 def look() -> Check:
     """Return the check of OfflineIMAP."""
-    return next(check for check in versions.examine() if check.name == versions.OFFLINEIMAP)
+    return Step(versions.OFFLINEIMAP, versions.examine_offlineimap).check(Subject("", ""))
 
 
 def ours(world: World) -> tuple[str, str, str]:
@@ -54,7 +56,7 @@ def ours(world: World) -> tuple[str, str, str]:
     code = (
         "from offlineimap_m365 import doctor\n"
         "found = next(doctor.examine(doctor.Order()))\n"
-        "print(found.ok, found.meaning, found.remedy, sep='\\n')\n"
+        "print(found.ok, '; '.join([found.meaning, *found.details]), found.remedy.command, sep='\\n')\n"
         "print([check.name for check in doctor.examine(doctor.Order(offline=True))])\n"
     )
     done = world.execute([sys.executable, "-c", code])
@@ -83,7 +85,7 @@ def test_an_msal_that_is_too_old(world: World, tmp_path: Path) -> None:
     ok, meaning, remedy = ours(world)
 
     assert (ok, meaning.split(",")[0]) == ("False", "MSAL 1.31.0 is older than 1.32.3")
-    world.type(remedy.rpartition("Run: ")[2])
+    world.type(remedy)
     assert ours(world)[0] == "True"
 
 
@@ -101,26 +103,17 @@ def test_an_msal_that_cannot_be_loaded(world: World, tmp_path: Path, text: str) 
     assert ok == "False"
     assert meaning.startswith("MSAL cannot be loaded (")
     assert "\x1b" not in meaning
-    world.type(remedy.rpartition("Run: ")[2])
+    world.type(remedy)
     assert ours(world)[0] == "True"
 
 
-@pytest.mark.parametrize(
-    ("prefix", "command"),
-    [
-        ("/home/alice/.local/share/pipx/venvs/offlineimap-m365", "pipx reinstall offlineimap-m365"),
-        ("/opt/my venv", f"{sys.executable} -m pip install --upgrade 'msal>=1.32.3'"),
-    ],
-)
-def test_how_msal_is_repaired(world: World, monkeypatch: pytest.MonkeyPatch, prefix: str, command: str) -> None:
-    """An MSAL that is too old is replaced in the way that this program was installed."""
-    monkeypatch.setattr(sys, "prefix", prefix)
-    monkeypatch.setattr(versions, "_OLDEST_MSAL", (1, 32, 3, 4))
+def test_an_msal_that_is_too_old_is_repaired_as_the_program_was_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remedy is the one for this installation."""
     monkeypatch.setattr(versions, "_version", lambda _: "1.31.0")
 
-    found = next(versions.examine())
+    check = versions.examine_ours(Subject("", ""))
 
-    assert found.remedy.rpartition("Run: ")[2].replace("1.32.3.4", "1.32.3") == command
+    assert check.remedy == installation.repair()
 
 
 def test_no_offlineimap(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,16 +140,18 @@ def test_a_distributions_offlineimap(world: World, feature: str, file: str, word
 
     assert found.ok is True, found
     assert f"OfflineIMAP 8.0.3 ({script}) runs under Python 3." in found.meaning
-    assert "(/usr/bin/python3) and asks the installed command" in found.meaning
-    assert words in found.meaning
-    assert ("oauth2_refresh_token_eval" in found.meaning) is (feature == ALWAYS)
+    assert "(/usr/bin/python3)" in found.meaning
+    details = " ".join(found.details)
+    assert "asks the installed command" in details
+    assert words in details
+    assert ("oauth2_refresh_token_eval" in details) is (feature == ALWAYS)
 
 
 def test_an_offlineimap_in_this_python(world: World) -> None:
     """One that this Python runs shares it."""
     package(program(world, f"#!{sys.executable}").resolve().parent)
 
-    assert "and shares this program's Python" in look().meaning
+    assert "It shares this program's Python" in look().details
 
 
 _PIP = "#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''"
@@ -263,7 +258,7 @@ def test_a_python_that_is_gone(world: World, place: str, command: str) -> None:
 
     assert found.ok is False
     assert f"{directory}/python, which runs it, is not there" in found.meaning
-    assert found.remedy.rpartition("Run: ")[2] == command.format(root=world.root)
+    assert found.remedy.command == command.format(root=world.root)
 
 
 @pytest.mark.long
@@ -279,7 +274,7 @@ def test_a_lost_environment_is_made_anew(world: World) -> None:
     world.enter()
     before = look()
 
-    done = world.type(before.remedy.rpartition("Run: ")[2])
+    done = world.type(before.remedy.command or "")
 
     assert before.ok is False
     assert done.code == 0, done.err
@@ -295,7 +290,7 @@ def test_an_offlineimap_for_python_2(world: World) -> None:
 
     assert found.ok is False
     assert "for Python 2" in found.meaning
-    assert found.remedy.endswith("Run: pipx install 'offlineimap>=8.0.2'")
+    assert found.remedy.command == "pipx install 'offlineimap>=8.0.2'"
 
 
 def test_an_old_offlineimap(world: World) -> None:
