@@ -147,8 +147,8 @@ def to_error(
     """Return the error with *fact*, of the explanation's own class or of *kind*; its letter is one command away."""
     remedy = explanation.remedy
     if explanation.ask:
-        found = [explanation.code, explanation.correlation_id, explanation.time]
-        words = [quoted(word) for word in (situation.account, *found) if word] if explanation.code else ["-"]
+        about = (explanation.code or "-", explanation.correlation_id, explanation.time)
+        words = [quoted(word) for word in (situation.account, *about) if word]
         remedy = Remedy(f"{remedy.advice}. This prints a letter to them", " ".join([COMMAND, "explain", *words]))
     error = (kind or for_exit_code(explanation.exit_code))(
         fact,

@@ -141,7 +141,7 @@ def _advised(plan: Plan) -> Iterator[None]:
     try:
         yield
     except errors.M365Error as error:
-        if error.code is None or isinstance(error, errors.Temporary):
+        if not (error.code or error.topic) or isinstance(error, errors.Temporary):
             raise
         folder = paths.folder(plan.name)
         if Path(folder).is_dir():  # of a first login nothing is saved, or else a mistyped address would stay for ever

@@ -84,7 +84,7 @@ DEVICE = (
 
 
 class Page(NamedTuple):
-    """The text of a page, its code, whether Microsoft's reference is on it, and what the remedy must say."""
+    """The text of a page, its code (0: none), whether Microsoft's reference is on it, what the remedy must say."""
 
     text: str
     code: int
@@ -99,23 +99,23 @@ PAGES = {
     ),
     "50020": Page(
         trouble(50020, f"User account '{ALICE}' from identity provider 'live.com' does not exist in tenant 'Uni'."),
-        50020, True, f"login {ALICE} --",
+        50020, True, f"login {ALICE}",
     ),
     "90094 with a code": Page(trouble(90094, "Admin consent is required."), 90094, True, f"consent {ALICE}"),
-    "90094 without one": Page(APPROVAL, 90094, False, f"consent {ALICE}"),
+    "90094 without one": Page(APPROVAL, 0, False, f"consent {ALICE}"),
     "90095 with a code": Page(trouble(90095, "Admin consent is required."), 90095, True, f"consent {ALICE}"),
-    "90095 without one": Page(REQUEST, 90095, False, f"consent {ALICE}"),
+    "90095 without one": Page(REQUEST, 0, False, f"consent {ALICE}"),
     "65001": Page(
         trouble(65001, f"The user or administrator has not consented to use the application with ID '{CLIENT}'."),
         65001, True, f"consent {ALICE}",
     ),
-    "53003": Page(blocked(NOT_ALLOWED, 53003), 53003, True, "another network"),
-    "53003 without a code": Page(NOT_ALLOWED, 53003, False, "another network"),
-    "53000": Page(blocked(DEVICE, 53000), 53000, True, "not supported yet"),
-    "53000 without a code": Page(DEVICE, 53000, False, "not supported yet"),
+    "53003": Page(blocked(NOT_ALLOWED, 53003), 53003, True, "another place"),
+    "53003 without a code": Page(NOT_ALLOWED, 0, False, "another place"),
+    "53000": Page(blocked(DEVICE, 53000), 53000, True, "help desk"),
+    "53000 without a code": Page(DEVICE, 0, False, "help desk"),
     "53000 in German": Page(
         f"Anmelden\nFehlercode: 53000\nKorrelations-ID: {CORRELATION}\nZeitstempel: 2026-11-24T09:12:44Z",
-        53000, True, "not supported yet",
+        53000, True, "help desk",
     ),
     "700016": Page(
         trouble(700016, f"Application with identifier '{CLIENT}' was not found in the directory 'Uni'."),
@@ -123,7 +123,7 @@ PAGES = {
     ),
     "50105": Page(
         trouble(50105, f"The signed in user '{ALICE}' is not assigned to a role for the application '{CLIENT}'."),
-        50105, True, f"login {ALICE}",
+        50105, True, "assign",
     ),
 }  # fmt: skip
 
@@ -143,7 +143,7 @@ def test_a_dead_end_is_explained_at_the_prompt(user: World, entra: Entra, page: 
 
     said = done.err[done.err.index("Microsoft's page refused") :]
     assert (done.code, done.out, files_of(user)) == (77, "", [])
-    assert f"AADSTS{page.code}" in said
+    assert ("AADSTS" in said, f"AADSTS{page.code}" in said) == (bool(page.code), bool(page.code))
     assert (CORRELATION in said, "2026-11-24T09:12:44Z" in said) == (page.has_reference, page.has_reference)
     assert page.helps in said
     assert len(said.splitlines()) <= 6
@@ -152,12 +152,12 @@ def test_a_dead_end_is_explained_at_the_prompt(user: World, entra: Entra, page: 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_a_dead_end_is_explained_afterwards(user: World, page: Page) -> None:
-    """Given to explain by somebody who never signed in: the same code, reference and remedy, on standard output."""
+    """Given to explain by somebody who never signed in: the same on standard output, then the letter."""
     done = user.run("explain", ALICE, "-", stdin=page.text)
 
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith(f"AADSTS{page.code}")
+    assert done.out.startswith(f"AADSTS{page.code}" if page.code else "")
     assert (CORRELATION in done.out, "2026-11-24T09:12:44Z" in done.out) == (page.has_reference, page.has_reference)
     assert page.helps in done.out
-    assert 2 <= len(done.out.splitlines()) <= 6
+    assert 2 <= len(done.out.partition("\n\n")[0].splitlines()) <= 6
     assert all(parse(words) for words in commands_in(done.out))

@@ -291,8 +291,8 @@ def test_who_belongs_elsewhere_is_told_how_to_get_there(place: Place) -> None:
 
     assert (refused.code, named.code) == (77, 0), named.err
     assert "AADSTS50020" in refused.err
-    assert f"offlineimap-m365 login {ALICE} --tenant TENANT; " in refused.err
-    assert f"offlineimap-m365 login {ALICE} --tenant consumers\n" in refused.err
+    assert f"offlineimap-m365 login {ALICE} --tenant TENANT\n" in refused.err
+    assert "consumers" in refused.err
 
 
 def test_a_mailbox_that_moved_signs_in_without_options(place: Place) -> None:
