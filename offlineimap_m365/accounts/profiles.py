@@ -66,7 +66,6 @@ class Account:
     store: str = "file"
     signed_in_at: str | None = None
     chosen: dict[str, Any] = dataclasses.field(default_factory=dict)
-    runtime_cache: bool = True
     mailboxes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     others: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -280,6 +279,7 @@ def _load(folder: str) -> Account | None:
 
 def _build(document: dict[str, Any]) -> Account | None:
     """Return the account that a profile describes, None if a field is missing or has the wrong type."""
+    document.pop("runtime_cache", None)  # release 0.1.0's
     fields = {f.name: document.pop(f.name) for f in dataclasses.fields(Account) if f.name in document}
     fields |= {"name": document.pop("account", None), "others": document}
     required = {f.name for f in dataclasses.fields(Account) if f.default is f.default_factory is dataclasses.MISSING}

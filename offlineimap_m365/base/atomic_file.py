@@ -1,8 +1,8 @@
 """
-Files that are replaced whole: a temporary one beside it, fsync, rename, fsync of the directory.
+Replace files whole: write a temporary file beside the file, fsync, rename, fsync of the directory.
 
-A crash leaves the last good state or the new one. Every step is a call of ``os`` (pathlib calls other functions on
-each Python), so that tests can stop a write after each of them.
+A crash leaves the last state or the new one. Every step is a call of ``os`` (pathlib calls other functions on each
+Python), so that tests can stop a write after each of them.
 """
 
 from __future__ import annotations
@@ -10,71 +10,81 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+#: Seconds after which a temporary file is of a process that was killed: a write takes far less.
+_ABANDONED = 60.0
+#: The temporary files that this process is writing.
+_own: set[str] = set()
+
 
 def write_whole(path: Path | str, data: bytes) -> None:
-    """Replace *path* by *data* with mode 0600, durably; OSError leaves the last state and no litter."""
+    """Replace *path* by *data* with mode 0600, durably; an OSError leaves the last state and no temporary file."""
     with prepared(path, data) as write:
         write()
 
 
 @contextlib.contextmanager
 def prepared(path: Path | str, data: bytes) -> Iterator[Callable[[], None]]:
-    """Lay *data* beside *path*, closed and synced, and give what lets it take its place; OSError leaves no litter."""
+    """Write *data* to a temporary file; yield a function that renames it to *path*. Raises OSError."""
     path = os.fspath(path)
-    beside = temporary(path)
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
     def write() -> None:
-        os.replace(beside, path)
-        sync(os.path.dirname(path))
+        os.replace(temporary, path)
+        sync(folder)
 
+    with contextlib.suppress(OSError):
+        clean(folder, _ABANDONED)
+    _own.add(temporary)
     try:
-        fill(beside, data)
+        _fill(temporary, data)
         yield write
     except BaseException:  # Ctrl-C, too
-        with contextlib.suppress(OSError):  # what went wrong first is what counts
-            remove(beside)
+        with contextlib.suppress(OSError):  # the first error counts
+            remove(temporary)
         raise
+    finally:
+        _own.discard(temporary)
 
 
-def temporary(path: str) -> str:
-    """Return the path of a file beside *path* that litter() finds; nothing is made yet."""
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+def clean(folder: str, seconds: float = 0.0) -> None:
+    """
+    Remove the temporary files in *folder* that are older than *seconds* and of another write.
+
+    The holder of an account's lock gives 0: nobody else writes there now.
+    """
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name.startswith(".") and name.endswith(".tmp") and path not in _own:
+            with contextlib.suppress(FileNotFoundError):
+                if os.lstat(path).st_mtime <= time.time() - seconds:
+                    os.unlink(path)
 
 
-def litter(path: str) -> list[str]:
-    """Return the temporary files of writers of *path* that were killed; whoever holds the lock may remove them."""
-    folder, name = os.path.split(path)
-    start, end = f".{name}.", ".tmp"
-    found = [entry for entry in os.listdir(folder) if entry.startswith(start) and entry.endswith(end)]
-    # one dot between process and number, or it is of a file whose name only begins like this one
-    return [os.path.join(folder, entry) for entry in found if entry[len(start) : -len(end)].count(".") == 1]
+def prove_space(folder: str, size: int) -> None:
+    """Write *size* bytes to a file in *folder* that has no name, so that a full disk is found now. Raises OSError."""
+    with contextlib.suppress(OSError):
+        clean(folder, _ABANDONED)
+    path = os.path.join(folder, f".space.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    descriptor = _create(path)
+    try:
+        os.unlink(path)
+        _write_all(descriptor, b"\0" * size)
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: str) -> None:
-    """Remove the file *path*; if it is not there, that is no error."""
+    """Remove the file *path*; if it does not exist, that is no error."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-
-
-def fill(path: str, data: bytes) -> None:
-    """Let *path* hold *data* and nothing else, with mode 0600 and synced."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.ftruncate(descriptor, len(data))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sync(directory: str) -> None:
@@ -87,3 +97,23 @@ def sync(directory: str) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _fill(path: str, data: bytes) -> None:
+    descriptor = _create(path)
+    try:
+        os.fchmod(descriptor, 0o600)
+        _write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)

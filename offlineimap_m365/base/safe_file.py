@@ -62,6 +62,21 @@ def read(
     return data
 
 
+def exists(path: str) -> bool:
+    """
+    Is there something at *path*? What may not be looked at (EACCES) counts as existing.
+
+    pathlib's and os.path's predicates say no to that (pathlib's from Python 3.14 on).
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def unreadable(path: str, error: OSError) -> errors.M365Error:
     """Return the error for a file or directory that cannot be read: Temporary if that may pass, else Misconfigured."""
     if error.errno in (errno.ELOOP, errno.EMLINK) and os.path.islink(path):

@@ -11,7 +11,6 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365 import stores
 from offlineimap_m365.accounts import client_credential, profiles
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.base.errors import Remedy
@@ -220,7 +219,9 @@ def _refuse_contradictions(chosen: Mapping[str, Any]) -> None:
     if not selection.is_known(store):
         raise errors.WrongUsage(
             f"The store {store} is not known",
-            remedy=Remedy(f"Give --store with one of: {', '.join(stores.KNOWN)}, such as --store gpg:you@example.org"),
+            remedy=Remedy(
+                f"Give --store with one of: {', '.join(selection.KNOWN)}, such as --store gpg:you@example.org"
+            ),
         )
     uri = chosen.get("redirect_uri")
     if uri and not _is_address(str(uri)):

@@ -9,9 +9,8 @@ import dataclasses
 import errno
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import stores
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, environment, errors, notices, paths, runtime
+from offlineimap_m365.base import account_lock, environment, errors, notices, paths
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.provider.id_token import home_of_guest
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.provider import msal_client
     from offlineimap_m365.signin.login_request import Plan
+    from offlineimap_m365.stores.base import Store
 
 
 def check_store(plan: Plan) -> Plan:
@@ -51,13 +51,12 @@ def save(plan: Plan, signed_in: msal_client.SignIn) -> Account:
     is deleted last. Raises Temporary, Misconfigured; then an earlier sign-in stays as it was.
     """
     folder = paths.folder(plan.name)
-    store = stores.open_store(plan.store, folder, plan.name, may_ask=environment.at_terminal())
+    store = selection.open_store(plan.store, folder, plan.name, may_ask=environment.at_terminal())
     try:
         paths.make(folder)
-        with account_lock.held(folder, plan.name), store.reserve():
+        with account_lock.held(folder, plan.name):
             before = profiles.load(plan.name)  # under the lock: `folders --learn` may have changed it a moment ago
             account = _account(plan, signed_in, before)
-            runtime.forget(folder)
             with profiles.prepared(account) as write_profile:
                 selection.put(store, signed_in.cache, account.name, _undo(before, store))
                 write_profile()
@@ -73,12 +72,12 @@ def save(plan: Plan, signed_in: msal_client.SignIn) -> Account:
     return account
 
 
-def _undo(before: Account | None, store: stores.Store) -> Callable[[], None]:
+def _undo(before: Account | None, store: Store) -> Callable[[], None]:
     """Return a function that restores what *store*'s place holds now."""
     earlier, old = None, store
     if before is None or selection.kind(before.store) == selection.kind(store.name):
         if before and before.store != store.name:  # another key for the same file
-            old = stores.open_store(before.store, before.folder, before.name, may_ask=environment.at_terminal())
+            old = selection.open_store(before.store, before.folder, before.name, may_ask=environment.at_terminal())
         with contextlib.suppress(errors.Misconfigured):
             earlier = old.read()
 
@@ -124,7 +123,6 @@ def _account(plan: Plan, signed_in: msal_client.SignIn, before: Account | None) 
         home_tenant=home_of_guest(signed_in.claims, personal),
         flow=plan.flow,
         store=plan.store,
-        runtime_cache=bool(plan.chosen.get("runtime_cache", True)),
         signed_in_at=profiles.now(),
         chosen=plan.chosen,
         mailboxes=dict(before.mailboxes) if before else {},

@@ -1,9 +1,9 @@
 """
-Speaks with the desktop's keyring, in a process of its own that can be killed: a request on stdin, an answer on stdout.
+Talk to the desktop's keyring, in a process of its own that can be killed: a request on stdin, an answer on stdout.
 
-Started by its path, so it imports nothing of this package; the library ``keyring`` and what that brings are found on
-the path of the process that asks. Nothing in here opens a prompt: whether the keyring is locked is asked first, and
-where the library would have it unlocked it is refused.
+It is started by its path and imports nothing of this package; the library ``keyring`` and its dependencies are found on
+the path in the request. Nothing here opens a prompt: it asks first whether the keyring is locked, and refuses where the
+library would have it unlocked.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: Keyrings that encrypt and belong to the session, by the library's names for them, with what we call their kind.
+#: Keyrings that encrypt and belong to the session, by the library's names for them, with our name of their kind.
 ALLOWED = {
     "keyring.backends.SecretService.Keyring": "Secret Service",
     "keyring.backends.libsecret.Keyring": "Secret Service",
     "keyring.backends.kwallet.DBusKeyring": "KWallet",
     "keyring.backends.macOS.Keyring": "Keychain",
 }
-#: The last part of a name, where the Keychain keeps what is to replace the main item.
+#: The end of the name of the Keychain's item that will replace the main one.
 _NEXT = " (next)"
 
 
 class Trouble(Exception):
-    """Why the keyring cannot be used: a *kind* that the asking process has words for, and *what* belongs into them."""
+    """A reason why the keyring cannot be used: a *kind* (see keyring.trouble) and the *name* of what it is about."""
 
-    def __init__(self, kind: str, what: str = "") -> None:
-        """Make it out of words that hold no secret."""
-        super().__init__(kind, what)
+    def __init__(self, kind: str, name: str = "") -> None:
+        """Store the parts, which hold no secret."""
+        super().__init__(kind, name)
         self.kind = kind
-        self.what = what
+        self.name = name
 
 
 def main() -> int:
     """Answer one request; an incomplete one, of a process that was killed, is not carried out."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with os.fdopen(os.dup(1), "wb") as answer:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is no part of the answer
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library may print something
         try:
             request = json.load(sys.stdin)
         except ValueError:
@@ -53,37 +53,31 @@ def main() -> int:
 
 
 def answer_to(request: dict[str, Any]) -> dict[str, Any]:
-    """Return what became of *request*: ``{"value", "kind"}``, or ``{"trouble", "what"}``."""
+    """Return the answer to *request*: ``{"value", "kind"}``, or ``{"trouble", "what"}``."""
     try:
         kind = choose(request["backend"], request["kind"])
-        ring = open_ring(kind)
-        return {
-            "value": act(Item(ring, request["service"], request["user"]), request["action"], request["secret"]),
-            "kind": kind,
-        }
+        item = Item(open_ring(kind), request["service"], request["user"])
+        return {"value": act(item, request["action"], request["secret"]), "kind": kind}
     except Trouble as trouble:
-        return {"trouble": trouble.kind, "what": trouble.what}
+        return {"trouble": trouble.kind, "what": trouble.name}
     except ImportError:
         return {"trouble": "library", "what": ""}
-    except Exception as error:  # noqa: BLE001 - whatever a service does; the text could hold anything, so only its name
+    except Exception as error:  # noqa: BLE001 - of any service; its text could hold a secret, so only its name is used
         name = type(error).__name__
         return {"trouble": "locked" if name in {"KeyringLocked", "LockedException"} else "failed", "what": name}
 
 
 def act(item: Item, action: str, secret: str | None) -> str | None:
-    """Do what is asked with *item*; return the secret for ``read``, else None."""
+    """Do *action* with *item* (``look`` does nothing); return the secret for ``read``, else None."""
     if action == "read":
         return item.read()
-    if action == "write":
+    if action in {"write", "try"}:
         item.write(secret or "")
-    elif action == "delete":
+    is_intact = action != "try" or item.read() == secret
+    if action in {"delete", "try"}:
         item.delete()
-    elif action == "try":
-        item.write(secret or "")
-        found = item.read()
-        item.delete()
-        if found != secret:
-            raise Trouble("failed", "it gave back something else")
+    if not is_intact:
+        raise Trouble("failed", "it returned something else")
     return None
 
 
@@ -98,32 +92,32 @@ class Item:
         self._users = [user, user + _NEXT] if type(ring).__module__ == "keyring.backends.macOS" else [user]
 
     def read(self) -> str | None:
-        """Return the secret, None if there is none; one that was to replace a lost one counts as it."""
-        found = (self._ring.get_password(self._service, user) for user in self._users)
-        return next((secret for secret in found if secret is not None), None)
+        """Return the secret, None if there is none; the next item counts if the main one is lost."""
+        secrets = (self._ring.get_password(self._service, user) for user in self._users)
+        return next((secret for secret in secrets if secret is not None), None)
 
     def write(self, secret: str) -> None:
         """Replace the secret; a kill in between leaves the old one or the new one."""
         for user in reversed(self._users):
             self._ring.set_password(self._service, user, secret)
         for user in self._users[1:]:
-            self._remove_all(user)
+            self._remove(user)
 
     def delete(self) -> None:
-        """Remove all that is there; nothing is no error."""
+        """Remove the item; if there is none, that is no error."""
         for user in self._users:
-            self._remove_all(user)
+            self._remove(user)
 
-    def _remove_all(self, user: str) -> None:
+    def _remove(self, user: str) -> None:
         while self._ring.get_password(self._service, user) is not None:
             self._ring.delete_password(self._service, user)
 
 
 def choose(named: str, kind: str) -> str:
     """
-    Return the kind of keyring to use: *kind* if one was used before, else what is configured, else the best there is.
+    Return the kind of keyring to use: *kind* if one was used before, else the configured one, else the best one.
 
-    *named* is ``$PYTHON_KEYRING_BACKEND``. A backend that is configured and not allowed is refused by name.
+    *named* is ``$PYTHON_KEYRING_BACKEND``. A configured backend that is not allowed is refused by name.
     """
     configured, where = (named, "PYTHON_KEYRING_BACKEND") if named else _configured()
     if configured and configured not in ALLOWED:
@@ -148,20 +142,20 @@ def _best() -> str:
         return "Keychain"
     from keyring.backends import SecretService, kwallet  # noqa: PLC0415 - see _configured()
 
-    found = []
+    usable = []
     for kind, backend in (("KWallet", kwallet.DBusKeyring), ("Secret Service", SecretService.Keyring)):
-        with contextlib.suppress(Exception):  # that is how a backend says that it cannot be used
-            found.append((float(backend.priority), kind))
-    return max(found)[1] if found else "Secret Service"  # which will say what is missing
+        with contextlib.suppress(Exception):  # a backend that cannot be used raises
+            usable.append((float(backend.priority), kind))
+    return max(usable)[1] if usable else "Secret Service"  # whose error says what is missing
 
 
 def open_ring(kind: str) -> Any:
-    """Return the library's backend of *kind*, which is there and unlocked; else raise Trouble."""
+    """Return the library's backend of *kind*, available and unlocked; else raise Trouble."""
     return {"Secret Service": _secret_service, "KWallet": _wallet, "Keychain": _keychain}[kind]()
 
 
 def _secret_service() -> Any:
-    """Return the Secret Service's default collection; Trouble says what is missing (its specification, "Locked")."""
+    """Return the Secret Service's default collection (its specification, "Locked")."""
     import secretstorage  # noqa: PLC0415 - see _configured()
     from keyring.backends import SecretService  # noqa: PLC0415
     from keyring.errors import KeyringLocked  # noqa: PLC0415
@@ -182,14 +176,14 @@ def _secret_service() -> Any:
         return collection
 
     class Quiet(SecretService.Keyring):
-        """The library's backend without what would open a prompt, and always with the default collection."""
+        """The library's backend, always with the default collection and without a prompt."""
 
         def get_preferred_collection(self) -> Any:
             """Return the default collection, unlocked."""
             return default_collection()
 
         def unlock(self, item: Any) -> None:
-            """Refuse a locked item instead."""
+            """Refuse a locked item."""
             if item.is_locked():
                 raise KeyringLocked("locked")
 
@@ -198,7 +192,7 @@ def _secret_service() -> Any:
 
 
 def _wallet() -> Any:
-    """Return KWallet; Trouble if the wallet is closed, since opening it would ask (its D-Bus interface, isOpen)."""
+    """Return KWallet; a closed wallet is Trouble, since opening it would ask (its D-Bus interface, isOpen)."""
     try:
         import dbus  # noqa: PLC0415 - see _configured()
     except ImportError as error:

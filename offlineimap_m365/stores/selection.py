@@ -1,115 +1,145 @@
 """
-Which store an account's secrets go to, and in which of them something of it lies.
+Which store an account's secrets go to, and which stores have something of it.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import errors, paths, runtime
-from offlineimap_m365.stores import KNOWN, auto, gpg, keyring, open_store
+from offlineimap_m365.base import atomic_file, environment, errors, paths
+from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.stores import gpg, keyring
 from offlineimap_m365.stores.file import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offlineimap_m365.stores import Store
+    from offlineimap_m365.stores.base import Store
+
+#: What ``--store`` takes.
+KNOWN = ("file", "keyring", "gpg:KEY", "auto")
+#: Bytes that a first sign-in writes: the secrets and the profile.
+_SPACE = 65_536
+
+
+def open_store(name: str, folder: str, account: str, *, may_ask: bool = False) -> Store:
+    """
+    Return the store called *name* for the *account* in *folder*; nothing is opened yet.
+
+    *may_ask*: a person is there whom gpg may ask for a passphrase. Raises Misconfigured for a store that this release
+    does not have.
+    """
+    if name == "file":
+        return FileStore(folder)
+    if name == "keyring":
+        return keyring.KeyringStore(folder, account)
+    fingerprint = name.removeprefix(gpg.PREFIX)
+    if fingerprint and fingerprint != name:
+        return gpg.GpgStore(folder, account, fingerprint, may_ask=may_ask)
+    raise errors.Misconfigured(
+        f"{account}: this release has no store {name}, only: {', '.join(KNOWN)}",
+        account=account,
+        remedy=Remedy("Sign in again", f"{errors.login_command(account)} --store file"),
+    )
 
 
 def is_known(word: str) -> bool:
-    """Is *word* what ``--store`` takes? Whether the key of ``gpg:KEY`` is here is another question."""
+    """Is *word* what ``--store`` takes? Whether the key of ``gpg:KEY`` exists is another question."""
     return word in KNOWN or word.startswith(gpg.PREFIX)
 
 
 def settle(word: str, folder: str, account: str) -> tuple[str, str]:
     """
-    Return the store that *word* of ``--store`` means for the *account* in *folder*, and why if that was decided here.
+    Return the store that *word* of ``--store`` means for the *account* in *folder*, and the reason for a choice.
 
-    ``auto`` becomes the store that works, ``gpg:KEY`` the one with the key's fingerprint. Raises WrongUsage, and what
+    ``auto`` becomes a store that works, ``gpg:KEY`` the one with the key's fingerprint. Raises WrongUsage, and what
     the stores raise when they cannot be used.
     """
     if word == "auto":
-        return auto.choose(folder, account)
+        return _choose(folder, account)
     if word.startswith(gpg.PREFIX):
         return gpg.resolve(word), ""
-    if word in ("file", "keyring"):
+    if word in KNOWN:
         return word, ""
     raise errors.WrongUsage(
-        f"--store {word} is not known", remedy=f"Give one of: {', '.join(KNOWN)}, such as --store gpg:you@example.org"
+        f"There is no store {word}", remedy=Remedy(f"Give one of {', '.join(KNOWN)}, such as gpg:you@example.org")
     )
 
 
-def everywhere(folder: str, account: str) -> list[Store]:
-    """Return all stores in which something of the *account* in *folder* may lie; what only takes a file comes first."""
-    found: list[Store] = [FileStore(folder), gpg.GpgStore(folder, account, "")]
-    if os.path.lexists(os.path.join(folder, "keyring.json")):
-        found.append(open_store("keyring", folder, account))
-    return found
+def _choose(folder: str, account: str) -> tuple[str, str]:
+    """
+    Return the desktop's keyring if it works without a question, else the file; and the reason.
+
+    A session over ssh gets the file even if a keyring is unlocked now: that one is locked when nobody is logged in to
+    the desktop.
+    """
+    if environment.over_ssh():
+        return "file", "This is a session over ssh, which has no keyring of its own"
+    try:
+        kind = keyring.probe(folder, account)
+    except errors.M365Error as error:
+        return "file", f"The keyring cannot be used: {error.fact.removeprefix(account + ': ')}"
+    return "keyring", f"The desktop's keyring ({kind}) works without a question"
 
 
 def kind(store: str) -> str:
-    """Return what kind of place the store called *store* is: all keys of gpg share one."""
+    """Return the kind of the store called *store*: all keys of gpg share one file."""
     return store.partition(":")[0]
 
 
 def prove(store: str, folder: str, account: str, *, may_ask: bool = False) -> None:
     """
-    Find out whether *store* takes something for *account* in *folder* now and gives it back: no secret, and no trace.
+    Find out whether *store* can take the secrets of *account* in *folder* now; nothing is left behind.
 
-    *may_ask*: a person is there who can unlock it. Raises OSError for its files, what it raises itself for all else.
+    *may_ask*: a person is there who can unlock it. Raises OSError for its files, and what the store raises.
     """
-    above = os.path.dirname(folder)
-    paths.make(above)
-    paths.check(folder)
-    with open_store(store, folder if os.path.isdir(folder) else above, account, may_ask=may_ask).reserve():
-        pass
+    accounts = os.path.dirname(folder)
+    paths.make(accounts)
+    atomic_file.prove_space(folder if paths.check(folder) else accounts, _SPACE)
     if store == "keyring":
         keyring.probe(folder, account)
     elif store != "file":
-        aside = os.path.join(above, f".trial.{os.getpid()}.{os.urandom(4).hex()}")
-        paths.make(aside)
-        try:
-            put(open_store(store, aside, account, may_ask=may_ask), b"A trial, and no secret", account)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        gpg.GpgStore(folder, account, store.removeprefix(gpg.PREFIX), may_ask=may_ask).prove()
 
 
-def put(store: Store, data: bytes, account: str, undo: Callable[[], None] | None = None) -> None:
+def put(store: Store, data: bytes, account: str, undo: Callable[[], None]) -> None:
     """
-    Write *data* to *store* and read it back; if it does not come back, call *undo*.
+    Write *data* to *store* and read it back; if that fails, call *undo*.
 
-    Raises OSError, and M365Error: what the store raises, Misconfigured for one that gives back something else.
+    Raises OSError, what the store raises, and Misconfigured if it returns something else.
     """
     try:
         store.write(data)
         if store.read() != data:
             raise errors.Misconfigured(
-                f"{account}: the store {store.name} does not give back what it was given",
+                f"{account}: the store {store.name} does not return what was written to it",
                 account=account,
                 meaning="Nothing was changed",
-                remedy="Take another store",
+                remedy=Remedy("Choose another store", f"{errors.login_command(account)} --store file"),
             )
     except (OSError, errors.M365Error):
-        if undo is not None:
-            undo()
+        undo()
         raise
+
+
+def everywhere(folder: str, account: str) -> list[Store]:
+    """Return all stores that may have something of the *account* in *folder*, those that are files first."""
+    return [FileStore(folder), gpg.GpgStore(folder, account, ""), keyring.KeyringStore(folder, account)]
 
 
 def empty(folder: str, account: str, but: str = "") -> errors.M365Error | None:
     """
-    Forget what *account* has in all stores but the one called *but*, each of them tried; the lock is held.
+    Delete what *account* has in all stores but the one called *but*; the lock is held.
 
-    Return the first trouble with one, in which something may be left; None if there was none. Raises OSError if the
-    account's *folder* takes nothing.
+    All are tried. Return the first error, after which something may be left; None if there was none. Raises OSError if
+    the account's *folder* cannot be written.
     """
-    trouble = None
-    for found in everywhere(folder, account):
-        if kind(found.name) != kind(but):
+    first = None
+    for store in everywhere(folder, account):
+        if kind(store.name) != kind(but):
             try:
-                found.delete()
+                store.delete()
             except errors.M365Error as error:
-                trouble = trouble or error
-    runtime.forget(folder)  # last: who read the store a moment ago may have let a token rest meanwhile
-    return trouble
+                first = first or error
+    return first

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import stores
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import account_lock, errors, notices
 from offlineimap_m365.base.errors import Remedy
@@ -60,7 +59,7 @@ def _move(before: Account, after: Account, *, may_ask: bool) -> None:
     data = old.data
     if data is None:
         raise profiles.lost(before)
-    new = stores.open_store(after.store, after.folder, after.name, may_ask=may_ask)
+    new = selection.open_store(after.store, after.folder, after.name, may_ask=may_ask)
 
     def undo() -> None:
         with contextlib.suppress(OSError, errors.M365Error):  # the first error counts

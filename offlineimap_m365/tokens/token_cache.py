@@ -7,13 +7,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from offlineimap_m365 import stores
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.provider import msal_cache
+from offlineimap_m365.stores import selection
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
+    from offlineimap_m365.stores.base import Store
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Cache:
     """
 
     account: Account = dataclasses.field(repr=False)
-    store: stores.Store = dataclasses.field(repr=False)
+    store: Store = dataclasses.field(repr=False)
     generation: tuple[int, ...] | None = dataclasses.field(default=None, repr=False)
     data: bytes | None = dataclasses.field(default=None, repr=False)
     access_token: msal_cache.AccessToken | None = None
@@ -48,7 +49,7 @@ def read(account: Account, *, may_ask: bool = False, known: Cache | None = None)
     *may_ask*: a person is there whom gpg may ask for a passphrase. Raises Misconfigured for a store that is damaged or
     unknown to this release, Temporary or Misconfigured for one that cannot be read.
     """
-    store = stores.open_store(account.store, account.folder, account.name, may_ask=may_ask)
+    store = selection.open_store(account.store, account.folder, account.name, may_ask=may_ask)
     try:
         generation = store.generation()
         if known and known.account == account and generation is not None and known.generation == generation:

@@ -17,8 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from offlineimap_m365 import stores
 from offlineimap_m365.accounts import profiles
+from offlineimap_m365.stores import selection
 from tests.bench.pairs import Pair, compare, table, timed
 from tests.bench.place import machine, place
 from tests.kept import age, keep
@@ -35,7 +35,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "stores.md"
 BOB = "bob@example.org"
 #: How far away a provider is, in seconds.
 AWAY = 0.04
-_RUNS, _SLOW_RUNS = 40, 12
+_SLOW_RUNS = 12
 _NEVER = "never run here"
 
 
@@ -79,12 +79,12 @@ def main() -> int:
     with place(options.venv) as here, surroundings(here) as key:
         here.entra.add_person(BOB, PASSWORD)
         keep(here.entra, BOB)
-        rows = [[*FILE, "1", "1", "1"]]
+        rows = [[*FILE, "1", "1"]]
         for store, words in ((KEYRING, "keyring"), (GPG, f"gpg:{key}")):
             rows.append([*store, *(f"**{pair.ratio:.2f}**" for pair in measure(here, words))])
-    rows += [[*store, *[_NEVER] * 3] for store in OTHERS]
+    rows += [[*store, *[_NEVER] * 2] for store in OTHERS]
     headings = ["store", "who can read it", "when it works without you"]
-    headings += ["`token`, fresh", "the same, `--no-runtime-cache`", "`token`, refreshing"]
+    headings += ["`token`, fresh", "`token`, refreshing"]
     options.to.write_text(_head() + table(headings, rows), encoding="utf-8")
     return 0
 
@@ -103,16 +103,12 @@ def surroundings(here: Place) -> Iterator[str]:
 
 
 def measure(here: Place, store: str) -> list[Pair]:
-    """Return what bob's *store* costs against alice's file: fresh, fresh without the runtime folder, refreshing."""
-    move(here, store, "--runtime-cache")
-    both = [profiles.get(BOB), here.account]
-    for account in both:
+    """Return what bob's *store* costs against alice's file: fresh and refreshing."""
+    move(here, store)
+    for account in (profiles.get(BOB), here.account):
         set_age(account, 3000)
     ours, theirs = command(here, BOB), here.token
-    here.world.execute(ours)
-    fresh = compare(timed(here.world, ours), timed(here.world, theirs), _RUNS)
-    move(here, store, "--no-runtime-cache")
-    slow = compare(timed(here.world, ours), timed(here.world, theirs), _SLOW_RUNS)
+    fresh = compare(timed(here.world, ours), timed(here.world, theirs), _SLOW_RUNS)
     here.entra.latency = AWAY
     refreshing = compare(
         timed(here.world, ours, lambda: set_age(profiles.get(BOB), -10)),
@@ -120,7 +116,7 @@ def measure(here: Place, store: str) -> list[Pair]:
         _SLOW_RUNS,
     )
     here.entra.latency = 0.0
-    return [fresh, slow, refreshing]
+    return [fresh, refreshing]
 
 
 def command(here: Place, account: str) -> list[str]:
@@ -128,9 +124,9 @@ def command(here: Place, account: str) -> list[str]:
     return [*here.token[:-1], account]
 
 
-def move(here: Place, store: str, *options: str) -> None:
+def move(here: Place, store: str) -> None:
     """Let bob's secrets rest in *store*."""
-    done = here.world.execute([here.token[0], "store", BOB, "--to", store, *options])
+    done = here.world.execute([here.token[0], "store", BOB, "--to", store])
     assert done.code == 0, done.err
 
 
@@ -139,7 +135,7 @@ def set_age(account: Account, life: float) -> None:
     if account.store == "file":
         age(account, life)
         return
-    store = stores.open_store(account.store, account.folder, account.name)
+    store = selection.open_store(account.store, account.folder, account.name)
     cache = json.loads(store.read() or b"")
     for entry in cache["AccessToken"].values():
         entry["expires_on"], entry["cached_at"] = str(int(time.time() + life)), str(int(time.time() + life - 3600))
@@ -149,10 +145,9 @@ def set_age(account: Account, life: float) -> None:
 def _head() -> str:
     return (
         "# Where secrets can rest\n\n"
-        "Made by `python -m tests.bench.stores`. The last three columns say what a command takes in units of the store "
-        "`file`: the median ratio of pairs that took turns in one run, a provider 40 ms away for the last. With the "
-        "runtime folder only the access token rests outside the store. Nothing protects a mailbox from a program that "
-        "runs as you while the store is open.\n\n"
+        "Made by `python -m tests.bench.stores`. The last two columns say what a command takes in units of the store "
+        "`file`: the median ratio of pairs that took turns in one run, a provider 40 ms away for the last. "
+        "Nothing protects a mailbox from a program that runs as you while the store is open.\n\n"
         f"{machine()}, " + ", ".join(f"{name} {version(name)}" for name in ("msal", "keyring")) + ".\n\n"
     )
 

@@ -62,17 +62,22 @@ class GpgHome:
             self.run(*how, "--quick-add-key", made, _ALGORITHMS[1], "encr", life)
         return made
 
-    def add_part(self, fingerprint: str, life: str = "never") -> None:
-        """Give a key another part that encrypts."""
-        self.run(
-            *("--pinentry-mode", "loopback", "--passphrase", ""),
-            *("--quick-add-key", fingerprint, _ALGORITHMS[1], "encr", life),
-        )
-
     def listed(self) -> list[gpg.Key]:
         """Return the keys whose secret part is here."""
         listing = self.run("--list-secret-keys", "--with-colons", "--fingerprint", "--fingerprint", check=False)
         return gpg.parse_keys(listing.decode("utf-8"))
+
+    def parts(self, fingerprint: str = "") -> list[str]:
+        """Return the fingerprints of the parts of one key, or of all, the primary one first."""
+        listing = self.run(
+            "--list-secret-keys", "--with-colons", "--fingerprint", "--fingerprint", *filter(None, [fingerprint])
+        )
+        return [line.split(":")[9] for line in listing.decode("utf-8").splitlines() if line.startswith("fpr:")]
+
+    def follow(self, command: str) -> None:
+        """Run the commands that a remedy gives."""
+        for words in command.split(" && "):
+            self.run("--pinentry-mode", "loopback", "--passphrase", "", *words.split()[1:])
 
     def keygrip(self, part: str) -> Path:
         """Return the file with the secret of the *part* of a key that has this fingerprint."""

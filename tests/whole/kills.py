@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365 import stores
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import account_lock, errors, paths
 from offlineimap_m365.stores import selection
@@ -26,6 +25,7 @@ from tests.kept import ALICE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offlineimap_m365.stores.base import Store
     from tests.world import World
 
 #: Seconds that a writer may stand in line here: as many of them come at once as never do in life.
@@ -101,8 +101,8 @@ def holders() -> list[str]:
     return [selection.kind(store.name) for store in kept if store.generation() is not None]
 
 
-def _open(store: str) -> stores.Store:
-    return stores.open_store(store, paths.folder(ALICE), ALICE)
+def _open(store: str) -> Store:
+    return selection.open_store(store, paths.folder(ALICE), ALICE)
 
 
 def _fork(act: Callable[[], Any]) -> int:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365 import stores
 from offlineimap_m365.accounts import profiles
+from offlineimap_m365.stores import selection
 from tests.sign_in import options, sign_in
 from tests.whole.gpg_home import PASSPHRASE
 from tests.whole.keyboard import product
@@ -46,7 +46,7 @@ class Place:
     def cache(self) -> dict[str, Any]:
         """Return what the store holds."""
         account = profiles.get(ALICE)
-        found: dict[str, Any] = json.loads(stores.open_store(account.store, account.folder, ALICE).read() or b"{}")
+        found: dict[str, Any] = json.loads(selection.open_store(account.store, account.folder, ALICE).read() or b"{}")
         return found
 
     def secrets(self) -> dict[str, str]:
@@ -60,7 +60,7 @@ class Place:
         cache, account = self.cache(), profiles.get(ALICE)
         for entry in cache["AccessToken"].values():
             entry["expires_on"], entry["cached_at"] = str(int(time.time()) + left), str(int(time.time()) + left - 3600)
-        stores.open_store(account.store, account.folder, ALICE).write(json.dumps(cache).encode("ascii"))
+        selection.open_store(account.store, account.folder, ALICE).write(json.dumps(cache).encode("ascii"))
 
 
 @pytest.fixture(params=KINDS)
@@ -80,7 +80,7 @@ def place(request: pytest.FixtureRequest, world: World, entra: Entra) -> Place:
 @pytest.fixture
 def signed_in(place: Place, entra: Entra) -> Place:
     """Return somebody who signed in to each store in turn, and whose access token rests nowhere else."""
-    done = sign_in(place.world, entra, ALICE, *options(entra), "--store", place.store, "--no-runtime-cache")
+    done = sign_in(place.world, entra, ALICE, *options(entra), "--store", place.store)
     assert done.code == 0, done.err
     return place
 
@@ -288,7 +288,7 @@ def test_a_sync(sync: Sync, request: pytest.FixtureRequest, kind: str) -> None:
     sync.exchange.add_mailbox(ALICE)
     sync.exchange.fill(ALICE, per_folder=1)
     hosts = options(sync.entra, sync.exchange.imap_port, sync.exchange.smtp_port)
-    kept = sign_in(sync.world, sync.entra, ALICE, *hosts, "--store", store, "--no-runtime-cache")
+    kept = sign_in(sync.world, sync.entra, ALICE, *hosts, "--store", store)
     assert kept.code == 0, kept.err
     sync.configure()
 
@@ -318,7 +318,7 @@ def test_a_sync_with_a_locked_store(sync: Sync, gpg: GpgHome) -> None:
     gpg.unlock_key(gpg.make(f"Alice <{ALICE}>", PASSPHRASE))
     sync.entra.access_token_seconds = 3600
     hosts = options(sync.entra, sync.exchange.imap_port, sync.exchange.smtp_port)
-    kept = sign_in(sync.world, sync.entra, ALICE, *hosts, "--store", f"gpg:{ALICE}", "--no-runtime-cache")
+    kept = sign_in(sync.world, sync.entra, ALICE, *hosts, "--store", f"gpg:{ALICE}")
     assert kept.code == 0, kept.err
     sync.configure()
     gpg.kill_agent()

@@ -4,7 +4,6 @@ The home of this program: is it there, does it belong to this user alone, and ca
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import stat
@@ -93,18 +92,18 @@ def _not_usable(machine: Subject, top: Path) -> Check | None:
 
 
 def _try_writing(top: Path) -> bool:
-    """Write a file into *top* and remove it; return whether it can be locked. Raises OSError."""
-    path = atomic_file.temporary(str(top / "doctor"))
-    for left in atomic_file.litter(str(top / "doctor")):  # of a doctor that was killed
-        atomic_file.remove(left)
+    """Write a file without a name into *top*; return whether files there can be locked. Raises OSError."""
+    atomic_file.prove_space(str(top), _TRIAL)
+    descriptor = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        atomic_file.fill(path, b"\0" * _TRIAL)
-        with open(path, "rb") as file, contextlib.suppress(OSError):  # noqa: PTH123 - a text, as above
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
         return False
     finally:
-        atomic_file.remove(path)
+        os.close(descriptor)
+    return True
 
 
 def _not_writable(machine: Subject, top: Path, error: OSError) -> Check:

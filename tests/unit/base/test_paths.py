@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ def mode(path: Path) -> int:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_quoted_is_urllib_s(name: str) -> None:
     """A folder's name is what urllib.parse.quote makes of the account's, apart from a leading dot and great length."""
-    plain = quote(name.strip().lower(), safe="@+-_.")
+    plain = quote(unicodedata.normalize("NFC", name).strip().lower(), safe="@+-_.")
 
     found = paths.quoted(name)
 
@@ -50,6 +51,11 @@ def test_quoted_is_urllib_s(name: str) -> None:
     assert not found.startswith(".")
     assert "/" not in found
     assert len(found) <= 214
+
+
+def test_both_forms_of_an_accent_are_one_account() -> None:
+    """MacOS writes an accent as a character of its own (NFD): the account is the same (NFC)."""
+    assert paths.quoted("Andre\u0301@example.org") == paths.quoted("andr\u00e9@example.org") == "andr%C3%A9@example.org"
 
 
 def test_a_long_name_keeps_its_beginning() -> None:

@@ -170,7 +170,7 @@ def _fail(number: int) -> Callable[..., NoReturn]:
 def test_a_home_that_takes_nothing(alice: World, monkeypatch: pytest.MonkeyPatch, number: int, program: str) -> None:
     """A full disk, a quota and a read-only file system are told apart, and are over when they are over."""
     with monkeypatch.context() as patch:
-        patch.setattr(atomic_file, "fill", _fail(number))
+        patch.setattr(atomic_file, "prove_space", _fail(number))
         check = only(offline(), "home")
 
     assert os.strerror(number) in check.meaning
@@ -181,7 +181,7 @@ def test_a_home_that_takes_nothing(alice: World, monkeypatch: pytest.MonkeyPatch
 def test_a_file_system_that_is_read_only_is_one_failure(alice: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What holds for the home holds for the folders in it, and is not said of each account again."""
     access = os.access
-    monkeypatch.setattr(atomic_file, "fill", _fail(errno.EROFS))
+    monkeypatch.setattr(atomic_file, "prove_space", _fail(errno.EROFS))
     monkeypatch.setattr(os, "access", lambda path, wanted: not wanted & os.W_OK and access(path, wanted))
 
     assert only(offline(), "home").remedy.command == f"findmnt --target {alice.home}"
@@ -243,9 +243,7 @@ def test_a_home_elsewhere_is_pointed_out(world: World) -> None:
 
 
 def test_nothing_is_left_of_a_trial(alice: World) -> None:
-    """Also what an earlier one left that was killed is gone."""
-    (alice.home / ".doctor.1.2.tmp").write_bytes(b"left")
-
+    """The file that proves that the home can be written has no name."""
     is_well(offline())
 
     assert sorted(path.name for path in alice.home.iterdir()) == ["accounts", "pythonfile.py"]

@@ -163,7 +163,7 @@ def test_a_profile_with_a_store_of_a_later_release(alice: profiles.Account) -> N
 
     check = only(offline(), "store")
 
-    assert "the store vault is not known" in check.meaning
+    assert "this release has no store vault" in check.meaning
     assert command_of(check) == f"offlineimap-m365 login {ALICE} --store file"
 
 
@@ -317,7 +317,7 @@ def test_a_locked_keyring(alice: profiles.Account, monkeypatch: pytest.MonkeyPat
 
     assert well
     assert "the keyring is locked" in check.meaning
-    assert command_of(check) == f"offlineimap-m365 store {ALICE} --to file"
+    assert command_of(check) == f"offlineimap-m365 login {ALICE} --store file"
 
 
 # The sign-in

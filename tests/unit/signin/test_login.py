@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, environment, errors, notices
+from offlineimap_m365.base import account_lock, atomic_file, environment, errors, notices
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider import msal_client
 from offlineimap_m365.signin import flows, login, login_request, tenant_discovery
 from offlineimap_m365.signin.flows import Waiting
-from offlineimap_m365.stores.file import FileStore
 from tests.kept import provider as known_provider
 
 if TYPE_CHECKING:
@@ -229,12 +228,10 @@ def test_nobody_is_troubled_for_a_store_that_cannot_be_written(
     assert world
     begun = let_sign_in(monkeypatch)
 
-    @contextlib.contextmanager
-    def reserve(_: object) -> Iterator[None]:
+    def prove_space(*_: object) -> None:
         raise OSError(number, "no")
-        yield
 
-    monkeypatch.setattr(FileStore, "reserve", reserve)
+    monkeypatch.setattr(atomic_file, "prove_space", prove_space)
 
     with pytest.raises(kind, match="cannot be saved"):
         login.sign_in(make_plan(), Somebody(), 1)

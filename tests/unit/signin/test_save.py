@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365 import stores
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, notices, runtime
+from offlineimap_m365.base import errors, notices
 from offlineimap_m365.signin import save
-from offlineimap_m365.stores import auto, gpg, selection
+from offlineimap_m365.stores import gpg, selection
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine
 from tests.kept import ALICE
@@ -81,12 +80,12 @@ def test_a_store_that_gives_back_something_else_keeps_the_earlier_sign_in(keys: 
     prepared = save.check_store(plan_for(second))
     keys.spoil = lambda secret: secret.replace('"new"', '"odd"')
 
-    with pytest.raises(errors.Misconfigured, match="does not give back"):
+    with pytest.raises(errors.Misconfigured, match="does not return"):
         save.save(prepared, sign_in_of(ALICE, "new"))
 
     assert profiles.get(ALICE) == before
     assert engine.peek(before) == engine.peek(profiles.get(ALICE))
-    assert b'"old"' in (stores.open_store(first, before.folder, ALICE).read() or b"")
+    assert b'"old"' in (selection.open_store(first, before.folder, ALICE).read() or b"")
     assert [kind for kind, is_there in held().items() if is_there] == [first]
 
 
@@ -120,7 +119,7 @@ def test_a_key_that_cannot_decrypt_troubles_nobody(world: World, monkeypatch: py
 
 def test_what_auto_decided_is_said_and_remembered(keys: Ring, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The next login without options does the same, whatever works then."""
-    monkeypatch.setattr(auto, "choose", lambda *_: ("keyring", "It answered"))
+    monkeypatch.setattr(selection, "_choose", lambda *_: ("keyring", "It answered"))
 
     account = kept("auto", "new")
 
@@ -169,25 +168,3 @@ def test_a_folder_that_takes_nothing_once_it_is_kept(
     assert len(said) == 1
     assert "Read-only file system" in said[0]
     assert keys.items
-
-
-def test_whether_a_token_may_rest_is_what_was_chosen(keys: Ring) -> None:
-    """--no-runtime-cache is remembered; without it a token may rest."""
-    allowed, forbidden = kept("keyring", "a"), kept("keyring", "b", runtime_cache=False)
-
-    assert (allowed.runtime_cache, forbidden.runtime_cache) == (True, False)
-    assert len(keys.items) == 1
-
-
-@pytest.mark.parametrize("second", ["keyring", "file"])
-def test_the_token_of_an_earlier_sign_in_does_not_rest(keys: Ring, world: World, second: str) -> None:
-    """A login forgets what rested of the one before, whatever store it chooses."""
-    account = kept("keyring", "old")
-    engine.peek(account)
-    rested = runtime.read(account.folder, account.store)
-
-    kept(second, "new")
-
-    assert rested["AccessToken"]["k"]["secret"] == "old"
-    assert list(Path(world.environ["XDG_RUNTIME_DIR"], "offlineimap-m365").iterdir()) == []
-    assert keys

@@ -1,4 +1,4 @@
-"""The store ``file``: whole or not at all, closed, durable, with room made beforehand."""
+"""The store ``file``: replaced whole, closed to others, durable."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365 import stores
-from offlineimap_m365.base import errors
+from offlineimap_m365.base import atomic_file, errors
+from offlineimap_m365.stores import selection
 from offlineimap_m365.stores.file import FileStore
 
 if TYPE_CHECKING:
     from tests.world import World
 
-#: Writes for ever, now zeros, now ones, under a reservation.
+#: Writes without end, now zeros, now ones.
 WRITER = """
 import sys
 from offlineimap_m365.stores.file import FileStore
-kept = FileStore(sys.argv[1])
+store = FileStore(sys.argv[1])
 print("ready", flush=True)
 while True:
     for byte in (b"0", b"1"):
-        with kept.reserve():
-            kept.write(byte * 50_000)
+        store.write(byte * 50_000)
 """
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> FileStore:
-    """Return a store with something in it."""
-    made = FileStore(str(tmp_path))
-    made.write(b"before")
-    return made
+def store(tmp_path: Path) -> FileStore:
+    """Return a store that was written to."""
+    store = FileStore(str(tmp_path))
+    store.write(b"before")
+    return store
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, name: str, number: int, *, after: int = 0) -> None:
@@ -56,24 +55,22 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, number: int, *, after: in
     monkeypatch.setattr(os, name, fail)
 
 
-def test_what_was_written_is_read(kept: FileStore) -> None:
-    """The last bytes come back; an empty store gives None, not an error."""
-    kept.write(b"after")
-
-    assert kept.read() == b"after"
-    kept.delete()
-    assert kept.read() is None
-    assert kept.generation() is None
+def names(folder: Path) -> list[str]:
+    """Return the names of all files in *folder*."""
+    return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_generation_tells_every_write(kept: FileStore) -> None:
-    """Each write has another generation, of the same bytes too."""
-    found = [kept.generation()]
+def test_each_write_has_another_generation(store: FileStore) -> None:
+    """Each write changes the generation, also with the same bytes; a deleted file has none."""
+    generations = [store.generation()]
     for _ in range(20):
-        kept.write(b"before")
-        found.append(kept.generation())
+        store.write(b"before")
+        generations.append(store.generation())
+    store.delete()
 
-    assert all(one != other for one, other in itertools.pairwise(found))
+    assert all(one != other for one, other in itertools.pairwise(generations))
+    assert store.generation() is None
+    assert store.read() is None
 
 
 @pytest.mark.parametrize("umask", [0, 0o777])
@@ -88,104 +85,96 @@ def test_the_file_is_closed(tmp_path: Path, umask: int) -> None:
     assert (tmp_path / "cache.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_full_disk_is_found_before_the_request(
-    kept: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_full_disk_is_found_and_nothing_is_left(
+    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reservation that gets no room fails as a write would, before anything is asked, and leaves nothing."""
+    """A full disk fails the write and the proof before a sign-in; the last state remains, without temporary files."""
     with monkeypatch.context() as patch:
         refuse(patch, "fsync", errno.ENOSPC)
-        with pytest.raises(OSError, match="No space left"), kept.reserve():
-            pytest.fail("there was room")
+        with pytest.raises(OSError, match="No space left"):
+            store.write(b"after")
+        with pytest.raises(OSError, match="No space left"):
+            atomic_file.prove_space(str(tmp_path), 100)
 
-    assert [path.name for path in tmp_path.iterdir()] == ["cache.json"]
-
-
-def test_a_reservation_is_larger_than_what_comes(kept: FileStore, tmp_path: Path) -> None:
-    """The room made is that of the file and 16 kB, and the write uses this very room."""
-    with kept.reserve():
-        reserved = next(tmp_path.glob(".cache.json.*.tmp"))
-        size, inode = reserved.stat().st_size, reserved.stat().st_ino
-        kept.write(b"after")
-
-    assert size >= 16_384 + len(b"before")
-    assert (tmp_path / "cache.json").stat().st_ino == inode
-    assert kept.read() == b"after"
+    assert names(tmp_path) == ["cache.json"]
+    assert store.read() == b"before"
 
 
-def test_an_unused_reservation_leaves_nothing(kept: FileStore, tmp_path: Path) -> None:
-    """Room that was not needed is given back, after a failure too."""
-    with pytest.raises(KeyError), kept.reserve():
-        raise KeyError
+def test_the_proof_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof of space leaves nothing, even if it is killed while it writes."""
+    seen: list[list[str]] = []
+    plain = os.write
 
-    assert [path.name for path in tmp_path.iterdir()] == ["cache.json"]
+    def write(descriptor: int, data: bytes) -> int:
+        seen.append(names(tmp_path))
+        return plain(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+
+    atomic_file.prove_space(str(tmp_path), 1_000_000)
+
+    assert seen == [[]] * len(seen) != []
 
 
-def test_litter_of_killed_writers_goes(kept: FileStore, tmp_path: Path) -> None:
-    """What a killed writer of any of the account's files left is removed by the next one, and by a logout."""
+def test_temporary_files_of_killed_writers_are_removed(store: FileStore, tmp_path: Path) -> None:
+    """The next writer removes what killed writers of the account left, and a logout also release 0.1.0's files."""
     for name in ("cache", "profile", "state"):
         (tmp_path / f".{name}.json.1.abcd.tmp").write_bytes(b"secret")
-    with kept.reserve():
-        after_reserve = len(list(tmp_path.glob(".*")))
+    store.write(b"after")
+    after_write = names(tmp_path)
     (tmp_path / ".cache.json.2.abcd.tmp").write_bytes(b"secret")
     (tmp_path / "cache.json.broken-20260101T000000Z").write_bytes(b"secret")
 
-    kept.delete()
+    store.delete()
 
-    assert after_reserve == 1
-    assert list(tmp_path.iterdir()) == []
+    assert after_write == ["cache.json"]
+    assert names(tmp_path) == []
+
+
+def test_a_temporary_file_outside_an_account_is_removed_after_a_minute(tmp_path: Path) -> None:
+    """Without a lock only a temporary file older than a minute is of a process that was killed."""
+    for name, age in ((".stub.py.1.abcd.tmp", 61), (".stub.py.2.abcd.tmp", 5)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
+
+    atomic_file.write_whole(tmp_path / "stub.py", b"x")
+
+    assert names(tmp_path) == [".stub.py.2.abcd.tmp", "stub.py"]
 
 
 def test_a_killed_writer_leaves_a_whole_file(world: World, tmp_path: Path) -> None:
-    """However often a writer is killed, what is there is one of the states it wrote."""
+    """However often a writer is killed, the file holds one of the states it wrote."""
     environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     folder = tmp_path / "folder"
     folder.mkdir()
-    kept = FileStore(str(folder))
+    store = FileStore(str(folder))
     seen = set()
-    for round_ in range(8):
+    for number in range(8):
         command = [sys.executable, "-c", WRITER, str(folder)]
         with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
-            time.sleep(0.02 + round_ * 0.011)
+            time.sleep(0.02 + number * 0.011)
             writer.send_signal(signal.SIGKILL)
-        seen.add(kept.read())
+        seen.add(store.read())
 
     assert seen <= {None, b"0" * 50_000, b"1" * 50_000}
     assert seen - {None}
-    with kept.reserve():
-        pass
-    assert [path.name for path in folder.iterdir()] == ["cache.json"]
+    store.write(b"")
+    assert names(folder) == ["cache.json"]
 
 
-def test_a_link_is_not_read(kept: FileStore, tmp_path: Path) -> None:
-    """A symbolic link in the file's place is an error, not a way to another file."""
-    (tmp_path / "cache.json").rename(tmp_path / "elsewhere")
-    (tmp_path / "cache.json").symlink_to(tmp_path / "elsewhere")
-
-    with pytest.raises(errors.Misconfigured, match="symbolic link"):
-        kept.read()
-
-
-def test_directories_that_cannot_be_synced_will_do(kept: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directories_that_cannot_be_synced_are_accepted(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that syncs files but no directories (EINVAL, fsync(2)) is good enough."""
     with monkeypatch.context() as patch:
         refuse(patch, "fsync", errno.EINVAL, after=1)
-        kept.write(b"after")
+        store.write(b"after")
 
-    assert kept.read() == b"after"
-
-
-def test_a_broken_file_is_moved_not_lost(kept: FileStore, tmp_path: Path) -> None:
-    """What is set aside lies beside, with a time in its name."""
-    aside = kept.set_aside()
-
-    assert Path(aside).parent == tmp_path
-    assert Path(aside).read_bytes() == b"before"
-    assert kept.read() is None
+    assert store.read() == b"after"
 
 
-def test_another_release_s_store_is_named(tmp_path: Path) -> None:
+def test_an_unknown_store_is_named(tmp_path: Path) -> None:
     """A store that this release does not have is 78."""
-    with pytest.raises(errors.Misconfigured, match="the store sqlite"):
-        stores.open_store("sqlite", str(tmp_path), "alice@example.org")
+    for name in ("sqlite", "gpg", "gpg:", "auto"):
+        with pytest.raises(errors.Misconfigured, match=f"no store {name}"):
+            selection.open_store(name, str(tmp_path), "alice@example.org")

@@ -12,7 +12,7 @@ import pytest
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, notices
-from offlineimap_m365.stores import auto, gpg, selection
+from offlineimap_m365.stores import gpg, selection
 from offlineimap_m365.tokens import engine, move_store
 from tests.kept import ALICE, invent
 from tests.unit import ring
@@ -105,7 +105,7 @@ def test_a_store_that_gives_back_something_else(keys: Ring) -> None:
     account = invent()
     keys.spoil = lambda secret: secret.replace(TOKEN, OTHER)
 
-    with pytest.raises(errors.Misconfigured, match="does not give back"):
+    with pytest.raises(errors.Misconfigured, match="does not return"):
         move_store.move(ALICE, "keyring")
 
     assert profiles.get(ALICE) == account
@@ -168,7 +168,7 @@ def test_what_auto_decided_is_said_and_remembered(keys: Ring, monkeypatch: pytes
     """``auto`` becomes the store that works now, and its reason one line."""
     said: list[str] = []
     notices.listen(said.append)
-    monkeypatch.setattr(auto, "choose", lambda *_: ("keyring", "It answered"))
+    monkeypatch.setattr(selection, "_choose", lambda *_: ("keyring", "It answered"))
     invent()
 
     found, _ = move_store.move(ALICE, "auto")
@@ -197,7 +197,7 @@ def test_another_key_of_gpg_shares_its_place(world: World, monkeypatch: pytest.M
     move_store.move(ALICE, "gpg:TWO")
     second = path.read_bytes()
     spoilt.append("gpg:THREE")
-    with pytest.raises(errors.Misconfigured, match="does not give back"):
+    with pytest.raises(errors.Misconfigured, match="does not return"):
         move_store.move(ALICE, "gpg:THREE")
 
     assert (first[:8], second[:8], path.read_bytes()[:8]) == (b"gpg:ONE ", b"gpg:TWO ", b"gpg:TWO ")
