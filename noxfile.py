@@ -27,7 +27,7 @@ FOREIGN = [v for v in ("3.9",) if shutil.which(f"python{v}")]
 #: The lowest MSAL that pyproject.toml allows (Debian 13's) and the newest; both releases of OfflineIMAP.
 MSAL, OFFLINEIMAP = ("msal==1.32.3", "msal<2"), ("offlineimap==8.0.2", "offlineimap==8.0.3")
 #: What an installation from source needs, for tests that install without the network.
-BUILDING = ("hatchling>=1.27", "hatch-fancy-pypi-readme", "shtab>=1.13", "pip", "setuptools", "offlineimap", "msal<2")
+BUILDING = ("hatchling>=1.27", "hatch-fancy-pypi-readme>=24.1", "pip", "setuptools", "offlineimap", "msal<2")
 
 CONSTRAINTS = ("--constraint", "tests/setup/constraints.txt")
 #: Seconds after which one test counts as hanging; the slowest waits 25 s for OfflineIMAP's autorefresh.

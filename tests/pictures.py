@@ -1,7 +1,7 @@
 """
-The pictures of the README, taken of the real thing: ``python -m tests.pictures [FOLDER]`` (default: docs).
+The picture of the README: ``status`` after two people signed in. ``python -m tests.pictures [FOLDER]`` (default: docs).
 
-Needs what tests/run installs; a picture of the landing page in light and dark, and one of ``status``.
+It needs what tests/run installs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ b {{ color: #4cc38a; font-weight: normal; }}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Sign two people in, with pictures of the page on which the first one ends and of ``status`` afterwards."""
+    """Sign two people in and take a picture of ``status``."""
     folder = Path(arguments[0] if arguments else chromium.ROOT / "docs").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -44,14 +44,14 @@ def main(arguments: Sequence[str]) -> None:
         world = World.make(top / "world", top / "ca.pem")
         for account in ACCOUNTS:
             entra.add_person(account, PASSWORD)
-        _sign_in(world, entra, ACCOUNTS[0], "--pictures", str(folder))
-        _sign_in(world, entra, ACCOUNTS[1])
-        told = world.run("status").out
-    chromium.photograph(_TERMINAL.format(html.escape(told)), folder / "status.png")
+        for account in ACCOUNTS:
+            _sign_in(world, entra, account)
+        output = world.run("status").out
+    chromium.photograph(_TERMINAL.format(html.escape(output)), folder / "status.png")
 
 
-def _sign_in(world: World, entra: Entra, account: str, *arguments: str) -> None:
-    script = chromium.person(world, entra, account, PASSWORD, *arguments)
+def _sign_in(world: World, entra: Entra, account: str) -> None:
+    script = chromium.person(world, entra, account, PASSWORD)
     Path(f"{script}.json").unlink(missing_ok=True)
     world.environ["BROWSER"] = str(script)
     with Login(world, account, *options(entra)) as login:

@@ -6,6 +6,7 @@ The commands are those of the README, word for word; pip learns from its environ
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -23,17 +24,28 @@ README = ROOT / "README.md"
 #: Seconds for one installation on a slow machine; pipx makes two environments.
 PATIENCE = 200.0
 #: What a release is made of (pyproject.toml, sdist).
-_PARTS = ("offlineimap_m365", "tests", "docs")
-_FILES = ("pyproject.toml", "sample-offlineimaprc", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "NOTICE", "README.md")
+_PARTS = ("offlineimap_m365", "tests", "docs", ".github", ".ci")
+_FILES = (
+    "pyproject.toml", "sample-offlineimaprc", "noxfile.py", "LICENSE", "NOTICE",
+    "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md",
+)  # fmt: skip
 
 
-def commands(heading: str = "") -> list[str]:
-    """Return the commands in the README's ``sh`` blocks, in their order, of all or of one *heading*."""
-    text = README.read_text(encoding="utf-8")
-    if heading:
-        text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+def section(heading: str, path: Path = README) -> str:
+    """Return the text below a *heading* of a document, up to the next of its level."""
+    return path.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def commands(text: str) -> list[str]:
+    """Return the commands in the ``sh`` blocks of a *text*, in their order."""
     blocks: list[str] = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
+
+
+def table(text: str) -> list[list[str]]:
+    """Return the rows of the first table in a *text* without its head, as cells without backticks."""
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
 
 
 class Shop:
@@ -50,12 +62,18 @@ class Shop:
         for folder in (self.shelf, tools):
             folder.mkdir()
         (tools / "python3").symlink_to(python["python"])
+        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        assert uv, "uv is not installed; run: tests/run"
+        (tools / "uv").symlink_to(uv)
         world.environ = {name: value for name, value in world.environ.items() if not name.startswith("XDG_")} | {
             "PATH": f"{self.bin}:{tools}:/usr/bin:/bin",
             "PIPX_DEFAULT_PYTHON": python["python"],
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": f"{python['wheels']} {self.shelf}",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "UV_OFFLINE": "1",
+            "UV_FIND_LINKS": f"{python['wheels']},{self.shelf}",
+            "UV_PYTHON": python["python"],
         }
 
     @staticmethod
@@ -79,7 +97,7 @@ class Shop:
         for name in _FILES:
             shutil.copy2(ROOT / name, place / name)
         if version:
-            path = place / "offlineimap_m365" / "version.py"
+            path = place / "offlineimap_m365" / "base" / "version.py"
             text = path.read_text(encoding="utf-8")
             path.write_text(re.sub(r'(__version__ = ")[^"]*', rf"\g<1>{version}", text), encoding="utf-8")
         return place
@@ -100,16 +118,6 @@ class Shop:
         for what in ("wheel", "sdist"):
             self._build(clone, what, target)
         return sorted(target.iterdir())
-
-    def do_without(self, package: str) -> None:
-        """Have an index without a *package*, whoever wants it."""
-        wheels = self.world.root / "wheels"
-        wheels.mkdir()
-        for folder in self.world.environ["PIP_FIND_LINKS"].split():
-            for path in Path(folder).iterdir():
-                if not path.name.startswith(f"{package}-"):
-                    (wheels / path.name).symlink_to(path)
-        self.world.environ["PIP_FIND_LINKS"] = str(wheels)
 
     def _build(self, clone: Path, what: str, target: Path | None = None) -> None:
         """Build with the very backend that pyproject.toml names, which lies beside the tests."""

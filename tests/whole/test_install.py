@@ -10,7 +10,7 @@ import pytest
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.cli import arguments
 from tests.sign_in import options, sign_in
-from tests.whole.shop import Shop, commands
+from tests.whole.shop import ROOT, Shop, section, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tests.world import World
 
 ALICE = "alice@example.org"
-SAID = f"offlineimap-m365 {__version__}\n"
-
 #: Where each shell looks below a prefix.
 SHELLS = (
     "bash-completion/completions/offlineimap-m365",
@@ -39,12 +37,6 @@ def shop(world: World, monkeypatch: pytest.MonkeyPatch) -> Shop:
     return made
 
 
-def both_work(shop: Shop, scripts: Path) -> None:
-    """Assert that console script and ``python -m`` are the same command in an environment."""
-    assert shop.do(f"{scripts}/offlineimap-m365 --version") == SAID
-    assert shop.do(f"{scripts}/python -m offlineimap_m365 --version") == SAID
-
-
 def is_documented(shop: Shop, prefix: Path) -> None:
     """Assert that an installation at *prefix* has its man pages, which man shows, and what shells look for."""
     share = prefix / "share"
@@ -55,59 +47,49 @@ def is_documented(shop: Shop, prefix: Path) -> None:
     assert shop.do(f"bash -c 'source {share}/{SHELLS[0]}; complete -p offlineimap-m365'").startswith("complete ")
 
 
-def test_pipx_beside_a_distributions_offlineimap(shop: Shop) -> None:
-    """``pipx install`` puts one command on the PATH, and nothing foreign; uninstalling takes it away."""
-    install = next(line for line in commands("Install") if line == "pipx install offlineimap-m365")
-    *_, upgrade, uninstall = commands("Upgrade and remove")
-
-    shop.do(install)
-
-    assert shop.on_path() == {"offlineimap-m365"}
-    assert shop.do("offlineimap-m365 --version") == SAID
-    shop.do(upgrade)
-    shop.do(uninstall)
-    assert shop.on_path() == set()
+#: How to install, by what the reader has; how to upgrade and remove, in the same order.
+INSTALL = table(section("Install"))
+LATER = table(section("Upgrade and remove", ROOT / "docs/moving.md"))
 
 
-def test_pipx_into_offlineimaps_environment(shop: Shop) -> None:
-    """``pipx inject --include-apps`` puts two commands on the PATH; both go with OfflineIMAP."""
-    install = next(line for line in commands("Install") if "pipx inject" in line)
-    upgrade, uninstall, *_ = commands("Upgrade and remove")
+@pytest.mark.parametrize(
+    ("row", "scripts"),
+    [
+        (0, {"offlineimap-m365"}),
+        (1, {"offlineimap", "offlineimap-m365"}),
+        (2, {"offlineimap-m365"}),
+        (3, set()),
+    ],
+    ids=["pipx", "pipx inject", "uv", "venv"],
+)
+def test_every_way_to_install_works(shop: Shop, row: int, scripts: set[str]) -> None:
+    """Each line of the README puts its commands on the PATH; the lines of docs/moving.md upgrade and remove them."""
+    _, install = INSTALL[row]
+    _, upgrade, remove = LATER[row]
+    clone = shop.clone("8.8.8")
+    bin_ = shop.bin if scripts else shop.home / "mail-env/bin"
 
-    shop.do(install)
+    shop.do(install, where=clone)
 
-    assert shop.on_path() == {"offlineimap", "offlineimap-m365"}
-    assert shop.do("offlineimap-m365 --version") == SAID
-    assert "OfflineIMAP" in shop.do("offlineimap --help")
-    shop.do(upgrade)
-    shop.do(uninstall)
-    assert shop.on_path() == set()
+    assert shop.on_path() == scripts
+    assert shop.do(f"{bin_}/offlineimap-m365 --version") == "offlineimap-m365 8.8.8\n"
+    shop.do(upgrade, where=shop.clone("8.8.9"))
+    assert shop.do(f"{bin_}/offlineimap-m365 --version") == "offlineimap-m365 8.8.9\n"
+    shop.do(remove)
+    assert not (bin_ / "offlineimap-m365").exists()
 
 
-def test_a_plain_virtual_environment(shop: Shop) -> None:
-    """The extra brings OfflineIMAP; console script and ``python -m`` are the same command, with its man pages."""
-    install = next(line for line in commands("Install") if "-m venv" in line)
+def test_a_virtual_environment_has_the_man_pages(shop: Shop) -> None:
+    """The extra brings OfflineIMAP; console script and ``python -m`` are the same command."""
+    shop.do(INSTALL[3][1], where=shop.clone(__version__ + ".1"))
 
-    shop.do(install)
-
-    both_work(shop, shop.home / "mail-env/bin")
+    assert shop.do(f"{shop.home}/mail-env/bin/python -m offlineimap_m365 --version").endswith(".1\n")
     is_documented(shop, shop.home / "mail-env")
-    assert shop.on_path() == set()
     assert (shop.home / "mail-env/bin/offlineimap").exists()
 
 
-def test_from_a_clone(shop: Shop) -> None:
-    """``pipx install .`` builds it from the clone, with the backend that pyproject.toml names."""
-    shop.do("pipx install .", where=shop.clone("8.8.8"))
-
-    assert "pipx install ." in commands("Install")
-    assert shop.on_path() == {"offlineimap-m365"}
-    assert shop.do("offlineimap-m365 --version") == "offlineimap-m365 8.8.8\n"
-
-
 def test_from_the_source_distribution(shop: Shop) -> None:
-    """The sdist installs without shtab, and holds what packagers want: tests, sample, licence, documents."""
-    shop.do_without("shtab")
+    """The sdist installs, and holds what packagers want: tests, sample, licence, documents, man pages, completions."""
     source = shop.source()
     shop.do("python3 -m venv env")
 
@@ -116,7 +98,17 @@ def test_from_the_source_distribution(shop: Shop) -> None:
     assert shop.do("env/bin/offlineimap-m365 --version") == "offlineimap-m365 9.9.9\n"
     is_documented(shop, shop.home / "env")
     held = shop.do(f"tar -tzf '{source}'")
-    wanted = ("LICENSE", "NOTICE", "README.md", "sample-offlineimaprc", "tests/unit/test_store_file.py", "tests/run")
+    wanted = (
+        "LICENSE",
+        "NOTICE",
+        "README.md",
+        "sample-offlineimaprc",
+        "tests/unit/cli/test_main.py",
+        "tests/run",
+        "noxfile.py",
+        "SECURITY.md",
+        "docs/man/offlineimap-m365.1",
+    )
     assert [name for name in wanted if f"/{name}\n" not in held] == []
     installed = "import importlib.metadata as m; print(*m.files('offlineimap-m365'), sep=chr(10))"
     assert "licenses/NOTICE\n" in shop.do(f'env/bin/python -c "{installed}"')
