@@ -90,19 +90,17 @@ class Patient:
         return True
 
     def follow(self, check: dict[str, Any]) -> None:
-        """Do literally what the *check* advises: correct the line of a file, or run the command at the end."""
+        """Do literally what the *check* advises: correct the line of a file, or run the command."""
         if "corrected" in check:
             correct(check)
             return
-        remedy = check["remedy"]
-        if "In PowerShell: " in remedy:
-            for command in remedy.partition("In PowerShell: ")[2].split("; "):
-                words = shlex.split(command)
+        command = check.get("command") or check["remedy"].rpartition(": ")[2]  # until every remedy is data
+        if check.get("where") == "powershell":
+            for line in command.split("; "):
+                words = shlex.split(line)
                 self.admin[words[0]](words[1:])
             return
-        found = re.search(r"Run: (.*)$", remedy)
-        assert found, f"no command that could be followed: {remedy}"
-        self.run(found[1])
+        self.run(command)
 
     def run(self, command: str) -> None:
         """Type a *command* of a remedy into Alice's shell; a sign-in is done by her in a browser."""

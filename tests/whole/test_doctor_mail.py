@@ -213,7 +213,7 @@ def test_a_throttled_server(alice: Patient) -> None:
     alice.follow(check)
 
     assert "Request is throttled" in check["meaning"]
-    assert "wait 42 s" in check["remedy"]
+    assert "42 s" in check["remedy"]
 
 
 def test_learnt_folders_that_are_out_of_date(alice: Patient) -> None:
@@ -262,12 +262,13 @@ def test_ipv6_opens_no_mailbox(alice: Patient, two_families: list[int], monkeypa
 
     before = [check for check in examined.checks_of(imap_checks.STEPS, subject) if check.ok is False]
     two_families.reverse()
+    subject.notes.clear()
     after = [check for check in examined.checks_of(imap_checks.STEPS, subject) if check.ok is False]
 
     [check] = before
     assert check.name == "imap-mailbox"
     assert "opens over IPv4, but not over IPv6" in check.meaning
-    assert "precedence ::ffff:0:0/96 100" in check.remedy
+    assert "precedence ::ffff:0:0/96 100" in check.remedy.advice
     assert after == []
 
 

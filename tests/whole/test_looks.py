@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 _DOCTOR = """
 import sys, time
 from offlineimap_m365 import doctor
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.cli import main as cli
 def examine(order):
     yield doctor.Check("clock", True, "The clock is right", account="alice@example.org")
-    yield doctor.Check("imap-list", False, "IMAP is switched off for the mailbox alice@example.org", "Switch it on. "
-        "In PowerShell: Set-CASMailbox -Identity alice@example.org -ImapEnabled $true -ErrorAction Stop",
-        account="alice@example.org")
+    yield doctor.Check("imap-list", False, "IMAP is switched off for the mailbox alice@example.org",
+        Remedy("Switch it on", "Set-CASMailbox -Identity alice@example.org -ImapEnabled $true -ErrorAction Stop",
+        "powershell"), account="alice@example.org")
     if "wait" in sys.argv:
         time.sleep(60)
 doctor.examine = examine
@@ -92,7 +93,7 @@ def test_the_doctor_on_a_terminal(patient: World) -> None:
     assert lines[1] == "\x1b[31m✗\x1b[0m imap-list"
     command = "Set-CASMailbox -Identity alice@example.org -ImapEnabled $true -ErrorAction Stop"
     assert f"        \x1b[1m{command}\x1b[0m" in lines
-    assert lines[-1] == f"1 of 2 checks failed. First, in PowerShell: {command}"
+    assert lines[-1] == f"1 of 2 checks failed. In PowerShell, first run: {command}"
     assert max(len(line) for line in lines[2:-1] if command not in line) < 44
 
 

@@ -108,7 +108,8 @@ class Text:
             lines = [line for detail in check.details for line in _wrapped(detail)]
             return [f"{first}{meaning}", *lines] if _fits(check) else [first.rstrip(), *_wrapped(meaning), *lines]
         room = _room(check)
-        return [f"{first}{output.cut(meaning, room, sys.stdout)}".rstrip() if room > _NAMES else first.rstrip()]
+        is_shown = room > _NAMES or output.columns(meaning) <= room
+        return [f"{first}{output.cut(meaning, room, sys.stdout)}".rstrip() if is_shown else first.rstrip()]
 
 
 def _room(check: Check) -> int:
