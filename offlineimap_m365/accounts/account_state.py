@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import atomic_file, errors, safe_file
+from offlineimap_m365.base import atomic_file, errors, safe_file, time_words
 
 #: Seconds for which a refusal counts for the same refresh token (contract §5.6).
 REFUSED = 900.0
@@ -61,13 +61,17 @@ def last_failure(folder: str, refresh_token: str | None = None) -> errors.M365Er
     failure = _read(folder).get("failure")
     if not isinstance(failure, dict):
         return None
-    if refresh_token is not None:
-        left = _number(failure.get("until")) - time.time()
-        if failure.get("refresh_token") != fingerprint(refresh_token) or not 0 < left <= _LONGEST:
-            return None
+    left = _number(failure.get("until")) - time.time()
+    if refresh_token is not None and (
+        failure.get("refresh_token") != fingerprint(refresh_token) or not 0 < left <= _LONGEST
+    ):
+        return None
     kind = errors.for_exit_code(int(_number(failure.get("exit_code"))))
     names = ("account", "meaning", "code", "correlation_id", "time")
     parts = {name: failure[name] for name in names if failure.get(name) and isinstance(failure[name], str)}
+    if refresh_token is not None:
+        remembered = f"This answer is remembered; the next request is made from {time_words.until(left)} on"
+        parts["meaning"] = ". ".join(part for part in (parts.get("meaning"), remembered) if part)
     error = kind(str(failure.get("fact", "A failure")), remedy=_remedy(failure.get("remedy")), **parts)
     error.place = failure.get("place") is True
     return error

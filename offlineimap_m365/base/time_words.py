@@ -4,6 +4,8 @@ Lengths of time as a person says them: ``41 min``, ``5 min ago``.
 
 from __future__ import annotations
 
+import time
+
 #: Each unit with its seconds; a larger one is used from two of it on, since "90 min" says more than "1 h".
 _UNITS = ((86_400, "days"), (3_600, "h"))
 
@@ -24,3 +26,8 @@ def age(seconds: float) -> str:
 def days(number: int) -> str:
     """Return a number of days: ``1 day``, ``2 days``."""
     return "1 day" if number == 1 else f"{number} days"
+
+
+def until(seconds: float) -> str:
+    """Return the time of day in so many *seconds*, and how far it is: ``11:12 (in 29 min)``."""
+    return f"{time.strftime('%H:%M', time.localtime(time.time() + seconds))} (in {duration(seconds)})"

@@ -1,7 +1,7 @@
 """
-HTTP as MSAL gets it: bounded in time, through the proxies and certificates of the environment, and typed when it fails.
+The HTTP client that MSAL uses: bounded in time, with the environment's proxies and certificates, and typed errors.
 
-MSAL's own default waits for ever, reads ``~/.netrc``, asks for discovery documents that are known, and takes a captive
+MSAL's default waits for ever, reads ``~/.netrc``, requests discovery documents that are known, and takes a captive
 portal's page for an answer. MSAL documents its *http_client* as the place to do better (its oauth2cli/http.py).
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +22,8 @@ import requests
 import urllib3
 
 from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.base.time_words import until
 from offlineimap_m365.knowledge import error_text
 from offlineimap_m365.provider import request_failure, silence_loggers, token_response, trusted_certificates
 
@@ -28,9 +32,25 @@ CONNECT, READ, WHOLE = 5.0, 10.0, 20.0
 #: Seconds to leave a provider alone that is busy and does not say for how long (contract §5.6).
 BUSY = 60.0
 _LARGEST = 1 << 20  # bytes of an answer; Entra's are below 20 kB
-_CHUNK = 1 << 10  # bytes read at a time: few, lest a compressed answer becomes large before anybody looks
+_CHUNK = 1 << 10  # bytes read at a time: few, so that a compressed answer is noticed before it becomes large
 _CLIENT_ERRORS = range(400, 500)
-_SENTENCE = "something that OAuth does not describe"
+_MOST_OF_ADDRESS = 100  # characters of a redirect's target that are shown
+_REDIRECTS = range(300, 400)
+_DOCTOR = Remedy("Find out what is in the way", f"{errors.COMMAND} doctor")
+_PORTAL = "This network may want a sign-in of its own first (a captive portal), or a proxy is in the way"
+_SIGN_IN_TO_NETWORK = Remedy("Open any web page, sign in to the network there, and try again")
+
+
+_CONNECT = Remedy("Try again with a network connection")
+_INSTALL_SOCKS = Remedy("Install it beside this program", f"{errors.quoted(sys.executable)} -m pip install PySocks")
+#: What happened, by the step at which a request failed, and what helps.
+_STEPS = {
+    request_failure.PROXY: ("cannot be reached through the proxy that HTTPS_PROXY names", _DOCTOR),
+    request_failure.NAME: ("cannot be found: no network, or no name server answers", _CONNECT),
+    request_failure.TLS: ("broke off the TLS handshake", _DOCTOR),
+    request_failure.CONNECTION: ("cannot be reached: no network, or the connection was cut", _CONNECT),
+    request_failure.ANSWER: ("did not answer in time", _DOCTOR),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +72,27 @@ class Unreachable(errors.Temporary):
         """Add the *failure* to what every error has."""
         super().__init__(fact, **parts)
         self.failure = failure
+
+
+class _QuietAdapter(requests.adapters.HTTPAdapter):
+    """
+    Opens connections that print nothing.
+
+    A user's Python may set ``http.client.HTTPConnection.debuglevel``, which prints every request with its secrets.
+    """
+
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
+        """Return the connections to a host (requests 2.32 and later)."""
+        return _quiet(super().get_connection_with_tls_context(*arguments, **options))
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        """Return the connections to a host (requests before 2.32)."""
+        return _quiet(super().get_connection(*arguments, **options))
+
+
+def _quiet(pool: Any) -> Any:
+    pool.ConnectionCls = type("QuietConnection", (pool.ConnectionCls,), {"debuglevel": 0})
+    return pool
 
 
 class Wire:
@@ -76,18 +117,18 @@ class Wire:
         **_: Any,
     ) -> Answer:
         """
-        Send one request and return its answer: what OAuth describes of a JSON object (see ``oauth``), 200 or 4xx.
+        Send one request and return its answer: the fields that OAuth describes (see token_response), 200 or 4xx.
 
         Raises Temporary, with *retry_after* in seconds, for anything else; redirects are not followed.
         """
         answer = _exchange("POST", url, params=params, data=data, headers=headers)
         fields: dict[str, Any] = json.loads(answer.text)
         if "error" not in fields and answer.status_code != requests.codes.ok:
-            raise _unreachable(url, f"answered with {_SENTENCE} (HTTP {answer.status_code})")
+            raise _failed(url, f"sent an answer without an OAuth error (HTTP {answer.status_code})", _DOCTOR)
         try:
             fields = token_response.read(fields, data if isinstance(data, Mapping) else None)
         except ValueError as error:
-            raise _unreachable(url, f"answered with {_SENTENCE} (its {error})") from None
+            raise _failed(url, f"sent an answer that OAuth does not allow (its field {error})", _DOCTOR) from None
         return Answer(answer.status_code, json.dumps(fields), answer.headers)
 
     def close(self) -> None:
@@ -95,7 +136,7 @@ class Wire:
 
 
 class Keeping(Wire):
-    """A Wire for one refresh token: if an answer brings no other one, it stays what it is (RFC 6749 §6)."""
+    """A Wire for one refresh token: an answer without a new one means that it can be used again (RFC 6749 §6)."""
 
     def __init__(self, known: Mapping[str, str], refresh_token: str) -> None:
         """Open nothing yet; see Wire."""
@@ -103,12 +144,12 @@ class Keeping(Wire):
         self._refresh_token = refresh_token
 
     def post(self, url: str, *arguments: Any, **options: Any) -> Answer:
-        """Send one request, see Wire; return its answer, with a refresh token in it if it was granted."""
-        found = super().post(url, *arguments, **options)
-        body = json.loads(found.text)
+        """Send one request, see Wire; a granted answer has a refresh token in any case."""
+        answer = super().post(url, *arguments, **options)
+        body = json.loads(answer.text)
         if "access_token" in body and not body.get("refresh_token"):
-            return dataclasses.replace(found, text=json.dumps({**body, "refresh_token": self._refresh_token}))
-        return found
+            return dataclasses.replace(answer, text=json.dumps({**body, "refresh_token": self._refresh_token}))
+        return answer
 
 
 def get_json(url: str) -> dict[str, Any]:
@@ -131,76 +172,9 @@ def probe(url: str) -> Answer:
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the proxy through which *url* is asked, as the environment spells it; None without one."""
-    found: str | None = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
-    return found
-
-
-def _exchange(method: str, url: str, *, may_be_missing: bool = False, **arguments: Any) -> Answer:
-    """Send one request and look at its answer."""
-    return _within(url, lambda: _judge(url, _send(method, url, **arguments), may_be_missing=may_be_missing))
-
-
-def _within(url: str, exchange: Callable[[], Answer]) -> Answer:
-    """Let an *exchange* with *url* take WHOLE seconds, whatever the resolver or a server that drips bytes may do."""
-    outcome: list[Answer | BaseException] = []
-
-    def work() -> None:
-        try:
-            outcome.append(exchange())
-        except Exception as error:  # noqa: BLE001 - handed to the caller's thread below, whatever it is
-            outcome.append(error)
-
-    silence_loggers.install()
-    worker = threading.Thread(target=work, name=silence_loggers.EXCHANGE, daemon=True)
-    worker.start()
-    worker.join(WHOLE)
-    if not outcome:
-        raise _unreachable(url, f"did not answer within {WHOLE:.0f} s")
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
-
-
-def _send(method: str, url: str, **arguments: Any) -> Answer:
-    started = time.monotonic()
-    with requests.Session() as session:
-        session.trust_env = False  # or requests would send what ~/.netrc holds
-        trusted, proxies = trusted_certificates.find(), requests.utils.get_environ_proxies(url)
-        try:
-            request = session.prepare_request(requests.Request(method, url, **arguments))
-            # Not session.send(), which reads a redirect to its end, however long, and looks where it leads.
-            with session.get_adapter(url).send(
-                request, stream=True, timeout=(CONNECT, READ), verify=trusted, proxies=proxies
-            ) as response:
-                body = bytearray()
-                for chunk in response.iter_content(_CHUNK):
-                    body += chunk
-                    if len(body) > _LARGEST or time.monotonic() - started > WHOLE:
-                        raise _unreachable(url, "sent an answer that does not end")
-                return Answer(response.status_code, body.decode("utf-8", "replace"), response.headers)
-        except (OSError, urllib3.exceptions.HTTPError) as error:  # all of requests' are OSErrors
-            raise _failed(url, error) from None  # the original may name proxy passwords
-
-
-def _judge(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
-    """Raise Temporary for what is not an answer of a provider that works."""
-    if answer.status_code == requests.codes.too_many_requests or answer.status_code >= requests.codes.server_error:
-        error = _unreachable(url, f"is busy or broken (HTTP {answer.status_code})", said=answer.text)
-        error.retry_after = retry_after(answer.headers.get("Retry-After"))
-        raise error
-    if answer.status_code in _CLIENT_ERRORS:
-        if may_be_missing:
-            return answer
-    elif answer.status_code != requests.codes.ok:  # a redirect above all: where it leads nobody may have the secrets
-        raise _unreachable(url, f"answered with something that is no answer (HTTP {answer.status_code})", portal=True)
-    try:
-        body = json.loads(answer.text)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise _unreachable(url, f"answered with something that is not JSON (HTTP {answer.status_code})", portal=True)
-    return answer
+    """Return the proxy through which *url* is requested, as the environment spells it; None without one."""
+    proxy: str | None = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    return proxy
 
 
 def retry_after(text: str | None) -> float:
@@ -217,38 +191,102 @@ def retry_after(text: str | None) -> float:
         return BUSY
 
 
-#: What happened, by the step at which a request failed.
-_FACTS = {
-    request_failure.PROXY: "cannot be reached through the proxy that is set",
-    request_failure.NAME: "cannot be found (no network, or its name cannot be resolved)",
-    request_failure.TLS: "showed a TLS certificate that is not trusted here, or ended the TLS handshake",
-    request_failure.CONNECTION: "cannot be reached (no connection, or it was cut)",
-    request_failure.ANSWER: "did not answer in time",
-}
+def _exchange(method: str, url: str, *, may_be_missing: bool = False, **arguments: Any) -> Answer:
+    """Send one request and check its answer."""
+    return _within(url, lambda: _check(url, _send(method, url, **arguments), may_be_missing=may_be_missing))
 
 
-def _failed(url: str, error: Exception) -> Unreachable:
+def _within(url: str, exchange: Callable[[], Answer]) -> Answer:
+    """Let an *exchange* with *url* take WHOLE seconds, even if the resolver hangs or the server sends byte by byte."""
+    outcome: list[Answer | BaseException] = []
+
+    def work() -> None:
+        try:
+            outcome.append(exchange())
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            outcome.append(error)
+
+    silence_loggers.install()
+    worker = threading.Thread(target=work, name=silence_loggers.EXCHANGE, daemon=True)
+    worker.start()
+    worker.join(WHOLE)
+    if not outcome:
+        raise _failed(url, f"did not answer within {WHOLE:.0f} s", _DOCTOR)
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _send(method: str, url: str, **arguments: Any) -> Answer:
+    started = time.monotonic()
+    with requests.Session() as session:
+        session.trust_env = False  # otherwise requests sends what ~/.netrc holds
+        trusted, proxies = trusted_certificates.find(), requests.utils.get_environ_proxies(url)
+        try:
+            request = session.prepare_request(requests.Request(method, url, **arguments))
+            # Not session.send(), which reads a redirect to its end, however long, and requests its target.
+            with _QuietAdapter().send(
+                request, stream=True, timeout=(CONNECT, READ), verify=trusted, proxies=proxies
+            ) as response:
+                body = bytearray()
+                for chunk in response.iter_content(_CHUNK):
+                    body += chunk
+                    if len(body) > _LARGEST or time.monotonic() - started > WHOLE:
+                        raise _failed(url, "sent an answer that does not end", _DOCTOR)
+                return Answer(response.status_code, body.decode("utf-8", "replace"), response.headers)
+        except (OSError, urllib3.exceptions.HTTPError) as error:  # all of requests' are OSErrors
+            raise _unanswered(url, error) from None  # the original may name proxy passwords
+
+
+def _check(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
+    """Raise Temporary for what is not an answer of a provider that works."""
+    status = answer.status_code
+    if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
+        raise _busy(url, answer)
+    if may_be_missing and status in _CLIENT_ERRORS:
+        return answer
+    if status in _REDIRECTS:  # nobody at the other address may have the secrets
+        target = answer.headers.get("Location", "another page")[:_MOST_OF_ADDRESS]
+        raise _failed(url, f"was answered by a redirect (HTTP {status}) to {target}", _SIGN_IN_TO_NETWORK, _PORTAL)
+    if status != requests.codes.ok and status not in _CLIENT_ERRORS:
+        raise _failed(url, f"answered HTTP {status}", _DOCTOR)
+    try:
+        body = json.loads(answer.text)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise _failed(url, f"sent a page instead of JSON (HTTP {status})", _SIGN_IN_TO_NETWORK, _PORTAL)
+    return answer
+
+
+def _busy(url: str, answer: Answer) -> errors.Temporary:
+    """Return the error for a provider that is busy or broken; of its text only the references are used."""
+    wait = answer.headers.get("Retry-After")
+    seconds = retry_after(wait)
+    host = urlsplit(url).hostname
+    advice = f"Wait: {host} asks to wait until {until(seconds)}" if wait else "Wait a minute: nothing is wrong here"
+    codes, reference = error_text.find_codes(answer.text), error_text.find_reference(answer.text)
+    error = errors.Temporary(
+        f"{host} is busy or broken (HTTP {answer.status_code})",
+        remedy=Remedy(advice),
+        code=f"AADSTS{codes[0]}" if codes else None,
+        correlation_id=reference.correlation_id,
+        time=reference.time,
+    )
+    error.retry_after = seconds
+    return error
+
+
+def _unanswered(url: str, error: Exception) -> Unreachable:
     """Return the error for a request that was not answered."""
     failure = request_failure.diagnose(error, proxy_for(url))
+    event, remedy = _STEPS[failure.step]
     if failure.needs_socks:
-        return Unreachable(
-            f"{urlsplit(url).hostname} is behind a SOCKS proxy, and PySocks is not installed",
-            remedy=errors.Remedy("Install the Python package PySocks beside this program, or set another proxy"),
-            failure=failure,
-        )
-    doctor = errors.Remedy("Check the network", f"{errors.COMMAND} doctor")
-    return Unreachable(f"{urlsplit(url).hostname} {_FACTS[failure.step]}", remedy=doctor, failure=failure)
+        event, remedy = "cannot be reached through a SOCKS proxy without the package PySocks", _INSTALL_SOCKS
+    elif isinstance(failure.tls_error, ssl.SSLCertVerificationError):
+        event = "showed a TLS certificate that is not trusted here"
+    return Unreachable(f"{urlsplit(url).hostname} {event}", remedy=remedy, failure=failure)
 
 
-def _unreachable(url: str, what: str, *, portal: bool = False, said: str = "") -> errors.Temporary:
-    """Make the error for a provider that gave no answer; of what it *said* only the references are taken over."""
-    meaning = "This network may want a sign-in of its own first (a captive portal or a proxy)" if portal else ""
-    codes, found = error_text.find_codes(said), error_text.find_reference(said)
-    return errors.Temporary(
-        f"{urlsplit(url).hostname} {what}",
-        meaning=meaning,
-        remedy="Check the network and try again",
-        code=f"AADSTS{codes[0]}" if codes else None,
-        correlation_id=found.correlation_id,
-        time=found.time,
-    )
+def _failed(url: str, event: str, remedy: Remedy, meaning: str = "") -> errors.Temporary:
+    return errors.Temporary(f"{urlsplit(url).hostname} {event}", meaning=meaning, remedy=remedy)

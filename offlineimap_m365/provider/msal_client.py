@@ -16,6 +16,7 @@ import msal
 
 from offlineimap_m365.accounts import client_credential
 from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import explain
 from offlineimap_m365.provider import next_step, silence_loggers
 from offlineimap_m365.provider.http_client import BUSY, Keeping, Wire
@@ -55,7 +56,7 @@ def refresh(account: Account, cache: bytes, proof: Proof | None = None) -> bytes
         raise errors.Misconfigured(
             f"The stored sign-in of {account.name} is damaged: it names nobody",
             account=account.name,
-            remedy=f"Run: {errors.login_command(account.name)}",
+            remedy=Remedy("", errors.login_command(account.name)),
         ) from error
     try:
         answer = app.acquire_token_silent_with_error(list(account.scopes), known, force_refresh=True)
@@ -65,15 +66,18 @@ def refresh(account: Account, cache: bytes, proof: Proof | None = None) -> bytes
         raise errors.Temporary(
             f"{account.name}: the answer of the provider was not understood ({type(error).__name__})",
             account=account.name,
-            remedy="Try again",
+            remedy=Remedy("Try again"),
         ) from None
     if not answer:  # nobody was asked: a login with another client id was killed before its profile was written
         raise errors.SignInNeeded(
             f"The stored sign-in of {account.name} was not made with the client id {account.client_id}",
             account=account.name,
-            remedy=f"Run: {errors.login_command(account.name)}",
+            remedy=Remedy("", errors.login_command(account.name)),
         )
-    raise _refusal(answer, account)
+    situation = explain.Situation(
+        account.name, account.client_id, account.tenant, account.redirect_uri, account.is_personal
+    )
+    raise next_step.after_refresh(_refusal(answer, situation), account)
 
 
 def obtain(provider: Provider, name: str, proof: Proof) -> bytes:
@@ -90,20 +94,20 @@ def obtain(provider: Provider, name: str, proof: Proof) -> bytes:
     except _UNEXPECTED as error:
         raise _strange(name, error) from None
     tenant = provider.authority.rpartition("/")[2]
-    refusal = explain.error_for(answer or {}, explain.Situation(name, provider.client_id, tenant))
-    if isinstance(refusal, errors.Temporary):
-        refusal.retry_after = _LOOP if refusal.code == "AADSTS50196" else BUSY
-    raise refusal
+    raise _refusal(answer or {}, explain.Situation(name, provider.client_id, tenant))
 
 
-def _refusal(answer: Mapping[str, Any], account: Account) -> errors.M365Error:
-    situation = explain.Situation(
-        account.name, account.client_id, account.tenant, account.redirect_uri, account.is_personal
-    )
+def _refusal(answer: Mapping[str, Any], situation: explain.Situation) -> errors.M365Error:
+    """Return the error for an OAuth error *answer*."""
     error = explain.error_for(answer, situation)
     if isinstance(error, errors.Temporary):
-        error.retry_after = _LOOP if error.code == "AADSTS50196" else BUSY
-    return next_step.after_refresh(error, account)
+        is_loop = error.code == "AADSTS50196"
+        error.retry_after = _LOOP if is_loop else BUSY
+        if is_loop:
+            return error.replaced(
+                remedy=Remedy("Wait 5 min, and report it: this program asked too often, which is a bug")
+            )
+    return error
 
 
 class Attempt:
@@ -129,7 +133,7 @@ class Attempt:
                 f"{name}: {provider.authority}, or an address that its OpenID configuration names, cannot be used",
                 account=name,
                 meaning="Each must be https, with a host and a path",
-                remedy="Correct what --authority names",
+                remedy=Remedy("Correct what --authority names"),
             ) from None
         self._flow: dict[str, Any] = {}
 
@@ -216,14 +220,14 @@ class Attempt:
             raise errors.Misconfigured(
                 f"{self._name}: the provider sent no ID token, so who signed in cannot be checked",
                 account=self._name,
-                remedy="Ask whoever runs it to allow openid for this client id",
+                remedy=Remedy("Ask the administrator of the provider to allow openid for this client id"),
             )
         check_claims(claims, self._provider.configuration().get("issuer", ""), self._provider.client_id, self._name)
         if not answer.get("refresh_token"):
             raise errors.Misconfigured(
                 f"{self._name}: the provider gave no refresh token, so the sign-in would last an hour only",
                 account=self._name,
-                remedy="Ask whoever runs it to allow offline_access for this client id",
+                remedy=Remedy("Ask the administrator of the provider to allow offline_access for this client id"),
             )
         kept = only(json.loads(self._cache.serialize()), str(answer["access_token"]))
         ends = self._proof.ends if self._proof else None
@@ -268,11 +272,11 @@ def _strange(name: str, error: Exception) -> errors.M365Error:
         return errors.SignInNeeded(
             f"{name}: that address belongs to an earlier attempt to sign in",
             account=name,
-            remedy=f"Run again: {errors.login_command(name)}",
+            remedy=Remedy("Sign in again", errors.login_command(name)),
         )
     return errors.SignInNeeded(
         f"{name}: the answer of the provider was not accepted ({type(error).__name__})",
         account=name,
         meaning="It does not belong to this attempt, or is not what OAuth describes; nothing was kept",
-        remedy=f"Run again: {errors.login_command(name)}",
+        remedy=Remedy("Sign in again", errors.login_command(name)),
     )

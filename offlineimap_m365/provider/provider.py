@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.provider.http_client import get_json
 
 if TYPE_CHECKING:
@@ -91,25 +92,25 @@ class DeviceCode:
 
 def discover(authority: str) -> dict[str, str]:
     """
-    Ask *authority* (https, without a trailing slash) for its OpenID configuration and return the part that is kept.
+    Request the OpenID configuration of *authority* (https, without a trailing slash) and return the part that is kept.
 
     Entra serves it below ``/v2.0``, other providers directly (OpenID Connect Discovery 1.0 §4). Raises Temporary,
-    and Misconfigured if there is none or an endpoint is not https.
+    and Misconfigured if there is none, if it lacks what is needed, or if an endpoint is not https.
     """
-    wanted = ("issuer", "authorization_endpoint", "token_endpoint", "device_authorization_endpoint")
+    needed = ("issuer", "authorization_endpoint", "token_endpoint")
+    fault = "is not there"
     for base in (f"{authority}/v2.0", authority):
-        found = get_json(f"{base}/.well-known/openid-configuration")
-        kept = {name: found[name] for name in wanted if isinstance(found.get(name), str)}
-        if "token_endpoint" in kept and "authorization_endpoint" in kept:
-            insecure = [kept[name] for name in wanted[1:] if not kept.get(name, "https://").startswith("https://")]
-            if insecure:
-                raise errors.Misconfigured(
-                    f"{authority} names an address that is not https: {insecure[0]}",
-                    meaning="A token would go to anybody who listens",
-                    remedy="Correct what --authority names, or ask whoever runs it to repair its OpenID configuration",
-                )
+        document = get_json(f"{base}/.well-known/openid-configuration")
+        names = (*needed, "device_authorization_endpoint")
+        kept = {name: document[name] for name in names if isinstance(document.get(name), str) and document[name]}
+        missing = [name for name in needed if name not in kept]
+        insecure = [kept[name] for name in kept if name != "issuer" and not kept[name].startswith("https://")]
+        if not missing and not insecure:
             return kept
+        if document:
+            fault = f"names an address that is not https: {insecure[0]}" if insecure else f"names no {missing[0]}"
     raise errors.Misconfigured(
-        f"{authority} has no OpenID configuration",
-        remedy="Correct what --authority names, without anything after it",
+        f"The OpenID configuration of {authority} {fault}",
+        meaning="Without it, who signed in and who receives the token cannot be checked",
+        remedy=Remedy("Correct what --authority names, or ask its administrator to repair the configuration"),
     )

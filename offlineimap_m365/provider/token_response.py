@@ -121,13 +121,18 @@ def _decoded(name: str, part: str) -> dict[str, Any]:
     return found
 
 
+def _is_bearer(text: str) -> bool:
+    """Is it the type of the tokens that IMAP and SMTP take? Its case does not count (RFC 6749 §5.1)."""
+    return text.lower() == "bearer"
+
+
 _secret = _text(fresh_token.is_secret)
 _life = _seconds(1, _LONGEST_LIFE)
 #: Per field whether an answer needs it, and what returns its value or raises ValueError.
 _TOKENS: dict[str, tuple[bool, Callable[[str, object], Any]]] = {
     "access_token": (True, _secret),
     "refresh_token": (False, _secret),
-    "token_type": (False, _text(str.isascii)),
+    "token_type": (False, _text(_is_bearer)),  # any other could not be used for mail (RFC 6749 §7.1)
     "scope": (False, _text(str.isascii)),
     "expires_in": (False, _life),
     "ext_expires_in": (False, _life),

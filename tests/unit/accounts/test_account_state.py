@@ -47,7 +47,8 @@ def test_a_failure_comes_back_as_it_was(tmp_path: Path) -> None:
     found = account_state.last_failure(str(tmp_path), "a refresh token")
 
     assert type(found) is errors.SignInNeeded
-    assert found.lines() == refusal().lines()
+    assert found.replaced(meaning=refusal().meaning).lines() == refusal().lines()
+    assert "(in 14 min)" in found.meaning
     assert (found.remedy.command, found.remedy.where) == ("login alice", "file")
     assert found.account == "alice@example.org"
 

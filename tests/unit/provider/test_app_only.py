@@ -326,16 +326,16 @@ def test_logout_leaves_the_secret(world: World, entra: Entra, secret: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--client-id", APP, "--client-secret-file", "s"], "needs --tenant"),
-        (["--tenant", "example.org", "--client-secret-file", "s"], "needs --client-id"),
-        (["--tenant", "example.org", "--client-id", APP], "needs --client-secret-file F or --certificate FILE"),
-        (["--tenant", "common", "--client-id", APP, "--client-secret-file", "s"], "--tenant"),
-        (["--tenant", "consumers", "--client-id", APP, "--client-secret-file", "s"], "cannot be had from consumers"),
-        (["--authority", "https://localhost:1/organizations", "--client-id", APP, "--certificate", "c"], "one organ"),
-        (["--tenant", "example.org", "--client-id", APP, "--certificate", "c", "--device"], "not go with --device"),
-        (["--tenant", "example.org", "--client-id", APP, "--certificate", "c", "--scope", "imap"], "go with --scope"),
-        (["--certificate", "c", "--client-secret-file", "s"], "--app-only"),
-        (["--client-secret-file", "s", "--certificate-passphrase-command", "x"], "with --certificate only"),
+        (["--client-id", APP, "--client-secret-file", "s"], "--tenant"),
+        (["--tenant", "example.org", "--client-secret-file", "s"], "--client-id"),
+        (["--tenant", "example.org", "--client-id", APP], "--certificate"),
+        (["--tenant", "common", "--client-id", APP, "--client-secret-file", "s"], "common"),
+        (["--tenant", "consumers", "--client-id", APP, "--client-secret-file", "s"], "consumers"),
+        (["--authority", "https://localhost:1/organizations", "--client-id", APP, "--certificate", "c"], "organi"),
+        (["--tenant", "example.org", "--client-id", APP, "--certificate", "c", "--device"], "--device"),
+        (["--tenant", "example.org", "--client-id", APP, "--certificate", "c", "--scope", "imap"], "--scope"),
+        (["--certificate", "c", "--client-secret-file", "s"], "--certificate"),
+        (["--client-secret-file", "s", "--certificate-passphrase-command", "x"], "--certificate"),
     ],
 )
 def test_what_is_missing_or_contradicts(world: World, arguments: list[str], said: str) -> None:

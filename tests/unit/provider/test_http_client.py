@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.provider import http_client, trusted_certificates
+from offlineimap_m365.provider import http_client, token_response, trusted_certificates
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tests.world import World
 
 TOKEN = "oauth2/v2.0/token"
+PUBLIC = "https://login.microsoftonline.com/token"
 
 
 def post(entra: Entra, url: str | None = None) -> http_client.Answer:
@@ -83,7 +86,7 @@ def test_known_configuration_is_not_asked_for(world: World, entra: Entra) -> Non
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
-        ("", 60),
+        (None, 60),
         ("7", 7),
         ("0", 1),
         ("-5", 1),
@@ -93,14 +96,104 @@ def test_known_configuration_is_not_asked_for(world: World, entra: Entra) -> Non
         ("Wed, 99 Foo 99999 07:28:00 GMT", 60),
     ],
 )
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_provider_says_for_how_long(
-    world: World, entra: Entra, status: int, header: str, seconds: float
-) -> None:
-    """429 and 5xx are temporary for as long as Retry-After says, in seconds or as a date, else for a minute."""
-    entra.fail_next(TOKEN, status=status, headers={"Retry-After": header} if header else {})
+def test_how_long_a_provider_asks_to_wait(header: str | None, seconds: float) -> None:
+    """Retry-After is a number of seconds or a date; without a usable one it is a minute."""
+    assert http_client.retry_after(header) == seconds
 
-    assert failure(entra).retry_after == seconds
+
+#: What the provider answers, and what the error has: a word of its fact or advice, its command's end, and how many
+#: seconds it is remembered.
+ANSWERS: list[tuple[Any, str, str | None, float]] = [
+    ({"status": 503}, "HTTP 503", None, 60),
+    ({"status": 500}, "HTTP 500", None, 60),
+    ({"status": 429, "headers": {"Retry-After": "1740"}}, "(in 29 min)", None, 1740),
+    ({"status": 302, "headers": {"Location": "https://portal.example/login"}}, "portal.example", None, 5),
+    ({"status": 301}, "redirect", None, 5),
+    ({"status": 308, "headers": {"Location": "https:///"}}, "redirect", None, 5),
+    *(
+        ({"status": 200, "body": body}, "sign in to the network", None, 5)
+        for body in (CAPTIVE_PORTAL, "", "[]", "nul", '{"a":' * 100_000, b"\xff\xfe")
+    ),
+    ({"status": 404, "body": {"status": "not found"}}, "without an OAuth error", "doctor", 5),
+    ({"status": 204, "body": ""}, "HTTP 204", "doctor", 5),
+    ({"status": 200, "body": {"access_token": "t", "token_type": "mac"}}, "token_type", "doctor", 5),
+    ({"drop": "after"}, "cannot be reached", None, 5),
+]
+
+
+@pytest.mark.parametrize(("answer", "text", "command", "seconds"), ANSWERS)
+def test_an_answer_that_is_none(  # noqa: PLR0917 - fixtures and the columns of a table
+    world: World, entra: Entra, answer: dict[str, Any], text: str, command: str | None, seconds: float
+) -> None:
+    """Each kind of useless answer is named, with what helps against it, and no redirect is followed."""
+    entra.fail_next(TOKEN, **answer)
+
+    error = failure(entra)
+
+    assert text in f"{error.fact} {error.remedy.advice}"
+    assert (error.remedy.command or "").endswith(command or "")
+    assert error.retry_after == seconds
+    assert len(entra.requests) == 1
+
+
+@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
+def test_bearer_tokens_are_taken(kind: str | None) -> None:
+    """The type of a token is Bearer in any case, or is not said."""
+    fields = {"access_token": "t", **({"token_type": kind} if kind else {})}
+
+    assert token_response.read(fields) == fields
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "text", "command"),
+    [
+        ({}, "https://login.invalid/token", "cannot be found", None),
+        ({}, "https://localhost:1/token", "cannot be reached", None),
+        ({"REQUESTS_CA_BUNDLE": "other.pem"}, None, "not trusted", "doctor"),
+        ({"HTTPS_PROXY": "http://user:geheim@127.0.0.1:1"}, PUBLIC, "HTTPS_PROXY", "doctor"),
+        ({"HTTPS_PROXY": "ftp://user:geheim@127.0.0.1:1"}, PUBLIC, "", None),
+        ({"HTTPS_PROXY": "http://[geheim"}, PUBLIC, "", None),
+        ({"HTTPS_PROXY": "socks5://user:geheim@127.0.0.1:1"}, PUBLIC, "PySocks", "pip install PySocks"),
+    ],
+)
+def test_a_request_that_does_not_arrive(  # noqa: PLR0917 - fixtures and the columns of a table
+    world: World,
+    entra: Entra,
+    environment: dict[str, str],
+    url: str | None,
+    text: str,
+    command: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each cause is named with what helps against it, is remembered 5 s, and shows no password of a proxy."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "socks", None)  # PySocks is not installed
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    error = failure(entra, url)
+
+    assert text in error.fact
+    assert (error.remedy.command or "").endswith(command or "")
+    assert error.retry_after == 5
+    assert "geheim" not in "\n".join(error.lines())
+    assert entra.requests == []
+
+
+def test_nothing_is_printed_for_debugging(
+    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A user's ``http.client.HTTPConnection.debuglevel = 1`` prints nothing of our requests, nor through a proxy."""
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    host = "login.microsoftonline.com"
+    with ConnectProxy({f"{host}:443": ("127.0.0.1", entra.port)}) as proxy:
+        post(entra)
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        post(entra, f"https://{host}/{entra.tenant}/{TOKEN}")
+
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_busy_provider_is_quoted(world: World, entra: Entra) -> None:
@@ -114,28 +207,6 @@ def test_a_busy_provider_is_quoted(world: World, entra: Entra) -> None:
     assert error.time
 
 
-@pytest.mark.parametrize("body", [CAPTIVE_PORTAL, "", "[]", "nul", '{"a":' * 100_000, b"\xff\xfe"])
-def test_what_is_no_json_is_no_answer(world: World, entra: Entra, body: str | bytes) -> None:
-    """A captive portal's page is temporary, and named as what it is likely to be."""
-    entra.fail_next(TOKEN, status=200, body=body)
-
-    error = failure(entra)
-
-    assert "not JSON (HTTP 200)" in error.fact
-    assert "captive portal" in error.meaning
-    assert error.retry_after == 5
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_redirects_are_not_followed(world: World, entra: Entra, status: int) -> None:
-    """A refresh token is never sent on to where a redirect points."""
-    entra.fail_next(TOKEN, status=status, headers={"Location": f"{entra.authority}/elsewhere/token"})
-
-    failure(entra)
-
-    assert [request.path.endswith(f"/{entra.tenant}/{TOKEN}") for request in entra.requests] == [True]
-
-
 def test_netrc_is_not_read(world: World, entra: Entra) -> None:
     """What ``~/.netrc`` holds for the host is not sent."""
     netrc = Path(world.environ["HOME"]) / ".netrc"
@@ -145,40 +216,6 @@ def test_netrc_is_not_read(world: World, entra: Entra) -> None:
     post(entra)
 
     assert [request.authorization for request in entra.requests] == [None]
-
-
-def test_a_name_that_nobody_has(world: World, entra: Entra) -> None:
-    """A host that cannot be resolved is temporary for 5 s, and is named."""
-    error = failure(entra, "https://login.invalid/token")
-
-    assert error.fact.startswith("login.invalid cannot be")
-    assert error.retry_after == 5
-
-
-def test_a_port_where_nobody_is(world: World, entra: Entra) -> None:
-    """A refused connection is temporary."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    assert "cannot be reached" in failure(entra, f"https://localhost:{port}/token").fact
-
-
-def test_a_cut_connection(world: World, entra: Entra) -> None:
-    """A connection that ends without an answer is temporary."""
-    entra.fail_next(TOKEN, drop="after")
-
-    assert "cannot be reached" in failure(entra).fact
-
-
-def test_an_unknown_authority_signed_its_certificate(
-    world: World, entra: Entra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """TLS is verified: a certificate of an unknown CA is temporary, and nothing was sent."""
-    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
-
-    assert "TLS certificate" in failure(entra).fact
-    assert entra.requests == []
 
 
 def test_no_answer_in_time(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,16 +264,6 @@ def test_no_proxy_is_honoured(world: World, entra: Entra, monkeypatch: pytest.Mo
         post(entra)
 
     assert proxy.refused == []
-
-
-@pytest.mark.parametrize("url", ["http://user:geheim@127.0.0.1:{}", "ftp://user:geheim@127.0.0.1:{}", "http://[geheim"])
-def test_a_proxy_that_fails(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """A proxy that refuses, or that cannot be one, is temporary; its password appears nowhere."""
-    with ConnectProxy({}) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", url.format(proxy.port))
-        error = failure(entra, "https://login.microsoftonline.com/token")
-
-    assert "geheim" not in "\n".join(error.lines())
 
 
 def test_certificates_in_their_order(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,23 +259,28 @@ def test_discovery_keeps_what_is_needed(world: World, entra: Entra) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("change", "text"),
     [
-        ({"token_endpoint": "http://x/t", "authorization_endpoint": "https://x/a"}, "not https: http://x/t"),
-        ({"token_endpoint": 5, "authorization_endpoint": "https://x/a"}, "has no OpenID configuration"),
+        ({"token_endpoint": "http://x/t"}, "not https: http://x/t"),
+        ({"device_authorization_endpoint": "http://x/d"}, "not https: http://x/d"),
+        ({"token_endpoint": 5}, "no token_endpoint"),
+        ({"authorization_endpoint": None}, "no authorization_endpoint"),
+        ({"issuer": None}, "no issuer"),
+        ({"issuer": ""}, "no issuer"),
     ],
 )
-def test_discovery_takes_https_only(world: World, entra: Entra, body: dict[str, object], said: str) -> None:
-    """A configuration that would send secrets without TLS, or that is none, is 78."""
+def test_a_configuration_that_cannot_be_used(world: World, entra: Entra, change: dict[str, object], text: str) -> None:
+    """A configuration without an issuer or an endpoint, or with one that is not https, is 78."""
+    body = {"issuer": "https://x", "token_endpoint": "https://x/t", "authorization_endpoint": "https://x/a"} | change
     entra.fail_next("openid-configuration", 2, status=200, body=body)
 
-    with pytest.raises(errors.Misconfigured, match=said):
+    with pytest.raises(errors.Misconfigured, match=text):
         door.discover(entra.authority)
 
 
 def test_nobody_serves_a_configuration(world: World, entra: Entra) -> None:
     """An authority without a configuration is 78; both places were looked at."""
-    with pytest.raises(errors.Misconfigured, match="has no OpenID configuration"):
+    with pytest.raises(errors.Misconfigured, match="is not there"):
         door.discover(f"https://localhost:{entra.port}/nowhere.example")
 
     assert len(entra.requests) == 2
