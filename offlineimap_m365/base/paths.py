@@ -122,10 +122,7 @@ def check(account_folder: str | None = None) -> bool:
         if permissions.judge_ours(state, path, tree=home):
             readable.append((path, state.st_mode))
     if account_folder and exist:
-        with os.scandir(account_folder) as entries:
-            link = next((entry.path for entry in entries if entry.is_symlink()), None)
-        if link:
-            raise permissions.refused_link(link)
+        _refuse_links(account_folder)
     for path, mode in readable:
         permissions.close(path, mode)
     return exist
@@ -151,9 +148,11 @@ def make(path: str) -> None:
     specification"). The path is judged first, as check() does. Raises OSError, too.
     """
     accounts = os.path.join(directory(), "accounts")
-    check(path if os.path.dirname(path) == accounts else None)
+    account_folder = path if os.path.dirname(path) == accounts else None
+    check(account_folder)
     _make(accounts)  # marks the home as a store
     _make(path)
+    check(account_folder)  # again: in a sticky directory another user may have been faster
 
 
 def _make(path: str) -> None:
@@ -205,6 +204,19 @@ def _walk(path: str) -> str | None:
         current = "/" if target.startswith("/") else current
         steps += [(name, link or step) for name in reversed(target.split("/"))]
     return current
+
+
+def _refuse_links(folder: str) -> None:
+    """Refuse a symbolic link in an account's *folder*."""
+    try:
+        with os.scandir(folder) as entries:
+            link = next((entry.path for entry in entries if entry.is_symlink()), None)
+    except FileNotFoundError:  # a logout came first
+        return
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    if link:
+        raise permissions.refused_link(link)
 
 
 def _check_is_store(home: str) -> None:

@@ -332,6 +332,51 @@ def test_an_empty_directory_becomes_a_store(world: World) -> None:
     assert mode(world.home) == mode(world.home / "accounts") == 0o700
 
 
+def test_a_directory_that_another_user_made_first_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where everybody may make directories (/tmp), one that appears between judging and making is judged as well."""
+    shared = world.root / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{shared}/above/home")
+    plain = os.mkdir
+
+    def mkdir(path: str, mode: int = 0o777) -> None:
+        plain(path, mode)
+        if path == f"{shared}/above":
+            shared.joinpath("above").chmod(0o777)
+            raise FileExistsError
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+
+    with pytest.raises(errors.Misconfigured, match=f"Others may write to {shared}/above"):
+        paths.make(paths.folder(ALICE))
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_directory_that_is_closed_to_its_owner_is_temporary(world: World, name: str) -> None:
+    """A directory of the store that may not be read is 75, never "not signed in"."""
+    path = Path(os.path.normpath(Path(invent().folder) / name))
+    path.chmod(0)
+
+    with pytest.raises(errors.Temporary, match="cannot be read now"):
+        profiles.get(ALICE)
+
+    path.chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["profile.json", "cache.json", "state.json", "lock", "notes"])
+def test_a_link_in_an_account_s_folder_is_refused(world: World, name: str) -> None:
+    """Any symbolic link in an account's folder is 78, with the command that replaces it."""
+    path = Path(invent().folder) / name
+    path.unlink(missing_ok=True)
+    path.symlink_to(world.root / "elsewhere")
+
+    with pytest.raises(errors.Misconfigured, match=f"{path} is a symbolic link") as caught:
+        profiles.get(ALICE)
+
+    assert caught.value.remedy.command == f"rm {path}"
+
+
 def test_a_file_in_the_place_of_a_directory_is_named(world: World) -> None:
     """A file in the place of the home is 78, with the command that moves it away."""
     world.home.parent.mkdir(0o700, parents=True, exist_ok=True)
