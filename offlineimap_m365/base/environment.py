@@ -10,6 +10,8 @@ import os
 import stat
 import sys
 
+from offlineimap_m365.base import safe_file
+
 #: Browsers that run in the terminal: they would take it over, and no sign-in page works in them.
 TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
 
@@ -124,7 +126,7 @@ def _certificates(without: tuple[str, ...]) -> tuple[str, str] | tuple[None, Non
     listed = [path for path in os.environ.get("SSL_CERT_DIR", "").split(os.pathsep) if path]
     if not listed or "SSL_CERT_DIR" in without:
         return None, None
-    return "SSL_CERT_DIR", next((path for path in listed if os.path.isdir(path)), listed[0])
+    return "SSL_CERT_DIR", next((path for path in listed if safe_file.exists(path)), listed[0])
 
 
 def proxy_variables() -> list[str]:

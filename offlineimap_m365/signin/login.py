@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import account_state, client_credential
-from offlineimap_m365.base import account_lock, environment, errors, paths
+from offlineimap_m365.base import account_lock, environment, errors, paths, safe_file
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.provider import msal_client, next_step
 from offlineimap_m365.signin import browser, flows, save, tenant_discovery
@@ -144,7 +143,9 @@ def _advised(plan: Plan) -> Iterator[None]:
         if not (error.code or error.topic) or isinstance(error, errors.Temporary):
             raise
         folder = paths.folder(plan.name)
-        if Path(folder).is_dir():  # of a first login nothing is saved, or else a mistyped address would stay for ever
+        if safe_file.exists(
+            folder
+        ):  # of a first login nothing is saved, or else a mistyped address would stay for ever
             with contextlib.suppress(OSError, errors.M365Error), account_lock.held(folder, plan.name):
                 account_state.refused_login(folder, error)
         raise next_step.after_refusal(error, plan.way, has_browser=browser.is_there()) from error

@@ -7,10 +7,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-from pathlib import Path
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, errors, paths
+from offlineimap_m365.base import account_lock, errors, paths, safe_file
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.stores import selection
 
@@ -27,7 +26,7 @@ def sign_out(name: str, *, everything: bool) -> bool:
     public clients no way to.
     """
     folder = paths.folder(name)
-    if profiles.load(name) is None and not Path(folder).is_dir():
+    if profiles.load(name) is None and not safe_file.exists(folder):
         return False
     try:
         with account_lock.held(folder, name):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, atomic_file, environment, errors, fresh_token, notices, paths
+from offlineimap_m365.base import account_lock, atomic_file, environment, errors, fresh_token, notices, paths, safe_file
 from offlineimap_m365.knowledge import explain
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def reason_of(error: errors.M365Error) -> str | None:
 
 def _failed(error: errors.M365Error, name: str, deadline: float) -> None:
     folder = paths.folder(name)
-    if not path().exists() or not Path(folder).is_dir():
+    if not safe_file.exists(str(path())) or not safe_file.exists(folder):
         return
     try:
         paths.check(folder)  # a command is never taken from a home that others may change

@@ -55,3 +55,36 @@ def test_a_folder_that_needs_no_library(folder: str) -> None:
 def test_a_foreign_interpreter_can_read_it(file: Path) -> None:
     """What a foreign interpreter loads is Python 3.9."""
     assert ast.parse(file.read_text("utf-8"), feature_version=(3, 9))
+
+
+#: Folders whose paths are the store's or lead to it.
+STORE_FOLDERS = ("base", "accounts", "stores", "tokens", "plugin", "signin", "cli")
+#: Modules that start a program in a way of their own until they use base/process.
+OWN_SUBPROCESS = frozenset(
+    {"doctor/local/plugin_checks.py", "doctor/local/interpreters.py", "doctor/offlineimaprc/interpreter.py"}
+    | {"tokens/notify.py"}
+)
+
+
+def calls_in(file: Path) -> set[str]:
+    """Return what *file* calls: the source text of each function."""
+    tree = ast.parse(file.read_text("utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+@pytest.mark.parametrize("folder", STORE_FOLDERS)
+def test_nobody_asks_whether_a_file_exists_in_a_way_that_hides_a_refusal(folder: str) -> None:
+    """Pathlib's (from 3.14 on) and os.path's predicates say no to a path that may not be looked at."""
+    names = ("exists", "is_file", "is_dir", "isfile", "isdir")
+
+    calls = {call for file in (PACKAGE / folder).rglob("*.py") for call in calls_in(file)}
+
+    assert {call for call in calls if call.rpartition(".")[2] in names} <= {"safe_file.exists"}
+
+
+def test_one_module_starts_programs() -> None:
+    """Every program is started by base/process, with its limits."""
+    files = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py") if "subprocess" in imports_of(file)}
+
+    assert "base/process.py" in files
+    assert files - OWN_SUBPROCESS == {"base/process.py"}

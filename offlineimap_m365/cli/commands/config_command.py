@@ -68,7 +68,7 @@ def _pythonfile() -> int:
             stub_.write_stub()
         except OSError as error:
             say(f"It cannot be written ({error.strerror})")
-    elif not stub.exists():
+    elif not safe_file.exists(str(stub)):
         say("It does not exist yet; login writes it. Run:", errors.login_command("you@example.org"))
     return fresh_token.hand_out(str(stub))
 
