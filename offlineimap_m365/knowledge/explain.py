@@ -9,9 +9,7 @@ whatever the code says, and one that wants a person stays so. Otherwise a known 
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +30,7 @@ _FOR_A_PERSON = frozenset({"interaction_required", "consent_required", "login_re
 #: A word that may be base64 of a JSON object: a mail server's refusal of XOAUTH2. A JWT has dots, so it is none.
 _BASE64_OBJECT = re.compile(r"(?<![\w.+/=-])(?:eyJ|ewog|eyAi)[A-Za-z0-9+/]{8,2000}={0,2}(?![\w.+/=-])")
 #: What is in a sentence in the place of something unknown.
-_UNKNOWN = {
-    "account": "ACCOUNT",
-    "client_id": "in use",
-    "tenant": "of the account",
-    "redirect_uri": "of this sign-in",
-}
+_UNKNOWN = {"account": "ACCOUNT", "client_id": "in use", "tenant": "of the account", "redirect_uri": "of this sign-in"}
 _FACTS = {
     75: "Microsoft could not answer for {}",
     77: "Microsoft refused to sign in {}",
@@ -124,11 +117,10 @@ def error_for(response: Mapping[str, Any], situation: Situation) -> M365Error:
     unknown ``error`` is a refusal. Without ``error`` it is no OAuth answer, and trying again may help.
     """
     names = [_text(response, "suberror"), _text(response, "error")]
-    words = _text(response, "error_description")
-    code, row = _recognise(words, _codes_of(response, words), names)
-    if not row:
-        unknown = load("aadsts")["explanations"]["no-reason" if names[1] else "not-oauth"]
-        code, row = names[1], {**unknown, "words": error_text.own_words(words) if names[1] else ""}
+    words, listed = _text(response, "error_description"), response.get("error_codes")
+    numbers = [f"AADSTS{code}" for code in listed] if isinstance(listed, list | tuple) else []
+    code, row = _recognise(words, find_codes(" ".join([*numbers, words])), names)
+    row = row or load("aadsts")["explanations"]["not-oauth"]
     reference, stamp = error_text.find_reference(words), _text(response, "timestamp")
     reference = error_text.Reference(
         _text(response, "correlation_id") or reference.correlation_id,
@@ -175,7 +167,9 @@ def _recognise(
         return f"AADSTS{known}", _by_error(_row(table["codes"][known]) or {}, by_name, names)
     if codes:
         return f"AADSTS{codes[0]}", _unknown(codes[0], text, by_phrase, by_name)
-    return ("", by_phrase) if by_phrase else (names[-1] if names else "", by_name)
+    if by_phrase or not any(names):
+        return "", by_phrase
+    return names[-1], by_name or {**table["explanations"]["no-reason"], "words": error_text.own_words(text)}
 
 
 def _by_error(row: _Row, by_name: _Row | None, names: Sequence[str]) -> _Row:
@@ -190,10 +184,10 @@ def _by_error(row: _Row, by_name: _Row | None, names: Sequence[str]) -> _Row:
 def _unknown(code: str, text: str, by_phrase: _Row | None, by_name: _Row | None) -> _Row:
     """Return the row for a *code* that the table lacks: Microsoft's own sentence, and its page about the code."""
     row = by_phrase or by_name or load("aadsts")["explanations"]["no-reason"]
-    words = error_text.own_words(text, code) or ("" if by_name else "This release does not know the code")
+    unknown = "" if by_phrase or by_name else "This release does not know the code"
     remedy = _remedy(row)
     advice = ". ".join(filter(None, (remedy.get("advice"), f"Microsoft explains the code at {PAGE_OF_CODE}{code}")))
-    return {**row, "words": "" if by_phrase else words, "remedy": {**remedy, "advice": advice}}
+    return {**row, "words": error_text.own_words(text, code) or unknown, "remedy": {**remedy, "advice": advice}}
 
 
 def _most_specific(codes: Sequence[str]) -> str | None:
@@ -215,24 +209,11 @@ def _remedy(row: _Row) -> dict[str, str]:
     return found
 
 
-def _codes_of(response: Mapping[str, Any], words: str) -> list[str]:
-    """Return the AADSTS numbers of a *response*, those of ``error_codes`` first."""
-    listed = response.get("error_codes")
-    numbers = [str(code) for code in listed] if isinstance(listed, list | tuple) else []
-    described = re.findall(r"AADSTS(\d{4,9})", words)
-    return [code for code in dict.fromkeys(numbers + described) if re.fullmatch(r"[0-9]{4,9}", code)]
-
-
 def _find_page(text: str) -> _Row | None:
     """Return the row of the longest phrase of an error page that is in *text*: the longest says most."""
     plain, pages = _plain(text), load("aadsts")["pages"]
-    known = [phrase for phrase in pages if _is_in(phrase, plain)]
+    known = [phrase for phrase in pages if all(part.strip() in plain for part in _plain(phrase).split("\u2026"))]
     return _row(pages[max(known, key=len)]) if known else None
-
-
-def _is_in(phrase: str, plain: str) -> bool:
-    start, _, end = _plain(phrase).partition("\u2026")
-    return start.strip() in plain and end.strip() in plain
 
 
 def _find_reply(text: str) -> tuple[str, _Row | None]:
@@ -260,12 +241,8 @@ def _find_status(text: str) -> str:
 
 
 def _decoded(word: str) -> str:
-    """Return what *word* is the base64 of if that is a JSON object, else an empty text."""
-    try:
-        text = base64.b64decode(word + "=" * (-len(word) % 4), validate=True).decode()
-        return text if isinstance(json.loads(text), dict) else ""
-    except (binascii.Error, ValueError, RecursionError):
-        return ""
+    """Return what *word* is the base64 of, as far as it is text."""
+    return base64.b64decode(word[: len(word) // 4 * 4]).decode(errors="replace")
 
 
 def _plain(text: str) -> str:

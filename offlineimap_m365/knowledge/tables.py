@@ -15,12 +15,7 @@ _FOLDER = Path(__file__).with_name("data")
 
 #: What an answer of Microsoft can ask for, and the exit code of each (contract §3).
 EXIT_CODES = {
-    "LOGIN": 77,
-    "CLAIMS": 77,
-    "PASSWORD": 77,
-    "ACCOUNT": 77,
-    "ADMIN": 77,
-    "DEVICE": 77,
+    **dict.fromkeys(("LOGIN", "CLAIMS", "PASSWORD", "ACCOUNT", "ADMIN", "DEVICE"), 77),
     "CONFIG": 78,
     "WAIT": 75,
 }

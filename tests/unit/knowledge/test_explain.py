@@ -124,6 +124,14 @@ def test_an_unknown_code_is_shown_with_the_advice_of_the_phrase() -> None:
     assert (found.code, found.klass, found.correlation_id) == ("AADSTS99999", "ADMIN", CORRELATION)
 
 
+def test_the_sentence_of_an_unknown_code_counts_more_than_the_pages_title() -> None:
+    """Microsoft shows one title above most of its errors."""
+    found = explain("Sorry, but we're having trouble signing you in.\nAADSTS99999: The seal is broken.")
+
+    assert found is not None
+    assert "The seal is broken" in found.meaning
+
+
 @pytest.mark.parametrize("text", ["AADSTS99999", "Error code: 99999\nCorrelation Id: " + CORRELATION])
 def test_an_unknown_code_leads_to_microsofts_page_about_it(text: str) -> None:
     """A code that this release lacks is still a code."""
