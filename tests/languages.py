@@ -27,31 +27,27 @@ LANGUAGES = {
     "fil": "Filipino", "fr": "French", "ga": "Irish", "gd": "Scottish Gaelic", "gl": "Galician", "gu": "Gujarati",
     "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian", "hy": "Armenian", "id": "Indonesian",
     "is": "Icelandic", "it": "Italian", "ja": "Japanese", "ka": "Georgian", "kk": "Kazakh", "km": "Khmer",
-    "kn": "Kannada", "ko": "Korean", "kok": "Konkani", "ky": "Kyrgyz", "lb": "Luxembourgish", "lt": "Lithuanian",
-    "lv": "Latvian", "mi": "Māori", "mk": "Macedonian", "ml": "Malayalam", "mn": "Mongolian", "mr": "Marathi",
-    "ms": "Malay", "mt": "Maltese", "nb": "Norwegian Bokmål", "ne": "Nepali", "nl": "Dutch", "nn": "Norwegian Nynorsk",
-    "or": "Odia", "pa": "Punjabi", "pl": "Polish", "prs": "Dari", "pt-BR": "Portuguese (Brazil)",
-    "pt-PT": "Portuguese (Portugal)", "quz": "Quechua", "ro": "Romanian", "ru": "Russian", "sd": "Sindhi",
-    "si": "Sinhala", "sk": "Slovak", "sl": "Slovenian", "sq": "Albanian",
+    "kn": "Kannada", "ko": "Korean", "kok": "Konkani", "lb": "Luxembourgish", "lt": "Lithuanian", "lv": "Latvian",
+    "mi": "Māori", "mk": "Macedonian", "mr": "Marathi", "ms": "Malay", "mt": "Maltese", "nb": "Norwegian Bokmål",
+    "ne": "Nepali", "nl": "Dutch", "nn": "Norwegian Nynorsk", "or": "Odia", "pa": "Punjabi", "pl": "Polish",
+    "pt-BR": "Portuguese (Brazil)", "pt-PT": "Portuguese (Portugal)", "quz": "Quechua", "ro": "Romanian",
+    "ru": "Russian", "sd": "Sindhi", "si": "Sinhala", "sk": "Slovak", "sl": "Slovenian", "sq": "Albanian",
     "sr-Cyrl-BA": "Serbian (Cyrillic, Bosnia and Herzegovina)", "sr-Cyrl-RS": "Serbian (Cyrillic)",
     "sr-Latn-RS": "Serbian (Latin)", "sv": "Swedish", "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "th": "Thai",
-    "tk": "Turkmen", "tr": "Turkish", "tt": "Tatar", "ug": "Uyghur", "uk": "Ukrainian", "ur": "Urdu", "uz": "Uzbek",
+    "tk": "Turkmen", "tr": "Turkish", "ug": "Uyghur", "uk": "Ukrainian", "ur": "Urdu", "uz": "Uzbek",
     "vi": "Vietnamese", "zh-CN": "Chinese (simplified)", "zh-TW": "Chinese (traditional)",
 }  # fmt: skip
 #: The columns; every other kind without mail is in the last one.
 KINDS = ("calendar", "contacts", "tasks", "notes", "journal", "outbox", "sync_issues")
 _HEAD = """# Folders without mail, in {languages} languages
 
-Made by `python -m tests.languages >tests/results/languages.md` out of `offlineimap_m365/data/folders.json`, by asking
-the filter about every name in it; a test looks whether it is current. [NOTICE](../../NOTICE) says how the table was
-made.
+Made by `python -m tests.languages >tests/results/languages.md` from `offlineimap_m365/folders/folders.json`, by asking
+the filter about every name in it; a test checks that it is current. [NOTICE](../../NOTICE) says how the table was made.
 
 `folderfilter` leaves out {always} names, in modified UTF-7 as in Unicode, with all below them. Those in *italics*,
 {doubtful} in all, are ordinary folder names elsewhere: they are kept until the language is known, by
-`offlineimap-m365 folders ACCOUNT --learn` or by `make_folderfilter(languages=...)`. All other names are kept.
-
-The last two columns: how many of the language's names, those of mail folders included, rest on one list (grommunio's
-Gromox, AGPL-3.0-or-later), and who else has seen one. Each name's own sources are in the data.
+`offlineimap-m365 folders ACCOUNT --learn` or by `make_folderfilter(languages=...)`. All other names are kept. In a
+language with few names here, `--learn` tells calendars and contacts by their messages.
 """
 
 
@@ -60,15 +56,13 @@ class Language:
     """
     One language's names: *always* left out, and left out only if the language *is known* (with the other meaning).
 
-    *sources*: who has seen one of its names, by number of names; *licences*: of the names that have one source only.
+    *sources*: who has seen one of its names, by number of names.
     """
 
     code: str | None
     always: tuple[Row, ...]
     if_known: tuple[Row, ...]
     sources: Counter[str]
-    licences: Counter[str]
-    total: int
 
 
 def languages(table: Mapping[str, Any]) -> list[Language]:
@@ -84,8 +78,6 @@ def _language(table: Mapping[str, Any], code: str | None) -> Language:
         always=tuple(row for row in rows if not plain(row["name"])),
         if_known=tuple(row for row in rows if plain(row["name"]) and not known(row["name"])),
         sources=Counter(source for row in rows for source in row["sources"]),
-        licences=Counter(row["licence"] for row in rows if "licence" in row),
-        total=len(rows),
     )
 
 
@@ -96,7 +88,7 @@ def document(table: Mapping[str, Any]) -> str:
     doubtful = {row["name"] for language in found for row in language.if_known}
     head = _HEAD.format(languages=len(found), always=len(always), doubtful=len(doubtful - always))
     names = ", ".join(sorted(row["name"] for row in common.always))
-    headings = ["", *(_said(kind) for kind in KINDS), "others", "of one list", "also seen by"]
+    headings = ["", *(_said(kind) for kind in KINDS), "others", "seen by"]
     return "\n".join(
         [
             head,
@@ -117,9 +109,8 @@ def _cells(language: Language) -> list[str]:
         name = f"*{row['name']}*" if row in language.if_known else row["name"]
         columns[row["kind"] if row["kind"] in KINDS else "others"].append(name)
     code = str(language.code)
-    others = ", ".join(name for name, _ in language.sources.most_common() if name not in {"gromox", "corrected"})
-    one_list = f"{sum(language.licences.values())} of {language.total}"
-    return [f"{LANGUAGES[code]} ({code})", *("<br>".join(names) for names in columns.values()), one_list, others]
+    seen_by = ", ".join(name for name, _ in language.sources.most_common())
+    return [f"{LANGUAGES[code]} ({code})", *("<br>".join(names) for names in columns.values()), seen_by]
 
 
 def _doubts(found: Sequence[Language]) -> list[list[str]]:

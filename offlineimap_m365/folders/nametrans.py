@@ -1,21 +1,17 @@
 """
-Folders under the names that other programs understand, there and back: nametrans for OfflineIMAP.
+Local names for folders that other programs understand, there and back: nametrans for OfflineIMAP.
 
-A pair of functions is always one permutation of names and its inverse, so that no two folders meet under one
-name and OfflineIMAP never makes a folder on the server by mistake (a one-way nametrans does, in its second
-run).
+A pair of functions is always a permutation of names and its inverse, so that no two folders get one name and
+OfflineIMAP makes no folder on the server by mistake (a nametrans without its inverse does, in its second run).
 
-What OfflineIMAP does with them (repository/Base.py, sync_folder_structure; 8.0.3 and Debian's build alike):
-``remote(server name).replace("/", sep)`` is the local name, ``local(local name).replace(sep, "/")`` the way
-back. So the local function is handed ``Sent.2024`` with Maildir's default ``sep = .`` and ``Sent/2024`` with
-``sep = /``, and is not told which. Therefore both functions end the first component at a slash or a dot,
-whichever comes first: children follow under either separator, and the two stay exact inverses. The price: a
-folder of the top level that is really called ``Sent.old`` is seen as ``Sent Items.old``. (With any other
-``sep`` children do not follow, and OfflineIMAP says so: "INFINITE FOLDER CREATION DETECTED".)
+OfflineIMAP (repository/Base.py, sync_folder_structure; 8.0.3 and Debian's build alike) calls
+``remote(server name).replace("/", sep)`` and ``local(local name).replace(sep, "/")``. So the local function gets
+``Sent.2024`` with Maildir's default ``sep = .`` and ``Sent/2024`` with ``sep = /``, and is not told which. Both
+functions therefore end the first component at a slash or a dot: children follow under either separator, and the two
+stay exact inverses. The price: a folder of the top level that is really called ``Sent.old`` becomes ``Sent Items.old``.
 
-Names are compared with case, although Exchange does not: ``trash`` cannot change places with ``Deleted
-Items`` and have ``Trash`` do so too. It stays ``trash``, beside ``Trash``; only a disk that ignores case
-cannot hold both.
+Names are compared with case, although Exchange ignores it: if ``trash`` and ``Trash`` both changed places with
+``Deleted Items``, the pair would be no permutation.
 
 Standard library and Python 3.9 only: this is also loaded inside a foreign interpreter.
 """
@@ -28,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: Exchange's names and what mutt, notmuch and most IMAP servers call such folders (contract §2).
+#: Exchange's names, and what mutt, notmuch and most IMAP servers call such folders (contract §2).
 STANDARD = {"Sent Items": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"}
 #: A personal mailbox (outlook.com) already has Sent and Junk (MailKit#1282).
 PERSONAL = {"Deleted": "Trash"}
@@ -93,10 +89,9 @@ def build_nametrans(
 
 def merge(names: Mapping[str, str] | None, learnt: Mapping[str, str]) -> Mapping[str, str]:
     """
-    Return the user's own *names* with those of *learnt* that do not speak against them, *learnt* alone without any.
+    Return the user's own *names* with those of *learnt* that do not contradict them.
 
-    A finding is left out if it gives or takes a name that the user's own give or take, or if it cannot be used at
-    all: it was made once, and a configuration that works must not begin to fail. Never raises.
+    A learned name is left out if it cannot be used: a configuration that works must not begin to fail. Never raises.
     """
     from collections.abc import Mapping  # noqa: PLC0415 - only where something was learnt
 
@@ -127,11 +122,12 @@ def _rename(name: str, names: Mapping[str, str]) -> str:
     """
     Return *name* with its beginning, up to some separator, replaced according to *names*.
 
-    No name of the map lies below another one, so at most one fits, before as after.
+    No name of the map lies below another one, so at most one fits.
     """
     if not isinstance(name, str):
         return name
-    for end, character in enumerate(name):
+    longest = max(map(len, names), default=0)
+    for end, character in enumerate(name[: longest + 1]):
         if character in SEPARATORS and name[:end] in names:
             return names[name[:end]] + name[end:]
     return names.get(name, name)

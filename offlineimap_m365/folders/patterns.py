@@ -23,9 +23,11 @@ _APOSTROPHES = {ord(shape): "'" for shape in "\u2018\u2019\u02bc"}
 #: The first character behind Latin and its extensions A and B: phonetic letters, then modifiers and marks.
 _FIRST_BEYOND_LATIN = "\u0250"
 
-#: OfflineIMAP asks for every folder several times a run, and paths share beginnings: keys are remembered.
+#: OfflineIMAP asks for every folder several times a run, and paths share beginnings: keys are cached.
 _keys: dict[str, str] = {}
-_MOST_KEYS = 20_000
+_MOST_KEYS, _LONGEST_CACHED = 20_000, 1_000
+#: Exchange Online allows no deeper folder (learn.microsoft.com, "Exchange Online limits": maximum depth 300).
+_DEEPEST = 300
 
 
 def key(component: str) -> str:
@@ -34,12 +36,15 @@ def key(component: str) -> str:
 
     That is Unicode, without case (Unicode 3.13, canonical caseless matching), composed, with one apostrophe.
     """
-    found = _keys.get(component)
-    if found is None:
-        if len(_keys) >= _MOST_KEYS:
-            _keys.clear()
-        found = _keys[component] = _make_key(decode(component))
-    return found
+    cached = _keys.get(component)
+    if cached is not None:
+        return cached
+    if len(_keys) >= _MOST_KEYS:
+        _keys.clear()
+    made = _make_key(decode(component))
+    if len(component) <= _LONGEST_CACHED:
+        _keys[component] = made
+    return made
 
 
 def _make_key(text: str) -> str:
@@ -54,8 +59,12 @@ def _make_key(text: str) -> str:
 
 
 def ancestors(name: str) -> list[str]:
-    """Return the path *name* and those of the folders above it, nearest first, in keys of components."""
-    parts = [key(part) for part in name.split("/")]
+    """
+    Return the path *name* and those of the folders above it, nearest first, in keys of components.
+
+    Below the deepest level that Exchange allows, components are not told apart: the work stays in proportion.
+    """
+    parts = [key(part) for part in name.split("/", _DEEPEST)]
     return ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
 
 
@@ -101,24 +110,22 @@ class Entries:
 
 
 class Learnt:
-    """What was found out about one mailbox."""
+    """What was learned of one mailbox."""
 
-    def __init__(self, found: Mapping[str, object]) -> None:
-        """Take from *found* what a filter needs; see build_filter."""
+    def __init__(self, finding: Mapping[str, object]) -> None:
+        """Take from *finding* what a filter needs; see build_filter."""
         from collections.abc import Mapping  # noqa: PLC0415 - only when a filter is made
 
-        if not isinstance(found, Mapping):
-            raise ValueError(  # noqa: TRY004
-                f"learnt: a mapping is wanted, not {type(found).__name__}"
-            )
+        if not isinstance(finding, Mapping):
+            raise ValueError(f"learnt: a mapping is wanted, not {type(finding).__name__}")  # noqa: TRY004
         self.paths: dict[str, bool] = {}
         for part, is_mail in (("mail", True), ("not_mail", False)):
-            for path in texts("learnt", found.get(part, ())):
+            for path in texts("learnt", finding.get(part, ())):
                 self.paths[ancestors(path)[0]] = is_mail
         self.paths.pop("", None)
 
     def is_mail(self, name: str, otherwise: bool) -> bool:
-        """Return what was found out about the folder *name* or the nearest above it, else *otherwise*."""
+        """Return what was learned of the folder *name* or the nearest above it, else *otherwise*."""
         if self.paths:
             for path in ancestors(name):
                 if path in self.paths:

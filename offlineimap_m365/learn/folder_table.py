@@ -27,10 +27,10 @@ _KINDS = {
     "deleted_items": "deleted mail",
     "junk_email": "junk mail",
     "rss_feeds": "RSS feeds",
-    "external_contacts": "contacts from elsewhere",
+    "external_contacts": "external contacts",
 }
-#: More of a name is not shown in a table.
-_LONGEST = 60
+#: Characters of a name, and languages, that one line of a table shows.
+_LONGEST, _MOST_LANGUAGES = 60, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Row:
     One folder, with the field names of ``folders --json``.
 
     *name* as the server spells it, *unicode* as people read it; *kept*: does the filter keep it? *rule* as in
-    learning.Verdict, or ``finding`` (it was found out earlier); *why* in words; *messages* None where not known.
+    classify.Verdict, or ``finding`` (what was learned earlier decides); *messages*: their number, None if not known.
     """
 
     name: str
@@ -54,23 +54,26 @@ class Row:
 
 
 def rows(
-    found: Sequence[Folder], finding: Finding, learnt: Mapping[str, Any] | None, counts: Mapping[str, int]
+    folders: Sequence[Folder],
+    finding: Finding,
+    learnt: Mapping[str, Any] | None,
+    counts: Mapping[str, int],
+    *,
+    is_personal: bool = False,
 ) -> list[Row]:
     """
-    Return a row per folder: INBOX and all below it, then the others as one would look them up.
+    Return a row per folder: INBOX and all below it, then the others in alphabetical order.
 
-    What is shown is what the filter and the renaming do that the lines of lines() make, so with *learnt* (what is kept
-    of this mailbox) those that use it.
+    The rows show what the lines of lines() do, with *learnt* (what is stored of this mailbox) those that use it.
     """
     is_wanted = folder_filter.build_filter(learnt=learnt)
-    rename, _ = nametrans.build_nametrans(
-        nametrans.merge(None, learnt["names"]) if learnt and learnt.get("names") else None
-    )
-    made = []
-    for folder in sorted(found, key=_order):
+    names = learnt["names"] if learnt and learnt.get("names") else nametrans.PERSONAL if is_personal else None
+    rename, _ = nametrans.build_nametrans(nametrans.merge(None, names) if names else None)
+    result = []
+    for folder in sorted(folders, key=_order):
         is_kept = is_wanted(folder.name)
         verdict = finding.verdicts[top(folder.name)]
-        made.append(
+        result.append(
             Row(
                 name=folder.name,
                 unicode=decode(folder.name),
@@ -83,7 +86,7 @@ def rows(
                 messages=counts.get(folder.name),
             )
         )
-    return made
+    return result
 
 
 def _order(folder: Folder) -> tuple[bool, list[str]]:
@@ -91,25 +94,22 @@ def _order(folder: Folder) -> tuple[bool, list[str]]:
     return parts[0] != "inbox", parts
 
 
-def lines(account: str, mailbox: str, *, is_learnt: bool) -> dict[str, str]:
-    """Return what belongs into .offlineimaprc: ``folderfilter``, and ``nametrans`` of both repositories."""
-    if not is_learnt:
-        return {
-            "folderfilter": "folderfilter = folderfilter",
-            "nametrans_remote": "nametrans = nametrans_remote",
-            "nametrans_local": "nametrans = nametrans_local",
-        }
-    whose = f"account={_literal(account)}"
+def lines(account: str, mailbox: str, *, is_learnt: bool, is_personal: bool = False) -> dict[str, str]:
+    """Return the lines for .offlineimaprc: ``folderfilter``, and ``nametrans`` of both repositories."""
+    arguments = f"account={_literal(account)}"
     if mailbox.lower() != account.lower():
-        whose += f", mailbox={_literal(mailbox)}"
+        arguments += f", mailbox={_literal(mailbox)}"
+    remote, local = "nametrans_remote", "nametrans_local"
+    if is_learnt or is_personal:
+        remote, local = (f"make_nametrans({arguments})[{side}]" for side in (0, 1))
     return {
-        "folderfilter": f"folderfilter = make_folderfilter({whose})",
-        "nametrans_remote": f"nametrans = make_nametrans({whose})[0]",
-        "nametrans_local": f"nametrans = make_nametrans({whose})[1]",
+        "folderfilter": f"folderfilter = {f'make_folderfilter({arguments})' if is_learnt else 'folderfilter'}",
+        "nametrans_remote": f"nametrans = {remote}",
+        "nametrans_local": f"nametrans = {local}",
     }
 
 
-def as_table(found: Sequence[Row], to_paste: Mapping[str, str]) -> list[str]:
+def as_table(rows: Sequence[Row], to_paste: Mapping[str, str]) -> list[str]:
     """Return the lines for a terminal; all text from the network is printable."""
     cells = [("FOLDER", "SYNCED", "WHY", "CALLED HERE", "MESSAGES")]
     cells += [
@@ -120,7 +120,7 @@ def as_table(found: Sequence[Row], to_paste: Mapping[str, str]) -> list[str]:
             _short(row.local_name or "-"),
             "-" if row.messages is None else str(row.messages),
         )
-        for row in found
+        for row in rows
     ]
     return [
         *table.fitted(cells),
@@ -139,7 +139,7 @@ def _literal(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    shown = errors.printable(text)
+    shown = errors.printable(text[: _LONGEST + 1])
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
 
 
@@ -149,32 +149,25 @@ def _why(folder: Folder, verdict: Verdict, *, is_kept: bool, is_learnt: bool) ->
         return "holds folders only"
     if top(folder.name) != folder.name and verdict.rule != "unknown":
         return f"as all below {_short(decode(top(folder.name)))}"
+    if verdict.is_mail != is_kept and is_learnt:
+        return f"learned as {'mail' if is_kept else 'no mail'}, which may have changed: learn again"
+    kind = _kind(verdict)
     if verdict.is_mail != is_kept:
-        return _against(verdict, is_kept=is_kept, is_learnt=is_learnt)
-    what = _what(verdict)
-    texts = {
+        return {
+            "messages": f"named like {kind}, but mail came into it: --learn keeps it",
+            "items": "nothing but calendar items, contacts or the like in it: --learn leaves it out",
+        }.get(verdict.rule, f"{kind}, but an ordinary word elsewhere: --learn leaves it out")
+    return {
         "inbox": "INBOX is always kept",
-        "name": what,
-        "language": f"{what}, in this mailbox's language",
-        "number": f"{what} under a number" if not is_kept else f"like {what} with a number; its messages do not say so",
-        "messages": f"named like {what}, but mail came into it",
-        "ambiguous": f"{what}, but an ordinary word elsewhere",
-        "mail": what,
+        "language": f"{kind}, in this mailbox's language",
+        "items": "nothing but calendar items, contacts or the like in it",
+        "messages": f"named like {kind}, but mail came into it",
+        "ambiguous": f"{kind}, but an ordinary word elsewhere",
         "unknown": "a folder like any other",
-    }
-    return texts[verdict.rule]
+    }.get(verdict.rule, kind)
 
 
-def _against(verdict: Verdict, *, is_kept: bool, is_learnt: bool) -> str:
-    """Return why the filter does something else than the look at the whole mailbox would."""
-    if is_learnt:
-        return f"learnt as {'mail' if is_kept else 'no mail'}, which it may not be any more: learn again"
-    if is_kept:
-        return f"{_what(verdict)}, but an ordinary word elsewhere: --learn leaves it out"
-    return f"named like {_what(verdict)}, but mail came into it: --learn keeps it"
-
-
-def _what(verdict: Verdict) -> str:
+def _kind(verdict: Verdict) -> str:
     kind = verdict.kind or "mail"
-    codes = list(verdict.languages[:4]) + (["…"] if len(verdict.languages) > 4 else [])  # noqa: PLR2004 - one line
+    codes = [*verdict.languages[:_MOST_LANGUAGES], *(["…"] if len(verdict.languages) > _MOST_LANGUAGES else [])]
     return _KINDS.get(kind, kind.replace("_", " ")) + (f" ({', '.join(codes)})" if codes else "")

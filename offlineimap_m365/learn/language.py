@@ -1,7 +1,7 @@
 """
-The languages of a mailbox, told by its folders' names: one, or a mix after moves, imports and other programs.
+The languages of a mailbox, told by its folders' names: one, or several after moves, imports and other programs.
 
-Exchange names the folders in the language of whoever opens a mailbox first, and programs may rename some later
+Exchange names the folders in the language of the person who opens a mailbox first, and programs may rename some later
 (Microsoft: Outlook/Client/user-interface/incorrect-folder-names.md), so no single language explains every mailbox.
 """
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     #: A language, or several that explain the same names equally well.
     Group = tuple[str, ...]
 
-#: So many kinds of folder must speak for a language, beside those that another one explains already.
+#: So many kinds of folder must have a name of a language, beside those that another one explains already.
 _ENOUGH = 3
 
 
 class Names:
-    """The names of a table (folders.load_table()), to look up by key (words.key())."""
+    """The names of a table (folder_filter.load_table()), looked up by key (patterns.key())."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         """Sort the rows of *table*."""
@@ -43,7 +43,7 @@ class Names:
         """
         Return the languages of a mailbox with the folders *names* of the top level, the one that explains most first.
 
-        Words that are ordinary elsewhere speak for none.
+        Words that are ordinary elsewhere count for none.
         """
         rest = {key(name) for name in names} - {"inbox"}
         found: list[Group] = []
@@ -61,5 +61,5 @@ class Names:
 
 
 def _weight(language: str, explained: Mapping[str, str]) -> tuple[int, int, bool, str]:
-    """Return how much speaks for *language*: kinds, then names; before others English, which all mailboxes have."""
+    """Return what ranks *language*: kinds, then names; English before others, since all mailboxes have it."""
     return len(set(explained.values())), len(explained), language == "en", language

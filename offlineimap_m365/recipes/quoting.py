@@ -129,7 +129,7 @@ def _mbsync(values: Values) -> dict[str, str]:
 def _mbsync_unwanted(finding: dict[str, list[str]]) -> list[str]:
     """Return the top-level folders that hold no mail, in Unicode; mbsync cannot quote the wildcards * and %."""
     mail = {patterns.key(name) for name in finding.get("mail", [])}
-    table = folder_filter.current_table()
+    table = folder_filter.load_table()
     usual = [
         row["name"]
         for row in table["names"]

@@ -23,7 +23,7 @@ FOLDERS = 10_000
 
 def listing(number: int = FOLDERS) -> list[str]:
     """Return *number* different names as Exchange lists them: children of what the table knows, and somebody's own."""
-    known = [row["name"] for row in folder_filter.current_table()["names"]]
+    known = [row["name"] for row in folder_filter.load_table()["names"]]
     return [
         encode(f"{known[place % len(known)]}/{place}" if place % 2 else f"Kunde {place}") for place in range(number)
     ]
@@ -56,7 +56,7 @@ def _nothing(_name: str) -> bool:
 
 def forget() -> None:
     """Forget what a process remembers, so that the next question is its first."""
-    for memory in (patterns._keys, folder_filter._made, folder_filter._tables):  # noqa: SLF001 - nobody else wants that
+    for memory in (patterns._keys, folder_filter._plain_filters, folder_filter._tables):  # noqa: SLF001 - nobody else wants that
         memory.clear()
 
 

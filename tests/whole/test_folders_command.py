@@ -235,18 +235,6 @@ def test_usage(alice: World, words: list[str], code: int) -> None:
     assert (done.code, done.out) == (code, "")
 
 
-def test_a_table_of_one_s_own_that_is_broken_is_named(alice: World) -> None:
-    """A sync goes on without it; somebody who asks about folders is told: 78."""
-    path = alice.home / "data" / "folders.json"
-    path.parent.mkdir()
-    path.write_text("{")
-
-    done = alice.run("folders")
-
-    assert (done.code, done.out) == (78, "")
-    assert str(path) in done.err
-
-
 STRANGE = [
     b"&", b"&illisible-", b"&2AA-", b"a\xff\xfe", b"x" * 10_000, b"\x1b[31mred", b"&IC4-evil", b"a//b", b"/",
     b"Calendar/",

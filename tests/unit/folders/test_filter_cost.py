@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.folders import folder_filter, patterns, utf7
+from offlineimap_m365.folders import folder_filter, nametrans, patterns, utf7
+from tests import steps
 from tests.bench import filtering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
-    """Count, in a process that has asked for nothing yet, how often a table is read and a component is decoded."""
-    found = {"read": 0, "decoded": 0}
-    read, decode = folder_filter._read, utf7.decode  # noqa: SLF001 - what is counted
-
-    def counting_read(path: str) -> dict[str, Any]:
-        found["read"] += 1
-        return read(path)
+    """Count, in a process that has asked for nothing yet, how often a component is decoded."""
+    found = {"decoded": 0}
+    decode = utf7.decode
 
     def counting_decode(text: str) -> str:
         found["decoded"] += 1
         return decode(text)
 
-    monkeypatch.setattr(folder_filter, "_read", counting_read)
     monkeypatch.setattr(patterns, "decode", counting_decode)
     filtering.forget()
     yield found
     filtering.forget()
-
-
-def test_the_table_is_read_once(counts: dict[str, int]) -> None:
-    """One process reads it once, for the plain filter and every made one."""
-    folder_filter.folderfilter("INBOX")
-    folder_filter.folderfilter("Kalender")
-    folder_filter.build_filter(languages="nl")("Agenda")
-
-    assert counts["read"] == 1
 
 
 def test_ten_thousand_folders_are_decoded_once(counts: dict[str, int]) -> None:
@@ -73,3 +61,29 @@ def test_ten_thousand_folders_are_ten_thousand() -> None:
 
     assert len(set(names)) == 10_000
     assert 5_000 < kept < 9_000
+
+
+STRANGE = {
+    "deep": lambda size: "a/" * (size // 2),
+    "dotted": lambda size: "a." * (size // 2),
+    "long": lambda size: "a" * size,
+    "shifts": lambda size: "&AOk-" * (size // 5),
+    "marks": lambda size: "&AwE-" * (size // 5),
+}
+
+
+@pytest.mark.parametrize("make", STRANGE.values(), ids=STRANGE)
+def test_a_long_name_takes_no_time(make: Callable[[int], str]) -> None:
+    """A server may send a name of 100 kB: twice the length is at most twice the steps, and nothing is kept of it."""
+    wanted = folder_filter.build_filter(drop=["Archive/2019", "b*"], learnt={"not_mail": ["Agenda"]})
+    remote, local = nametrans.build_nametrans({"Verzonden items": "Sent"})
+
+    def ask(size: int) -> Callable[[], object]:
+        name = make(size)
+        return lambda: (wanted(name), folder_filter.folderfilter(name), local(remote(name)) == name)
+
+    started = time.process_time()
+    assert ask(100_000)() == (True, True, True)
+    assert time.process_time() - started < 1
+    assert steps.count(ask(20_000)) <= 2 * steps.count(ask(10_000)) + 10
+    assert max(map(len, patterns._keys)) < 10_000  # noqa: SLF001 - what would grow

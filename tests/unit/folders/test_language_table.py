@@ -40,7 +40,7 @@ def test_an_own_table_can_be_shown() -> None:
     """What stands in the list comes from the table that it is given, the pipe of Markdown included."""
     rows = [
         {"kind": "calendar", "language": "nl", "name": "A|B", "sources": ["x"]},
-        {"kind": "tasks", "language": "nl", "name": "Taak", "sources": ["x"], "ambiguous": "a chore", "licence": "L"},
+        {"kind": "tasks", "language": "nl", "name": "Taak", "sources": ["x"], "ambiguous": "a chore"},
         {"kind": "drafts", "language": "nl", "name": "Klad", "sources": ["x", "y"]},
     ]
     common = {"kind": "working_set", "language": None, "name": "Everywhere", "sources": ["y"]}
@@ -49,7 +49,7 @@ def test_an_own_table_can_be_shown() -> None:
 
     lines = languages.document(table).splitlines()
 
-    assert "| Dutch (nl) | A\\|B |  | *Taak* |  |  |  |  |  | 1 of 3 | x, y |" in lines
+    assert "| Dutch (nl) | A\\|B |  | *Taak* |  |  |  |  |  | x, y |" in lines
     assert "| Taak | Dutch | tasks | a chore |" in lines
     assert "In a mailbox of any language: Everywhere." in lines
     assert "| x | one | L | 3 | 2 |" in lines
