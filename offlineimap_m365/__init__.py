@@ -1,7 +1,8 @@
 """
-Microsoft 365 and outlook.com for OfflineIMAP and every other mail program: tokens, silently.
+Access tokens for Microsoft 365 and outlook.com, and folder filters, for .offlineimaprc and for other programs.
 
-See README.md for how to use it, and each function's own documentation. Nothing is imported before it is used.
+Nothing here prompts, prints or opens a browser: run ``offlineimap-m365 login`` first. An error is an M365Error with
+exit_code 75 (Temporary), 77 (SignInNeeded) or 78 (Misconfigured). Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -53,8 +54,13 @@ if TYPE_CHECKING:
     )
 
 
+def __dir__() -> list[str]:
+    """List the API, so that help() and completion show it."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
-    """Import a name of contract §2 when it is first used (PEP 562)."""
+    """Import a name of the API when it is first used (PEP 562)."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib  # noqa: PLC0415 - only when a name is used

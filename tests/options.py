@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.cli import command_line
+from offlineimap_m365.cli import parser_actions
 
 if TYPE_CHECKING:
     import argparse
 
-    from offlineimap_m365.cli.command_line import Command
+    from offlineimap_m365.cli.parser_actions import Command
 
 RESULT = Path(__file__).resolve().parents[1] / "docs" / "options.md"
 _HEAD = f"""# Commands and their options
@@ -28,8 +28,8 @@ say the same.
 
 def document() -> str:
     """Return the whole list: a table for each command."""
-    program = command_line.program()
-    return _HEAD + "".join(map(_section, (program, *command_line.commands())))
+    program = parser_actions.program()
+    return _HEAD + "".join(map(_section, (program, *parser_actions.commands())))
 
 
 def _section(command: Command) -> str:
@@ -49,7 +49,7 @@ def _section(command: Command) -> str:
 
 def _names(action: argparse.Action) -> str:
     """Return an option with what it takes; spaces and bars are kept from the table."""
-    value = command_line.value(action).replace("|", "\\|")
+    value = parser_actions.value(action).replace("|", "\\|")
     names = ", ".join(f"`{name}`" for name in action.option_strings)
     return " ".join(filter(None, (names, f"*{value}*" if value else "")))
 

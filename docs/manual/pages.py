@@ -1,26 +1,27 @@
 """
-Man pages in the language of man(7): one for the program and one for each command, as git has them.
+Man pages in the language of man(7): one for the program, one for each command, one for the Python functions and files.
 
-By hand and not by argparse-manpage, whose one page for all commands has the usage as running text, hyphens that cannot
-be copied, the day of the build in its footer and a warning of groff. Names, options and their help are the parser's;
-what it does not know stands in ``sections.man``.
+Names, options and their help come from the parser, functions from their docstrings; the rest is in ``sections.man``.
+argparse-manpage is not used: its one page has hyphens that cannot be copied, and the day of the build.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import offlineimap_m365
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.cli import command_line
+from offlineimap_m365.cli import parser_actions
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from offlineimap_m365.cli.command_line import Command
+    from offlineimap_m365.cli.parser_actions import Command
 
 _SECTIONS = Path(__file__).with_name("sections.man")
 #: What groff or mandoc would show as another character than was written (groff_char(7)), or take as a command.
@@ -29,14 +30,15 @@ _SPECIAL = {"\\": r"\(rs", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha",
 
 def pages() -> dict[str, str]:
     """Return every man page by the name of its file."""
-    program, written = command_line.program(), sections()
-    made = {"": _program(program, written[""])}
-    made |= {command.name: _command(command, written[command.name]) for command in command_line.commands()}
-    return {f"{'-'.join(filter(None, (errors.COMMAND, name)))}.1": text for name, text in made.items()}
+    program, written = parser_actions.program(), sections()
+    texts = {"": _program(program, written[""])}
+    texts |= {command.name: _command(command, written[command.name]) for command in parser_actions.commands()}
+    files = {f"{'-'.join(filter(None, (errors.COMMAND, name)))}.1": text for name, text in texts.items()}
+    return files | {f"{errors.COMMAND}.5": _api(written["api"], written[""])}
 
 
 def sections() -> dict[str, str]:
-    """Return what is written by hand: by command, the program's under the empty name."""
+    """Return what is written by hand: by command, the program's under the empty name, the functions' under api."""
     text = _SECTIONS.read_text(encoding="utf-8").replace("\n.EE\n", "\n.EE\n.nh\n")  # an-ext.tmac breaks words again
     parts = re.split(r'(?m)^\.\\" = ?([a-z]*)\n', text)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
@@ -44,11 +46,11 @@ def sections() -> dict[str, str]:
 
 def _program(program: Command, written: str) -> str:
     """Return the page of the program: what it is for, its commands, its files."""
-    found = command_line.commands()
+    found = parser_actions.commands()
     description, _, more = written.partition(".SH FILES\n")
     return "".join(
         (
-            _head("", "tokens of Microsoft 365 for mail programs"),
+            _head("", "access tokens of Microsoft 365 for mail programs"),
             _synopsis(program, " ".join(("", _italic("COMMAND"), r"\&..."))),
             f".SH DESCRIPTION\n{escape(program.summary)}\n{description}",
             ".SH COMMANDS\nEach has a page of its own.\n",
@@ -71,7 +73,7 @@ def _command(command: Command, written: str) -> str:
             f".SH DESCRIPTION\n{escape(command.parser.description or '')}\n{description}",
             ".SH OPTIONS\n",
             *(
-                _entry(_italic(command_line.value(each)), command.help(each))
+                _entry(_italic(parser_actions.value(each)), command.help(each))
                 for each in command.operands()
                 if each.help
             ),
@@ -84,13 +86,59 @@ def _command(command: Command, written: str) -> str:
     )
 
 
-def _head(name: str, summary: str) -> str:
-    """Return title and name; the version stands for the day, so that a build does not show when it was."""
+def _api(written: str, program: str) -> str:
+    """Return the page of the functions, with the files and variables of the program's page."""
+    functions = [(name, getattr(offlineimap_m365, name)) for name in offlineimap_m365.__all__]
+    entries = [
+        f".TP\n{_bold(name)}{escape(_signature(function))}\n{_prose(inspect.getdoc(function) or '')}"
+        for name, function in functions
+        if inspect.isfunction(function)
+    ]
+    _, _, more = program.partition(".SH FILES\n")
+    files, _, _ = more.partition(".SH EXIT STATUS\n")
+    return "".join(
+        (
+            _head("", "Python functions for .offlineimaprc, and files", 5),
+            f".SH DESCRIPTION\n{written}.SH FUNCTIONS\n",
+            *entries,
+            f".SH FILES\n{files}",
+            _see_also([""]),
+        )
+    )
+
+
+def _signature(function: object) -> str:
+    """Return the parameters of a *function* with their defaults and without their types."""
+    signature = inspect.signature(function)  # type: ignore[arg-type]
+    plain = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+    return str(signature.replace(parameters=plain, return_annotation=signature.empty))
+
+
+def _prose(text: str) -> str:
+    """Return a docstring as roff: paragraphs, ``code`` in bold, *parameters* in italics."""
+    return "\n.IP\n".join(map(_marked, re.split(r"\n\s*\n", text))) + "\n"
+
+
+def _marked(text: str) -> str:
+    parts = re.split(r"(``.+?``|\*\w+\*)", " ".join(text.split()))
+    return "".join(
+        _bold(part.strip("`"))
+        if part.startswith("``")
+        else _italic(part.strip("*"))
+        if part[:1] == "*"
+        else escape(part)
+        for part in parts
+    )
+
+
+def _head(name: str, summary: str, section: int = 1) -> str:
+    """Return title and name; the version is in the place of the day, so that builds are reproducible."""
     page = "-".join(filter(None, (errors.COMMAND, name)))
-    title = f'.TH {escape(page.upper())} 1 "" "{escape(errors.COMMAND)} {escape(__version__)}" "User Commands"'
+    kind = "User Commands" if section == 1 else "File Formats"
+    title = f'.TH {escape(page.upper())} {section} "" "{escape(errors.COMMAND)} {escape(__version__)}" "{kind}"'
     name_section = f".SH NAME\n{escape(page)} \\- {escape(summary)}\n"
-    # Neither broken words nor wide gaps: a command that is torn apart cannot be copied.
-    return f'.\\" Made out of the parser; see docs/manual in the source.\n{title}\n.nh\n.ad l\n{name_section}'
+    # No hyphenation and no justification: a command must be copied as it is.
+    return f'.\\" Made from the parser; see docs/manual in the source.\n{title}\n.nh\n.ad l\n{name_section}'
 
 
 def _synopsis(command: Command, rest: str = "") -> str:
@@ -117,17 +165,17 @@ def _usages(command: Command) -> Iterator[str]:
 def _short(action: argparse.Action) -> str:
     names = action.option_strings if len({name.lstrip("-")[0] for name in action.option_strings}) > 1 else ()
     shown = r"\ |\ ".join(map(_bold, names or action.option_strings[:1]))
-    return r"\ ".join(filter(None, (shown, _italic(command_line.value(action)))))
+    return r"\ ".join(filter(None, (shown, _italic(parser_actions.value(action)))))
 
 
 def _operand(action: argparse.Action) -> str:
-    word = _italic(command_line.value(action))
+    word = _italic(parser_actions.value(action))
     return {"?": f"[{word}]", "*": rf"[{word}\ ...]"}.get(str(action.nargs), word)
 
 
 def _options(command: Command) -> Iterator[str]:
     for action in command.options():
-        value = _italic(command_line.value(action))
+        value = _italic(parser_actions.value(action))
         names = ", ".join(map(_bold, action.option_strings))
         yield _entry(" ".join(filter(None, (names, value))), command.help(action))
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
-from offlineimap_m365.cli import command_line
+from offlineimap_m365.cli import parser_actions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from offlineimap_m365.cli.command_line import Command
+    from offlineimap_m365.cli.parser_actions import Command
 
 #: What is offered for a metavar or, for values that are not the only ones possible, for a destination.
 _OFFERS = {
@@ -49,7 +49,7 @@ def _offers(command: Command, action: argparse.Action) -> tuple[str, ...]:
 def _bash() -> dict[str, list[str]]:
     """Return the branches of three case statements."""
     options, values, operands = [], [], []
-    for command in (command_line.program(), *command_line.commands()):
+    for command in (parser_actions.program(), *parser_actions.commands()):
         options.append(f"    {command.name or repr('')}) echo {' '.join(_long_names(command))} ;;")
         for action in command.options():
             if action.nargs != 0:
@@ -58,7 +58,7 @@ def _bash() -> dict[str, list[str]]:
         for number, action in enumerate(command.operands(), 1):
             place = f'"{command.name} "*' if action.nargs == "*" else f'"{command.name} {number}"'
             operands.append(f"    {place}) echo '{' '.join(_offers(command, action))}' ;;")
-    names = [command.name for command in command_line.commands()]
+    names = [command.name for command in parser_actions.commands()]
     return {"OPTIONS": options, "VALUES": values, "OPERANDS": operands, "COMMANDS": [" ".join(names)]}
 
 
@@ -68,9 +68,9 @@ def _long_names(command: Command) -> list[str]:
 
 def _zsh() -> dict[str, list[str]]:
     """Return arguments for zsh's ``_arguments`` and ``_describe`` (zshcompsys(1))."""
-    general = [f"    {spec} \\" for spec in _zsh_options(command_line.program())]
+    general = [f"    {spec} \\" for spec in _zsh_options(parser_actions.program())]
     branches, names = [], []
-    for command in command_line.commands():
+    for command in parser_actions.commands():
         names.append(f"    {_quoted(f'{command.name}:{command.summary}')}")
         specs = [*_zsh_options(command), *_zsh_operands(command)]
         branches.append(f"    {command.name}) _arguments {' '.join(specs)} ;;")
@@ -111,9 +111,9 @@ def _fish() -> dict[str, list[str]]:
     """Return lines of fish's ``complete``."""
     lines = [
         f"complete -c $program -n '_offlineimap_m365_command' -a {command.name} -d {_quoted(command.summary)}"
-        for command in command_line.commands()
+        for command in parser_actions.commands()
     ]
-    for command in (command_line.program(), *command_line.commands()):
+    for command in (parser_actions.program(), *parser_actions.commands()):
         when = f"complete -c $program -n '_offlineimap_m365_command {command.name}'"
         for action in command.options():
             names = " ".join(

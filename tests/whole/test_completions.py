@@ -12,7 +12,7 @@ import pytest
 
 from offlineimap_m365 import recipes
 from offlineimap_m365.base import errors, paths
-from offlineimap_m365.cli import command_line, completion
+from offlineimap_m365.cli import completion, parser_actions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.once
 
 ME = errors.COMMAND
 ACCOUNTS = ("alice@example.org", "backup one", "bob@uni.edu")
-COMMANDS = command_line.commands()
+COMMANDS = parser_actions.commands()
 #: The name of each shell's script, as a release installs it.
 FILES = {"bash": f"{ME}.bash", "zsh": f"_{ME}", "fish": f"{ME}.fish"}
 #: What is typed before a TAB, and all that may come of it.

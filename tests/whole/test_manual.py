@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import pydoc
 import re
 import shlex
 import subprocess
@@ -10,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import offlineimap_m365
 from docs.manual import pages
 from offlineimap_m365.base import errors
-from offlineimap_m365.cli import arguments, command_line
+from offlineimap_m365.cli import arguments, parser_actions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +25,7 @@ pytestmark = pytest.mark.once
 
 PAGES = pages.pages()
 #: Each command of the parser, and the program itself under the empty name.
-COMMANDS = {each.name: each for each in (command_line.program(), *command_line.commands())}
+COMMANDS = {each.name: each for each in (parser_actions.program(), *parser_actions.commands())}
 
 
 def name_of(command: str) -> str:
@@ -56,9 +59,28 @@ def page(command: str, tmp_path: Path) -> Path:
 
 
 def test_there_is_a_page_for_each_command() -> None:
-    """The program has a page and each command one of its own, as git has them."""
-    assert set(PAGES) == {f"{name_of(command)}.1" for command in COMMANDS}
-    assert set(pages.sections()) == set(COMMANDS)
+    """The program has a page, each command one of its own, and the functions one in section 5."""
+    assert set(PAGES) == {f"{name_of(command)}.1" for command in COMMANDS} | {f"{errors.COMMAND}.5"}
+    assert set(pages.sections()) == {*COMMANDS, "api"}
+
+
+def test_every_function_is_in_its_page(tmp_path: Path) -> None:
+    """offlineimap-m365(5) shows each function of the API with its documentation, and groff has no complaint."""
+    path = tmp_path / f"{errors.COMMAND}.5"
+    path.write_text(PAGES[path.name], encoding="utf-8")
+    text = " ".join(shown(path).split())
+
+    for name in offlineimap_m365.__all__:
+        documentation = (inspect.getdoc(getattr(offlineimap_m365, name)) or "").splitlines()[0]
+        assert name in text
+        assert not name[0].islower() or re.sub("[`*]", "", documentation).split(". ")[0] in text
+
+
+def test_help_shows_the_api() -> None:
+    """help(offlineimap_m365) has every name that a configuration can use."""
+    text = pydoc.plain(pydoc.render_doc(offlineimap_m365))
+
+    assert [name for name in offlineimap_m365.__all__ if name not in text] == []
 
 
 def test_groff_has_nothing_to_complain_of(page: Path) -> None:
@@ -78,7 +100,7 @@ def test_every_option_is_shown_with_its_help(command: str, page: Path) -> None:
     text = " ".join(shown(page).split())
 
     for option in COMMANDS[command].options():
-        names = " ".join(filter(None, (", ".join(option.option_strings), command_line.value(option))))
+        names = " ".join(filter(None, (", ".join(option.option_strings), parser_actions.value(option))))
         assert f"{names} {COMMANDS[command].help(option)}".lower() in text.lower()
 
 

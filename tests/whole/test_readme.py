@@ -170,3 +170,15 @@ def test_the_clouds_are_those_of_the_table() -> None:
 def test_it_is_short() -> None:
     """A README is read before the decision to install: 1,000 words at most."""
     assert len(README.read_text(encoding="utf-8").split()) < 1000
+
+
+def test_the_map_of_the_code_is_true() -> None:
+    """CONTRIBUTING lists each folder once, in the order in which they may import, and names files that are there."""
+    text = section("The code", ROOT / "CONTRIBUTING.md")
+    layers = re.findall(r'^  "(\w+)",$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    files = re.findall(r"`([\w/]+\.(?:py|json))`", text)
+    code = ROOT / "offlineimap_m365"
+
+    assert [row[0] for row in table(text)] == layers
+    assert len(text.splitlines()) < 50
+    assert [name for name in files if not list(code.rglob(name.rpartition("/")[2]))] == []
