@@ -63,7 +63,8 @@ def examine_client(subject: Subject) -> Check:
             client_credential.read(account.credential, account.name)
     except errors.M365Error as error:
         return of_error("client", error, account.name)
-    return subject.good("client", f"It proves itself with {_proof(account)}{_ends_soon(ends)}")
+    proof = ", ".join(kind.replace("_", " ") for kind in account.credential)  # a command may hold the secret itself
+    return subject.good("client", f"It proves itself by its {proof}{_ends_soon(ends)}")
 
 
 def _missing(account: Account) -> str | None:
@@ -71,16 +72,6 @@ def _missing(account: Account) -> str | None:
     credential = account.credential or {}
     kinds = [kind for kind in ("client_secret_file", "certificate") if kind in credential]
     return next((kind for kind in kinds if not os.path.lexists(credential[kind])), None)
-
-
-def _proof(account: Account) -> str:
-    """Return what the client proves itself with; a command is not shown, since it may hold what it prints."""
-    credential = account.credential or {}
-    if "client_secret_file" in credential:
-        return f"the secret in {credential['client_secret_file']}"
-    if "certificate" in credential:
-        return f"the certificate {credential['certificate']}"
-    return "the secret that a command prints, which was not run"
 
 
 def _ends_soon(ends: float | None) -> str:

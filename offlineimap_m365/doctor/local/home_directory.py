@@ -4,6 +4,7 @@ The home of this program: is it there, does it belong to this user alone, and ca
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -44,51 +45,38 @@ def examine(closed: Sequence[str], machine: Subject) -> Check:
     *closed* is what was said of files that others could read until a moment ago.
     """
     top = Path(paths.directory())
-    if not os.path.lexists(top) and os.access(_nearest(top), os.X_OK):
-        return machine.untold(NAME, f"{top} is not there yet: the first login makes it{_origin()}")
-    wrong = _not_usable(machine, top)
-    if wrong:
-        return wrong
     try:
-        paths.check(str(top / "accounts" / ".nobody"))
+        if not paths.check() and not os.path.lexists(top):
+            return machine.untold(NAME, f"{top} is not there yet: the first login makes it{_origin()}")
         paths.folders()
-    except errors.Temporary as error:
-        if os.path.islink(top):  # noqa: PTH114 - pathlib's raises where it may not look (before Python 3.13)
-            raise
-        advice = "On a network file system a ticket may be missing (kinit, aklog), as in cron"
-        return machine.bad(NAME, error.fact, Remedy(advice, f"ls -ld {errors.quoted(str(top))}"))
-    if top.stat().st_mode & 0o077:
-        advice = "Close it once its file system can be written and keeps modes"
-        close = f"chmod go= {errors.quoted(str(top))}"
-        return machine.bad(NAME, f"Others can read {top}, and it cannot be closed to them", Remedy(advice, close))
-    try:
         has_locks = _try_writing(top)
-    except OSError as error:
-        return _not_writable(machine, top, error)
+    except (errors.Temporary, OSError) as error:
+        return _not_usable(machine, top, error)
+    if top.stat().st_mode & 0o077:
+        close = Remedy("Close it once its file system keeps modes", f"chmod go= {errors.quoted(str(top))}")
+        return machine.bad(NAME, f"Others can read {top}, and it cannot be closed to them", close)
     notes = "".join(f"; {text}" for text in closed)
     if not has_locks:
         notes += "; its file system has no locks (flock), so each process refreshes for itself"
     return machine.good(NAME, f"{top} is yours alone and can be written{_origin()}{notes}")
 
 
-def _nearest(path: Path) -> Path:
-    """Return the nearest directory above *path* that is there."""
-    return next((above for above in path.parents if os.path.lexists(above)), path)
-
-
-def _not_usable(machine: Subject, top: Path) -> Check | None:
-    """Return that the home *top* is not a directory, or closed to its owner; None if neither."""
-    try:
-        found = top.stat()
-    except OSError:
-        return None  # paths.check() says so
+def _not_usable(machine: Subject, top: Path, error: errors.Temporary | OSError) -> Check:
+    """Return why the home *top* cannot be read or written."""
     where = errors.quoted(str(top))
-    if not stat.S_ISDIR(found.st_mode):
-        move = f"mv {where} {errors.quoted(f'{top}.old')}"
-        return machine.bad(NAME, f"{top} is not a directory", Remedy("Move it away", move))
-    if found.st_uid == os.geteuid() and found.st_mode & stat.S_IRWXU != stat.S_IRWXU:
-        return machine.bad(NAME, f"{top} is closed even to you, its owner", Remedy("", f"chmod u+rwx {where}"))
-    return None
+    with contextlib.suppress(OSError):
+        state = top.stat()
+        if state.st_uid == os.geteuid() and state.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            return machine.bad(NAME, f"{top} is closed even to you, its owner", Remedy("", f"chmod u+rwx {where}"))
+    if isinstance(error, errors.Temporary):
+        ticket = "On a network file system a ticket may be missing (kinit, aklog), as in cron"
+        return machine.bad(NAME, error.fact, Remedy(ticket, error.remedy.command))
+    meaning = f"Nothing can be written in {top} ({error.strerror})"
+    if error.errno in errors.PASSING:
+        meaning += ", so a new token cannot be saved"
+        return machine.bad(NAME, meaning, Remedy("Make room there", f"df -h {where}"))
+    advice = "Make it writable (in a systemd unit by ReadWritePaths=) and look what is mounted"
+    return machine.bad(NAME, meaning, Remedy(advice, f"findmnt --target {where}"))
 
 
 def _try_writing(top: Path) -> bool:
@@ -104,17 +92,6 @@ def _try_writing(top: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
-
-
-def _not_writable(machine: Subject, top: Path, error: OSError) -> Check:
-    where = errors.quoted(str(top))
-    meaning = f"Nothing can be written in {top} ({error.strerror})"
-    if error.errno in errors.PASSING:
-        return machine.bad(
-            NAME, f"{meaning}, so a new token cannot be saved", Remedy("Make room there", f"df -h {where}")
-        )
-    advice = "Make it writable (in a systemd unit by ReadWritePaths=) and look what is mounted"
-    return machine.bad(NAME, meaning, Remedy(advice, f"findmnt --target {where}"))
 
 
 def _origin() -> str:

@@ -12,11 +12,10 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base import environment, errors, process
 
 #: Seconds for the other Python to tell where OfflineIMAP is.
 _PATIENCE = 5.0
@@ -144,23 +143,13 @@ def _existing(python: str) -> Path:
 
 def _ask(interpreter: Path, script: Path) -> tuple[str, str, str | None]:
     """Return version and prefix of the *interpreter*, and where it finds OfflineIMAP when it runs *script*."""
-    try:
-        done = subprocess.run(
-            [str(interpreter), "-I", "-c", _CODE, str(script.resolve().parent)],
-            env=environment.for_child(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnknownError(f"{interpreter}, which runs it, does not answer ({type(error).__name__})") from error
-    if b"Unknown option: -I" in done.stderr:  # which Python has since 3.4 (docs.python.org/3/using/cmdline.html)
+    done = process.run([str(interpreter), "-I", "-c", _CODE, str(script.resolve().parent)], seconds=_PATIENCE)
+    if b"Unknown option: -I" in done.err:  # which Python has since 3.4 (docs.python.org/3/using/cmdline.html)
         return "2", "", None
     try:
-        version, prefix, origin = json.loads(done.stdout)
+        version, prefix, origin = json.loads(done.out)
     except ValueError as error:
-        raise UnknownError(f"{interpreter}, which runs it, fails") from error
+        raise UnknownError(f"{interpreter}, which runs it, does not answer") from error
     return errors.printable(str(version)), str(prefix), origin if isinstance(origin, str) else None
 
 

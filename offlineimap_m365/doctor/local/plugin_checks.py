@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base import errors, process
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.tokens import notify
@@ -61,17 +60,8 @@ def _shell(*arguments: str, script: str = "") -> int:
 
     A *script* goes through standard input: it may hold a secret, and everybody sees the arguments of a process.
     """
-    try:
-        return subprocess.run(
-            ["/bin/sh", *arguments],
-            input=script.encode("utf-8", "surrogateescape"),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_PATIENCE,
-            check=False,
-        ).returncode
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return 0
+    stdin = script.encode("utf-8", "replace")
+    return process.run(["/bin/sh", *arguments], stdin=stdin, seconds=_PATIENCE).code or 0
 
 
 def examine_stub(machine: Subject) -> Check:
@@ -94,17 +84,9 @@ def _command_fault(command: list[str]) -> str:
     if not command:
         return "names no command"
     shown = shlex.join(command)
-    try:
-        done = subprocess.run(
-            [*command, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            env=environment.for_child(),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+    result = process.run([*command, "--version"], seconds=_PATIENCE)
+    if result.ended == process.NOT_STARTED:
+        return f"names a command that cannot be run ({result.reason}): {shown}"
+    if result.code is None:
         return f"names a command that does not finish within {_PATIENCE:.0f} s: {shown}"
-    except OSError as error:
-        return f"names a command that cannot be run ({error.strerror}): {shown}"
-    return f"names a command that ends with exit code {done.returncode}: {shown}" if done.returncode else ""
+    return f"names a command that ends with exit code {result.code}: {shown}" if result.code else ""

@@ -92,19 +92,13 @@ def _blocked(account: Account, host: str, port: int, failure: OSError, command: 
     """Return what it means that *host* does not answer on *port*, by what answers elsewhere."""
     how = "refuses connections" if isinstance(failure, ConnectionRefusedError) else "does not answer"
     login = urlsplit(account.authority)
-    open_it = (
-        f"Ask the administrator of this network to open port {port} to {host}, or use another one (a VPN, a phone)"
-    )
-    if _answers(host, _HTTPS):
-        meaning = f"This network blocks port {port}: {host} {how} there, while it answers on port {_HTTPS}"
-        return Trouble(meaning, Remedy(open_it, command))
-    if login.hostname and _answers(login.hostname, login.port or _HTTPS):
-        meaning = (
-            f"This network blocks port {port}, or the server is down: {host} {how}, while {login.hostname} answers"
-        )
-        return Trouble(meaning, Remedy(f"{open_it}; if the server is down, wait", command), (f"host {host}",))
-    meaning = f"No connection: {host} {how} on port {port}, and nothing else answers"
-    return Trouble(meaning, Remedy("Connect to a network", command), ("network", f"host {host}"))
+    elsewhere = ((host, _HTTPS), (login.hostname or "", login.port or _HTTPS))
+    if not any(_answers(*address) for address in elsewhere):
+        meaning = f"No connection: {host} {how} on port {port}, and nothing else answers"
+        return Trouble(meaning, Remedy("Connect to a network", command), ("network", f"host {host}"))
+    advice = f"Ask the administrator of this network to open port {port}, or use another one (a VPN, a phone)"
+    meaning = f"This network blocks port {port}, or the server is down: {host} {how}, while the network is there"
+    return Trouble(meaning, Remedy(advice, command), (f"host {host}",))
 
 
 def _answers(host: str, port: int) -> bool:

@@ -84,7 +84,7 @@ def _refused(subject: Subject, attempt: Attempt, token: str) -> Check:
 
 
 def _of_reply(account: Account, attempt: Attempt, reply: str, token: str) -> Trouble:
-    """Return what the server's *reply* means, from the table of replies, and what helps."""
+    """Return what the server's *reply* means, and what helps."""
     if _SWITCHED_OFF in reply.lower() and not account.is_personal:
         meaning = (
             f"Programs may not send mail as {attempt.user}: that is switched off for the mailbox or the organisation"
@@ -94,20 +94,12 @@ def _of_reply(account: Account, attempt: Attempt, reply: str, token: str) -> Tro
         return Trouble(f"{meaning} (tenant), while IMAP can work ({reply})", remedy)
     if account.is_app_only and _NOT_TAKEN in reply:
         return mailbox_refused.of_application(account, token, attempt.user)
-    known = explain.explain(reply, explain.Situation(account.name, is_personal=account.is_personal))
-    meaning = known.meaning if known else f"{attempt.user} is not let in for sending"
     words = "; ".join(filter(None, [reply, mailbox_refused.in_words(attempt.refusal)]))
-    return Trouble(f"{meaning} ({words})", _remedy(account, known))
-
-
-def _remedy(account: Account, known: explain.Explanation | None) -> Remedy:
-    """Return what helps: sending by policy is the administrator's; else a new sign-in."""
-    login = errors.login_command(account.name)
-    if known and known.klass == "ADMIN":
-        advice = "To fetch mail only, sign in without the permission to send"
-        ask = "" if account.is_personal else "Ask the administrator which policy forbids it. "
-        return Remedy(f"{ask}{advice}", f"{login} --scope imap")
-    return Remedy(f"Sign in again, as {account.name}", login)
+    known = explain.explain(reply, explain.Situation(account.name, is_personal=account.is_personal))
+    if known is not None:
+        return Trouble(f"{known.meaning} ({words})", known.remedy)
+    sign_in = Remedy(f"Sign in again, as {account.name}", errors.login_command(account.name))
+    return Trouble(f"{attempt.user} is not let in for sending ({words})", sign_in)
 
 
 #: The checks, in the order of a connection.

@@ -11,14 +11,12 @@ import dataclasses
 import ssl
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from offlineimap_m365.accounts import certificate_file
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import Trouble
@@ -33,10 +31,9 @@ if TYPE_CHECKING:
 
 #: The check of what is trusted, which all TLS connections depend on.
 NAME = "certificates"
-#: Results of a verification (X509_STORE_CTX_get_error(3)); the last ones say that no trusted authority issued it.
-_NOT_YET, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
-_SELF_SIGNED, _NOT_TRUSTED = 18, frozenset({2, 18, 19, 20, 21})
-_LONGEST = 80  # characters of a name that a certificate holds
+#: Results of a verification (X509_STORE_CTX_get_error(3)): not valid yet; by time; by name; by its issuer.
+_NOT_YET, _WRONG_TIME, _WRONG_NAME = 9, frozenset({9, 10}), frozenset({62, 64})
+_NOT_TRUSTED = frozenset({2, 18, 19, 20, 21})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,16 +49,6 @@ class Peer:
     connect: Callable[[], socket.socket]
     again: str
     rename: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class _Certificate:
-    """What a certificate says: for which *names*, who issued it, from when to when it is valid (since 1970)."""
-
-    names: tuple[str, ...] = ()
-    issuer: str = "an authority that cannot be read"
-    begins: float | None = None
-    ends: float | None = None
 
 
 def examine(machine: Subject) -> Check:
@@ -89,34 +76,25 @@ def tls_trouble(peer: Peer, error: ssl.SSLError) -> Trouble:
 
 def _refused(peer: Peer, error: ssl.SSLCertVerificationError) -> Trouble:
     """Return why the certificate of *peer* was refused."""
-    certificate, code, host = _read(peer), error.verify_code, peer.host
-    clock = f"this machine's clock says {_date(time.time())}"
-    set_it = Remedy("Set this machine's clock", set_clock())
-    if code in (_WRONG_NAME, _WRONG_ADDRESS):
-        names = ", ".join(server_text.cited(name[:_LONGEST]) for name in certificate.names[:3]) or "another host"
+    if error.verify_code in _NOT_TRUSTED:
+        return _not_trusted(peer)
+    fact = f"{peer.host} showed a certificate that is refused ({errors.printable(error.verify_message)})"
+    if error.verify_code in _WRONG_NAME:
         advice = "If this network wants a sign-in of its own (a captive portal), open any page in a browser"
         advice += "; else correct the name of the host" if peer.rename else ""
-        return Trouble(f"{host} showed a certificate for {names}", Remedy(advice, peer.rename or peer.again))
-    if code == _NOT_YET:
-        when = f" before {_date(certificate.begins)}" if certificate.begins is not None else ""
-        meaning = f"{host} showed a certificate that is not valid{when}, and {clock}"
-        return Trouble(meaning, set_it, ("clock",))
-    if code == _EXPIRED:
-        when = f" on {_date(certificate.ends)}" if certificate.ends is not None else ""
-        meaning = f"{host} showed a certificate that expired{when}, and {clock}"
-        renew = Remedy(f"If the clock is right, ask the administrator of {host} to renew it", peer.again)
-        return Trouble(meaning, set_it if peer.rename is None else renew, ("clock",))
-    if code in _NOT_TRUSTED:
-        return _not_trusted(peer, "itself" if code == _SELF_SIGNED else certificate.issuer)
-    return Trouble(
-        f"{host} showed a certificate that is not accepted ({errors.printable(error.verify_message)})",
-        Remedy(f"Ask the administrator of {host} for one that is", peer.again),
-    )
+        return Trouble(fact, Remedy(advice, peer.rename or peer.again))
+    if error.verify_code in _WRONG_TIME:
+        meaning = f"{fact}; this machine's clock says {time.strftime('%Y-%m-%d', time.gmtime())}"
+        if peer.rename is None or error.verify_code == _NOT_YET:
+            return Trouble(meaning, Remedy("Set this machine's clock", set_clock()), ("clock",))
+        renew = Remedy(f"If the clock is right, ask the administrator of {peer.host} to renew it", peer.again)
+        return Trouble(meaning, renew, ("clock",))
+    return Trouble(fact, Remedy(f"Ask the administrator of {peer.host} for one that is valid", peer.again))
 
 
-def _not_trusted(peer: Peer, issuer: str) -> Trouble:
-    """Return that *issuer*, who is not trusted here, issued the certificate of *peer*, and how to trust them."""
-    path = trusted_certificates.find()
+def _not_trusted(peer: Peer) -> Trouble:
+    """Return who issued the certificate of *peer*, and how to trust them."""
+    issuer, path = _issuer(peer), trusted_certificates.find()
     causes = (f"issuer {issuer}",)
     meaning = (
         f"{peer.host} showed a certificate that was issued by {issuer}, which is not among those that are trusted here:"
@@ -138,36 +116,18 @@ def _not_trusted(peer: Peer, issuer: str) -> Trouble:
     return Trouble(meaning, Remedy(advice, command), causes)
 
 
-def _read(peer: Peer) -> _Certificate:
-    """Return the certificate that *peer* shows, trusted or not, as far as it can be read."""
+def _issuer(peer: Peer) -> str:
+    """Return who issued the certificate that *peer* shows, as it says itself."""
     blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE  # to read the certificate, and for nothing else
     try:
-        der = _shake_hands(peer.connect(), blind, peer.host)
-        return _parse(der) if der else _Certificate()
+        name = x509.load_der_x509_certificate(_shake_hands(peer.connect(), blind, peer.host) or b"").issuer
+        kinds = (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
+        parts = [str(part.value) for kind in kinds for part in name.get_attributes_for_oid(kind)[:1]]
     except Exception:  # noqa: BLE001 - for each oddity cryptography has an exception of its own, without a common base
-        return _Certificate()
-
-
-def _parse(der: bytes) -> _Certificate:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of serial numbers that are not as they should be
-        certificate = x509.load_der_x509_certificate(der)
-        names: list[str] = []
-        for extension in certificate.extensions:
-            if isinstance(extension.value, x509.SubjectAlternativeName):
-                names += extension.value.get_values_for_type(x509.DNSName)
-                names += map(str, extension.value.get_values_for_type(x509.IPAddress))
-        begins, ends = certificate_file.validity(certificate)
-    kinds = (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
-    parts = [str(part.value) for kind in kinds for part in certificate.issuer.get_attributes_for_oid(kind)[:1]]
-    issuer = ", ".join(dict.fromkeys(parts))
-    return _Certificate(
-        tuple(names) or tuple(str(part.value) for part in certificate.subject),
-        server_text.cited(issuer) if server_text.clean(issuer) else "an authority without a name",
-        begins,
-        ends,
-    )
+        parts = []
+    text = ", ".join(dict.fromkeys(parts))
+    return server_text.cited(text) if server_text.clean(text) else "an authority that cannot be read"
 
 
 def _shake_hands(plain: socket.socket, context: ssl.SSLContext, host: str) -> bytes | None:
@@ -218,7 +178,3 @@ def _unused(stem: str) -> str:
 def set_clock() -> str:
     """Return the command that sets this machine's clock (timedatectl(1); Apple's sntp(1))."""
     return "sudo sntp -sS time.apple.com" if sys.platform == "darwin" else "timedatectl set-ntp true"
-
-
-def _date(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(seconds))

@@ -6,13 +6,12 @@ import errno
 import fcntl
 import os
 import shlex
-import subprocess
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from offlineimap_m365 import doctor
-from offlineimap_m365.base import atomic_file
+from offlineimap_m365.base import atomic_file, process
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.cli import main
 from offlineimap_m365.doctor.check import Subject
@@ -294,13 +293,13 @@ def test_nobody_sees_the_command_of_notify(alice: World, monkeypatch: pytest.Mon
     """It may hold a secret, and the arguments of a process are for everybody on the machine."""
     notify.choose("true --password geheim")
     started: list[object] = []
-    run = subprocess.run
+    run = process.run
 
-    def note(words: list[str], **how: Any) -> object:
+    def note(words: list[str], **how: Any) -> process.Result:
         started.append(words)
         return run(words, **how)
 
-    monkeypatch.setattr(subprocess, "run", note)
+    monkeypatch.setattr(process, "run", note)
 
     assert named(examined(), "notify").ok is True
 

@@ -190,7 +190,7 @@ def test_the_file_of_a_secret(world: World) -> None:
     gone = only(offline(), "client")
     (world.root / "away").rename(path)
 
-    assert str(path) in good.meaning
+    assert good.ok
     assert tight
     assert f"{ALICE} --client-secret-file FILE" in gone.remedy.advice
     assert command_of(gone) == f"offlineimap-m365 refresh {ALICE}"
@@ -219,7 +219,7 @@ def test_the_command_of_a_secret_is_neither_run_nor_shown(world: World) -> None:
     assert not (world.root / "ran").exists()
 
 
-@pytest.mark.parametrize(("ends", "said"), [(-1, "ended on"), (12.5, "ends in 12 days"), (300, "the certificate")])
+@pytest.mark.parametrize(("ends", "said"), [(-1, "ended on"), (12.5, "ends in 12 days"), (300, "by its certificate")])
 def test_the_end_of_a_certificate(world: World, ends: float, said: str) -> None:
     """One that ended is the failure; one that ends within 30 days works, and is told; with what makes it last."""
     key = certificates.rsa_key()
