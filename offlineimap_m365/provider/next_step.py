@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: A port for a browser that is on another machine; any that is free will do.
 _PORT = 8400
 
+#: Topics of refusals for want of a permission: nobody approved it, or the client id lacks it.
+_PERMISSION = frozenset({"consent", "permission"})
 #: What remains if the other flow is refused as well.
 _ADMINISTRATOR = "If that is refused too, ask the administrator; quote the code, the correlation id and the time"
 
@@ -93,7 +95,7 @@ def after_refusal(error: errors.M365Error, way: Way, *, has_browser: bool) -> er
 def after_refresh(error: errors.M365Error, account: Account) -> errors.M365Error:
     """Return *error*, met at a refresh, with what is next if SMTP lacks consent or a device code may be the reason."""
     way = Way.of_account(account)
-    is_about_smtp = error.topic == "permission" and _is_only_smtp(error.named, way)
+    is_about_smtp = error.topic in _PERMISSION and _is_only_smtp(error.named, way)
     is_about_device_code = way.flow == "device" and error.topic in ("policy-device-code", "device")
     return after_refusal(error, way, has_browser=False) if is_about_smtp or is_about_device_code else error
 
@@ -105,7 +107,7 @@ def next_step(topic: str, named: Collection[str], way: Way, *, has_browser: bool
     *named* are our words for what Microsoft's text names (``error_text.find_named``). *has_browser*: one can be opened
     here.
     """
-    if topic == "permission" and _is_only_smtp(named, way):
+    if topic in _PERMISSION and _is_only_smtp(named, way):
         consent = f"{errors.COMMAND} consent {errors.quoted(way.name)}"
         advice = f"To ask the administrator for both, print a letter: {consent}. To fetch mail without sending, sign in"
         return Remedy(advice, f"{way.again} --scope imap")

@@ -33,8 +33,6 @@ _PLACE = 86_400.0
 _DAY = 86_400
 #: Days before a certificate's end: others have to be asked for a new one.
 CERTIFICATE_SOON = 30
-#: Codes that an administrator's consent heals (entra-docs, reference-error-codes.md), and OAuth's name for them.
-_CONSENT = frozenset({"AADSTS65001", "AADSTS90008", "AADSTS90094", "AADSTS90095", "consent_required"})
 _REASONS = {"CONFIG": "client", "ADMIN": "policy", "DEVICE": "policy"}
 #: How much of what the command says is passed on, in bytes.
 _MOST_SAID = 4096
@@ -99,13 +97,13 @@ def _quietly(tell: Any, *arguments: Any) -> None:
 
 def reason_of(error: errors.M365Error) -> str | None:
     """Return what *error* is called in ``M365_REASON``; None for what needs nobody."""
-    if error.code in _CONSENT:
+    known = explain.explain(error.code) if error.code else None
+    if known and known.topic == "consent":
         return "consent"
     if isinstance(error, errors.Misconfigured):
         return "client" if error.code or error.of_client else "store"
     if not isinstance(error, errors.SignInNeeded):
         return None
-    known = explain.explain(error.code) if error.code else None
     return _REASONS.get(known.klass, "login") if known else "login"
 
 

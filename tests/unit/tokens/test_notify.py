@@ -90,7 +90,7 @@ def test_each_reason_is_told(world: World, alice: Account) -> None:
         (refused("AADSTS9999999"), "login"),
         (refused("AADSTS90094"), "consent"),
         (refused("AADSTS90095"), "consent"),
-        (refused("AADSTS90008"), "consent"),
+        (refused("AADSTS900941"), "consent"),
         (refused("consent_required"), "consent"),
         (refused("AADSTS50105"), "policy"),
         (refused("AADSTS50097"), "policy"),
