@@ -143,12 +143,13 @@ def _status(command: argparse.ArgumentParser) -> None:
 def _doctor(command: argparse.ArgumentParser) -> None:
     _accounts(command)
     command.add_argument("--mailbox", metavar="ADDRESS", help="the mailbox to open, if it is not the account's own")
-    command.add_argument("--config", metavar="FILE", help="check this offlineimaprc as well, without executing it")
+    command.add_argument("--config", metavar="FILE", help="check this offlineimaprc instead of OfflineIMAP's usual one")
     command.add_argument(
         "--run-config", action="store_true", help="execute the Python in that file, as OfflineIMAP does"
     )
     command.add_argument("--offline", action="store_true", help="run only the checks that need no network")
     output = command.add_mutually_exclusive_group()
+    output.add_argument("--diff", action="store_true", help="print only the diff that mends that file, for patch")
     output.add_argument("--json", action="store_true", help="print JSON")
     output.add_argument(
         "--report",

@@ -26,7 +26,9 @@ __all__ = ["Check", "Order", "Subject", "examine"]
 @dataclasses.dataclass(frozen=True)
 class Order:
     """
-    What to check: *names* of accounts (none: all), *mailbox* if it is not the account's own, an offlineimaprc.
+    What to check: *names* of accounts (none: all), *mailbox* if it is not the account's own.
+
+    *config*: an offlineimaprc (None: the one that OfflineIMAP reads).
 
     *offline*: without any request. *run_config*: the offlineimaprc's own Python may be run.
     """
@@ -57,8 +59,9 @@ def examine(order: Order) -> Iterator[Check]:
         subject.failed |= machine.failed
         subjects.append(subject)
         yield from _checks(account_steps(offline=order.offline), subject)
-    if order.config is not None:
-        yield from offlineimaprc.examine(order.config, subjects, run=order.run_config)
+    config = order.config or offlineimaprc.usual_file()
+    if config is not None:
+        yield from offlineimaprc.examine(config, subjects, run=order.run_config, offline=order.offline)
 
 
 def _checks(steps: Sequence[Step], subject: Subject) -> Iterator[Check]:

@@ -21,15 +21,27 @@ _ALWAYS = ("name", "account", "ok", "meaning", "remedy")
 
 
 @dataclasses.dataclass(frozen=True)
+class Diff:
+    """
+    What mends a configuration file: *text*, a unified diff that may hold secrets of the file; *shown* without them.
+
+    *command* prints it and applies it.
+    """
+
+    text: str = dataclasses.field(repr=False)
+    shown: str
+    command: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Check:
     """
     One named check, with the field names of ``doctor --json``.
 
     *ok* is None for what was not tried or cannot be known; *since* then names the failed check that is the reason.
     *meaning* is one sentence without a full stop, *details* are more facts, *remedy* is what helps against a failure.
-    *mailbox* is there where it is not the account's own. Of a configuration file: *file*, *line* (from 1) and the line
-    or lines as they should be (*corrected*), which replace everything up to *last_line*. *code* and *correlation_id*
-    are Microsoft's.
+    *mailbox* is there where it is not the account's own. *code* and *correlation_id* are Microsoft's. Of a
+    configuration file: *file*, *line* (from 1), and *diff*, which mends it: the same for all findings of one file.
     """
 
     name: str
@@ -40,17 +52,16 @@ class Check:
     mailbox: str | None = None
     file: str | None = None
     line: int | None = None
-    last_line: int | None = None
-    corrected: str | None = None
     code: str | None = None
     correlation_id: str | None = None
     since: str | None = None
     details: tuple[str, ...] = ()
+    diff: Diff | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON; *command* and *where* are the parts of the remedy that a person types."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        values |= {"remedy": str(self.remedy), "command": self.remedy.command}
+        values |= {"diff": None, "remedy": str(self.remedy), "command": self.remedy.command}
         values["where"] = self.remedy.where if self.remedy.command else None
         return {name: value for name, value in values.items() if name in _ALWAYS or value not in (None, ())}
 

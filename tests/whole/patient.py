@@ -8,7 +8,6 @@ import dataclasses
 import json
 import re
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.base.errors import COMMAND
@@ -90,10 +89,7 @@ class Patient:
         return True
 
     def follow(self, check: dict[str, Any]) -> None:
-        """Do literally what the *check* advises: correct the line of a file, or run the command."""
-        if "corrected" in check:
-            correct(check)
-            return
+        """Do literally what the *check* advises: run its command."""
         command = check.get("command") or check["remedy"].rpartition(": ")[2]  # until every remedy is data
         if check.get("where") == "powershell":
             for line in command.split("; "):
@@ -118,14 +114,3 @@ class Patient:
         script = re.sub(rf"(?<![/\w]){COMMAND}(?= )", "ours", script)
         done = self.world.type(script)
         assert done.code == 0, done.err
-
-
-def correct(check: dict[str, Any]) -> None:
-    """Put the line or lines of *check* in the place of the line that it names; without a number, at the file's end."""
-    path = Path(check["file"])
-    lines = path.read_text(encoding="utf-8").splitlines()
-    if "line" in check:
-        lines[check["line"] - 1 : check.get("last_line", check["line"])] = check["corrected"].splitlines()
-    else:
-        lines += check["corrected"].splitlines()
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,20 +1,21 @@
-"""An offlineimaprc that breaks in practice: named by the doctor, healed by its advice, and then OfflineIMAP syncs."""
+"""An offlineimaprc that breaks in practice: mended by the doctor's diff, after which each OfflineIMAP reads it."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from tests.imap_server import ImapServer
+from offlineimap_m365.doctor.local import interpreters
+from tests.unit.desk import make_desk
+from tests.unit.doctor.offlineimaprc import test_mending as mending
 from tests.whole.patient import ALICE, Patient
 from tests.whole.sync import plain
 
 if TYPE_CHECKING:
-    import trustme
-
     from tests.m365.entra import Entra
     from tests.m365.exchange import Exchange
     from tests.whole.builds import Build
@@ -23,6 +24,65 @@ if TYPE_CHECKING:
 SHARED = "team@example.org"
 LOCAL, REMOTE = "[Repository alice-local]", "[Repository alice-remote]"
 EVAL = 'oauth2_access_token_eval = get_access_token("%(remoteuser)s", 1800)'
+
+
+def probe(world: World, build: Build, paths: list[Path]) -> list[dict[str, Any]]:
+    """Return what the Python of *build* reads in the files *paths*."""
+    offlineimap = Path(build.offlineimap[0])
+    python = interpreters.find_interpreter(offlineimap)[0]
+    command = [str(python), str(Path(__file__).with_name("rc_probe.py")), str(offlineimap.resolve().parent)]
+    done = world.execute(command, stdin=json.dumps(list(map(str, paths))), timeout=120.0)
+    assert done.code == 0, done.err
+    answers: list[dict[str, Any]] = json.loads(done.out)
+    return answers
+
+
+def test_each_build_reads_real_configurations_once_mended(
+    build: Build, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads the file, loads the pythonfile, asks for the token and keeps the inbox; mbnames stays as it was."""
+    monkeypatch.setenv("PATH", f"{Path(build.offlineimap[0]).parent}:/usr/bin:/bin")
+    names = [name for name, case in mending.EXPECTED.items() if not {"args", "people", "starts"} & set(case)]
+    paths = []
+    for name in names:
+        desk = mending.place_case(world, name)
+        world.run("config", "--pythonfile")
+        desk.mend()
+        paths.append(desk.path)
+
+    answers = probe(world, build, paths)
+
+    assert {name: answer["error"] for name, answer in zip(names, answers, strict=True) if answer["error"]} == {}
+    for name, answer in zip(names, answers, strict=True):
+        expected = mending.EXPECTED[name]
+        assert set(expected.get("token", {})) <= set(answer["tokens"]), name
+        assert all(answer["tokens"][account] for account in expected.get("token", {})), name
+        assert answer.get("mbnames") == expected.get("mbnames", answer.get("mbnames"))
+        assert all({"INBOX", "Inbox"} & set(folders) for folders in answer["folders"].values()), name
+
+
+def test_each_build_reads_the_sample_once_mended(build: Build, world: World) -> None:
+    """Whatever broke it: after one diff OfflineIMAP gets Alice's token and leaves calendars out."""
+    desk = make_desk(world)
+    text = desk.text
+    paths = []
+    for number, name in enumerate(mending.WAYS):
+        desk.write(text)
+        old, new, _ = mending.broken(name)
+        desk.change(old, new)
+        desk.mend()
+        paths.append(world.root / f"way-{number}")
+        paths[-1].write_text(desk.text, encoding="utf-8")
+
+    answers = probe(world, build, paths)
+
+    wrong = {
+        name: answer
+        for name, answer in zip(mending.WAYS, answers, strict=True)
+        if answer["error"] or not all(answer["tokens"].values()) or "Calendar" in str(answer["folders"])
+    }
+    assert wrong == {}
+    assert all(answer["tokens"] for answer in answers)
 
 
 class Reader(Patient):
@@ -37,11 +97,11 @@ class Reader(Patient):
 
     @property
     def maildir(self) -> Path:
-        """Where her mail lies."""
+        """Where her mail is."""
         return Path(self.world.environ["HOME"]) / "Mail" / "alice"
 
     def configure(self) -> None:
-        """Put what ``config`` prints where its words say, as they say."""
+        """Write what ``config`` prints."""
         done = self.world.run("config", ALICE)
         assert done.code == 0, done.err
         self.rc.write_text(done.out, encoding="utf-8")
@@ -53,25 +113,9 @@ class Reader(Patient):
         assert old in text
         self.rc.write_text(text.replace(old, new, 1), encoding="utf-8")
 
-    def heal(self, name: str, *options: str) -> dict[str, Any]:
-        """Have the doctor find *name* alone, and do what it advises."""
-        check = self.only(name, "--config", str(self.rc), *options)
-        self.follow(check)
-        return check
-
     def sync(self) -> Outcome:
         """Run OfflineIMAP on the file as it is."""
         return self.world.execute([*self.build.offlineimap, "-c", str(self.rc), "-u", "basic", "-o"], timeout=90.0)
-
-    def make_folder(self, name: str) -> None:
-        """Make a folder in the Maildir."""
-        for part in ("cur", "new", "tmp"):
-            (self.maildir / name / part).mkdir(parents=True)
-
-    def here(self, folder: str) -> list[bytes]:
-        """Return the messages of a folder in the Maildir."""
-        found = [path for part in ("cur", "new") for path in (self.maildir / folder / part).iterdir()]
-        return sorted(plain(path.read_bytes()) for path in found)
 
 
 @pytest.fixture
@@ -85,80 +129,55 @@ def alice(build: Build, world: World, entra: Entra, exchange: Exchange) -> Reade
     return made
 
 
-def own_pythonfile(alice: Reader, text: str) -> None:
-    """Let Alice have a pythonfile of her own."""
+@pytest.mark.parametrize("build", ["8.0.3", "distribution"], indirect=True)
+def test_who_follows_the_doctor_gets_mail(alice: Reader) -> None:
+    """The doctor reads the file that OfflineIMAP reads, opens the mailbox and runs the lines; its command mends."""
+    exchange = alice.exchange
+    assert alice.is_healed()
     own = alice.rc.parent / "own.py"
-    own.write_text(text, encoding="utf-8")
+    own.write_text("from offlineimap_m365 import *\n\n\ndef wanted(name):\n    return name not in ['Contacts']\n")
     text = alice.rc.read_text(encoding="utf-8")
     alice.rc.write_text(re.sub(r"^pythonfile = .*$", f"pythonfile = {own}", text, flags=re.MULTILINE), encoding="utf-8")
+    alice.change(f"remoteport = {exchange.imap_port}", "remoteport = 143")
+    alice.change(EVAL, f"oauth2_access_token_eval = offlineimap-m365 token {ALICE}")
+    alice.change("folderfilter = folderfilter", "folderfilter = wanted")
 
+    for options in ([], ["--run-config"]):
+        failed = [check for check in alice.examine(*options) if check["ok"] is False]
+        assert failed
+        alice.follow(failed[0])
 
-@pytest.mark.parametrize("build", ["8.0.3", "distribution"], indirect=True)
-def test_what_breaks_between_the_file_and_the_rest_is_healed(alice: Reader, ca: trustme.CA) -> None:
-    """Each way is named alone, so that each advice before it healed; at the end OfflineIMAP syncs every mail."""
-    entra, exchange = alice.entra, alice.exchange
-    stub = alice.world.home / "pythonfile.py"
-    exchange.furnish(SHARED, {"INBOX": []})
-    alice.admin["Add-MailboxPermission"] = lambda words: exchange.grant(words[3], words[1])
-    assert alice.is_healed("--config", str(alice.rc))
-
-    if alice.build.is_foreign:  # the other has this package in its own environment
-        own_pythonfile(alice, "from offlineimap_m365 import *\n")
-        alice.heal("config-interpreter")
-    own_pythonfile(alice, f"exec(open({str(stub)!r}).read())\nraise ValueError('never shown')\n")
-    raised = alice.heal("config-run-pythonfile", "--run-config")
-    with ImapServer(ca) as hostile:
-        alice.change("remotehost = localhost", f"remotehost = 127.0.0.1\n#{hostile.address}")
-        alice.change(f"remoteport = {exchange.imap_port}", f"remoteport = {hostile.address.rpartition(':')[2]}")
-        alice.heal("config-host")
-        alice.heal("config-port")
-    alice.change(f"remoteuser = {ALICE}", f"remoteuser = {SHARED}")
-    alice.change(EVAL, EVAL.replace("%(remoteuser)s", ALICE))
-    shared = alice.heal("config-mailbox")
-    alice.change(f"remoteuser = {SHARED}", f"remoteuser = {ALICE}")
-    alice.change(EVAL.replace("%(remoteuser)s", ALICE), f"oauth2_access_token_eval = offlineimap-m365 token {ALICE}")
-    alice.heal("config-eval-shell")
-    alice.change("folderfilter = folderfilter", "folderfilter = lambda folder: folder not in ['Contacts', 'Tasks']")
-    alice.heal("config-filter-keeps", "--run-config")
-    asked = entra.count("oauth2/v2.0/token")
-
-    assert alice.is_healed("--config", str(alice.rc), "--run-config")
-    assert "ValueError in its line 2" in raised["meaning"]
-    assert shared["mailbox"] == SHARED
-    assert hostile.received == b""
+    assert alice.is_healed("--run-config")
     done = alice.sync()
     assert done.code == 0, done.out + done.err
-    assert alice.here("INBOX") == sorted(plain(message) for message in exchange.contents(ALICE)["INBOX"])
+    assert "\nfolderfilter = make_folderfilter(also=wanted)\n" in alice.rc.read_text(encoding="utf-8")
+    here = [path for part in ("cur", "new") for path in (alice.maildir / "INBOX" / part).iterdir()]
+    assert [plain(path.read_bytes()) for path in here] == [plain(m) for m in exchange.contents(ALICE)["INBOX"]]
     assert not (alice.maildir / "Calendar").exists()
-    assert entra.count("oauth2/v2.0/token") <= asked + 1
+
+
+@pytest.mark.parametrize("build", ["8.0.3"], indirect=True)
+def test_a_mailbox_that_does_not_open_is_for_its_administrator(alice: Reader) -> None:
+    """The finding has the mailbox's line and the command that gives the permission."""
+    exchange = alice.exchange
+    exchange.furnish(SHARED, {"INBOX": []})
+    alice.admin["Add-MailboxPermission"] = lambda words: exchange.grant(words[3], words[1])
+    alice.change(f"remoteuser = {ALICE}", f"remoteuser = {SHARED}")
+    alice.change(EVAL, EVAL.replace("%(remoteuser)s", ALICE))
+
+    alice.follow(alice.only("config-mailbox"))
+
+    assert alice.is_healed()
 
 
 @pytest.mark.parametrize("build", ["distribution"], indirect=True)
-def test_what_breaks_a_maildir_that_is_there_is_healed(alice: Reader) -> None:
-    """A sep that changed, a folder that the server lacks, a renaming that is no inverse: nothing comes again."""
-    exchange = alice.exchange
+def test_a_sep_that_was_changed_brings_nothing_again(alice: Reader) -> None:
+    """After the diff the Maildir is the same as before."""
     assert alice.sync().code == 0
-    folders = set(exchange.contents(ALICE))
-    before = sorted(path.relative_to(alice.maildir) for path in alice.maildir.rglob("new"))
-
+    before = sorted(alice.maildir.rglob("*"))
     alice.change("sep = /", "sep = .")
-    alice.heal("config-sep")
-    alice.make_folder("Made here")
-    alice.change(REMOTE, f"{REMOTE}\ncreatefolders = False")
-    lacking = alice.heal("config-createfolders")
-    alice.change(REMOTE, f"{REMOTE}\nnametrans = lambda f: {{'Projects': 'Archive'}}.get(f, f)")
-    twins = alice.only("config-nametrans-twins", "--config", str(alice.rc))
-    alice.follow(twins)
-    assert alice.is_healed("--config", str(alice.rc))
-    moved = next((alice.maildir / "INBOX" / "new").iterdir())
-    content = plain(moved.read_bytes())
-    moved.rename(alice.maildir / "Made here" / "new" / moved.name.partition(",")[0])
-    done = alice.sync()
 
-    assert done.code == 0, done.out + done.err
-    assert "Made here" in lacking["meaning"]
-    assert "this mailbox's" in twins["meaning"]
-    assert set(exchange.contents(ALICE)) == folders | {"Made here"}
-    assert [plain(message) for message in exchange.contents(ALICE)["Made here"]] == [content]
-    after = sorted(path.relative_to(alice.maildir) for path in alice.maildir.rglob("new"))
-    assert after == sorted([*before, Path("Made here/new")])
+    alice.follow(alice.only("config-sep"))
+
+    assert alice.sync().code == 0
+    assert sorted(alice.maildir.rglob("*")) == before

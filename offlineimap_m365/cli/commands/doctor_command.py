@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import threading
 from pathlib import Path
@@ -33,11 +34,7 @@ _PATIENCE = 1.0
 
 def run(options: argparse.Namespace) -> int:
     """Examine what was asked for; 1 if something was found. Raises M365Error."""
-    if options.run_config and not options.config:
-        raise errors.WrongUsage(
-            "--run-config is about the file that --config names",
-            remedy=f"Run: {errors.COMMAND} doctor --config ~/.offlineimaprc --run-config",
-        )
+    _refuse_file(options.accounts)
     order = doctor.Order(
         names=tuple(options.accounts),
         mailbox=profiles.clean_name(options.mailbox) if options.mailbox else None,
@@ -46,6 +43,8 @@ def run(options: argparse.Namespace) -> int:
         offline=options.offline,
     )
     checks = _as_they_end(doctor.examine(order))
+    if options.diff:
+        return _print_diff(list(checks))
     if options.json or options.report:
         found = list(checks)
         document = (
@@ -54,6 +53,29 @@ def run(options: argparse.Namespace) -> int:
         code = fresh_token.hand_out(json.dumps(document, indent=2))
         return code or int(any(check.ok is False for check in found))
     return _tell(checks, order, verbose=options.verbose)
+
+
+def _refuse_file(words: list[str]) -> None:
+    """Say what was meant where a file is named instead of an account."""
+    file = next((word for word in words if "/" in word or ("@" not in word and os.path.lexists(word))), None)
+    if file is not None:
+        fact = f"{file} is a file, and doctor takes accounts"
+        command = f"{errors.COMMAND} doctor --config {errors.quoted(file)}"
+        raise errors.WrongUsage(fact, remedy=errors.Remedy("", command))
+
+
+def _print_diff(checks: list[Check]) -> int:
+    """Print what mends the offlineimaprc, for ``patch``; 1 if something is wrong. On a terminal secrets are hidden."""
+    failed = [check for check in checks if check.file is not None and check.ok is False]
+    diff = next((check.diff for check in checks if check.diff), None)
+    code = 0
+    if diff is not None:
+        text = "\n".join(map(errors.printable, diff.shown.split("\n"))) if output.is_terminal(sys.stdout) else diff.text
+        code = fresh_token.hand_out(text.removesuffix("\n"))
+    for check in failed:
+        if check.diff is None:
+            say(f"{check.meaning}. {check.remedy}")
+    return code or int(bool(failed))
 
 
 def _tell(checks: Iterable[Check], order: doctor.Order, *, verbose: bool) -> int:

@@ -16,6 +16,8 @@ from offlineimap_m365.doctor.check import Check
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from offlineimap_m365.doctor.check import Diff
+
 #: The mark of a good check, of a failure, and of what was not tried or cannot be known; with their colours.
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "faint")}  # noqa: RUF001 - a dash
 #: Columns of a check's name; longer ones push their text to the right.
@@ -58,7 +60,8 @@ class Text:
         lines = [*(self._account_ended() if self._gathered else []), *self._skipped_ended(), ""]
         if offline:
             lines.append(f"{LEFT_OUT}.")
-        return [*lines, _summary(self._shown)]
+        diffs = dict.fromkeys(check.diff for check in self._shown if check.diff)
+        return [line for diff in diffs for line in _diff(diff)] + [*lines, _summary(self._shown)]
 
     def _lines(self, check: Check) -> list[str]:
         """Return the lines about *check*; those that were not tried for one reason share a line."""
@@ -104,6 +107,8 @@ class Text:
         """Return what is good or not tried: one line as far as it fits; with -v all facts, a line for each."""
         first = _first(check)
         meaning = output.spelled(errors.printable(check.meaning), sys.stdout)
+        if check.ok is None and check.line is not None:  # a note on a line of a file
+            return [first.rstrip(), *_wrapped(f"{_place(check)}{meaning}.")]
         if self._verbose:
             lines = [line for detail in check.details for line in _wrapped(detail)]
             return [f"{first}{meaning}", *lines] if _fits(check) else [first.rstrip(), *_wrapped(meaning), *lines]
@@ -133,15 +138,15 @@ def _first(check: Check) -> str:
 
 
 def _failure(check: Check) -> Iterator[str]:
-    """Yield what failed: its name, what it means, where, and what helps."""
+    """Yield what failed: its name, where, what it means, and what helps unless the diff at the end does."""
     yield _first(check).rstrip()
-    yield from _wrapped(f"{check.meaning.rstrip('.')}.")
+    yield from _wrapped(f"{_place(check)}{check.meaning.rstrip('.')}.")
     reference = (check.code, check.correlation_id and f"correlation id {check.correlation_id}")
     about = ", ".join(part for part in reference if part and part not in check.meaning)
     if about:
         yield from _wrapped(about)
-    if check.file is not None:
-        yield from _correction(check)
+    if check.diff is not None:
+        return
     advice, command = check.remedy.advice, check.remedy.command
     if command is None:
         yield from _wrapped(advice)
@@ -154,16 +159,16 @@ def _wrapped(text: str) -> list[str]:
     return output.wrapped(output.spelled(errors.printable(text), sys.stdout), sys.stdout, _INDENT)
 
 
-def _correction(check: Check) -> Iterator[str]:
-    """Yield the place in a file, and the line or lines as they should be there."""
-    yield f"{_INDENT}{_place(check)}" + (", as it should be:" if check.corrected is not None else "")
-    for line in check.corrected.split("\n") if check.corrected else ():
-        yield _DEEPER + output.paint(errors.printable(line), "bold", sys.stdout)
-
-
 def _place(check: Check) -> str:
-    lines = [str(line) for line in (check.line, check.last_line) if line is not None]
-    return errors.printable(f"{check.file}:{'-'.join(lines)}" if lines else str(check.file))
+    """Return the line of a file that *check* is about, to stand before its meaning."""
+    return f"{check.file}:{check.line} " if check.line is not None else ""
+
+
+def _diff(diff: Diff) -> list[str]:
+    """Return the diff without secrets, and the command that applies it."""
+    lines = [errors.printable(line) for line in diff.shown.splitlines()]
+    command = output.paint(errors.printable(diff.command), "bold", sys.stdout)
+    return ["", *lines, "", "Apply this diff:", _DEEPER + command]
 
 
 def _summary(shown: Sequence[Check]) -> str:
@@ -179,8 +184,8 @@ def _summary(shown: Sequence[Check]) -> str:
 
 
 def _first_step(check: Check) -> str:
-    if check.corrected is not None and check.file is not None:
-        return f"First correct {_place(check)}"
+    if check.diff is not None:
+        return "First apply the diff"
     if check.remedy.command:
         where = "In PowerShell, first run: " if check.remedy.where == "powershell" else "First run: "
         return f"{where}{check.remedy.command}"

@@ -119,12 +119,15 @@ def test_a_mailbox_is_an_address(
     assert "Not the name of an account" in capsys.readouterr().err
 
 
-def test_a_file_can_only_be_run_if_there_is_one(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """``--run-config`` alone is wrong usage."""
-    code = main.main(["doctor", "--run-config"])
+def test_a_file_in_the_place_of_an_account_is_explained(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """``doctor FILE`` is wrong usage, and the command that was meant is named."""
+    file = world.root / "offlineimaprc"
+    file.touch()
+
+    code = main.main(["doctor", str(file)])
 
     assert code == 2
-    assert "doctor --config ~/.offlineimaprc --run-config" in capsys.readouterr().err
+    assert f"doctor --config {file}" in capsys.readouterr().err
 
 
 def test_who_is_named_twice_is_examined_once(world: World) -> None:

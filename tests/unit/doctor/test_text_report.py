@@ -9,7 +9,7 @@ import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.doctor.check import Check
+from offlineimap_m365.doctor.check import Check, Diff
 from offlineimap_m365.doctor.output.text_report import Text
 from tests.unit.looked_at import look
 
@@ -43,7 +43,7 @@ LINE = Check(
     remedy=Remedy("Put the line there as shown"),
     file="/home/alice/.offlineimaprc",
     line=12,
-    corrected="auth_mechanisms = XOAUTH2\noauth2_access_token_eval = get_access_token()",
+    diff=Diff("-remotepass = hunter2\n", "-remotepass = <hidden>\n", "offlineimap-m365 doctor --diff | patch"),
 )
 
 
@@ -110,18 +110,26 @@ def test_checks_that_were_not_tried_for_one_reason_share_a_line(world: World, mo
     assert len(lines_of(begin(monkeypatch, verbose=True), *SKIPPED)) == 2
 
 
-@pytest.mark.parametrize(("last", "shown"), [(None, "12"), (14, "12-14")])
-def test_a_finding_in_a_file_shows_the_lines_as_they_should_be(
-    world: World, monkeypatch: pytest.MonkeyPatch, last: int | None, shown: str
+def test_a_finding_in_a_file_has_its_line_and_the_diff_at_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """File and line numbers, then the corrected lines, to be copied."""
-    assert lines_of(begin(monkeypatch), dataclasses.replace(LINE, last_line=last)) == [
+    """File and line number; once the diff without secrets, and the command that applies it."""
+    text = begin(monkeypatch)
+
+    assert lines_of(text, LINE) == [
         "✗ auth-mechanisms",
-        "    OfflineIMAP would ask for a password.",
-        f"    /home/alice/.offlineimaprc:{shown}, as it should be:",
-        "        auth_mechanisms = XOAUTH2",
-        "        oauth2_access_token_eval = get_access_token()",
-        "    Put the line there as shown",
+        "    /home/alice/.offlineimaprc:12 OfflineIMAP would ask for",
+        "    a password.",
+    ]
+    lines_of(text, LINE)
+    assert text.end(offline=False) == [
+        "",
+        "-remotepass = <hidden>",
+        "",
+        "Apply this diff:",
+        "        offlineimap-m365 doctor --diff | patch",
+        "",
+        "2 of 2 checks failed. First apply the diff",
     ]
 
 
@@ -176,7 +184,7 @@ def test_of_many_accounts_only_those_with_a_failure_are_shown_whole(world: World
         ([GOOD], "All is well: 1 check."),
         ([GOOD, UNTOLD], "Nothing failed: 1 of 2 checks are good, 1 could not be made."),
         ([GOOD, BAD, UNTOLD], f"1 of 3 checks failed. First run: {LOGIN}"),
-        ([GOOD, LINE, BAD], "2 of 3 checks failed. First correct /home/alice/.offlineimaprc:12"),
+        ([GOOD, LINE, BAD], "2 of 3 checks failed. First apply the diff"),
         (
             [Check("x", ok=False, meaning="M", remedy=Remedy("Ask the administrator"), account=ALICE)],
             "1 of 1 check failed. Begin with the check x of alice@example.org",
@@ -194,7 +202,7 @@ def test_the_last_line_says_what_to_do_first(
     text = begin(monkeypatch)
     lines_of(text, *checks)
 
-    assert text.end(offline=False) == ["", last]
+    assert text.end(offline=False)[-2:] == ["", last]
 
 
 def test_what_was_left_out_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +234,7 @@ def test_text_from_elsewhere_is_fit_to_show(world: World) -> None:
         "ok": False,
         "remedy": Remedy(nasty, nasty),
         "line": 1,
-        "last_line": None,
+        "diff": None,
         "details": (nasty,),
     }
 
@@ -242,9 +250,10 @@ def test_what_is_copied_keeps_its_characters(world: World, monkeypatch: pytest.M
     look(monkeypatch, 60, "ascii")
     text = Text(several=False, verbose=False)
     command = errors.quoted("o\u2019;reboot;\u2019@example.org")
-    check = dataclasses.replace(LINE, remedy=Remedy("", command), corrected='drop = ["a\'\u201d; x"]')
+    diff = Diff("", '+drop = ["a\'\u201d; x"]', command)
 
-    lines = lines_of(text, check)
+    lines = lines_of(text, dataclasses.replace(BAD, remedy=Remedy("", command)), dataclasses.replace(LINE, diff=diff))
+    lines += text.end(offline=False)
 
-    assert command in [line.strip() for line in lines]
-    assert 'drop = ["a\'\u201d; x"]' in [line.strip() for line in lines]
+    assert [line.strip() for line in lines].count(command) == 2
+    assert '+drop = ["a\'\u201d; x"]' in lines

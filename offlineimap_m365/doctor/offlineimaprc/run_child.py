@@ -1,0 +1,95 @@
+"""
+Run by the interpreter that runs OfflineIMAP: loads a pythonfile as its localeval.py does, and tries lines with it.
+
+The question (standard input) and the answer (standard output) are JSON. The answer holds names of folders and kinds of
+errors, and no other value of the user's. Standard library and Python 3.9 only.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.machinery
+import importlib.util
+import json
+import os
+import re
+import signal
+import sys
+import traceback
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+#: Seconds after which this ends by itself, whatever became of who started it.
+_SECONDS = 25
+
+
+def main() -> None:
+    """Answer the question; what the pythonfile prints goes nowhere."""
+    answer = os.dup(1)
+    for descriptor in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    signal.alarm(_SECONDS)
+    question = json.load(sys.stdin)
+    path = question["pythonfile"]
+    names, error = attempt(lambda: load(path) if path else {}, path)
+    boxes = [] if error else [try_lines(box, names, path) for box in question["boxes"]]
+    with os.fdopen(answer, "w") as file:
+        json.dump({"error": error, "boxes": boxes}, file)
+
+
+def load(path: str) -> dict[str, Any]:
+    """Return the names of a pythonfile; the empty suffix lets any file be Python."""
+    importlib.machinery.SOURCE_SUFFIXES.append("")
+    spec = importlib.util.spec_from_file_location("<none>", path)
+    assert spec is not None  # noqa: S101 - with that suffix any path has one
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {name: getattr(module, name) for name in dir(module)}
+
+
+def attempt(call: Callable[[], Any], path: str | None) -> tuple[Any, str | None]:
+    """Return what *call* returns and None, or None and the kind of its error, with the line of the pythonfile."""
+    try:
+        return call(), None
+    except BaseException as error:  # noqa: BLE001 - a pythonfile may raise SystemExit
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        if isinstance(error, SyntaxError) and error.filename == path:
+            lines = [error.lineno]
+        where = f" at line {lines[-1]} of the pythonfile" if lines else ""
+        missing = f" ({error.name})" if isinstance(error, ImportError) and error.name else ""
+        return None, f"{type(error).__name__}{missing}{where}"
+
+
+def try_lines(box: dict[str, Any], names: dict[str, Any], path: str | None) -> dict[str, Any]:
+    """Return the errors of the lines of *box*, which folders its filter keeps, and their names here and back."""
+    values, errors = {}, {}
+    for which in ("token", "filter", "remote", "local"):
+        if box[which] is not None:
+            values[which], errors[which] = attempt(functools.partial(eval, box[which], {"re": re, **names}), path)
+    if values.get("token") is not None and not isinstance(values["token"], str):
+        errors["token"] = f"no text but {type(values['token']).__name__}"
+    kept, renamed = box["names"], None
+    if values.get("filter"):
+        kept, errors["filter"] = attempt(lambda: [name for name in box["names"] if values["filter"](name)], path)
+    if not errors.get("remote") and not errors.get("local"):
+        there, back = values.get("remote") or str, values.get("local") or str
+        renamed, errors["remote"] = attempt(
+            lambda: [rename(name, there, back, box["sep"]) for name in kept or []], path
+        )
+    return {"errors": {which: error for which, error in errors.items() if error}, "kept": kept, "renamed": renamed}
+
+
+def rename(name: str, there: Callable[[str], str], back: Callable[[str], str], sep: str) -> tuple[str, str, str]:
+    """Return a folder's name, its name here, and that back again (OfflineIMAP's Base.py, sync_folder_structure)."""
+    here = there(name)
+    return name, here, back(here.replace("/", sep)).replace(sep, "/")
+
+
+if __name__ == "__main__":
+    if not sys.flags.isolated:
+        del sys.path[0]  # where this file is: nothing here is for the pythonfile
+    main()
