@@ -51,6 +51,12 @@ def runtime_folders() -> list[str]:
     return [path for path in dict.fromkeys((named, usual)) if os.path.isabs(path)]
 
 
+def user_config() -> str:
+    """Return the directory of a user's configuration files (XDG base directories)."""
+    path = os.environ.get("XDG_CONFIG_HOME", "")
+    return path if os.path.isabs(path) else os.path.expanduser("~/.config")
+
+
 def over_ssh() -> bool:
     """Is this a session over ssh?"""
     return any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"))

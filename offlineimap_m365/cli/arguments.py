@@ -78,6 +78,12 @@ def _login(command: argparse.ArgumentParser) -> None:
     _sign_in_options(command)
 
 
+def _setup(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--yes", action="store_true", help="ask nothing but the sign-in; take every default")
+    command.add_argument("--undo", action="store_true", help="remove the files that setup wrote and nobody changed")
+    _login(command)
+
+
 def _app_only(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--app-only",
@@ -255,6 +261,7 @@ _ALSO_WITH_V = {
 }
 #: Each command with its summary and the function that adds its arguments, in the order of the help.
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "setup": ("sign in and set up the mail programs, step by step", _setup),
     "login": ("sign in; options are remembered for the next login", _login),
     "token": ("print an access token", _token),
     "refresh": ("make sure that each account has a fresh token; for cron and timers", _accounts),

@@ -101,6 +101,11 @@ def choose(question: str, choices: dict[str, str], default: str) -> str:
             return typed
 
 
+def ask(question: str, default: str) -> str:
+    """Return what is typed; *default* for an empty line, the end of input, or no terminal."""
+    return (is_there() and _ask(f"{question} (Enter: {default}): ").strip()) or default
+
+
 def _ask(question: str) -> str:
     """Return the line that was typed, empty at the end of input."""
     if sys.stderr is not None:

@@ -53,6 +53,12 @@ def _for_systemd(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
 
 
+def desktop_notification() -> str:
+    """Return the command that shows a notification on a desktop: the first one of the samples."""
+    lines = Path(__file__).with_name("notify.txt").read_text(encoding="utf-8").splitlines()
+    return next(line for line in lines if not line.startswith("#"))
+
+
 def _notify() -> str:
     """Return the samples as shell commands: each line of the template but comments is a command for ``notify``."""
     ours = shlex.join(stub.command())

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
-from offlineimap_m365.signin.command_line import command_line
+from offlineimap_m365.signin.repeat_command import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
@@ -14,23 +13,15 @@ from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.folders import folder_filter, learned
-from offlineimap_m365.learn import classify, evidence, folder_table
-from offlineimap_m365.mail import bounded_reader
-from offlineimap_m365.mail.mailbox import Mailbox
+from offlineimap_m365.learn import classify, folder_table, look
 from offlineimap_m365.tokens import engine
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from offlineimap_m365.learn.classify import Finding
-    from offlineimap_m365.learn.evidence import Evidence
     from offlineimap_m365.mail.folder_list import Folder
-
-#: Seconds in which messages are looked at, and in how many folders at most: more would be no small sample.
-_LOOK, _MOST_FOLDERS = 20.0, 60
-#: With more folders than this, counting takes so long that it is announced.
-_MANY = 500
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,15 +30,8 @@ def run(options: argparse.Namespace) -> int:
     account = profiles.get(None if options.account is None else profiles.clean_name(options.account))
     mailbox = profiles.clean_name(options.mailbox) if options.mailbox is not None else account.name
     token = engine.access_token(account.name, engine.Wanted(impatient=prompt.waits_for_answer())).value
-    with Mailbox(account.imap, account.name) as box:
-        box.sign_in(mailbox, token)
-        folders = box.folders()
-        if len(folders) > _MANY:
-            seconds = bounded_reader.WHOLE + _LOOK
-            say(f"{len(folders)} folders: looking at as many as possible in {seconds:.0f} s.")
-        counts = box.count(folders)
-        shown = _look(box, classify.worth_a_look(table, folders), counts)
-    finding = classify.find_out(table, folders, shown)
+    view = look.look(account, mailbox, token, table, say)
+    folders, counts, finding = view.folders, view.counts, view.finding
     before = account.mailboxes.get(learned.key(mailbox))
     stored = classify.keep(account, mailbox, finding) if options.learn else before
     rows = folder_table.rows(folders, finding, stored, counts, is_personal=account.is_personal)
@@ -77,18 +61,6 @@ def run(options: argparse.Namespace) -> int:
     elif classify.changed(finding, stored):
         say(f"The folders changed since {stored['learnt_at']}. Run: {_learn(account.name, mailbox)}")
     return code
-
-
-def _look(box: Mailbox, folders: Sequence[Folder], counts: Mapping[str, int]) -> dict[str, Evidence]:
-    """Return what a small sample of headers shows of the *folders*, as far as the time goes."""
-    deadline = time.monotonic() + _LOOK
-    shown: dict[str, Evidence] = {}
-    for folder in folders:
-        if len(shown) == _MOST_FOLDERS or time.monotonic() > deadline:
-            break
-        if counts.get(folder.name, 1):
-            shown[folder.name] = evidence.weigh(box.sample(folder))
-    return shown
 
 
 def _say_warnings(finding: Finding, folders: Sequence[Folder]) -> None:

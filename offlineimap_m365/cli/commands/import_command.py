@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.cli.commands import login_command
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.knowledge import tables
-from offlineimap_m365.signin import import_file, import_formats, login, login_request
-from offlineimap_m365.signin.command_line import command_line
+from offlineimap_m365.signin import import_file, import_formats, login, login_request, login_session
+from offlineimap_m365.signin.repeat_command import command_line
 
 if TYPE_CHECKING:
     import argparse
@@ -36,12 +35,13 @@ def run(options: argparse.Namespace) -> int:
         plan = login_request.make(name, chosen, before, defaults=options.defaults)
         with _doubting_client(found, typed, again):
             account = login.take_over(plan, found.refresh_token, again)
-    login_command.report(account, plan, f": {origin.name} held {found.what}, and one refresh proved it")
+    login_session.report(account, plan, f": {origin.name} held {found.what}, and one refresh proved it")
     if plan.client_name:
         say(f'Microsoft\'s sign-in log names "{plan.client_name}", whose client id is used.')
     for remark in plan.remarks:
         say(remark)
     _warn(origin)
+    login_session.say_next(account)
     return 0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from offlineimap_m365.cli import arguments, main
 from offlineimap_m365.signin import login_request
-from offlineimap_m365.signin.command_line import command_line
+from offlineimap_m365.signin.repeat_command import command_line
 from tests.kept import ALICE, invent
 
 if TYPE_CHECKING:

@@ -1,0 +1,17 @@
+"""
+``setup``: from nothing to mail in one command.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offlineimap_m365.setup import guide
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    """Set up an account and its mail programs, or undo that; raises M365Error."""
+    return guide.undo(options) if options.undo else guide.run(options)

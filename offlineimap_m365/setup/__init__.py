@@ -1,0 +1,1 @@
+"""The command ``setup``: from nothing to mail in one guided run."""

@@ -1,0 +1,87 @@
+"""
+Writes files only where none exist, and remembers them with a digest: ``setup --undo`` removes what is still unchanged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING
+
+from offlineimap_m365.base import atomic_file, errors, safe_file
+from offlineimap_m365.base.errors import Remedy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from offlineimap_m365.accounts.profiles import Account
+
+#: The list, in the account's folder: a path and the SHA-256 of what was written there.
+_LIST = "setup.json"
+
+
+def write_new(account: Account, path: Path, text: str, directory: Path | None = None) -> bool:
+    """
+    Write *text* to *path* with mode 0600 and remember it for *account*; return False if a file is there already.
+
+    A *directory* that the file needs is made, too. It is remembered first, so that a file that was written before a
+    crash is in the list. Raises Temporary, Misconfigured.
+    """
+    data = text.encode("utf-8")
+    temporary = atomic_file.temporary(str(path))
+    try:
+        if os.path.lexists(path):
+            return False
+        _remember(account, {**written(account), str(path): _digest(data)})
+        for folder in filter(None, (path.parent, directory)):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        atomic_file.fill(temporary, data)
+        try:
+            os.link(temporary, path)  # unlike a rename, this never replaces a file
+        finally:
+            atomic_file.remove(temporary)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise errors.for_oserror(error)(
+            f"{error.filename or path} cannot be written ({error.strerror})",
+            account=account.name,
+            remedy=Remedy("Look at the directory", f"ls -ld {errors.quoted(str(path.parent))}"),
+        ) from error
+    return True
+
+
+def written(account: Account) -> dict[str, str]:
+    """Return the paths that were written for *account*, with the digest of each."""
+    try:
+        listed = json.loads(safe_file.read(f"{account.folder}/{_LIST}", is_ours=True))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {k: v for k, v in listed.items() if isinstance(v, str)} if isinstance(listed, dict) else {}
+
+
+def unchanged(account: Account) -> list[str]:
+    """Return the paths that were written for *account* and still are as they were written."""
+    return [path for path, digest in written(account).items() if _digest_of(path) == digest]
+
+
+def remove(account: Account, path: str) -> None:
+    """Remove the file *path*, and its entry in the list. Raises OSError."""
+    atomic_file.remove(path)
+    _remember(account, {key: digest for key, digest in written(account).items() if key != path})
+
+
+def _remember(account: Account, files: dict[str, str]) -> None:
+    atomic_file.write_whole(f"{account.folder}/{_LIST}", json.dumps(files, indent=1).encode("utf-8"))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digest_of(path: str) -> str | None:
+    try:
+        return _digest(safe_file.read(path))
+    except (OSError, errors.M365Error):
+        return None

@@ -1,0 +1,246 @@
+"""From nothing to mail in one command, with real parts: Entra's look-alike, Dovecot, OfflineIMAP, msmtp."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD, options, sign_in
+from tests.whole.keyboard import Terminal, product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.m365.entra import Entra
+    from tests.m365.exchange import Exchange
+    from tests.world import World
+
+ALICE, BOB = "alice@example.org", "bob@example.org"
+MAIL = f"From: {ALICE}\nTo: {BOB}\nSubject: Lunch\n\nToday?\n"
+GMAIL = """[general]
+accounts = private,
+    other
+
+[Account private]
+localrepository = private-local
+remoterepository = private-remote
+[Repository private-local]
+type = Maildir
+localfolders = ~/Gmail
+[Repository private-remote]
+type = Gmail
+remoteuser = me@gmail.com
+[Account other]
+localrepository = private-local
+remoterepository = private-remote
+"""
+MICROSOFT = GMAIL.replace("me@gmail.com", BOB).replace("[Account private]", "pythonfile = ~/mine.py\n[Account private]")
+
+
+@pytest.fixture
+def user(world: World, exchange: Exchange) -> World:
+    """Return somebody with this package and a mailbox with mail."""
+    exchange.add_mailbox(ALICE)
+    exchange.fill(ALICE, per_folder=1)
+    return product(world)
+
+
+@pytest.fixture
+def hosts(entra: Entra, exchange: Exchange) -> list[str]:
+    """Return the options that lead to the test bed."""
+    return options(entra, exchange.imap_port, exchange.smtp_port)
+
+
+@pytest.fixture
+def browser(entra: Entra) -> Iterator[Browser]:
+    """Open a browser on another machine."""
+    with Browser(entra.ca_file) as opened:
+        yield opened
+
+
+@pytest.fixture
+def signed_in(user: World, entra: Entra, hosts: list[str]) -> World:
+    """Return somebody who is signed in already."""
+    done = sign_in(user, entra, ALICE, *hosts)
+    assert done.code == 0, done.err
+    return user
+
+
+def home(user: World) -> Path:
+    """Return the home directory."""
+    return Path(user.environ["HOME"])
+
+
+def messages(user: World, maildir: str = "Mail/alice") -> int:
+    """Return how many messages are in a Maildir."""
+    return sum(1 for path in (home(user) / maildir).rglob("*") if path.is_file() and path.parent.name in ("cur", "new"))
+
+
+def written(user: World) -> list[str]:
+    """Return the files in the home that are configurations of programs."""
+    return sorted(path.name for path in home(user).glob(".*rc"))
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_one_command_and_at_most_five_enters(
+    user: World, exchange: Exchange, hosts: list[str], browser: Browser, columns: int
+) -> None:
+    """After the sign-in Enter is enough: the mail is in ~/Mail, a mail can be sent, nothing is a calendar."""
+    with Terminal(user, "setup", "--paste", *hosts, columns=columns) as terminal:
+        terminal.wait_for("Mail address")
+        terminal.type(f"{ALICE}\r")
+        terminal.type(f"{browser.sign_in(terminal.address, ALICE, PASSWORD).address}\r")
+        for number in (1, 2, 3):
+            terminal.wait_for("(Enter:", times=number)
+            terminal.type("\r")
+        done = terminal.end()
+        assert terminal.is_as_before
+    sent = user.execute(["/usr/bin/msmtp", "-f", ALICE, BOB], stdin=MAIL)
+
+    assert done.code == 0, done.err
+    assert messages(user) > 0
+    assert not (home(user) / "Mail/alice/Calendar").exists()
+    assert [(home(user) / name).stat().st_mode & 0o777 for name in written(user)] == [0o600, 0o600]
+    assert (sent.code, [mail.user for mail in exchange.outbox]) == (0, [ALICE]), sent.err
+    assert f"offlineimap-m365 setup {ALICE} --undo" in done.err
+    assert done.err.count("(Enter:") == 3
+
+
+def test_everything_by_default_without_a_terminal(signed_in: World) -> None:
+    """--yes asks nothing; a second run finds all of it done and changes nothing."""
+    first = signed_in.run("setup", ALICE, "--yes")
+    times = {name: (home(signed_in) / name).stat().st_mtime_ns for name in written(signed_in)}
+    second = signed_in.run("setup", ALICE, "--yes")
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert messages(signed_in) > 0
+    assert list(times) == [".msmtprc", ".offlineimaprc"]
+    assert {name: (home(signed_in) / name).stat().st_mtime_ns for name in written(signed_in)} == times
+    assert "signed in already" in second.err
+    assert "is already in ~/.offlineimaprc" in second.err
+
+
+@pytest.mark.parametrize("words", [[ALICE], [ALICE, "--undo"], []])
+def test_without_a_terminal_yes_is_needed(user: World, words: list[str]) -> None:
+    """Who cannot answer has to take the defaults: 2, and nothing is asked or written."""
+    done = user.run("setup", *words)
+
+    assert (done.code, written(user)) == (2, [])
+    assert "--yes" in done.err
+
+
+def test_undo_removes_what_is_unchanged(signed_in: World) -> None:
+    """Only files that are still as written go; the mail and the sign-in stay."""
+    assert signed_in.run("setup", ALICE, "--yes").code == 0
+    with (home(signed_in) / ".msmtprc").open("a") as file:
+        file.write("# mine\n")
+    undone = signed_in.run("setup", ALICE, "--undo", "--yes")
+    again = signed_in.run("setup", ALICE, "--undo", "--yes")
+
+    assert (undone.code, again.code) == (0, 0), undone.err
+    assert written(signed_in) == [".msmtprc"]
+    assert messages(signed_in) > 0
+    assert signed_in.run("token", ALICE).code == 0
+    assert "nothing to undo" in again.err
+
+
+@pytest.mark.parametrize("existing", [GMAIL, MICROSOFT], ids=["gmail", "another Microsoft account"])
+def test_an_existing_configuration_gets_a_diff(signed_in: World, existing: str) -> None:
+    """It is not changed; the diff applies, and then OfflineIMAP syncs the new account beside the old ones."""
+    rc = home(signed_in) / ".offlineimaprc"
+    rc.write_text(existing)
+    first = signed_in.run("setup", ALICE, "--yes")
+    unchanged = rc.read_text() == existing
+    diff = first.out.partition("23 6 * * *")[0]
+    subprocess.run(["patch", str(rc)], input=diff, text=True, check=True, capture_output=True)
+    own = re.search(r"(?m)^exec\(open\(.*$", first.err)
+    (home(signed_in) / "mine.py").write_text(f"{own[0]}\n" if own else "")
+    second = signed_in.run("setup", ALICE, "--yes")
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert unchanged
+    assert bool(own) == (existing == MICROSOFT)
+    assert "other, alice" in rc.read_text()
+    assert messages(signed_in) > 0, second.err
+
+
+def test_a_broken_configuration_leads_to_the_doctor(signed_in: World) -> None:
+    """What cannot be read is not guessed at."""
+    rc = home(signed_in) / ".offlineimaprc"
+    rc.write_text("no section\n")
+    done = signed_in.run("setup", ALICE, "--yes")
+
+    assert (done.code, rc.read_text()) == (0, "no section\n"), done.err
+    assert "doctor --config ~/.offlineimaprc" in done.err
+
+
+def test_a_directory_with_files_is_a_question(signed_in: World) -> None:
+    """Mail is not mixed without a yes; the default leaves OfflineIMAP out and goes on."""
+    (home(signed_in) / "Mail/alice/cur").mkdir(parents=True)
+    done = signed_in.run("setup", ALICE, "--yes")
+
+    assert (done.code, written(signed_in)) == (0, [".msmtprc"]), done.err
+    assert "OfflineIMAP was left out" in done.err
+
+
+def test_a_home_that_takes_nothing(signed_in: World) -> None:
+    """A read-only home is 78 with the path; nothing is left half written."""
+    home(signed_in).chmod(0o500)
+    try:
+        done = signed_in.run("setup", ALICE, "--yes")
+    finally:
+        home(signed_in).chmod(0o700)
+
+    assert (done.code, written(signed_in)) == (78, []), done.err
+    assert str(home(signed_in)) in done.err
+
+
+def test_a_mailbox_that_is_refused(user: World, entra: Entra, hosts: list[str]) -> None:
+    """Without a mailbox, or with IMAP switched off, it says so and that setup continues: 77, nothing is written."""
+    assert sign_in(user, entra, BOB, *hosts).code == 0
+    done = user.run("setup", BOB, "--yes")
+
+    assert (done.code, written(user)) == (77, []), done.err
+    assert f"offlineimap-m365 setup {BOB}" in done.err
+
+
+def test_a_personal_account(user: World, entra: Entra, exchange: Exchange, hosts: list[str]) -> None:
+    """An outlook.com address is set up the same way."""
+    eve = "eve@outlook.com"
+    entra.add_person(eve, PASSWORD)
+    exchange.add_mailbox(eve)
+    exchange.fill(eve, per_folder=1)
+    assert sign_in(user, entra, eve, *hosts).code == 0
+    done = user.run("setup", eve, "--yes")
+
+    assert done.code == 0, done.err
+    assert messages(user, "Mail/eve") > 0
+
+
+STEPS = ["Write ~/", "Fetch the mail now", "Directory for the mail"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_run_that_was_killed_continues(signed_in: World, step: str) -> None:
+    """Interrupted at any question, the next run finishes the work."""
+    with Terminal(signed_in, "setup", ALICE, columns=80) as terminal:
+        while step not in terminal.screen:
+            terminal.wait_for("(Enter:", times=terminal.screen.count("(Enter:") or 1)
+            if step in terminal.screen:
+                break
+            asked = terminal.screen.count("(Enter:")
+            terminal.type("\r")
+            terminal.wait_for("(Enter:", times=asked + 1)
+        terminal.type("\x03")
+        done = terminal.end()
+        assert terminal.is_as_before
+    finished = signed_in.run("setup", ALICE, "--yes")
+
+    assert (done.code, finished.code) == (130, 0), done.err + finished.err
+    assert "run setup again" in done.err
+    assert messages(signed_in) > 0
