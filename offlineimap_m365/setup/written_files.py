@@ -29,18 +29,23 @@ def write_new(account: Account, path: Path, text: str, directory: Path | None = 
     crash is in the list. Raises Temporary, Misconfigured.
     """
     data = text.encode("utf-8")
-    temporary = atomic_file.temporary(str(path))
+    temporary = path.with_name(f".{path.name}.{errors.COMMAND}.tmp")
     try:
         if os.path.lexists(path):
             return False
         _remember(account, {**written(account), str(path): _digest(data)})
         for folder in filter(None, (path.parent, directory)):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        atomic_file.fill(temporary, data)
+        temporary.unlink(missing_ok=True)  # of a run that was killed
+        temporary.touch(0o600, exist_ok=False)
+        with temporary.open("r+b") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(temporary, path)  # unlike a rename, this never replaces a file
         finally:
-            atomic_file.remove(temporary)
+            temporary.unlink()
     except FileExistsError:
         return False
     except OSError as error:
