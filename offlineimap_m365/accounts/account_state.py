@@ -22,6 +22,8 @@ REFUSED = 900.0
 #: Days after which Microsoft drops a refresh token that is not used (entra-docs, refresh-tokens.md), and from how many
 #: days before that on a person is told.
 LONGEST_UNUSED, UNUSED_SOON = 90, 14
+#: Seconds of temporary failures after which a person is reminded of them, and between two reminders.
+_SILENT, _REPEATED = 3 * 86_400.0, 7 * 86_400.0
 #: No failure counts for more seconds than this, whatever a server or a wrong clock says.
 _LONGEST = 3600.0
 _MOST_EVENTS = 20
@@ -161,7 +163,14 @@ def remember(folder: str, error: errors.M365Error, refresh_token: str) -> None:
 def succeeded(folder: str, event: str) -> None:
     """Forget the last failure and what it demanded; note the *event*: ``login``, ``refresh`` or ``logout``."""
     state = _read(folder)
-    for name in ("failure", "failing_since", "demand", "tried"):  # the last is release 0.1.0's
+    for name in (
+        "failure",
+        "failing_since",
+        "unsuccessful_since",
+        "reminded_at",
+        "demand",
+        "tried",
+    ):  # the last is release 0.1.0's
         state.pop(name, None)
     state["notified"] = {reason: subject for reason, subject in _notified(state).items() if subject}
     state["worked_at"] = time.time()
@@ -180,6 +189,28 @@ def certificate_ends(folder: str) -> float | None:
     """Return when the certificate expires that was used last, in seconds since 1970; None if there was none."""
     ends = _number(_read(folder).get("certificate_ends"))
     return ends if ends > 0 else None
+
+
+def is_reminder_due(folder: str) -> bool:
+    """Must note_reminder() be called after a temporary failure? At the first one, after three days, and weekly then."""
+    state, now = _read(folder), time.time()
+    since, reminded = _number(state.get("unsuccessful_since")), _number(state.get("reminded_at"))
+    return since == 0 or (now - since >= _SILENT and now - reminded >= _REPEATED)
+
+
+def note_reminder(folder: str) -> float | None:
+    """
+    Note a temporary failure, while holding the lock; call this if is_reminder_due().
+
+    Return for how many seconds nothing succeeded if a person is to be reminded of that now; else None, also if it
+    cannot be saved that they are.
+    """
+    if not is_reminder_due(folder):
+        return None  # another process was faster
+    state, now = _read(folder), time.time()
+    since = _number(state.get("unsuccessful_since"))
+    news = {"reminded_at": now} if since else {"unsuccessful_since": now}
+    return now - since if _write(folder, {**state, **news}) and since else None
 
 
 def unused_seconds(folder: str) -> float | None:

@@ -141,6 +141,13 @@ def _accounts(command: argparse.ArgumentParser) -> None:
     command.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="default: all")
 
 
+def _refresh(command: argparse.ArgumentParser) -> None:
+    _accounts(command)
+    command.add_argument(
+        "-q", "--quiet", action="store_true", help="for cron: print nothing if trying again later helps (75)"
+    )
+
+
 def _status(command: argparse.ArgumentParser) -> None:
     _accounts(command)
     command.add_argument("--json", action="store_true", help="print JSON")
@@ -264,7 +271,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "setup": ("sign in and set up the mail programs, step by step", _setup),
     "login": ("sign in; options are remembered for the next login", _login),
     "token": ("print an access token", _token),
-    "refresh": ("make sure that each account has a fresh token; for cron and timers", _accounts),
+    "refresh": ("make sure that each account has a fresh token; for cron and timers", _refresh),
     "status": ("show who is signed in; makes no request", _status),
     "doctor": ("find out what is wrong, and which command helps", _doctor),
     "explain": ("explain a code or an error page, and what to do about it", _explain),

@@ -7,8 +7,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors, notices
@@ -44,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
 
         return prompt.tell(installation.broken(error), verbose=options.verbose)
     except Exception as error:  # noqa: BLE001 - a bug gets one line and exit code 70 instead of a traceback
-        return prompt.tell(_bug(error), verbose=options.verbose)
+        return prompt.tell(prompt.bug(error), verbose=options.verbose)
     return code
 
 
@@ -65,17 +63,6 @@ def _run(options: argparse.Namespace) -> int:
     module = importlib.import_module(f"offlineimap_m365.cli.commands.{options.command}_command")
     code: int = module.run(options)
     return code
-
-
-def _bug(error: Exception) -> errors.M365Error:
-    """Return the message about an unexpected *error*, without its text, which may hold anything."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    bug = errors.M365Error(
-        f"A bug in {errors.COMMAND}: {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}",
-        remedy=errors.Remedy("Report it with the command that you ran; -v shows more"),
-    )
-    bug.__traceback__ = error.__traceback__
-    return bug
 
 
 def _renew_stub() -> None:

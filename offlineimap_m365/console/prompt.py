@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
@@ -54,6 +55,17 @@ def tell(error: errors.M365Error, *, verbose: bool) -> int:
     if verbose:
         _write("".join(traceback.format_tb(error.__traceback__)).splitlines())
     return error.exit_code
+
+
+def bug(error: Exception) -> errors.M365Error:
+    """Return the message about an unexpected *error*, without its text, which may hold anything."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    bug = errors.M365Error(
+        f"A bug in {errors.COMMAND}: {type(error).__name__} in {Path(where.filename).name}, line {where.lineno}",
+        remedy=errors.Remedy("Report it with the command that you ran; -v shows more"),
+    )
+    bug.__traceback__ = error.__traceback__
+    return bug
 
 
 def is_there() -> bool:

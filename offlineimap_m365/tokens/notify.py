@@ -1,8 +1,8 @@
 """
-Tells a person, once, that an account needs them: by a command of their own, kept in ``notify.json`` in the home.
+Notify a person once that an account needs them, by a command of theirs, which ``notify.json`` in the home names.
 
-It runs once per account and reason until the account worked again; what was told is remembered in the account's
-``state.json``. Whoever only wanted a token waits for it no longer than a second, and no failure of it is theirs.
+The command runs once per account and reason until the account worked again; the account's ``state.json`` remembers
+that. A process that only wants a token waits for it at most a second, and no failure of the command is its own.
 """
 
 from __future__ import annotations
@@ -10,40 +10,45 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import stat
-import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
-from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, atomic_file, environment, errors, fresh_token, notices, paths, safe_file
+from offlineimap_m365.accounts import account_state, client_credential, profiles
+from offlineimap_m365.base import (
+    account_lock,
+    atomic_file,
+    environment,
+    errors,
+    fresh_token,
+    notices,
+    paths,
+    process,
+    safe_file,
+    time_words,
+)
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import explain
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
 
-#: Seconds for which whoever wanted a token waits for the lock and the command (contract §3, ``notify``).
+#: Seconds for which a process that wants a token waits for the lock and the command (contract §3, ``notify``).
 PATIENCE = 1.0
-#: Seconds for which ``notify --test`` waits, since somebody looks.
+#: Seconds for which ``notify --test`` waits, since a person watches.
 TEST_PATIENCE = 20.0
-#: What depends on the place is told after this many seconds of refusals in a row: off the campus is no event.
-_PLACE = 86_400.0
 _DAY = 86_400
-#: Days before a certificate's end: others have to be asked for a new one.
-CERTIFICATE_SOON = 30
+#: A refusal that depends on the place (off VPN) is notified after this many seconds of refusals in a row.
+_PLACE = 1.0 * _DAY
 _REASONS = {"CONFIG": "client", "ADMIN": "policy", "DEVICE": "policy"}
-#: How much of what the command says is passed on, in bytes.
-_MOST_SAID = 4096
-
-#: Commands that were left alone after PATIENCE; kept so that they are reaped.
-_left: list[subprocess.Popen[bytes]] = []
+#: How much of the command's output is passed on, in bytes.
+_MOST_OUTPUT = 4096
 
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """What a person is told: whose *account*, the *reason* (one of contract §3's), *days* left where they count."""
+    """What a person is notified of: the *account*, the *reason* (contract §3), *days* left where they count."""
 
     account: str
     reason: str
@@ -62,41 +67,44 @@ class Event:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How the command ended (*code* None: not yet), and the lines that it *said*."""
+    """How the command ended (*code* None: it still runs), and the *lines* that it printed."""
 
     code: int | None
-    said: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def failed(error: errors.M365Error, name: str | None = None) -> None:
     """
-    Tell of a refresh of the account *name* that failed with *error* if that needs a person.
+    Notify of *error*, met at a refresh of the account *name*, if it needs a person; and remind of a long failure.
 
     Without *name* the error knows the account. Never raises, and never takes long.
     """
-    whose = error.account or name
-    if whose is None or isinstance(error, errors.WrongUsage) or environment.is_notifying():
+    name = error.account or name
+    if name is None or isinstance(error, errors.WrongUsage) or environment.is_notifying():
         return
-    _quietly(_failed, error, whose, time.monotonic() + PATIENCE)
+    deadline = time.monotonic() + PATIENCE
+    folder = paths.folder(name)
+    try:
+        account = _account(name, folder)
+        if account is None:
+            return
+        if isinstance(error, errors.Temporary):
+            _temporary(error, account, deadline)
+        else:
+            _refused(error, account, deadline)
+    except errors.M365Error:  # the profile's: the person must see to the store
+        _notify(Event(name, "store"), folder, "", deadline)
 
 
 def certificate_ends(account: Account, days: int, end: str) -> None:
-    """Tell that the certificate of an app-only *account* ends in *days*, at *end*; once for each certificate."""
-    if days <= CERTIFICATE_SOON and not environment.is_notifying():
+    """Notify that the certificate of an app-only *account* ends in *days*, at *end*; once for each certificate."""
+    if days <= client_credential.SOON and not environment.is_notifying():
         event = Event(account.name, "expires-soon", max(0, days))
-        _quietly(_tell, event, account.folder, end, time.monotonic() + PATIENCE)
-
-
-def _quietly(tell: Any, *arguments: Any) -> None:
-    try:
-        tell(*arguments)
-    except (OSError, errors.M365Error) as trouble:
-        why = trouble.one_line() if isinstance(trouble, errors.M365Error) else trouble.strerror
-        notices.say(f"Nobody could be notified: {why}")
+        _notify(event, account.folder, end, time.monotonic() + PATIENCE)
 
 
 def reason_of(error: errors.M365Error) -> str | None:
-    """Return what *error* is called in ``M365_REASON``; None for what needs nobody."""
+    """Return what *error* is called in ``M365_REASON``; None for what needs no person."""
     known = explain.explain(error.code) if error.code else None
     if known and known.topic == "consent":
         return "consent"
@@ -107,134 +115,134 @@ def reason_of(error: errors.M365Error) -> str | None:
     return _REASONS.get(known.klass, "login") if known else "login"
 
 
-def _failed(error: errors.M365Error, name: str, deadline: float) -> None:
-    folder = paths.folder(name)
-    if not safe_file.exists(str(path())) or not safe_file.exists(folder):
-        return
+def _account(name: str, folder: str) -> Account | None:
+    """Return the account if a person can be concerned: not one that is unknown, signed out, or in an unsafe home."""
     try:
-        paths.check(folder)  # a command is never taken from a home that others may change
+        if not paths.check(folder):
+            return None
     except errors.M365Error:
-        return
+        return None
+    account = profiles.load(name)
+    return account if account and account.is_signed_in else None
+
+
+def _temporary(error: errors.M365Error, account: Account, deadline: float) -> None:
+    """Remind once that nothing succeeded for days; notify once that the sign-in will end for want of a refresh."""
+    seconds = _days_of_failure(account, deadline)
+    if seconds is not None:
+        since = time_words.duration(seconds)
+        notices.say(f"{account.name}: no refresh succeeded for {since}, so waiting will not help. {error.one_line()}")
+        _notify(Event(account.name, "connection" if error.of_client else "store"), account.folder, "", deadline)
+    unused = account_state.unused_seconds(account.folder)
+    left = account_state.LONGEST_UNUSED - int(unused or 0) // _DAY
+    if unused is not None and left <= account_state.UNUSED_SOON and not account.is_app_only:
+        _notify(Event(account.name, "expires-soon", max(0, left)), account.folder, "", deadline)
+
+
+def _days_of_failure(account: Account, deadline: float) -> float | None:
+    """Return for how many seconds nothing succeeded, if it is time to say so; None if not, or if nothing is saved."""
+    if not account_state.is_reminder_due(account.folder):
+        return None
     try:
-        account = profiles.load(name)
-    except errors.Misconfigured:
-        _tell(Event(name, "store"), folder, "", deadline)
-        return
-    if account is None or not account.is_signed_in:
-        return  # whoever signed out knows it
-    if isinstance(error, errors.Temporary):
-        unused = account_state.unused_seconds(folder)
-        days = account_state.LONGEST_UNUSED - int(unused or 0) // _DAY
-        if unused is not None and days <= account_state.UNUSED_SOON and account.kind == "delegated":
-            _tell(Event(account.name, "expires-soon", max(0, days)), folder, "", deadline)
-        return
-    reason = reason_of(error)
-    since = account_state.failing_since(folder)
-    if reason is None or (error.place and (since is None or time.time() - since < _PLACE)):
-        return
-    _tell(Event(account.name, reason), folder, "", deadline)
+        with account_lock.held(account.folder, account.name, max(0.0, deadline - time.monotonic())):
+            return account_state.note_reminder(account.folder)
+    except errors.M365Error:
+        return None
 
 
-def _tell(event: Event, folder: str, about: str, deadline: float) -> None:
-    """Run the command unless it ran for this reason (and the thing that it is *about*) already."""
-    if account_state.notified(folder).get(event.reason) == about:
+def _refused(error: errors.M365Error, account: Account, deadline: float) -> None:
+    reason, since = reason_of(error), account_state.failing_since(account.folder)
+    may_pass = error.place and (since is None or time.time() - since < _PLACE)
+    if reason is not None and not may_pass:
+        _notify(Event(account.name, reason), account.folder, "", deadline)
+
+
+def _notify(event: Event, folder: str, subject: str, deadline: float) -> None:
+    """Run the command unless it ran for this reason and *subject* already; a failure of that is one line."""
+    try:
+        text = command()
+        if text is None or not _is_first(event, folder, subject, deadline):
+            return
+        outcome = run(text, event, max(0.0, deadline - time.monotonic()))
+    except errors.M365Error as error:
+        notices.say(f"The command of notify cannot be run: {error.one_line()}")
         return
-    chosen = command()
-    if chosen is None:
-        return
+    for line in outcome.lines:
+        notices.say(line)
+    if outcome.code:
+        notices.say(f"The command of notify ended with {outcome.code}. Try it: {errors.COMMAND} notify --test")
+
+
+def _is_first(event: Event, folder: str, subject: str, deadline: float) -> bool:
+    """Note under the lock that the person is notified now; False if they were, or if that cannot be saved."""
+    if account_state.notified(folder).get(event.reason) == subject:
+        return False
     try:
         with account_lock.held(folder, event.account, max(0.0, deadline - time.monotonic())):
-            if account_state.notified(folder).get(event.reason) == about:
-                return  # another process was faster
-            if not account_state.note_notified(folder, event.reason, about):
-                return  # it could not be remembered, and would run each time
-    except errors.Temporary:
-        return  # somebody refreshes now; the next failure comes here again
-    done = run(chosen, event, max(0.0, deadline - time.monotonic()))
-    for line in done.said:
-        notices.say(line)
-    if done.code:
-        notices.say(f"The command of notify ended with {done.code}. Try it: {errors.COMMAND} notify --test")
+            if account_state.notified(folder).get(event.reason) == subject:
+                return False  # another process was faster
+            return account_state.note_notified(folder, event.reason, subject)
+    except (errors.Temporary, errors.SignInNeeded):
+        return False  # another process refreshes or logs out now; the next failure comes here again
 
 
-def run(chosen: str, event: Event, patience: float) -> Outcome:
-    """Run the command for *event*, wait for at most *patience* seconds, and then leave it alone. Raises OSError."""
-    _left[:] = [process for process in _left if process.poll() is None]
-    # Not our own stderr: whoever reads that to its end would have to wait for a command that takes its time.
+def run(text: str, event: Event, seconds: float) -> Outcome:
+    """Run the command line *text* for *event* and wait at most *seconds*; then it continues by itself."""
+    # Not our own stderr: a program that reads that to its end would wait for a slow command.
     with _nameless_file() as output:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", chosen],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=event.environ(),
-            start_new_session=True,
+        result = process.run(
+            [*process.SHELL, text], seconds=seconds, env=event.environ(), output=output.fileno(), keep_running=True
         )
-        try:
-            code: int | None = process.wait(patience)
-        except subprocess.TimeoutExpired:
-            _left.append(process)
-            code = None
-        said = os.pread(output.fileno(), _MOST_SAID, 0).decode("utf-8", "replace")
-    return Outcome(code, tuple(errors.printable(line) for line in said.splitlines() if line.strip()))
+        printed = os.pread(output.fileno(), _MOST_OUTPUT, 0).decode("utf-8", "replace")
+    lines = [errors.printable(line) for line in [*printed.splitlines(), result.reason] if line.strip()]
+    return Outcome(process.NO_SUCH_COMMAND[0] if result.ended == process.NOT_STARTED else result.code, tuple(lines))
 
 
 def _nameless_file() -> IO[bytes]:
     try:
         return tempfile.TemporaryFile()
-    except OSError:  # a full disk is no reason to tell nobody
+    except OSError:  # on a full disk the person is notified nevertheless
         return Path(os.devnull).open("r+b")
 
 
 def path() -> Path:
-    """Return where the command is kept, whether it is there or not."""
+    """Return the path of the file that names the command, whether it exists or not."""
     return Path(paths.directory()) / "notify.json"
 
 
 def command() -> str | None:
-    """Return the command that is set, or None. Raises Misconfigured for a file that is broken or open to others."""
+    """Return the command that is set, or None. Raises Misconfigured for a file that is damaged or open to others."""
     try:
-        descriptor = os.open(path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        data = safe_file.read(str(path()), is_ours=True)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise _unusable(f"it cannot be read ({error.strerror})") from error
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):  # a pipe would wait for ever
-        os.close(descriptor)
-        raise _unusable("it is not a file")
-    with os.fdopen(descriptor, "rb") as file:
-        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
-            raise _unusable("others may write to it, and it names a command to run")
-        try:
-            document = json.load(file)
-        except (OSError, ValueError, RecursionError) as error:
-            raise _unusable("it is broken") from error
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _unusable("it is damaged") from error
     version = document.get("version") if isinstance(document, dict) else None
     if isinstance(version, int) and version > fresh_token.VERSION:
         raise _unusable("it was written by a later release")
-    chosen = document.get("command") if isinstance(version, int) else None
-    if not isinstance(chosen, str) or not chosen.strip() or "\0" in chosen:
-        raise _unusable("it is broken")
-    return chosen
+    text = document.get("command") if isinstance(version, int) else None
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise _unusable("it is damaged")
+    return text
 
 
-def choose(chosen: str) -> None:
-    """Set the command. Raises OSError."""
+def choose(text: str) -> None:
+    """Set the command. Raises OSError, and M365Error for a home that is not safe."""
     paths.make(paths.directory())
-    atomic_file.write_whole(
-        path(), json.dumps({"version": fresh_token.VERSION, "command": chosen}, indent=1).encode("ascii") + b"\n"
-    )
+    document = {"version": fresh_token.VERSION, "command": text}
+    atomic_file.write_whole(path(), json.dumps(document, indent=1).encode("ascii") + b"\n")
 
 
 def forget() -> None:
-    """Run nothing any more; nothing set is no error. Raises OSError."""
+    """Remove the command; none set is no error. Raises OSError."""
     path().unlink(missing_ok=True)
 
 
-def _unusable(why: str) -> errors.Misconfigured:
+def _unusable(reason: str) -> errors.Misconfigured:
     return errors.Misconfigured(
-        f"{path()} cannot be used: {why}",
-        remedy=f"Look at it, then set the command anew: {errors.COMMAND} notify --off;"
-        f" {errors.COMMAND} notify --command CMD",
+        f"{path()} cannot be used: {reason}",
+        remedy=Remedy("Set the command again", f"{errors.COMMAND} notify --command CMD"),
     )

@@ -66,7 +66,7 @@ def _test(chosen: str | None) -> int:
         raise errors.Temporary(
             f"The command of notify cannot be started ({error.strerror})", remedy="Try again"
         ) from error
-    for line in done.said:
+    for line in done.lines:
         say(line)
     if done.code is None:
         say(f"It still runs after {notify.TEST_PATIENCE:.0f} s, and was left alone.")

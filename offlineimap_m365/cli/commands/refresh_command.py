@@ -14,17 +14,21 @@ from offlineimap_m365.tokens import engine
 if TYPE_CHECKING:
     import argparse
 
+#: Exit codes from the gravest on.
+_GRAVEST = (70, 78, 77, 75, 2, 0)
+
 
 def run(options: argparse.Namespace) -> int:
-    """Refresh all accounts, or those named; the worst exit code counts."""
+    """Refresh all accounts, or those named; the gravest exit code counts."""
     names = [profiles.clean_name(name) for name in options.accounts] or _all_signed_in()
     if not names:
         raise profiles.not_signed_in("you@example.org", "Nobody is signed in")
-    return max(_refresh_one(name, verbose=options.verbose) for name in names)
+    codes = [_refresh_one(name, quiet=options.quiet, verbose=options.verbose) for name in names]
+    return min(codes, key=_GRAVEST.index)
 
 
 def _all_signed_in() -> list[str]:
-    """Return the accounts that a cron job is about: who signed out did so on purpose, who is broken shall be told."""
+    """Return all accounts but those that were logged out; one with a broken profile is included, so it is reported."""
     return [name for name in profiles.names() if not _is_signed_out(name)]
 
 
@@ -36,9 +40,16 @@ def _is_signed_out(name: str) -> bool:
     return account is not None and not account.is_signed_in
 
 
-def _refresh_one(name: str, *, verbose: bool) -> int:
+def _refresh_one(name: str, *, quiet: bool, verbose: bool) -> int:
+    """Refresh one account and return its exit code; no failure of whatever kind stops the others."""
     try:
         engine.access_token(name, engine.Wanted(impatient=prompt.waits_for_answer()))
+    except errors.Temporary as error:
+        return error.exit_code if quiet else prompt.tell(error, verbose=verbose)
     except errors.M365Error as error:
         return prompt.tell(error, verbose=verbose)
+    except ImportError:
+        raise  # this installation is broken, and so it is for every account
+    except Exception as error:  # noqa: BLE001 - a bug, which must not stop the other accounts
+        return prompt.tell(prompt.bug(error), verbose=verbose)
     return 0
