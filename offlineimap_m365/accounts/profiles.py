@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from offlineimap_m365.base import atomic_file, errors, fresh_token, paths, safe_file
+from offlineimap_m365.base import atomic_file, errors, fresh_token, installation, paths, safe_file
 from offlineimap_m365.base.errors import Remedy, login_command, quoted
 from offlineimap_m365.folders import learned
 from offlineimap_m365.knowledge import tables
@@ -269,7 +269,7 @@ def _load(folder: str) -> Account | None:
         raise errors.Misconfigured(
             f"{path} was written by a later release (version {version}, this one knows {fresh_token.VERSION})",
             account=document["account"] if isinstance(document.get("account"), str) else None,
-            remedy=Remedy("Upgrade this release", f"pipx upgrade {errors.COMMAND}"),
+            remedy=installation.upgrade(),
         )
     account = _build(document) if isinstance(version, int) else None
     if account is None or paths.quoted(account.name) != Path(folder).name:

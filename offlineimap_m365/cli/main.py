@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         say("Cancelled.")
         return _INTERRUPTED
     except ImportError as error:
-        from offlineimap_m365.plugin import installation  # noqa: PLC0415 - only for a broken installation
+        from offlineimap_m365.base import installation  # noqa: PLC0415 - only for a broken installation
 
         return prompt.tell(installation.broken(error), verbose=options.verbose)
     except Exception as error:  # noqa: BLE001 - a bug gets one line and exit code 70 instead of a traceback

@@ -13,9 +13,8 @@ import string
 import sys
 from pathlib import Path
 
-from offlineimap_m365.base import atomic_file, errors, paths, safe_file
+from offlineimap_m365.base import atomic_file, errors, installation, paths, safe_file
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.plugin import installation
 
 #: How a stub says which version wrote it.
 _WRITTEN = re.compile(r"Written by offlineimap-m365 ([0-9.]+)")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from offlineimap_m365.base import errors
+from offlineimap_m365.base import errors, installation
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.time_words import until
 from offlineimap_m365.knowledge import error_text
@@ -42,7 +41,6 @@ _SIGN_IN_TO_NETWORK = Remedy("Open any web page, sign in to the network there, a
 
 
 _CONNECT = Remedy("Try again with a network connection")
-_INSTALL_SOCKS = Remedy("Install it beside this program", f"{errors.quoted(sys.executable)} -m pip install PySocks")
 #: What happened, by the step at which a request failed, and what helps.
 _STEPS = {
     request_failure.PROXY: ("cannot be reached through the proxy that HTTPS_PROXY names", _DOCTOR),
@@ -282,7 +280,10 @@ def _unanswered(url: str, error: Exception) -> Unreachable:
     failure = request_failure.diagnose(error, proxy_for(url))
     event, remedy = _STEPS[failure.step]
     if failure.needs_socks:
-        event, remedy = "cannot be reached through a SOCKS proxy without the package PySocks", _INSTALL_SOCKS
+        event, remedy = (
+            "cannot be reached through a SOCKS proxy without the package PySocks",
+            installation.add("PySocks"),
+        )
     elif isinstance(failure.tls_error, ssl.SSLCertVerificationError):
         event = "showed a TLS certificate that is not trusted here"
     return Unreachable(f"{urlsplit(url).hostname} {event}", remedy=remedy, failure=failure)

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from offlineimap_m365.base import environment, errors, process, safe_file
-from offlineimap_m365.base.errors import Remedy, login_command, quoted
+from offlineimap_m365.base import environment, errors, installation, process, safe_file
+from offlineimap_m365.base.errors import Remedy, login_command
 from offlineimap_m365.stores.file import FileStore
 
 #: Seconds for one call: OfflineIMAP asks while a server waits, and nothing may hang in cron.
@@ -179,19 +179,11 @@ def trouble(kind: str, name: str, account: str) -> errors.M365Error:
         return errors.Misconfigured(
             f"{account}: the Python library {name or 'keyring'} is not installed",
             account=account,
-            remedy=Remedy("", install_command(name)),
+            remedy=installation.add(name or "keyring"),
         )
     error = errors.Misconfigured if kind in lasting else errors.Temporary
     fact, advice = {**temporary, **lasting}.get(kind, (f"the keyring failed ({name})", "Try again"))
     return error(f"{account}: {fact}", account=account, remedy=_use_file(advice, account))
-
-
-def install_command(library: str = "") -> str:
-    """Return the command that installs the *library* (``keyring`` if empty) for this program: pipx's, or pip's."""
-    prefix = Path(sys.prefix)
-    if prefix.parent.name == "venvs" and "pipx" in str(prefix):
-        return f"pipx inject {quoted(prefix.name)} {library or 'keyring'}"
-    return f"{quoted(sys.executable)} -m pip install {library or quoted('offlineimap-m365[keyring]')}"
 
 
 def _use_file(advice: str, account: str) -> Remedy:

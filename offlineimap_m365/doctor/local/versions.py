@@ -16,13 +16,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base import environment, errors, installation
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.doctor.check import NotTriedError
 from offlineimap_m365.doctor.local import interpreters
 from offlineimap_m365.knowledge import tables
-from offlineimap_m365.plugin import installation
 
 if TYPE_CHECKING:
     from offlineimap_m365.doctor.check import Check, Subject

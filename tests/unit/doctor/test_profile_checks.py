@@ -11,7 +11,7 @@ import pytest
 
 from offlineimap_m365 import doctor
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import errors
+from offlineimap_m365.base import errors, installation
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.tokens import move_store
@@ -152,7 +152,7 @@ def test_a_profile_of_a_later_version(alice: profiles.Account) -> None:
     check = only(offline(), "profile")
 
     assert "version 99, this one knows 1" in check.meaning
-    assert command_of(check) == "pipx upgrade offlineimap-m365"
+    assert check.remedy == installation.upgrade()
     edit(alice, version=1)
     assert is_well(offline())
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offlineimap_m365.base import installation
 from offlineimap_m365.doctor.check import Step, Subject
 from offlineimap_m365.doctor.local import interpreters, versions
-from offlineimap_m365.plugin import installation
 
 if TYPE_CHECKING:
     from offlineimap_m365.doctor.check import Check

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import offlineimap_m365
-from offlineimap_m365.base import errors
+from offlineimap_m365.base import errors, installation
 from offlineimap_m365.folders import learned
-from offlineimap_m365.plugin import installation
 from tests.kept import age, keep
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offlineimap_m365.base import installation
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.plugin import installation, stub
+from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
     from pathlib import Path

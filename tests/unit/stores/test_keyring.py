@@ -222,17 +222,6 @@ def test_each_trouble_has_its_code(kind: str, code: int) -> None:
     assert kind == "library" or error.remedy.command.endswith("login alice@example.org --store file")
 
 
-def test_what_installs_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command fits to how this program was installed: pipx's for an environment of pipx's, else that Python's."""
-    monkeypatch.setattr(sys, "prefix", "/home/alice/.local/share/pipx/venvs/offlineimap")
-    by_pipx = keyring.install_command()
-    monkeypatch.setattr(sys, "prefix", "/home/alice/mail env")
-    monkeypatch.setattr(sys, "executable", "/home/alice/mail env/bin/python")
-
-    assert by_pipx == "pipx inject offlineimap keyring"
-    assert keyring.install_command() == "'/home/alice/mail env/bin/python' -m pip install 'offlineimap-m365[keyring]'"
-
-
 def test_the_child_gets_no_settings_of_the_library(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a shell sets for the library is not there in cron: it must not decide where an item lies."""
     for name in ("KEYRING_PROPERTY_SCHEME", "PYTHONPATH", "PYTHON_KEYRING_BACKEND"):

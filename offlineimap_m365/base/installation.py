@@ -11,25 +11,61 @@ import sys
 
 from offlineimap_m365.base import errors
 
+_PIPX, _UV, _VENV, _DISTRIBUTION = "pipx", "uv", "venv", "distribution"
 #: What helps where the way of installing is not known.
 UNKNOWN = errors.Remedy(f"Install {errors.COMMAND} again, the way you installed it")
 
 
 def repair() -> errors.Remedy:
     """Return what installs this program again, by the directory that it is installed in."""
-    quoted, prefix = errors.quoted, sys.prefix
-    package, source = os.path.dirname(os.path.dirname(os.path.abspath(__file__))), _source()
-    parent, environment = os.path.split(prefix)
-    if parent.endswith("/pipx/venvs"):
+    kind, prefix, source = _kind(), errors.quoted(sys.prefix), _source()
+    if kind == _PIPX:
+        environment = os.path.basename(sys.prefix)
         is_own = environment == errors.COMMAND
         return _again(f"pipx install --force {source}" if is_own else f"pipx inject --force {environment} {source}")
-    if parent.endswith("/uv/tools"):
-        return _again(f"uv tool install --force {source}")
-    if sys.prefix != sys.base_prefix:
-        return _again(f"python3 -m venv {quoted(prefix)} && {quoted(prefix)}/bin/pip install {source}")
-    if package.startswith("/usr/lib/"):
+    commands = {
+        _UV: f"uv tool install --force {source}",
+        _VENV: f"python3 -m venv {prefix} && {prefix}/bin/pip install {source}",
+    }
+    if kind in commands:
+        return _again(commands[kind])
+    if kind == _DISTRIBUTION:
         return errors.Remedy(f"Install your distribution's package {errors.COMMAND} again")
     return UNKNOWN
+
+
+def upgrade() -> errors.Remedy:
+    """Return what installs a newer release of this program."""
+    commands = {
+        _PIPX: f"pipx upgrade {os.path.basename(sys.prefix)} --include-injected",
+        _UV: f"uv tool upgrade {errors.COMMAND}",
+        _VENV: f"{errors.quoted(sys.executable)} -m pip install --upgrade {_source()}",
+    }
+    return errors.Remedy("Upgrade this program, the way it was installed", commands.get(_kind()))
+
+
+def add(library: str) -> errors.Remedy:
+    """Return what installs the Python package *library* beside this program."""
+    library = errors.quoted(library)
+    commands = {
+        _PIPX: f"pipx inject {os.path.basename(sys.prefix)} {library}",
+        _UV: f"uv tool install --force {_source()} --with {library}",
+        _VENV: f"{errors.quoted(sys.executable)} -m pip install {library}",
+    }
+    return errors.Remedy(f"Install the Python package {library} beside this program", commands.get(_kind()))
+
+
+def _kind() -> str:
+    """Return how this program was installed; an empty text if that is not known."""
+    parent = os.path.dirname(sys.prefix)
+    if parent.endswith("/pipx/venvs"):
+        return _PIPX
+    if parent.endswith("/uv/tools"):
+        return _UV
+    if sys.prefix != sys.base_prefix:
+        return _VENV
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return _DISTRIBUTION if package.startswith("/usr/lib/") else ""
 
 
 def broken(error: ImportError, account: str | None = None) -> errors.Misconfigured:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from offlineimap_m365.plugin import installation
+from offlineimap_m365.base import installation
 
 
 @pytest.fixture
@@ -63,10 +63,38 @@ def test_a_distributions_package_is_installed_again_by_the_distribution(
     monkeypatch.setattr(sys, "prefix", "/usr")
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setattr(
-        installation, "__file__", "/usr/lib/python3/dist-packages/offlineimap_m365/plugin/installation.py"
+        installation, "__file__", "/usr/lib/python3/dist-packages/offlineimap_m365/base/installation.py"
     )
 
     remedy = installation.repair()
 
     assert remedy.command is None
     assert "distribution" in remedy.advice
+
+
+@pytest.mark.parametrize(
+    ("prefix", "upgrade", "add"),
+    [
+        (
+            "/home/a/.local/share/pipx/venvs/offlineimap",
+            "pipx upgrade offlineimap --include-injected",
+            "pipx inject offlineimap keyring",
+        ),
+        (
+            "/home/a/.local/share/uv/tools/offlineimap-m365",
+            "uv tool upgrade offlineimap-m365",
+            "uv tool install --force offlineimap-m365 --with keyring",
+        ),
+        ("/home/a/venv", "PYTHON -m pip install --upgrade offlineimap-m365", "PYTHON -m pip install keyring"),
+        ("/usr", None, None),
+    ],
+)
+def test_an_upgrade_and_a_library_fit_the_installation(
+    monkeypatch: pytest.MonkeyPatch, origin: dict[str, object], prefix: str, upgrade: str | None, add: str | None
+) -> None:
+    """No pipx in a virtual environment, and no pip where the distribution installs."""
+    monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "executable", "PYTHON")
+
+    assert (installation.upgrade().command, installation.add("keyring").command) == (upgrade, add)
