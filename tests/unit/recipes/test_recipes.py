@@ -138,6 +138,7 @@ def test_the_sample_says_everything_that_counts() -> None:
     assert (local["sep"], remote["auth_mechanisms"], remote["folderfilter"]) == ("/", "XOAUTH2", "folderfilter")
     assert remote.get("oauth2_access_token_eval", raw=True) == 'get_access_token("%(remoteuser)s", 1800)'
     assert remote["sslcacertfile"] == "/etc/ssl/certs/ca-certificates.crt"
+    assert int(parser["general"]["socktimeout"]) == 60
     assert not [section for section in parser.sections() if "createfolders" in parser[section]]
 
 
