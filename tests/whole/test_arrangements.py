@@ -92,6 +92,7 @@ def test_a_shared_mailbox_in_dutch(ready: Sync) -> None:
     ready.exchange.furnish(TEAM, {folder: [make_message(TEAM, folder, 0)] for folder in folders})
     ready.exchange.grant(ALICE, TEAM)
     learnt = ready.world.run("folders", ALICE, "--mailbox", TEAM, "--learn")
+    ready.rc.unlink()  # or config says what to add to it
     text = ready.world.run("config", ALICE, "--mailbox", TEAM).out
     ready.rc.write_text(text.replace("~/Mail/team", str(ready.maildir("team"))), encoding="utf-8")
     choose(ready, "folderfilter = make_folderfilter(account=")
