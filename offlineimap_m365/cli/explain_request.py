@@ -32,6 +32,15 @@ class Question:
     account: profiles.Account | None
 
 
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What is printed: *lines*, then the *remedy*, then a *letter* to the help desk, each of which may be missing."""
+
+    lines: list[str]
+    remedy: errors.Remedy | None = None
+    letter: str = ""
+
+
 def read(words: Sequence[str], standard_input: Callable[[], str]) -> Question:
     """
     Read ``[ACCOUNT] [CODE|TEXT|-]``; without ACCOUNT the only one there is, if there is exactly one.
@@ -53,8 +62,8 @@ def read(words: Sequence[str], standard_input: Callable[[], str]) -> Question:
     return Question(text if rest else "", name, account)
 
 
-def answer(question: Question) -> list[str]:
-    """Return the lines that explain; raises WrongUsage if nothing in the text is recognised."""
+def answer(question: Question) -> Answer:
+    """Return what explains the question; raises WrongUsage if nothing in the text is recognised."""
     has_browser, account = browser.is_there(), question.account
     way = next_step.Way.of_account(account) if account else _usual(question.name, has_browser=has_browser)
     tenant = account.tenant if account else None
@@ -75,33 +84,34 @@ def answer(question: Question) -> list[str]:
     first = ", ".join(filter(None, [*reference, explanation.time]))
     named = error_text.find_named(question.text)
     remedy = next_step.next_step(explanation.topic, named, way, has_browser=has_browser) or explanation.remedy
-    return [*filter(None, [first, explanation.meaning, remedy]), *_letter(explanation, situation)]
+    return Answer([line for line in (first, explanation.meaning) if line], remedy, _letter(explanation, situation))
 
 
-def _last_failure(account: profiles.Account, situation: Situation) -> list[str]:
+def _last_failure(account: profiles.Account, situation: Situation) -> Answer:
     """Return what failed and was not made good since; else what leads to what failed before, if anything did."""
     failure = account_state.last_failure(account.folder)
     if failure is not None:
-        return [*failure.lines(), *_letter_about(failure, situation)]
+        lines = [line for line in failure.lines() if line != str(failure.remedy)]
+        return Answer(lines, failure.remedy, _letter_about(failure, situation))
     lines = [f"{account.name}: nothing has failed since it worked last"]
     if any(event.get("what") == "failed" for event in account_state.events(account.folder)):
         lines.append(f"What failed before that: {errors.COMMAND} status -v {errors.quoted(account.name)}")
-    return lines
+    return Answer(lines)
 
 
-def _letter_about(failure: M365Error, situation: Situation) -> list[str]:
+def _letter_about(failure: M365Error, situation: Situation) -> str:
     """Return the letter about a remembered *failure*, nothing where a help desk is not the first to ask."""
     explanation = explain.explain(failure.code, situation) if failure.code else None
     if explanation is None:
-        return []
+        return ""
     about = dataclasses.replace(explanation, correlation_id=failure.correlation_id, time=failure.time)
     return _letter(about, situation)
 
 
-def _letter(explanation: Explanation, situation: Situation) -> list[str]:
-    """Return the letter to the help desk behind an empty line, nothing where it is not the first to ask."""
+def _letter(explanation: Explanation, situation: Situation) -> str:
+    """Return the letter to the help desk, an empty text where it is not the first to ask."""
     if not explanation.ask:
-        return []
+        return ""
     template = string.Template(Path(__file__).with_name("help_desk.txt").read_text(encoding="utf-8"))
     number = explanation.code.removeprefix("AADSTS")
     values = {
@@ -109,8 +119,7 @@ def _letter(explanation: Explanation, situation: Situation) -> list[str]:
         **dataclasses.asdict(explanation),
         "page": f"{explain.PAGE_OF_CODE}{number}" if number.isdigit() else "",
     }
-    text = template.substitute({name: errors.printable(str(value or "(not known)")) for name, value in values.items()})
-    return ["", *text.splitlines()]
+    return template.substitute({name: errors.printable(str(value or "(not known)")) for name, value in values.items()})
 
 
 def _usual(name: str | None, *, has_browser: bool) -> next_step.Way:

@@ -90,7 +90,7 @@ def wrapped(text: str, stream: TextIO | None, indent: str = "", *, command: str 
     # The command takes part as one word of its length, and is put in place afterwards.
     placeholder = _UNBROKEN * columns(command) if command else ""
     lines = textwrap.wrap(
-        f"{text} {placeholder}",
+        f"{text.rstrip()} {placeholder}",
         max(width(stream), _SMALLEST_WIDTH) - 1,
         initial_indent=indent,
         subsequent_indent=indent,

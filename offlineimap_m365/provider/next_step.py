@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.knowledge import tables
+from offlineimap_m365.knowledge import powershell, tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -96,7 +96,7 @@ def after_refresh(error: errors.M365Error, account: Account) -> errors.M365Error
     """Return *error*, met at a refresh, with what is next if SMTP lacks consent or a device code may be the reason."""
     way = Way.of_account(account)
     is_about_smtp = error.topic in _PERMISSION and _is_only_smtp(error.named, way)
-    is_about_device_code = way.flow == "device" and error.topic in ("policy-device-code", "device")
+    is_about_device_code = way.flow == "device" and error.topic in ("policy", "device")
     return after_refusal(error, way, has_browser=False) if is_about_smtp or is_about_device_code else error
 
 
@@ -118,34 +118,33 @@ def next_step(topic: str, named: Collection[str], way: Way, *, has_browser: bool
         return _other_cloud(named, way)
     if topic == "redirect":
         return _other_redirect(way, has_browser=has_browser)
-    if way.flow == "device" and topic in ("policy-device-code", "device"):
+    if way.flow == "device" and topic in ("policy", "device"):
         flow = "browser" if has_browser else "paste"
         return Remedy(f"Sign in without a device code. {_ADMINISTRATOR}", f"{way.again} --{flow}")
-    return _other_flow(way, has_browser=has_browser) if topic == "policy-device-code" else None
+    return _other_flow(way, has_browser=has_browser) if topic == "policy" else None
 
 
 def after_sign_in(account: Account, asked: Collection[str]) -> list[str]:
     """Return what somebody who just signed in and *asked* for these scopes must know: a line each."""
     if account.is_app_only:
         return _for_administrators(account)
-    found: list[str] = []
     again = errors.login_command(account.name)
     missing = _permissions(asked) - _permissions(account.scopes)
-    found += [f"{_WITHOUT[name]} with this sign-in." for name in _WITHOUT if name in missing]
+    lines = [f"{_WITHOUT[name]} with this sign-in." for name in _WITHOUT if name in missing]
     if missing and account.is_personal:
-        found.append(f"To ask for it again: {again}")
+        lines.append(f"To ask for it again: {again}")
     elif missing:
         consent = f"{errors.COMMAND} consent {errors.quoted(account.name)}"
-        found.append(f"To have it approved: {consent}; then run: {again}")
+        lines.append(f"To have it approved: {consent}; then run: {again}")
     if account.home_tenant is not None:
         who = account.identity or account.name
-        found.append(f"{who} is a guest here, and guests have no mailbox in the organisation that invited them.")
-        found.append(f"For the mailbox at home: {again} --tenant {errors.quoted(account.home_tenant or 'TENANT')}")
+        lines.append(f"{who} is a guest here, and guests have no mailbox in the organisation that invited them.")
+        lines.append(f"For the mailbox at home: {again} --tenant {errors.quoted(account.home_tenant or 'TENANT')}")
     if account.is_personal and "imap" not in missing:
         switch = tables.load("clouds")["consumers"]["imap_switch"]
-        found.append("Outlook.com lets no program read mail until you switch IMAP on, in its Settings, under Mail,")
-        found.append(f"Forwarding and IMAP: {switch}")
-    return found
+        lines.append("Outlook.com lets no program read mail until you switch IMAP on, in its Settings, under Mail,")
+        lines.append(f"Forwarding and IMAP: {switch}")
+    return lines
 
 
 def _for_administrators(account: Account) -> list[str]:
@@ -157,9 +156,9 @@ def _for_administrators(account: Account) -> list[str]:
     return [
         "No person signed in. The token opens no mailbox by itself: in Exchange Online PowerShell an administrator",
         "runs once, with the object id of the enterprise application (not the one of the app registration):",
-        f"  New-ServicePrincipal -AppId {account.client_id} -ObjectId OBJECT_ID",
+        f"  {powershell.introduce(account.client_id, 'OBJECT_ID')}",
         "and for each mailbox:",
-        "  Add-MailboxPermission -Identity MAILBOX -User OBJECT_ID -AccessRights FullAccess",
+        f"  {powershell.permit('MAILBOX', 'OBJECT_ID')}",
         f"Then: {errors.COMMAND} config {errors.quoted(account.name)} --mailbox @FILE, with one address on each line",
     ]
 

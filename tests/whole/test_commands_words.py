@@ -38,7 +38,8 @@ def alice(user: World, entra: Entra) -> World:
         (["AADSTS50076"], None, "AADSTS50076"),
         ([ALICE, "AADSTS50076"], None, "AADSTS50076"),
         (["invalid_grant"], None, "invalid_grant"),
-        (["Need", "admin", "approval"], None, "AADSTS90094"),
+        (["Need", "admin", "approval"], None, "An administrator"),
+        (["99999999"], None, "AADSTS99999999"),
         (
             ["-"],
             "Sorry\nAADSTS53003: Blocked\nCorrelation Id: 019827f4-372b-7726-8110-db46f130cd8f",
@@ -55,12 +56,10 @@ def test_explain_says_what_it_means(
 
     assert (done.code, done.err, entra.requests) == (0, "", [])
     assert done.out.startswith(first)
-    assert 2 <= len(done.out.splitlines()) <= 6
+    assert 2 <= len(done.out.partition("\n\n")[0].splitlines()) <= 6
 
 
-@pytest.mark.parametrize(
-    ("words", "stdin"), [(["hello"], None), (["-"], ""), (["-"], "\x00\xff"), (["99999999"], None)]
-)
+@pytest.mark.parametrize(("words", "stdin"), [(["hello"], None), (["-"], ""), (["-"], "\x00\xff")])
 def test_explain_recognises_nothing(alice: World, words: list[str], stdin: str | None) -> None:
     """What is not known is 2, without an answer."""
     done = alice.run("explain", *words, stdin=stdin) if words != ["-"] or stdin else alice.run("explain", NOBODY, "x")

@@ -15,14 +15,20 @@ from offlineimap_m365.console.prompt import say
 if TYPE_CHECKING:
     import argparse
 
-#: More than this of what ``explain -`` is given is not read, in characters: the longest page has a tenth of it.
+#: How many bytes of standard input are read; the longest page has a tenth of that.
 _MOST_TEXT = 1 << 20
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the explanation; raises WrongUsage if nothing is recognised."""
-    asked = explain_request.read(options.words, _standard_input)
-    return fresh_token.hand_out("\n".join(output.spelled(line, sys.stdout) for line in explain_request.answer(asked)))
+    answer = explain_request.answer(explain_request.read(options.words, _standard_input))
+    lines = [line for text in answer.lines for line in output.wrapped(text, sys.stdout)]
+    if answer.remedy:
+        command = answer.remedy.command
+        lines += output.wrapped(str(answer.remedy).removesuffix(command or ""), sys.stdout, command=command)
+    if answer.letter:
+        lines += ["", *answer.letter.splitlines()]
+    return fresh_token.hand_out("\n".join(output.spelled(line, sys.stdout) for line in lines))
 
 
 def _standard_input() -> str:
