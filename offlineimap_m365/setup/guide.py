@@ -19,7 +19,7 @@ from offlineimap_m365.learn import classify, look
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.setup import first_sync, mail_files, timer, written_files
 from offlineimap_m365.setup.mail_files import quoted_home
-from offlineimap_m365.signin import login_request, login_session
+from offlineimap_m365.signin import login_options, login_session
 from offlineimap_m365.tokens import engine, notify
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _ours(command: str, account: Account, *options: str) -> str:
 
 def _sign_in(options: argparse.Namespace) -> Account:
     """Return the account, after a login if its sign-in does not work or other options are given."""
-    typed = {name: value for name, value in login_request.typed(options).items() if value not in (None, [])}
+    typed = {name: value for name, value in login_options.typed(options).items() if value not in (None, [])}
     if typed.get("app_only"):
         raise errors.WrongUsage(
             "setup is for the mailbox of a person", remedy=Remedy("For an application use login and config")

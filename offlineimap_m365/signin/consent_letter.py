@@ -1,5 +1,5 @@
 """
-What an administrator is asked for: the address where they approve a client id, and a letter that says why.
+Writes the letter to an administrator, with the address where they approve a client id.
 
 No request is made. Source of the address: learn.microsoft.com/entra/identity-platform/v2-admin-consent; of who may
 approve, and what that replaces: learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent; of what an
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
-from offlineimap_m365.knowledge import tables
+from offlineimap_m365.knowledge import powershell, tables
 from offlineimap_m365.signin.repeat_command import command_line
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ _WHY = {
 _ALWAYS = ("offline_access", "openid", "profile")
 #: All permissions for mail that the registration names, for an application.
 _APPLICATION_SCOPE = "https://ps.outlook.com/.default"
-#: What a confidential client proves itself with, by the names of login's options.
-_CREDENTIALS = ("client_secret_file", "client_secret_command", "certificate")
 #: What must be switched on for the mailbox, by permission (learn.microsoft.com: Set-CASMailbox).
 _SWITCHES = {
     "imap.accessasuser.all": "-ImapEnabled $true",
@@ -68,48 +67,47 @@ def address(plan: Plan, scopes: Sequence[str] = ()) -> str:
 def letter(plan: Plan) -> str:
     """Return the letter to the administrator, ready to be mailed; the address stands alone on its line."""
     client = _client(plan)
-    known = tenant(plan)
-    name = client.get("name")
+    name, publisher = client.get("name"), client.get("publisher")
+    has_secret = any(plan.chosen.get(name) for name in profiles.CREDENTIALS)
     values = {
+        **_values(plan),
         "title": f"{name} (client id {plan.provider.client_id})" if name else f"client id {plan.provider.client_id}",
-        "organisation": known or "our organisation",
         "purpose": "programs such as OfflineIMAP and msmtp",
-        "account": plan.name,
-        "account_quoted": _for_powershell(plan.name),
+        "account_quoted": powershell.quoted(plan.name),
         "application": name or "shown under the client id in Entra's App registrations",
-        "publisher": client.get("publisher") or "whoever registered the client id",
-        "client_id": plan.provider.client_id,
-        "tenant": known or "the one that the administrator signs in to",
-        "borrowed": f"uses {client['publisher']}'s public client id"
-        if client
-        else "uses a client id registered for it",
+        "publisher": publisher or "whoever registered the client id",
+        "borrowed": f"uses {publisher}'s public client id" if client else "uses a client id registered for it",
         "secret": "the client secret is with me already"
-        if any(plan.chosen.get(name) for name in _CREDENTIALS)
+        if has_secret
         else "no client secret, since a program on a user's computer keeps none",
         "permissions": "\n".join(_permissions(plan)),
         "address": address(plan),
-        "redirect_uri": _redirect_uri(plan),
         "switches": " ".join(_switches(plan)),
-        "command": command_line("login", plan.name, chosen=plan.chosen),
     }
     return _fill("consent.txt", values)
 
 
 def letter_for_application(plan: Plan) -> str:
     """Return the letter about a client id that signs in without a person, with what Exchange must be told."""
-    known = tenant(plan)
     values = {
-        "client_id": plan.provider.client_id,
-        "client_id_quoted": _for_powershell(plan.provider.client_id),
-        "organisation": known or "our organisation",
-        "account": plan.name,
+        **_values(plan),
+        "client_id_quoted": powershell.quoted(plan.provider.client_id),
         "application": "shown under the client id in Entra's App registrations",
-        "tenant": known or "the one that the administrator signs in to",
         "address": address(plan, [_APPLICATION_SCOPE]),
+    }
+    return _fill("consent-app.txt", values)
+
+
+def _values(plan: Plan) -> dict[str, str]:
+    """Return the values that both letters need."""
+    return {
+        "client_id": plan.provider.client_id,
+        "organisation": tenant(plan) or "our organisation",
+        "account": plan.name,
+        "tenant": tenant(plan) or "the one that the administrator signs in to",
         "redirect_uri": _redirect_uri(plan),
         "command": command_line("login", plan.name, chosen=plan.chosen),
     }
-    return _fill("consent-app.txt", values)
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
@@ -157,8 +155,3 @@ def _permissions(plan: Plan) -> list[str]:
 def _switches(plan: Plan) -> list[str]:
     ends = [scope.rpartition("/")[2].lower() for scope in plan.provider.scopes]
     return [_SWITCHES[end] for end in ends if end in _SWITCHES]
-
-
-def _for_powershell(text: str) -> str:
-    """Return *text* as one word of PowerShell (about_Quoting_Rules: in single quotes, which are doubled)."""
-    return "'" + text.replace("'", "''") + "'"

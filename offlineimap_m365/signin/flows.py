@@ -11,7 +11,6 @@ import dataclasses
 import math
 import queue
 import secrets
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Protocol
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.time_words import duration
-from offlineimap_m365.console import output
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.signin import browser, redirect_response
 from offlineimap_m365.signin.callback_server import Listener
@@ -114,7 +112,7 @@ def _say_before_address(plan: Plan, listener: Listener | None, person: Person) -
 def _after_address(redirect_uri: str, listener: Listener | None) -> list[str]:
     if listener:
         return [
-            f"Waiting until the browser comes back to {redirect_uri}.",
+            f"Waiting until the browser comes back to {redirect_uri}. Ctrl-C cancels.",
             "If the last page does not load, paste its address here. If it shows an error, paste its text here.",
         ]
     return [
@@ -194,15 +192,13 @@ def wait(
     """
     remind_at = time.monotonic() + _SILENCE
     wrong: WrongPaste | None = None
-    with Pasted() as pasted, _time_left(pasted, deadline) as clock:
+    with Pasted() as pasted:
         while time.monotonic() < deadline:
-            clock.show()
             text = pasted.poll(_PAUSE)
             signed_in = _arrived(waiting, attempt)  # it may have arrived while somebody was still pasting
             if signed_in:
                 return signed_in
             if text:
-                clock.clear()
                 answer = _read(text, waiting, pasted, person)
                 if not isinstance(answer, WrongPaste):
                     return attempt.redeem(answer)
@@ -213,7 +209,6 @@ def wait(
                 time.sleep(_PAUSE)
             if time.monotonic() > remind_at:
                 remind_at = math.inf
-                clock.clear()
                 person.say(f"Still waiting. {_DEAD_ENDS}.")
     raise errors.SignInNeeded(
         f"Nobody signed in to {plan.name} in time",
@@ -221,41 +216,6 @@ def wait(
         meaning=_DEAD_ENDS,
         remedy=Remedy("", plan.again),
     )
-
-
-@dataclasses.dataclass
-class _Clock:
-    """
-    Shows the time left until *deadline* on one line of a terminal.
-
-    The line changes once a minute, and once a second in the last one: a terminal that scrolls down at each change
-    would hide a long address.
-    """
-
-    pasted: Pasted
-    deadline: float
-    line: output.Passing
-
-    def show(self) -> None:
-        """Show what is left, unless another job has the terminal."""
-        if self.pasted.is_terminal and not self.pasted.is_background:
-            left = max(0, math.ceil(self.deadline - time.monotonic()))
-            self.line.show(f"{duration(left)} left (Ctrl-C cancels)")
-
-    def clear(self) -> None:
-        """Remove the line."""
-        if not self.pasted.is_background:
-            self.line.clear()
-
-
-@contextlib.contextmanager
-def _time_left(pasted: Pasted, deadline: float) -> Iterator[_Clock]:
-    """Return a clock whose line is removed at the end."""
-    clock = _Clock(pasted, deadline, output.Passing(sys.stderr))
-    try:
-        yield clock
-    finally:
-        clock.clear()
 
 
 def _arrived(waiting: Waiting, attempt: msal_client.Attempt) -> msal_client.SignIn | None:

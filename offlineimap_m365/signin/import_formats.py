@@ -56,11 +56,6 @@ class Found:
     scopes: tuple[str, ...] = ()
     has_secret: bool = False
 
-    @property
-    def title(self) -> str:
-        """How it is called in a list of several."""
-        return f"{self.user or 'somebody'} (client id {self.client_id})"
-
 
 class _UnknownError(ValueError):
     """The data is of none of the formats."""
@@ -98,11 +93,8 @@ def _kind(data: bytes) -> str:
         text = _decoded(data).strip()
     except UnicodeDecodeError:
         return "not text"
-    if not text:
-        return "empty"
-    if text.startswith("<"):
-        return "a page of HTML or XML"
-    return "JSON of unknown make, without a single refresh_token" if text.startswith(("{", "[")) else "other text"
+    kinds = {"": "empty", "<": "a page of HTML or XML"} | dict.fromkeys("{[", "JSON without a single refresh_token")
+    return kinds.get(text[:1], "other text")
 
 
 def choose(found: Sequence[Found], names: Collection[str], client_id: str | None, source: str) -> Found:
@@ -117,7 +109,7 @@ def choose(found: Sequence[Found], names: Collection[str], client_id: str | None
     fitting = of_person or of_client
     if len(fitting) == 1:
         return fitting[0]
-    listed = [sign_in.title for sign_in in fitting or found]
+    listed = [f"{sign_in.user or 'somebody'} (client id {sign_in.client_id})" for sign_in in fitting or found]
     more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
     raise errors.WrongUsage(
         f"{source} holds {len(found)} sign-ins, and it is not clear which is meant: {', '.join(listed[:_NAMED])}{more}",
@@ -262,10 +254,9 @@ def _tenant(home: str | None) -> str:
 
 
 def _modified(row: Mapping[str, Any]) -> int:
-    try:
+    with contextlib.suppress(ValueError):
         return fresh_token.seconds(row.get("last_modification_time") or 0)
-    except ValueError:
-        return 0
+    return 0
 
 
 def _in_document(document: Mapping[str, Any], source: str, account: str) -> Found:

@@ -7,7 +7,6 @@ What is typed now wins over what was chosen last time, and that over the default
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,11 +15,9 @@ from offlineimap_m365.base import environment, errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.provider import msal_client, next_step
-from offlineimap_m365.signin import app_only, browser, tenant_discovery
-from offlineimap_m365.stores import selection
+from offlineimap_m365.signin import browser, login_options, tenant_discovery
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
 
     from offlineimap_m365.accounts.profiles import Account
@@ -29,13 +26,6 @@ if TYPE_CHECKING:
 SCOPES = {"imap": "IMAP.AccessAsUser.All", "smtp": "SMTP.Send", "pop": "POP.AccessAsUser.All"}
 #: What MSAL adds by itself and refuses to be given.
 _RESERVED = frozenset({"openid", "profile", "offline_access"})
-#: What a person may choose and is remembered, by the names of login's options.
-CHOICES = (
-    "flow", "port", "client_id", "redirect_uri", "tenant", "cloud", "authority", "scope", "store", "imap", "smtp",
-    "identity", "app_only", *profiles.CREDENTIALS, profiles.PASSPHRASE,
-)  # fmt: skip
-#: What an organisation is called in an address: an id, a domain, or one of Microsoft's words such as common.
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -112,16 +102,6 @@ class Plan:
         return self.redirect_uri if where.port else where._replace(netloc=f"{where.netloc}:{port}").geturl()
 
 
-def typed(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what was chosen now, on the command line of ``login`` or of a command that takes its options."""
-    if options.authority and (options.tenant or options.cloud):
-        raise errors.WrongUsage(
-            "--authority names the organisation (tenant) itself: it does not go with --tenant or --cloud",
-            remedy=Remedy("Leave one of them out"),
-        )
-    return app_only.typed({choice: getattr(options, choice, None) for choice in CHOICES})
-
-
 def make(name: str, typed: Mapping[str, Any], before: Account | None, *, defaults: bool, may_ask: bool = True) -> Plan:
     """
     Plan the login of *name* with the options *typed* now; *before* is the saved account, if there is one.
@@ -130,12 +110,12 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     domain. Without *may_ask* it uses what was saved, or ``common``. Raises WrongUsage, Temporary, Misconfigured.
     """
     known = None if defaults else before
-    chosen = _merge(typed, known.chosen if known else {})
-    _refuse_contradictions(chosen)
+    chosen = login_options.merge(typed, known.chosen if known else {})
+    login_options.check(chosen)
     is_app_only = bool(chosen.get("app_only"))
     if is_app_only:
-        app_only.check(chosen, with_proof=may_ask)
-    app_only.check_owner(chosen)
+        login_options.check_app_only(chosen, with_proof=may_ask)
+    login_options.check_owner(chosen)
     clients = tables.load("clients")
     client_id = str(chosen.get("client_id") or clients["default"])
     client = clients["clients"].get(client_id)
@@ -185,58 +165,6 @@ def _doubt(name: str, place: tenant_discovery.Place) -> str:
     if "." not in domain or "@" not in name:
         return f"{name} is not a complete mail address"
     return f"Microsoft does not know the domain {domain}" if place.is_unknown else ""
-
-
-def _merge(typed: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was typed, over what was remembered and does not contradict it."""
-    now = {key: value for key, value in typed.items() if key in CHOICES and value not in (None, [])}
-    kept = {key: value for key, value in before.items() if key in CHOICES}
-    elsewhere = "authority" in now and now["authority"] != kept.get("authority")
-    if "authority" in now:
-        kept.pop("tenant", None)
-        kept.pop("cloud", None)
-    if "tenant" in now or "cloud" in now:
-        elsewhere = kept.pop("authority", None) is not None
-    if elsewhere:  # a token is never sent to the mail hosts of another provider
-        kept.pop("imap", None)
-        kept.pop("smtp", None)
-    if now.get("client_id", kept.get("client_id")) != kept.get("client_id"):
-        kept.pop("redirect_uri", None)
-        elsewhere = True
-    app_only.forget(kept, now, is_elsewhere=elsewhere)
-    return {**kept, **now}
-
-
-def _refuse_contradictions(chosen: Mapping[str, Any]) -> None:
-    """Raise WrongUsage for a choice that cannot work."""
-    tenant = chosen.get("tenant")
-    if tenant and not _TENANT.fullmatch(str(tenant)):
-        raise errors.WrongUsage(
-            f"--tenant {tenant} is neither an id nor a domain",
-            remedy=Remedy("Give the organisation's id or its domain, such as example.org"),
-        )
-    store = str(chosen.get("store") or "file")
-    if not selection.is_known(store):
-        raise errors.WrongUsage(
-            f"The store {store} is not known",
-            remedy=Remedy(
-                f"Give --store with one of: {', '.join(selection.KNOWN)}, such as --store gpg:you@example.org"
-            ),
-        )
-    uri = chosen.get("redirect_uri")
-    if uri and not _is_address(str(uri)):
-        raise errors.WrongUsage(
-            f"--redirect-uri {uri} is not an address",
-            remedy=Remedy("Give it as it is registered, such as http://localhost"),
-        )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        where = urlsplit(text)
-        return bool(where.scheme and (where.netloc or where.path) and (where.port is None or where.port))
-    except ValueError:
-        return False
 
 
 def _comparable(before: Account, provider: msal_client.Provider) -> dict[str, str]:

@@ -11,7 +11,7 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.provider import next_step
-from offlineimap_m365.signin import login, login_request
+from offlineimap_m365.signin import login, login_options, login_request
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def sign_in(options: argparse.Namespace) -> Account:
     """Sign in as the *options* of ``login`` say, and report it; return the account. Raises M365Error."""
-    typed = login_request.typed(options)
+    typed = login_options.typed(options)
     name = prompt.ask_account(options.account)
     with prompt.without_answer(), prompt.ended_by_signals(), login.naming(name, errors.login_command(name)):
         before = profiles.load(name)

@@ -98,9 +98,9 @@ class Pasted:
             if self._ended or left < 0:
                 return None
             self._receive(min(left, QUIET_SECONDS))
-        data = _ESCAPES.sub(b"", bytes(self._data)).decode(errors="replace")
+        text = _ESCAPES.sub(b"", bytes(self._data)).decode(errors="replace")
         self._data.clear()
-        return (_edited(data) if self.is_terminal else data).rstrip("\r\n")
+        return text.rstrip("\r\n")
 
     def _is_complete(self) -> bool:
         """Return whether the data is a whole paste."""
@@ -156,18 +156,3 @@ def _no_stop() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _edited(text: str) -> str:
-    """Return *text* after its own corrections: Backspace removes a character, Ctrl-U the line."""
-    kept: list[str] = []
-    for character in text:
-        if character in "\x08\x7f":
-            if kept and kept[-1] != "\n":
-                kept.pop()
-        elif character == "\x15":
-            while kept and kept[-1] != "\n":
-                kept.pop()
-        else:
-            kept.append(character)
-    return "".join(kept)

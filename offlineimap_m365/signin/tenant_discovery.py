@@ -71,8 +71,7 @@ def place(
         return Place(EVERYBODY, str(cloud or "global"), registered, is_unknown)
     if cloud is None:
         return dataclasses.replace(owner, remarks=_remarks(owner, name, is_default_client=is_default_client))
-    remark = () if owner.cloud == cloud else (_contradiction(owner, name, str(cloud)),)
-    return Place(owner.tenant, str(cloud), remark + registered)
+    return Place(owner.tenant, str(cloud), registered)
 
 
 def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) -> bool:
@@ -161,13 +160,6 @@ def _registered(cloud: str, *, is_default_client: bool) -> tuple[str, ...]:
     first = "That cloud takes only client ids that are registered in it."
     known = " Mozilla Thunderbird's is not, so the sign-in will be refused: name one with --client-id ID."
     return (first + known if is_default_client else first,)
-
-
-def _contradiction(owner: Place, name: str, cloud: str) -> str:
-    return (
-        f"{_domain(name)} belongs to {_title(owner.cloud)}, and {_title(cloud)} was chosen;"
-        f" to change that: {errors.login_command(name)} --cloud {owner.cloud}"
-    )
 
 
 def _title(cloud: str) -> str:

@@ -10,7 +10,7 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
-from offlineimap_m365.signin import consent_letter, login_request
+from offlineimap_m365.signin import consent_letter, login_options, login_request
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Print the letter with the address in it; nothing but a remark for a personal account."""
-    typed = login_request.typed(options)
+    typed = login_options.typed(options)
     before = _account(options.account)
     name = before.name if before else profiles.clean_name(options.account or "you@example.org")
     made = login_request.make(name, typed, before, defaults=options.defaults, may_ask=False)

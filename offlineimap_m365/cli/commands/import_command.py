@@ -13,7 +13,7 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.knowledge import tables
-from offlineimap_m365.signin import import_file, import_formats, login, login_request, login_session
+from offlineimap_m365.signin import import_file, import_formats, login, login_options, login_request, login_session
 from offlineimap_m365.signin.repeat_command import command_line
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Take over what the file holds; raises M365Error, and then nothing was saved."""
     name = profiles.clean_name(options.account)
-    typed = {key: value for key, value in login_request.typed(options).items() if value not in (None, [])}
+    typed = {key: value for key, value in login_options.typed(options).items() if value not in (None, [])}
     again = command_line("import", name, options.file, chosen=typed)
     with login.naming(name, again):
         before = profiles.load(name)

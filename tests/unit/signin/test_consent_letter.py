@@ -124,7 +124,7 @@ def test_an_application_has_a_letter_of_its_own(capsys: pytest.CaptureFixture[st
     query = parse_qs(urlsplit(address_in(letter)).query)
     assert code == 0
     assert (query["client_id"], query["scope"]) == ([OWN], ["https://ps.outlook.com/.default"])
-    assert f"New-ServicePrincipal -AppId '{OWN}' -ObjectId <object id>" in letter
+    assert f"New-ServicePrincipal -AppId {OWN} -ObjectId <object id>" in letter
     assert "ENTERPRISE APPLICATION" in letter
     assert "IMAP.AccessAsApp" in letter
     assert "delegated" not in letter

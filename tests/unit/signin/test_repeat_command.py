@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365.cli import arguments, main
-from offlineimap_m365.signin import login_request
+from offlineimap_m365.signin import login_options
 from offlineimap_m365.signin.repeat_command import command_line
 from tests.kept import ALICE, invent
 
@@ -47,7 +47,7 @@ def test_it_is_accepted_and_says_what_was_chosen(command: str, words: list[str])
         assert options[name] == {**CHOSEN, **masked}[name]
     assert bool(options.get("app_only")) == (command == "login")
     assert SECRET not in line
-    assert set(CHOSEN) <= set(login_request.CHOICES)
+    assert set(CHOSEN) <= set(login_options.CHOICES)
 
 
 @pytest.mark.parametrize("words", [["consent", ALICE], ["logout", ALICE]])
