@@ -79,7 +79,7 @@ def place(request: pytest.FixtureRequest, world: World, entra: Entra) -> Place:
 
 @pytest.fixture
 def signed_in(place: Place, entra: Entra) -> Place:
-    """Return somebody who signed in to each store in turn, and whose access token rests nowhere else."""
+    """Return somebody who signed in to each store in turn."""
     done = sign_in(place.world, entra, ALICE, *options(entra), "--store", place.store)
     assert done.code == 0, done.err
     return place
@@ -164,17 +164,6 @@ def test_no_secret_on_the_disk(signed_in: Place) -> None:
     assert not [secret for secret in secrets if secret in signed_in.world.text_of_all_files()]
 
 
-def test_only_the_access_token_rests_beside_the_store(place: Place, entra: Entra) -> None:
-    """In the session's closed folder lies the access token and nothing that gets another one."""
-    assert sign_in(place.world, entra, ALICE, *options(entra), "--store", place.store).code == 0
-    assert place.world.run("token", ALICE).code == 0
-
-    secrets, text = place.secrets(), place.world.text_of_all_files()
-
-    assert secrets.pop("AccessToken") in text
-    assert not [secret for secret in secrets.values() if secret in text]
-
-
 def test_no_secret_in_the_list_of_processes(signed_in: Place) -> None:
     """While a token is read and refreshed no process has a secret among its arguments or in its environment."""
     before = signed_in.secrets()
@@ -220,20 +209,9 @@ def test_a_store_that_needs_a_person(signed_in: Place) -> None:
     took = time.monotonic() - start
 
     assert [(outcome.code, outcome.out) for outcome in done] == [(75, "")] * 2, done[0].err
-    assert all(word in done[0].err for word in (ALICE, "nlock", f"offlineimap-m365 store {ALICE} --to file"))
+    assert all(word in done[0].err for word in (ALICE, "nlock", f"offlineimap-m365 login {ALICE} --store file"))
     assert all(len(outcome.err.splitlines()) <= 6 for outcome in done)
     assert took < 10
-
-
-def test_a_token_that_rests_outlives_a_locked_store(place: Place, entra: Entra) -> None:
-    """With the access token in the session's folder mail goes on while the store is locked."""
-    assert sign_in(place.world, entra, ALICE, *options(entra), "--store", place.store).code == 0
-    expected = place.world.run("token", ALICE).out
-    place.shut()
-
-    done = place.world.run("token", ALICE)
-
-    assert (done.code, done.out) == (0, expected)
 
 
 def test_a_locked_store_is_found_before_anybody_signs_in(world: World, entra: Entra, desktop: Desktop) -> None:
@@ -251,7 +229,7 @@ def test_a_locked_store_is_found_before_anybody_signs_in(world: World, entra: En
     [
         ("keyring", 75, "no D-Bus session"),
         ("gpg:nobody@example.org", 78, "no secret key called nobody@example.org"),
-        ("gpg:", 2, "Which key"),
+        ("gpg:", 2, "The store gpg needs a key"),
         ("drawer", 2, "The store drawer is not known"),
     ],
 )
