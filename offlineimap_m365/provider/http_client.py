@@ -236,6 +236,14 @@ def _send(method: str, url: str, **arguments: Any) -> Answer:
             raise _unanswered(url, error) from None  # the original may name proxy passwords
 
 
+def _redirect_host(answer: Answer) -> str:
+    """Return the host of a redirect; the rest of the address may repeat what was sent."""
+    try:
+        return (urlsplit(answer.headers.get("Location", "")).hostname or "another page")[:_MOST_OF_ADDRESS]
+    except ValueError:
+        return "another page"
+
+
 def _check(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
     """Raise Temporary for what is not an answer of a provider that works."""
     status = answer.status_code
@@ -244,8 +252,8 @@ def _check(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
     if may_be_missing and status in _CLIENT_ERRORS:
         return answer
     if status in _REDIRECTS:  # nobody at the other address may have the secrets
-        target = answer.headers.get("Location", "another page")[:_MOST_OF_ADDRESS]
-        raise _failed(url, f"was answered by a redirect (HTTP {status}) to {target}", _SIGN_IN_TO_NETWORK, _PORTAL)
+        event = f"was answered by a redirect (HTTP {status}) to {_redirect_host(answer)}"
+        raise _failed(url, event, _SIGN_IN_TO_NETWORK, _PORTAL)
     if status != requests.codes.ok and status not in _CLIENT_ERRORS:
         raise _failed(url, f"answered HTTP {status}", _DOCTOR)
     try:
