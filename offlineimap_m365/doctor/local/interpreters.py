@@ -69,17 +69,6 @@ class Build:
         is_same_version = self.python.split(".")[:2] == ours.split(".")
         return os.path.realpath(self.prefix) != os.path.realpath(sys.prefix) or not is_same_version
 
-    @property
-    def is_python_2(self) -> bool:
-        """Is it for Python 2?"""
-        return self.python.startswith("2")
-
-    @property
-    def major(self) -> int | None:
-        """The first number of its version."""
-        number = re.match(r"\d+", self.version or "")
-        return int(number[0]) if number else None
-
 
 def which(name: str) -> Path | None:
     """Return the program that *name* starts: on the PATH, else beside this Python."""
@@ -92,8 +81,6 @@ def look(path: Path) -> Build:
     interpreter, script = find_interpreter(path)
     version, prefix, origin = _ask(interpreter, script)
     if origin is None:
-        if version.startswith("2"):
-            return Build(interpreter, version, prefix)
         kind = UnknownError if environment.python_path() or script != path else LostError
         raise kind(f"Python {version} ({interpreter}), which runs it, has no OfflineIMAP")
     package = Path(origin).parent
@@ -144,8 +131,6 @@ def _existing(python: str) -> Path:
 def _ask(interpreter: Path, script: Path) -> tuple[str, str, str | None]:
     """Return version and prefix of the *interpreter*, and where it finds OfflineIMAP when it runs *script*."""
     done = process.run([str(interpreter), "-I", "-c", _CODE, str(script.resolve().parent)], seconds=_PATIENCE)
-    if b"Unknown option: -I" in done.err:  # which Python has since 3.4 (docs.python.org/3/using/cmdline.html)
-        return "2", "", None
     try:
         version, prefix, origin = json.loads(done.out)
     except ValueError as error:

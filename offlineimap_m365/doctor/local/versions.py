@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 NAME, OFFLINEIMAP = "versions", "offlineimap"
 #: The oldest MSAL that has all that is used of it (pyproject.toml).
 _OLDEST_MSAL = (1, 32, 3)
-#: The first OfflineIMAP for Python 3.
-_PYTHON_3 = 8
 
 
 def examine_ours(machine: Subject) -> Check:
@@ -84,11 +82,6 @@ def examine_offlineimap(machine: Subject) -> Check:
         raise NotTriedError(f"{path}: {error}") from error
     except interpreters.LostError as error:
         return machine.bad(OFFLINEIMAP, f"{path} cannot run: {error}", _reinstall(path))
-    if build.is_python_2 or (build.major is not None and build.major < _PYTHON_3):
-        meaning = f"{path} is an OfflineIMAP for Python 2, which cannot load this program's functions"
-        return machine.bad(
-            OFFLINEIMAP, meaning, Remedy("Install the one for Python 3", "pipx install 'offlineimap>=8.0.2'")
-        )
     name = f"OfflineIMAP {build.version or 'of an unknown version'} ({path})"
     return machine.good(OFFLINEIMAP, f"{name} runs under Python {build.python} ({build.interpreter})", *_facts(build))
 

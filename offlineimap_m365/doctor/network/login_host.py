@@ -1,7 +1,5 @@
 """
 The sign-in service of an account: one request through the proxy of the environment, and at which step it ended.
-
-requests and urllib3 make the connection; the chain of their exceptions says which step failed.
 """
 
 from __future__ import annotations
@@ -43,6 +41,14 @@ _REDIRECTS, _REFUSALS = range(300, 400), range(400, 500)
 _WANTS_PASSWORD = 407
 #: What can be a host's name, or its address (RFC 1123 §2.1, RFC 5891 §4.4, RFC 4291 §2.2).
 _HOST = re.compile(r"[\w.:-]{1,253}")
+#: The check that fails, by the step at which the request did.
+_CHECKS = {
+    request_failure.PROXY: "proxy",
+    request_failure.NAME: "dns",
+    request_failure.TLS: "tls",
+    request_failure.CONNECTION: "tls",
+    request_failure.ANSWER: "login-host",
+}
 
 
 @dataclasses.dataclass
@@ -56,7 +62,6 @@ class _Visit:
     account: Account
     host: str
     port: int
-    urls: tuple[str, ...]
     proxy: str
     failed: str = ""
     trouble: Trouble | None = None
@@ -70,13 +75,8 @@ class _Visit:
     @property
     def rename(self) -> str | None:
         """The command that corrects the name of a host that is not Microsoft's."""
-        if self.account.endpoints is None:
-            return None
-        return f"{errors.login_command(self.account.name)} --authority https://HOST/TENANT"
-
-    def ends_at(self, name: str, meaning: str, remedy: Remedy, *causes: str) -> None:
-        """Note that the check *name* failed."""
-        self.failed, self.trouble = name, Trouble(meaning, remedy, causes)
+        command = f"{errors.login_command(self.account.name)} --authority https://HOST/TENANT"
+        return None if self.account.endpoints is None else command
 
 
 def _check(name: str, subject: Subject) -> Check:
@@ -93,7 +93,7 @@ def _check(name: str, subject: Subject) -> Check:
     return subject.fail(name, visit.trouble)
 
 
-#: The checks in the order of a connection; behind one that failed the others are not tried.
+#: The checks in the order of a connection.
 STEPS = tuple(
     Step(name, functools.partial(_check, name), needs)
     for name, needs in (
@@ -107,123 +107,108 @@ STEPS = tuple(
 
 
 def _meaning(visit: _Visit, name: str) -> str:
-    """Return what a check says that did not fail."""
+    """Return what the check *name* says if it did not fail."""
     host = visit.host
-    if name == "proxy":
-        if visit.proxy:
-            return f"{host} is reached through the proxy {_name(visit.proxy)}"
-        why = "NO_PROXY excludes it from the proxy" if environment.proxy_variables() else "no proxy is set"
-        return f"{host} is reached directly ({why})"
-    if name == "clock":
-        if visit.skew is None:
-            return f"{host} does not tell the time"
-        side = "ahead of" if visit.skew > 0 else "behind"
-        off = abs(visit.skew)
-        agrees = f"This machine's clock agrees with {host}'s"
-        return agrees if off <= _NOTED else f"This machine's clock is {time_words.duration(off)} {side} {host}'s"
+    why = "NO_PROXY excludes it from the proxy" if environment.proxy_variables() else "no proxy is set"
+    through = f"through the proxy {_without_password(visit.proxy)}" if visit.proxy else f"directly ({why})"
     return {
+        "proxy": f"{host} is reached {through}",
         "dns": f"The proxy resolves {host}" if visit.proxy else f"The name {host} is resolved",
         "tls": f"{host} showed a certificate that is trusted here",
         "login-host": f"{host} answers as a sign-in service",
+        "clock": _clock(visit),
     }[name]
+
+
+def _clock(visit: _Visit) -> str:
+    if visit.skew is None:
+        return f"{visit.host} does not tell the time"
+    if abs(visit.skew) <= _NOTED:
+        return f"This machine's clock agrees with {visit.host}'s"
+    side = "ahead of" if visit.skew > 0 else "behind"
+    return f"This machine's clock is {time_words.duration(abs(visit.skew))} {side} {visit.host}'s"
 
 
 def _visit(account: Account) -> _Visit:
     """Ask for the OpenID configuration: Entra's is below /v2.0, another provider's may not be."""
     parts = urlsplit(account.authority)
     bases = (f"{account.authority}/v2.0", account.authority)[: 1 if account.endpoints is None else 2]
-    urls = tuple(f"{base}/.well-known/openid-configuration" for base in bases)
-    visit = _Visit(account, parts.hostname or "", parts.port or 443, urls, http_client.proxy_for(urls[0]) or "")
-    for url in urls:
+    visit = _Visit(account, parts.hostname or "", parts.port or 443, http_client.proxy_for(account.authority) or "")
+    for base in bases:
         begun = time.time()
         try:
-            answer = http_client.probe(url)
+            answer = http_client.probe(f"{base}/.well-known/openid-configuration")
         except errors.Temporary as error:
-            _note_failure(visit, error)
+            failure = getattr(error, "failure", None) or RequestFailure(request_failure.ANSWER)
+            visit.failed, visit.trouble = _CHECKS[failure.step], _unanswered(visit, failure, error)
             return visit
         visit.skew = _skew(answer, (begun + time.time()) / 2)
-        visit.failed = ""
-        _judge(visit, answer)
-        if not visit.failed or _is_busy(answer):
+        visit.trouble = _wrong_answer(visit, answer)
+        if visit.trouble is None or _is_busy(answer):
             break
-    if not visit.failed:
-        _judge_clock(visit)
+    if visit.trouble is not None:
+        visit.failed = "login-host"
+    elif visit.skew is not None and abs(visit.skew) > _WRONG:
+        why = "so good tokens seem expired" if visit.skew > 0 else "so new tokens seem not valid yet"
+        remedy = Remedy("Set this machine's clock", certificate_checks.set_clock())
+        visit.failed, visit.trouble = "clock", Trouble(f"{_clock(visit)}, {why}", remedy)
     return visit
 
 
 # A request without an answer
 
 
-def _note_failure(visit: _Visit, error: errors.Temporary) -> None:
-    """Note at which step a request failed that was not answered."""
-    failure = getattr(error, "failure", None) or RequestFailure(request_failure.ANSWER)
-    if failure.step == request_failure.PROXY:
-        _note_proxy(visit, failure)
-    elif failure.tls_error is not None:
+def _unanswered(visit: _Visit, failure: RequestFailure, error: errors.Temporary) -> Trouble:
+    """Return why a request was not answered, and what helps."""
+    if failure.tls_error is not None:
         peer = certificate_checks.Peer(visit.host, functools.partial(_connect, visit), visit.again, visit.rename)
-        visit.failed, visit.trouble = "tls", certificate_checks.tls_trouble(peer, failure.tls_error)
-    elif failure.step == request_failure.NAME:
-        _note_name(visit, failure)
-    elif failure.step == request_failure.CONNECTION:
-        _note_no_connection(visit, failure)
-    else:
-        visit.ends_at("login-host", error.fact, Remedy("Check again in a minute", visit.again))
+        return certificate_checks.tls_trouble(peer, failure.tls_error)
+    if failure.step == request_failure.PROXY:
+        return _no_proxy(visit, failure)
+    if failure.step == request_failure.NAME:
+        is_sure = failure.is_no_such_name
+        meaning = f"There is no host called {visit.host}" if is_sure else f"{visit.host} cannot be resolved now"
+        remedy = Remedy("Connect this machine to a network, and check its name servers", visit.again)
+        if is_sure and visit.rename:
+            remedy = Remedy("Connect to the network that knows it (a VPN), or correct the name", visit.rename)
+        return Trouble(meaning, remedy, ("network",))
+    if failure.step == request_failure.CONNECTION:
+        why = "it refuses connections" if failure.is_refused else "no answer in time, or no way there"
+        advice = "This network may only allow connections through a proxy; ask its administrator for the address"
+        remedy = Remedy(advice, "export HTTPS_PROXY=http://HOST:PORT")
+        if visit.rename:
+            remedy = Remedy(f"Ask the administrator of {visit.host} whether it runs, or correct the name", visit.rename)
+        return Trouble(f"{visit.host} cannot be connected to on port {visit.port} ({why})", remedy, ("network",))
+    return Trouble(error.fact, Remedy("Check again in a minute", visit.again))
 
 
-def _note_proxy(visit: _Visit, failure: RequestFailure) -> None:
-    """Note that the proxy is not usable, and whether the host can be reached without it."""
-    name, status = _name(visit.proxy), failure.proxy_status
-    variables = environment.proxy_variables()
-    if status == _WANTS_PASSWORD:
+def _no_proxy(visit: _Visit, failure: RequestFailure) -> Trouble:
+    """Return why the proxy cannot be used, and whether the host can be reached without it."""
+    name, variables = _without_password(visit.proxy), environment.proxy_variables()
+    if failure.proxy_status == _WANTS_PASSWORD:
         wants = "does not take the name and password in it" if "@" in visit.proxy else "wants a name and a password"
         scheme, _, place = name.partition("://")
         command = f"export {next(iter(variables), 'HTTPS_PROXY')}={scheme}://NAME:PASSWORD@{place}"
-        meaning = f"The proxy {name} {wants} (HTTP 407)"
-        visit.ends_at("proxy", meaning, Remedy("Write special characters of both as %XX", command))
-        return
+        return Trouble(f"The proxy {name} {wants}", Remedy("Write special characters of both as %XX", command))
+    fact = f"The proxy {name} cannot be reached, or is not a proxy"
     if failure.needs_socks:
-        meaning = f"The proxy {name} needs PySocks, which is not installed"
+        fact = f"The proxy {name} needs PySocks, which is not installed"
     elif not name:
-        meaning = "What names the proxy is not the address of one"
-    elif status is not None:
-        meaning = f"The proxy {name} refuses connections to {visit.host} (HTTP {status})"
-    else:
-        meaning = f"The proxy {name} cannot be reached, or is not a proxy"
-    meaning += f"; it is set in {' and '.join(variables) or 'the system'}"
+        fact = "What names the proxy is not the address of one"
+    elif failure.proxy_status is not None:
+        fact = f"The proxy {name} refuses connections to {visit.host} (HTTP {failure.proxy_status})"
+    meaning = f"{fact}; it is set in {' and '.join(variables) or 'the system'}"
     if not variables:
-        visit.ends_at("proxy", meaning, Remedy("Correct it in the system's settings", visit.again))
-    elif _opens(visit.host, visit.port):
-        remedy = Remedy(f"{visit.host} can be reached without it", f"unset {' '.join(variables)}")
-        visit.ends_at("proxy", meaning, remedy)
-    else:
-        remedy = Remedy(
-            "Ask the administrator of this network for its proxy", f"export {variables[0]}=http://HOST:PORT"
-        )
-        visit.ends_at("proxy", meaning, remedy, "network")
+        return Trouble(meaning, Remedy("Correct it in the system's settings", visit.again))
+    with contextlib.suppress(OSError):
+        tcp_connect.dial(visit.host, visit.port).close()
+        unset = Remedy(f"{visit.host} can be reached without it", f"unset {' '.join(variables)}")
+        return Trouble(meaning, unset)
+    ask = Remedy("Ask the administrator of this network for its proxy", f"export {variables[0]}=http://HOST:PORT")
+    return Trouble(meaning, ask, ("network",))
 
 
-def _note_name(visit: _Visit, failure: RequestFailure) -> None:
-    unknown = f"There is no host called {visit.host}"
-    meaning = unknown if failure.is_no_such_name else f"The name {visit.host} cannot be resolved now"
-    if failure.is_no_such_name and visit.rename:
-        remedy = Remedy("Connect to the network that knows it (a VPN), or correct the name", visit.rename)
-    else:
-        remedy = Remedy("Connect this machine to a network, and check its name servers", visit.again)
-    visit.ends_at("dns", meaning, remedy, "network")
-
-
-def _note_no_connection(visit: _Visit, failure: RequestFailure) -> None:
-    why = "it refuses connections" if failure.is_refused else "no answer in time, or no way there"
-    meaning = f"{visit.host} cannot be connected to on port {visit.port} ({why})"
-    if visit.rename:
-        remedy = Remedy(f"Ask the administrator of {visit.host} whether it runs, or correct the name", visit.rename)
-    else:
-        advice = "This network may only allow connections through a proxy; ask its administrator for the address"
-        remedy = Remedy(advice, "export HTTPS_PROXY=http://HOST:PORT")
-    visit.ends_at("tls", meaning, remedy, "network")
-
-
-def _name(proxy: str) -> str:
+def _without_password(proxy: str) -> str:
     """Return the address of a *proxy* without name and password; an empty text if it is not an address."""
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
@@ -241,7 +226,7 @@ def _connect(visit: _Visit) -> socket.socket:
         return tcp_connect.dial(visit.host, visit.port)
     parts = urlsplit(visit.proxy if "://" in visit.proxy else f"http://{visit.proxy}")
     if parts.scheme != "http" or not parts.hostname:
-        raise OSError("not looked at behind such a proxy")
+        raise OSError("certificates are not read through such a proxy")
     password = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if parts.username else None
     tunnel = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=http_client.CONNECT)
     tunnel.set_tunnel(visit.host, visit.port, urllib3.make_headers(proxy_basic_auth=password))
@@ -250,49 +235,28 @@ def _connect(visit: _Visit) -> socket.socket:
     return tunnel.sock
 
 
-def _opens(host: str, port: int) -> bool:
-    """Can *host* be connected to, without a proxy?"""
-    with contextlib.suppress(OSError):
-        tcp_connect.dial(host, port).close()
-        return True
-    return False
-
-
 # An answer
 
 
-def _judge(visit: _Visit, answer: http_client.Answer) -> None:
-    """Note what is wrong with an *answer* that is not a sign-in service's."""
+def _wrong_answer(visit: _Visit, answer: http_client.Answer) -> Trouble | None:
+    """Return what is wrong with an *answer* that is not a sign-in service's, None if it is."""
     status, host = answer.status_code, visit.host
     if _is_busy(answer):
         wait = max(1, round(min(_LONGEST_WAIT, http_client.retry_after(answer.headers.get("Retry-After")))))
         state = "is too busy" if status == _TOO_MANY else "is busy or broken"
         meaning = f"{host} {state} (HTTP {status}), and asks to wait {time_words.duration(wait)}"
-        visit.ends_at("login-host", meaning, Remedy("Wait, then check again", f"sleep {wait}; {visit.again}"))
-        return
+        return Trouble(meaning, Remedy("Wait, then check again", f"sleep {wait}; {visit.again}"))
     document = _object(answer.text)
     if document is None or status in _REDIRECTS:
         target = _host(answer.headers.get("Location", ""))
         how = f"and redirects to {target}" if target else "with a page"
         meaning = f"Not {host} answered but something else, {how} (HTTP {status}): this network may want a sign-in"
         remedy = Remedy("Open any page in a browser, and do what it asks for", visit.again)
-        visit.ends_at("login-host", f"{meaning} of its own first (a captive portal or a proxy)", remedy)
-    elif status not in _REFUSALS and not isinstance(document.get("token_endpoint"), str):
-        meaning = f"{host} answers, but is not a sign-in service (no OpenID configuration)"
-        remedy = Remedy("Correct the address of the sign-in service", visit.rename or visit.again)
-        visit.ends_at("login-host", meaning, remedy)
-
-
-def _judge_clock(visit: _Visit) -> None:
-    if visit.skew is None or abs(visit.skew) <= _WRONG:
-        return
-    why = (
-        "so good tokens seem to be expired"
-        if visit.skew > 0
-        else "so new tokens seem to be not valid yet, and expired ones valid"
-    )
-    remedy = Remedy("Set this machine's clock", certificate_checks.set_clock())
-    visit.ends_at("clock", f"{_meaning(visit, 'clock')}, {why}", remedy)
+        return Trouble(f"{meaning} of its own first (a captive portal or a proxy)", remedy)
+    if status in _REFUSALS or isinstance(document.get("token_endpoint"), str):
+        return None
+    meaning = f"{host} answers, but is not a sign-in service (no OpenID configuration)"
+    return Trouble(meaning, Remedy("Correct the address of the sign-in service", visit.rename or visit.again))
 
 
 def _is_busy(answer: http_client.Answer) -> bool:
@@ -301,26 +265,23 @@ def _is_busy(answer: http_client.Answer) -> bool:
 
 def _host(address: str) -> str:
     """Return the host of an *address* from the network, an empty text if it is not one."""
-    try:
+    with contextlib.suppress(ValueError):
         host = urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
-    return host if _HOST.fullmatch(host) else ""
+        return host if _HOST.fullmatch(host) else ""
+    return ""
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+        return document if isinstance(document, dict) else None
+    return None
 
 
 def _skew(answer: http_client.Answer, here: float) -> float | None:
     """Return by how many seconds *here* is ahead of the answer's time; a cache adds its Age (RFC 9111 §5.1)."""
-    try:
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
         there = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
         age = answer.headers.get("Age", "0").strip()
         return here - there - (int(age) if age.isdecimal() else 0)
-    except (ValueError, TypeError, OverflowError):
-        return None
+    return None

@@ -281,25 +281,6 @@ def test_a_lost_environment_is_made_anew(world: World) -> None:
     assert "OfflineIMAP 8.0.2" in look().meaning
 
 
-def test_an_offlineimap_for_python_2(world: World) -> None:
-    """OfflineIMAP 7, which Python 2 runs, cannot load what is written for 3; there is no Python 2 here to run it."""
-    python = program(world, "#!/bin/sh", "python2", "echo 'Unknown option: -I' >&2\nexit 2")
-    program(world, f"#!{python}")
-
-    found = look()
-
-    assert found.ok is False
-    assert "for Python 2" in found.meaning
-    assert found.remedy.command == "pipx install 'offlineimap>=8.0.2'"
-
-
-def test_an_old_offlineimap(world: World) -> None:
-    """The version that its files say counts, too."""
-    package(program(world, "#!/usr/bin/python3").resolve().parent, version="7.3.4", feature=ONCE)
-
-    assert look().ok is False
-
-
 def test_the_environment_of_the_other_python(world: World) -> None:
     """The other Python is asked without anything of ours: no PYTHON*, no code of the user's directory."""
     package(program(world, "#!/usr/bin/python3").resolve().parent)
