@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.knowledge import powershell, tables
+from offlineimap_m365.knowledge import mail_scopes, powershell, tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,8 +31,6 @@ _WITHOUT = {
     "smtp": "Sending mail (SMTP) was not granted: msmtp and others that send will not work",
     "pop": "Fetching mail by POP was not granted: programs that do will not work",
 }
-#: The permissions by the end of their names.
-_PERMISSIONS = {"imap.accessasuser.all": "imap", "smtp.send": "smtp", "pop.accessasuser.all": "pop"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,8 +163,7 @@ def _for_administrators(account: Account) -> list[str]:
 
 def _permissions(scopes: Collection[str]) -> set[str]:
     """Return our names of the mail permissions among *scopes*."""
-    ends = (scope.rpartition("/")[2].lower() for scope in scopes)
-    return {_PERMISSIONS[end] for end in ends if end in _PERMISSIONS}
+    return set(filter(None, map(mail_scopes.protocol, scopes)))
 
 
 def _is_only_smtp(named: Collection[str], way: Way) -> bool:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.knowledge import mail_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"[A-Za-z0-9!$%&*+./:=?@^_|~-]{16,}")
 #: A JSON Web Token (RFC 7519 §3): the access token that M365-IMAP keeps beside the refresh token.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
-#: Permissions for mail by the end of their full names, and what ``--scope`` calls them.
-_SCOPES = {"imap.accessasuser.all": "imap", "smtp.send": "smtp", "pop.accessasuser.all": "pop"}
 #: Other names of the worldwide sign-in service (MSAL's authority.py, WELL_KNOWN_AUTHORITY_HOSTS).
 _GLOBAL_HOSTS = frozenset({"login.windows.net", "login.microsoft.com", "sts.windows.net"})
 #: Words in the place of an organisation that name none.
@@ -129,8 +128,7 @@ def choices(found: Found, clouds: Mapping[str, Any], source: str) -> dict[str, A
         options["client_id"] = found.client_id
     if found.authority:
         options |= _place(found.authority, clouds, source)
-    short = [_SCOPES.get(scope.rpartition("/")[2].lower()) for scope in found.scopes]
-    scopes = list(dict.fromkeys(scope for scope in short if scope))
+    scopes = list(dict.fromkeys(filter(None, map(mail_scopes.protocol, found.scopes))))
     if scopes:
         options["scope"] = scopes
     return options

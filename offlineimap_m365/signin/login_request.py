@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from offlineimap_m365.accounts import client_credential, profiles
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.knowledge import tables
+from offlineimap_m365.knowledge import mail_scopes, tables
 from offlineimap_m365.provider import msal_client, next_step
 from offlineimap_m365.signin import browser, login_options, tenant_discovery
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.accounts.profiles import Account
 
-#: The permissions by their short names (learn.microsoft.com: authenticate an IMAP, POP or SMTP connection using OAuth).
-SCOPES = {"imap": "IMAP.AccessAsUser.All", "smtp": "SMTP.Send", "pop": "POP.AccessAsUser.All"}
 #: What MSAL adds by itself and refuses to be given.
 _RESERVED = frozenset({"openid", "profile", "offline_access"})
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -226,14 +224,14 @@ def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
         return (str(row["app_scope"]),)
     found = []
     for scope in chosen.get("scope") or ["imap", "smtp"]:
-        if scope in SCOPES:
-            found.append(prefix + SCOPES[scope])
+        if scope in mail_scopes.DELEGATED:
+            found.append(prefix + mail_scopes.DELEGATED[scope])
         elif "/" in scope or ":" in scope:
             found.append(scope)
         elif scope not in _RESERVED:
             raise errors.WrongUsage(
                 f"--scope {scope} is not known",
-                remedy=Remedy(f"Give {', '.join(SCOPES)}, or a full one with its https://…"),
+                remedy=Remedy(f"Give {', '.join(mail_scopes.DELEGATED)}, or a full one with its https://…"),
             )
     return tuple(dict.fromkeys(found))
 

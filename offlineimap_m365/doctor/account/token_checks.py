@@ -78,15 +78,14 @@ def _wrong(account: Account, claims: dict[str, Any]) -> Trouble | None:
     if not account.is_personal and token_claims.is_of_another_tenant(claims, account):
         tenant = token_claims.text(claims, "tid")
         return Trouble(f"The token is of another organisation (tenant) than the sign-in: {tenant}", sign_in)
-    allowed = token_claims.permissions(claims)
+    allowed = token_claims.protocols(claims)
     missing = token_claims.asked(account) - allowed if allowed is not None else set()
     return _without(account, missing) if missing else None
 
 
 def _without(account: Account, missing: set[str]) -> Trouble:
     """Return that a token does not allow what was asked for."""
-    protocols = " and ".join(sorted({token_claims.PERMISSIONS[name] for name in missing}))
-    meaning = f"The token does not allow {protocols}, which was asked for"
+    meaning = f"The token does not allow {' and '.join(sorted(map(str.upper, missing)))}, which was asked for"
     if not account.is_app_only:
         return Trouble(meaning, Remedy("Approve it while signing in", errors.login_command(account.name)))
     advice = (
@@ -98,7 +97,7 @@ def _without(account: Account, missing: set[str]) -> Trouble:
 
 def _summary(account: Account, claims: dict[str, Any]) -> str:
     """Return what the token allows, and to whom: that need not be the account's address."""
-    allowed = sorted({token_claims.PERMISSIONS[name] for name in token_claims.permissions(claims) or ()})
+    allowed = sorted(protocol.upper() for protocol in token_claims.protocols(claims) or ())
     permissions = " and ".join(allowed) or "what it does not name"
     if account.is_app_only:
         return f"The token allows {permissions}, for the application itself"

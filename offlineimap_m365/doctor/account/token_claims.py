@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.knowledge import tables
+from offlineimap_m365.knowledge import mail_scopes, tables
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
@@ -30,15 +30,6 @@ _EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
 _GRAPH = frozenset(
     {"graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn"}
 )
-#: The permissions of persons and applications with which mail is fetched or sent, and what each is for.
-PERMISSIONS = {
-    "imap.accessasuser.all": "IMAP",
-    "smtp.send": "SMTP",
-    "pop.accessasuser.all": "POP",
-    "imap.accessasapp": "IMAP",
-    "smtp.sendasapp": "SMTP",
-    "pop.accessasapp": "POP",
-}
 
 
 def read(token: str) -> dict[str, Any] | None:
@@ -65,20 +56,18 @@ def names(claims: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(filter(None, values)))
 
 
-def permissions(claims: dict[str, Any]) -> set[str] | None:
-    """Return which of PERMISSIONS the token allows; None if it names no permissions at all."""
+def protocols(claims: dict[str, Any]) -> set[str] | None:
+    """Return for which of ``imap``, ``smtp``, ``pop`` the token is; None if it names no permissions at all."""
     scp, roles = claims.get("scp"), claims.get("roles")
     if not isinstance(scp, str) and not isinstance(roles, list):
         return None
-    listed = [*(scp.split() if isinstance(scp, str) else []), *(roles if isinstance(roles, list) else [])]
-    return {name.lower() for name in listed if isinstance(name, str)} & set(PERMISSIONS)
+    names = [*(scp.split() if isinstance(scp, str) else []), *(roles if isinstance(roles, list) else [])]
+    return set(filter(None, (mail_scopes.protocol(name) for name in names if isinstance(name, str))))
 
 
 def asked(account: Account) -> set[str]:
-    """Return which of PERMISSIONS the *account* needs."""
-    if account.is_app_only:
-        return {"imap.accessasapp"}
-    return {scope.rpartition("/")[2].lower() for scope in account.scopes} & set(PERMISSIONS)
+    """Return which protocols the *account* needs a permission for."""
+    return {"imap"} if account.is_app_only else set(filter(None, map(mail_scopes.protocol, account.scopes)))
 
 
 def is_for_mail(claims: dict[str, Any], account: Account) -> bool:

@@ -15,7 +15,7 @@ from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.account import token_claims
 from offlineimap_m365.doctor.check import NotTriedError, Step, Trouble
 from offlineimap_m365.doctor.mail import connection_trouble, mailbox_refused, server_attempt
-from offlineimap_m365.knowledge import explain, powershell
+from offlineimap_m365.knowledge import explain, mail_scopes, powershell
 from offlineimap_m365.mail import mailbox as mailboxes
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ CONNECT, STARTTLS, XOAUTH2, SIGN_IN = server_attempt.SMTP_STAGES
 #: What Exchange says of a mailbox or an organisation that no program may send from (simonrob/email-oauth2-proxy#193),
 #: and to an application that it does not let in.
 _SWITCHED_OFF, _NOT_TAKEN = "smtpclientauthentication is disabled", "5.7.3 "
-#: The ends of the permissions to send, of a person and of an application.
-_PERMISSIONS = frozenset({"smtp.send", "smtp.sendasapp", ".default"})
 
 
 def _examine(name: str, subject: Subject) -> Check:
@@ -54,9 +52,9 @@ def _may_send(subject: Subject) -> bool:
     """Does the token, or what was asked for, allow to send?"""
     account = subject.profile
     claims = token_claims.read(subject.token.value) if subject.token and account.is_app_only else None
-    granted = token_claims.permissions(claims) if claims else None
-    asked = [scope.rpartition("/")[2].lower() for scope in account.scopes]
-    return not _PERMISSIONS.isdisjoint(granted or asked)
+    granted = token_claims.protocols(claims) if claims else None
+    is_default = any(scope.endswith("/.default") for scope in account.scopes)
+    return "smtp" in granted if granted else is_default or "smtp" in map(mail_scopes.protocol, account.scopes)
 
 
 def _meaning(name: str, account: Account, attempt: Attempt) -> str:

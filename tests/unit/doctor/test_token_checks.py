@@ -410,7 +410,7 @@ def test_no_claims_whatever_they_are_lead_to_an_exception(value: object) -> None
         token_claims.is_for_mail(found, account)
         token_claims.is_anothers(found, account)
         token_claims.is_of_another_tenant(found, account)
-        token_claims.permissions(found)
+        token_claims.protocols(found)
 
     assert (found is not None) == isinstance(value, dict)
 

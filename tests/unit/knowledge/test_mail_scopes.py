@@ -1,0 +1,26 @@
+"""Microsoft's permissions for mail by protocol."""
+
+from __future__ import annotations
+
+import pytest
+
+from offlineimap_m365.knowledge import mail_scopes
+
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize(
+    ("scope", "protocol"),
+    [
+        ("https://outlook.office.com/IMAP.AccessAsUser.All", "imap"),
+        ("smtp.send", "smtp"),
+        ("SMTP.SendAsApp", "smtp"),
+        ("POP.AccessAsApp", "pop"),
+        ("https://outlook.office365.com/.default", None),
+        ("https://x/SMTP.Sender", None),
+    ],
+)
+def test_a_scope_is_for_one_protocol(scope: str, protocol: str | None) -> None:
+    """The end of the name decides, in any spelling; other permissions are not for mail."""
+    assert mail_scopes.protocol(scope) == protocol
