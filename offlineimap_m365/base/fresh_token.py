@@ -24,6 +24,7 @@ _LAST = 253_402_300_799
 
 TYPE_CHECKING = False  # importing typing would cost more than reading a token
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -48,19 +49,31 @@ def find(account: str | None, margin: int = MARGIN) -> str | None:
         profile = _load(folder, "profile.json", descriptor)
         if not _is_usable(profile):
             return None
-        token = pick(_load(folder, "cache.json", descriptor))
+        states: list[os.stat_result] = []
+        token = pick(_load(folder, "cache.json", descriptor, states.append))
     except (OSError, ValueError, RecursionError):
         return None
     finally:
         os.close(descriptor)
     if token is None:
         return None
+    token = corrected(token, states[0].st_mtime)
     life = int(token["expires_on"]) - int(token["cached_at"])
     return str(token["secret"]) if is_fresh(token, wish(life, margin), time.time()) else None
 
 
-def _load(folder: str, name: str, descriptor: int) -> Any:
-    return json.loads(safe_file.read(os.path.join(folder, name), is_ours=True, folder=descriptor))
+def _load(folder: str, name: str, descriptor: int, judge: Callable[[os.stat_result], None] | None = None) -> Any:
+    return json.loads(safe_file.read(os.path.join(folder, name), is_ours=True, judge=judge, folder=descriptor))
+
+
+def corrected(entry: dict[str, Any], written_at: float) -> dict[str, Any]:
+    """
+    Return the token's *entry* with an earlier end if it was issued later than its file was written.
+
+    Then the clock of the machine that wrote it was ahead of the file server's, and so is the end of the token.
+    """
+    ahead = int(entry["cached_at"]) - int(written_at)
+    return {**entry, "expires_on": str(int(entry["expires_on"]) - ahead)} if ahead > SKEW else entry
 
 
 def _is_usable(profile: Any) -> bool:

@@ -45,10 +45,16 @@ def parse(data: bytes) -> dict[str, Any]:
     return dict(cache)
 
 
-def access_token(data: bytes | None) -> AccessToken | None:
-    """Return the access token of a cache, expired or not; raises ValueError as parse() does."""
+def access_token(data: bytes | None, written_at: float | None = None) -> AccessToken | None:
+    """
+    Return the access token of a cache, expired or not; raises ValueError as parse() does.
+
+    *written_at* is when the store was written, by the clock of the store (see fresh_token.corrected()).
+    """
     entry = fresh_token.pick(parse(data)) if data is not None else None
-    return AccessToken.of(entry) if entry else None
+    if entry is None:
+        return None
+    return AccessToken.of(entry if written_at is None else fresh_token.corrected(entry, written_at))
 
 
 def issued(data: bytes) -> AccessToken:

@@ -62,7 +62,8 @@ def read(account: Account, *, may_ask: bool = False, known: Cache | None = None)
             remedy=Remedy("", f"ls -la {errors.quoted(account.folder)}"),
         ) from error
     try:
-        return Cache(account, store, generation, data, msal_cache.access_token(data))
+        written_at = generation[1] / 1e9 if generation else None  # the time of the store's file, in nanoseconds
+        return Cache(account, store, generation, data, msal_cache.access_token(data, written_at))
     except ValueError as error:
         raise errors.Misconfigured(
             f"The stored sign-in of {account.name} is damaged",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.accounts import account_state
-from offlineimap_m365.base import errors, notices
+from offlineimap_m365.base import errors, fresh_token, notices
 from offlineimap_m365.provider import http_client
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine
@@ -321,6 +321,19 @@ def test_a_token_of_the_future_is_not_fresh(world: World, entra: Entra) -> None:
 
     assert len(found) == 1
     assert entra.count(TOKEN) == 1
+
+
+@pytest.mark.parametrize(("seconds_ahead", "requests"), [(0, 0), (3500, 1)])
+def test_another_machine_s_wrong_clock(world: World, entra: Entra, seconds_ahead: int, requests: int) -> None:
+    """A token that claims to be issued later than its file was written ends earlier than it claims."""
+    account = keep(entra)
+    now = time.time()
+    age(account, 3540, issued=now - 60)
+    os.utime(Path(account.folder) / "cache.json", (now - 60 - seconds_ahead,) * 2)
+
+    assert (fresh_token.find(ALICE) is None) == bool(requests)
+    engine.access_token(ALICE)
+    assert entra.count(TOKEN) == requests
 
 
 def test_a_generic_provider_will_do(world: World, entra: Entra) -> None:
