@@ -1,10 +1,11 @@
 """
-Whether an ID token may be believed, whom it names, and what was granted; who was meant is for ``login`` to judge.
+What a JWT says, whether an ID token can be believed, and which permissions were granted.
 """
 
 from __future__ import annotations
 
-import re
+import base64
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,22 @@ if TYPE_CHECKING:
 _SKEW = 300
 #: Characters of a wrong issuer that are shown.
 _MOST_TEXT = 200
-#: The token service of an organisation, as the claim *idp* names where a guest is at home.
-_AT_HOME = re.compile(r"https://(?:sts\.windows\.net|login\.[a-z.]+)/([0-9a-f-]{36})(?:/|/v2\.0)?", re.IGNORECASE)
-#: What Microsoft calls a guest: the address at home, its @ replaced (entra-docs, user-properties: UserPrincipalName).
-_EXTERNAL = re.compile(r"(?:.*_)?([A-Za-z0-9.-]+)#EXT#@.*", re.IGNORECASE)
-#: The claim *idp* of whoever has a personal account, and of guests who are at home in no organisation of Microsoft's.
-_PERSONAL, _STRANGERS = frozenset({"live.com", "https://login.live.com"}), frozenset({"mail", "google.com"})
+
+
+def decoded(part: str) -> dict[str, Any] | None:
+    """Return the JSON object in *part*, base64 for addresses with or without padding (RFC 4648 §5); None for others."""
+    part = part.rstrip("=")
+    try:
+        content = json.loads(base64.b64decode(part + "=" * (-len(part) % 4), "-_"))
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def claims_of(token: str) -> dict[str, Any] | None:
+    """Return the claims of a JWT, not verified (RFC 7519 §3); None for what is none."""
+    parts = token.split(".")
+    return decoded(parts[1]) if len(parts) == 3 else None  # noqa: PLR2004 - header, claims, signature (RFC 7515 §3.1)
 
 
 def check_claims(claims: Mapping[str, Any], issuer: str, client_id: str, name: str) -> None:
@@ -38,8 +49,8 @@ def check_claims(claims: Mapping[str, Any], issuer: str, client_id: str, name: s
         raise errors.SignInNeeded(
             f"The ID token for {name} is not accepted: {wrong}",
             account=name,
-            meaning="Nothing was kept",
-            remedy=f"Run again: {errors.login_command(name)}",
+            meaning="Nothing was saved",
+            remedy=errors.Remedy("Sign in again", errors.login_command(name)),
         )
 
 
@@ -53,34 +64,6 @@ def _fault(claims: Mapping[str, Any], issuer: str, client_id: str) -> str:
     if not isinstance(expires, (int, float)) or not expires + _SKEW >= time.time():  # NaN is neither
         return "it has expired; this machine's clock may be wrong"
     return ""
-
-
-def home_of_guest(claims: Mapping[str, Any], personal: str) -> str | None:
-    """
-    Return where a guest is at home: a tenant's id or domain, ``consumers``, or an empty text; None for all others.
-
-    *personal* is the tenant of all personal accounts, whose owners are nobody's guests. Told by *idp*, which differs
-    from the tenant for guests only; *acct*, 1 for a guest; or a name with ``#EXT#`` in it (entra-docs:
-    id-token-claims-reference, optional-claims-reference).
-    """
-    tenant, idp = str(claims.get("tid", "")), str(claims.get("idp", ""))
-    if not tenant or tenant == personal:
-        return None
-    if idp.lower() in _PERSONAL:
-        return "consumers"
-    elsewhere = _AT_HOME.fullmatch(idp)
-    if elsewhere and elsewhere.group(1).lower() != tenant.lower():
-        return _named(elsewhere.group(1), personal)
-    names = (_EXTERNAL.fullmatch(str(claims.get(name, ""))) for name in ("upn", "preferred_username"))
-    external = next(filter(None, names), None)
-    if external:
-        return external.group(1)
-    return "" if claims.get("acct") == 1 or idp.lower() in _STRANGERS else None
-
-
-def _named(tenant: str, personal: str) -> str:
-    """Return ``consumers`` for the tenant of all personal accounts, any other as it is."""
-    return "consumers" if tenant.lower() == personal else tenant
 
 
 def granted(asked: tuple[str, ...], told: object) -> tuple[str, ...] | None:

@@ -1,5 +1,5 @@
 """
-What to try after a refused sign-in (another flow, redirect URI, permission, cloud), and what to know after a good one.
+What to try after a refused sign-in: another flow, redirect URI, permission or cloud.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.knowledge import mail_scopes, powershell, tables
+from offlineimap_m365.knowledge import mail_scopes, tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,13 +24,6 @@ _PORT = 8400
 _PERMISSION = frozenset({"consent", "permission"})
 #: What remains if the other flow is refused as well.
 _ADMINISTRATOR = "If that is refused too, ask the administrator; quote the code, the correlation id and the time"
-
-#: Which programs do without a permission, by our name of it.
-_WITHOUT = {
-    "imap": "Reading mail (IMAP) was not granted: OfflineIMAP and others that fetch will not work",
-    "smtp": "Sending mail (SMTP) was not granted: msmtp and others that send will not work",
-    "pop": "Fetching mail by POP was not granted: programs that do will not work",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,53 +115,14 @@ def next_step(topic: str, named: Collection[str], way: Way, *, has_browser: bool
     return _other_flow(way, has_browser=has_browser) if topic == "policy" else None
 
 
-def after_sign_in(account: Account, asked: Collection[str]) -> list[str]:
-    """Return what somebody who just signed in and *asked* for these scopes must know: a line each."""
-    if account.is_app_only:
-        return _for_administrators(account)
-    again = errors.login_command(account.name)
-    missing = _permissions(asked) - _permissions(account.scopes)
-    lines = [f"{_WITHOUT[name]} with this sign-in." for name in _WITHOUT if name in missing]
-    if missing and account.is_personal:
-        lines.append(f"To ask for it again: {again}")
-    elif missing:
-        consent = f"{errors.COMMAND} consent {errors.quoted(account.name)}"
-        lines.append(f"To have it approved: {consent}; then run: {again}")
-    if account.home_tenant is not None:
-        who = account.identity or account.name
-        lines.append(f"{who} is a guest here, and guests have no mailbox in the organisation that invited them.")
-        lines.append(f"For the mailbox at home: {again} --tenant {errors.quoted(account.home_tenant or 'TENANT')}")
-    if account.is_personal and "imap" not in missing:
-        switch = tables.load("clouds")["consumers"]["imap_switch"]
-        lines.append("Outlook.com lets no program read mail until you switch IMAP on, in its Settings, under Mail,")
-        lines.append(f"Forwarding and IMAP: {switch}")
-    return lines
-
-
-def _for_administrators(account: Account) -> list[str]:
-    """
-    Return what an application still lacks before it opens a mailbox.
-
-    Microsoft: "Authenticate an IMAP, POP or SMTP connection using OAuth", "Register service principals in Exchange".
-    """
-    return [
-        "No person signed in. The token opens no mailbox by itself: in Exchange Online PowerShell an administrator",
-        "runs once, with the object id of the enterprise application (not the one of the app registration):",
-        f"  {powershell.introduce(account.client_id, 'OBJECT_ID')}",
-        "and for each mailbox:",
-        f"  {powershell.permit('MAILBOX', 'OBJECT_ID')}",
-        f"Then: {errors.COMMAND} config {errors.quoted(account.name)} --mailbox @FILE, with one address on each line",
-    ]
-
-
-def _permissions(scopes: Collection[str]) -> set[str]:
+def permissions(scopes: Collection[str]) -> set[str]:
     """Return our names of the mail permissions among *scopes*."""
     return set(filter(None, map(mail_scopes.protocol, scopes)))
 
 
 def _is_only_smtp(named: Collection[str], way: Way) -> bool:
     """Does Microsoft's text name SMTP alone, of more that was asked for?"""
-    return "smtp" in named and "imap" not in named and _permissions(way.scopes) >= {"smtp", "imap"}
+    return "smtp" in named and "imap" not in named and permissions(way.scopes) >= {"smtp", "imap"}
 
 
 def _other_cloud(named: Collection[str], way: Way) -> Remedy | None:

@@ -7,12 +7,11 @@ Sources: RFC 6749 §5.1, §5.2 (token endpoint), RFC 8628 §3.2 (device authoris
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.base import fresh_token
+from offlineimap_m365.provider import id_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,8 +92,7 @@ def _seconds(least: int, most: int) -> Callable[[str, object], int]:
 
 def _id_token(name: str, value: object) -> str:
     """Check that an ID token can be read: three parts, the middle one claims with a subject."""
-    parts = value.split(".") if isinstance(value, str) else []
-    claims = _decoded(name, parts[1]) if len(parts) == 3 else {}  # noqa: PLR2004 - RFC 7515 §3.1
+    claims = (id_token.claims_of(value) if isinstance(value, str) else None) or {}
     if not (isinstance(claims.get("sub"), str) and claims["sub"]):
         raise ValueError(name)
     return str(value)
@@ -102,23 +100,12 @@ def _id_token(name: str, value: object) -> str:
 
 def _client_info(name: str, value: object) -> str:
     """Check Entra's ids of person and tenant, which MSAL puts into a header of each request."""
-    ids = _decoded(name, value if isinstance(value, str) else "")
-    if not all(
+    ids = id_token.decoded(value) if isinstance(value, str) else None
+    if ids is None or not all(
         fresh_token.is_secret(ids[part]) and len(ids[part]) <= _MOST_TEXT for part in ("uid", "utid") if part in ids
     ):
         raise ValueError(name)
     return str(value)
-
-
-def _decoded(name: str, part: str) -> dict[str, Any]:
-    """Return the JSON object in base64 for addresses (RFC 4648 §5), without or with its padding."""
-    try:
-        found = json.loads(base64.b64decode(part.rstrip("=") + "=" * (-len(part.rstrip("=")) % 4), "-_"))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise ValueError(name)  # noqa: TRY004 - of all fields alike
-    return found
 
 
 def _is_bearer(text: str) -> bool:

@@ -10,8 +10,7 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
-from offlineimap_m365.provider import next_step
-from offlineimap_m365.signin import login, login_options, login_request
+from offlineimap_m365.signin import after_sign_in, login, login_options, login_request
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +44,7 @@ def report(account: Account, plan: login_request.Plan, proof: str = "") -> None:
         say(f"{account.name} is signed in{who}{proof}.")
     where = "the desktop's keyring" if account.store == "keyring" else account.folder
     say(f"Saved in {where} (store: {account.store}); only you can read it.")
-    for line in next_step.after_sign_in(account, plan.provider.scopes):
+    for line in after_sign_in.lines_after(account, plan.provider.scopes):
         say(line)
 
 

@@ -13,7 +13,7 @@ from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import account_lock, environment, errors, notices, paths
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.plugin import stub
-from offlineimap_m365.provider.id_token import home_of_guest
+from offlineimap_m365.signin import guest
 from offlineimap_m365.stores import selection
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _account(plan: Plan, signed_in: msal_client.SignIn, before: Account | None) 
         credential=dict(plan.provider.credential) if plan.provider.credential else None,
         person={} if plan.is_app_only else signed_in.person,
         tenant=plan.tenant if plan.is_app_only else tenant,
-        home_tenant=home_of_guest(signed_in.claims, personal),
+        home_tenant=guest.home_of_guest(signed_in.claims, personal),
         flow=plan.flow,
         store=plan.store,
         signed_in_at=profiles.now(),

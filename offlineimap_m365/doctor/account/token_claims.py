@@ -7,15 +7,13 @@ are only used for explanations here.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import mail_scopes, tables
+from offlineimap_m365.provider import id_token
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
@@ -34,14 +32,7 @@ _GRAPH = frozenset(
 
 def read(token: str) -> dict[str, Any] | None:
     """Return the claims of a *token* (RFC 7519 §3); None for an opaque one, as personal accounts have."""
-    parts = token.split(".")
-    if len(parts) != 3 or len(token) > _LONGEST:  # noqa: PLR2004 - header, claims, signature (RFC 7515 §3.1)
-        return None
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
-        return None
-    return claims if isinstance(claims, dict) else None
+    return id_token.claims_of(token) if len(token) <= _LONGEST else None
 
 
 def text(claims: dict[str, Any], name: str) -> str:

@@ -1,51 +1,10 @@
-"""Whom an ID token names: where a guest is at home."""
+"""What a JWT says, and which permissions an answer grants."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from offlineimap_m365.provider.id_token import granted, home_of_guest
-
-PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
-HERE, ELSEWHERE = "aaaabbbb-0000-cccc-1111-dddd2222eeee", "ffffaaaa-0000-cccc-1111-dddd2222eeee"
-
-
-@pytest.mark.parametrize(
-    ("claims", "at_home"),
-    [
-        ({"idp": f"https://sts.windows.net/{ELSEWHERE}/"}, ELSEWHERE),
-        ({"idp": f"https://login.microsoftonline.com/{ELSEWHERE}/v2.0"}, ELSEWHERE),
-        ({"idp": f"https://sts.windows.net/{PERSONAL}/"}, "consumers"),
-        ({"idp": "live.com"}, "consumers"),
-        ({"idp": "mail"}, ""),
-        ({"upn": "alice_home.example.org#EXT#@inviter.example.com"}, "home.example.org"),
-        ({"preferred_username": "a_b_home.example.org#EXT#@inviter.example.com"}, "home.example.org"),
-        ({"acct": 1}, ""),
-    ],
-)
-def test_a_guest_is_at_home_elsewhere(claims: dict[str, Any], at_home: str) -> None:
-    """Told by the identity provider, by a name with #EXT# in it, or by the kind of account alone."""
-    assert home_of_guest({"tid": HERE, **claims}, PERSONAL) == at_home
-
-
-@pytest.mark.parametrize(
-    "claims",
-    [
-        {"tid": HERE},
-        {"tid": HERE, "idp": f"https://sts.windows.net/{HERE}/"},
-        {"tid": HERE, "idp": "https://adfs.example.org/adfs/services/trust"},
-        {"tid": HERE, "idp": 5, "acct": 0, "upn": None},
-        {"tid": PERSONAL, "idp": "live.com"},
-        {"idp": "live.com"},
-        {"tid": HERE, "upn": "ext@example.org"},
-    ],
-)
-def test_all_others_are_no_guests(claims: dict[str, Any]) -> None:
-    """Members, whoever proves who they are; personal accounts; other providers."""
-    assert home_of_guest(claims, PERSONAL) is None
-
+from offlineimap_m365.provider.id_token import claims_of, decoded, granted
 
 ASKED = ("https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.office.com/SMTP.Send")
 
@@ -65,3 +24,26 @@ ASKED = ("https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.of
 def test_what_was_granted_is_told_by_the_answer(told: object, kept: tuple[str, ...] | None) -> None:
     """By the ends of the names, whatever host they have; words that name none of them tell nothing."""
     assert granted(ASKED, told) == kept
+
+
+@pytest.mark.parametrize(
+    ("token", "claims"),
+    [
+        ("x.eyJzdWIiOiAiYWxpY2UifQ.y", {"sub": "alice"}),
+        ("x.eyJzdWIiOiAiYWxpY2UifQ==.y", {"sub": "alice"}),
+        ("x.eyJhIjogIj8_PyJ9.y", {"a": "???"}),
+        ("eyJzdWIiOiAiYWxpY2UifQ", None),
+        ("x.W10.y", None),
+        ("x.e.y", None),
+        ("x..y", None),
+        ("opaque", None),
+    ],
+)
+def test_the_claims_of_a_jwt(token: str, claims: dict[str, str] | None) -> None:
+    """Three parts, of which the second is a JSON object in base64 for addresses; everything else has no claims."""
+    assert claims_of(token) == claims
+
+
+def test_what_is_nested_too_deeply_is_no_object() -> None:
+    """JSON that Python cannot read is nothing, and no error."""
+    assert decoded("W" * 400_000) is None

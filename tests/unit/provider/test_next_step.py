@@ -207,40 +207,6 @@ def account_of(**changes: Any) -> profiles.Account:
     return profiles.Account(**(fields | changes))
 
 
-def test_nothing_is_said_where_all_is_well() -> None:
-    """A work account with all permissions hears nothing more."""
-    assert next_step.after_sign_in(account_of(), (IMAP, SMTP)) == []
-
-
-@pytest.mark.parametrize(("scope", "program"), [(SMTP, "OfflineIMAP"), (IMAP, "msmtp")])
-def test_a_permission_that_was_not_granted_is_told(scope: str, program: str) -> None:
-    """Which program will not work, and how to get it."""
-    said = "\n".join(next_step.after_sign_in(account_of(scopes=(scope,)), (IMAP, SMTP)))
-
-    assert program in said
-    assert f"offlineimap-m365 consent {ALICE}" in said
-    assert said.endswith(LOGIN)
-
-
-def test_a_personal_account_learns_where_imap_is() -> None:
-    """IMAP is off by default: where it is switched on, in words and as an address; no word of tenants or approval."""
-    said = "\n".join(next_step.after_sign_in(account_of(tenant=PERSONAL, scopes=(IMAP,)), (IMAP, SMTP)))
-
-    assert "https://outlook.live.com/mail/0/options/mail/popImap" in said
-    assert "Forwarding and IMAP" in said
-    assert "tenant" not in said.lower()
-    assert "consent" not in said
-
-
-@pytest.mark.parametrize(("at_home", "option"), [("home.example.org", "home.example.org"), ("", "TENANT")])
-def test_a_guest_is_told_to_go_home(at_home: str, option: str) -> None:
-    """Guests have no mailbox in the inviting organisation; the command that signs in at home."""
-    said = next_step.after_sign_in(account_of(home_tenant=at_home), (IMAP, SMTP))
-
-    assert "guest" in said[0]
-    assert said[1].endswith(f"{LOGIN} --tenant {option}")
-
-
 def test_names_are_quoted_for_the_shell() -> None:
     """A command can be copied whatever the account is called."""
     made = dataclasses.replace(plan_of(), name="it's@example.org")
