@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, cast
 
 from offlineimap_m365.signin.callback_page import Page, headers
+from offlineimap_m365.signin.local_user import is_same_user
 
 if TYPE_CHECKING:
     from offlineimap_m365.signin.callback_server import Listener
@@ -37,7 +38,7 @@ class CallbackRequest(BaseHTTPRequestHandler):
             self._show(HTTPStatus.SERVICE_UNAVAILABLE, _NOTHING_HERE)
         elif path == DONE and self._listener.answered.is_set():
             self._show_result()
-        elif path == "/" and self._listener.take(query):
+        elif path == "/" and self._is_same_user() and self._listener.take(query):
             self._redirect()
         else:
             self._show(HTTPStatus.BAD_REQUEST, _NOTHING_HERE)
@@ -51,6 +52,10 @@ class CallbackRequest(BaseHTTPRequestHandler):
         hosts = self.headers.get_all("Host") or []
         names = {f"{name}:{self._listener.port}" for name in ("localhost", "127.0.0.1", "[::1]")}
         return len(hosts) == 1 and str(hosts[0]).strip().lower() in names
+
+    def _is_same_user(self) -> bool:
+        """Return whether no other user of this computer sent this, who may have read the state."""
+        return is_same_user(self._listener.port, self.client_address[1])
 
     def _is_prefetch(self) -> bool:
         """Return whether a browser fetches this before anybody asked for it."""

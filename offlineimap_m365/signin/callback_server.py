@@ -11,13 +11,11 @@ import collections
 import contextlib
 import errno
 import hmac
-import os
 import queue
 import socket
 import socketserver
 import threading
 import urllib.parse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base.errors import Misconfigured, Remedy, Temporary
@@ -37,8 +35,6 @@ _POLL_SECONDS = 0.05
 _ATTEMPTS = 20
 #: The host has no IPv6 at all, or not on its loopback.
 _NO_SUCH_ADDRESS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
-#: States of a connection in /proc/net/tcp (Linux, include/net/tcp_states.h).
-_ESTABLISHED, _LISTEN = "01", "0A"
 
 _UNFINISHED = Page(ok=False, title="Not signed in", text="The sign-in was not finished. The terminal says why.")
 
@@ -144,11 +140,6 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self._connections: collections.deque[socket.socket] = collections.deque()
         super().__init__(address, CallbackRequest)
 
-    def verify_request(self, request: object, client_address: tuple[str, int]) -> bool:
-        """Drop what another user of this computer sends: the browser's command line showed them the state."""
-        del request
-        return is_same_user(_tables(), self.server_address[1], client_address[1])
-
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
         """Serve the connection in a thread of its own; of too many the oldest is dropped."""
         self._connections.append(request)
@@ -165,31 +156,6 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Print nothing about a connection that broke off: what it sent may hold the code."""
-
-
-def is_same_user(tables: str, port: int, client_port: int) -> bool:
-    """
-    Return whether the connection from *client_port* to *port* was made by this user, or by root.
-
-    *tables* are the kernel's lists of connections (Linux, proc_pid_net(5)): address:port of both ends in hexadecimal,
-    the state, and in the eighth column the user. Where they do not list our own port they tell nothing, and any
-    connection counts. One that was closed at once names no user any more, so only an open one counts.
-    """
-    rows = [row.split() for row in tables.splitlines() if row.count(":") > 1]
-    ends = [(row[1].rpartition(":")[2], row[2].rpartition(":")[2], row[3], row[7]) for row in rows]
-    if not any((local, state) == (f"{port:04X}", _LISTEN) for local, _, state, _ in ends):
-        return True
-    pair = (f"{client_port:04X}", f"{port:04X}", _ESTABLISHED)
-    users = {user for *end, user in ends if tuple(end) == pair}
-    return bool(users) and users <= {"0", str(os.geteuid())}
-
-
-def _tables() -> str:
-    text = ""
-    for name in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError):
-            text += Path(f"/proc/net/{name}").read_text(encoding="ascii")
-    return text
 
 
 def _parse(query: str) -> dict[str, str]:

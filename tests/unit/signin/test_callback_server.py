@@ -15,7 +15,8 @@ import pytest
 
 from offlineimap_m365.base.errors import Temporary
 from offlineimap_m365.signin import callback_request, callback_server
-from offlineimap_m365.signin.callback_server import Listener, is_same_user
+from offlineimap_m365.signin.callback_server import Listener
+from offlineimap_m365.signin.local_user import is_same_user
 from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, raw, read_all, text_of
 
 if TYPE_CHECKING:
@@ -157,10 +158,10 @@ def test_another_user_is_not_answered(listener: Listener, monkeypatch: pytest.Mo
     """Who may have read the state in the browser's command line can end nothing, with the right state neither."""
     mine = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
-    refused = raw(listener.port, f"GET {RIGHT} HTTP/1.1\r\nHost: localhost:{listener.port}\r\n\r\n".encode())
+    refused = ask(listener.port, RIGHT)
     monkeypatch.undo()
 
-    assert refused == b""
+    assert refused.status == 400
     assert is_waiting(listener)
 
 
@@ -178,9 +179,9 @@ def test_the_kernels_table_tells_the_user(state: str, user: str, expected: bool)
     heading, listening = "  sl  local_address rem_address   st\n", _LISTENS.format(me=me)
     client = _CLIENT.format(state=state, user=me if user == "me" else user)
 
-    assert is_same_user(heading + listening + client, 0x2000, 0x3000) is expected
-    assert not is_same_user(heading + listening, 0x2000, 0x3000)
-    assert is_same_user(heading, 0x2000, 0x3000)
+    assert is_same_user(0x2000, 0x3000, heading + listening + client) is expected
+    assert not is_same_user(0x2000, 0x3000, heading + listening)
+    assert is_same_user(0x2000, 0x3000, heading)
 
 
 @pytest.mark.parametrize("ok", [True, False])
