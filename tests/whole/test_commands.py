@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -271,6 +272,18 @@ def test_version_and_no_command(user: World) -> None:
     assert nothing.out == user.run("--help").out
     assert [(done.code, done.out) for done in wrong] == [(2, "")] * 3
     assert all("--help" in done.err for done in wrong)
+
+
+@pytest.mark.parametrize(
+    "command", [f"token {ALICE}", "status", "--help", "config --list", "completion bash", "status --json"]
+)
+def test_a_reader_that_stops_early_is_no_error(alice: World, command: str) -> None:
+    """``| head -c1`` prints no traceback, and the command ends with 0."""
+    ours = shlex.join([*alice.command, *command.split()])
+
+    done = alice.execute(["bash", "-c", f"set -o pipefail; {ours} | head -c1"])
+
+    assert (done.code, done.err, len(done.out)) == (0, "", 1)
 
 
 def test_verbose_before_or_after(user: World) -> None:

@@ -69,7 +69,7 @@ def test_it_is_set_shown_tried_and_switched_off(user: World) -> None:
     assert (before.code, before.out, "No command is set" in before.err) == (0, "", True)
     assert shown.out == 'echo "said $M365_ACCOUNT $M365_REASON"; exit "$CODE"\n'
     assert (good.code, good.out, "said you@example.org login" in good.err) == (0, "", True)
-    assert (bad.code, "ended with 7" in bad.err) == (78, True)
+    assert (bad.code, "ended with exit code 7" in bad.err) == (78, True)
     assert (off.code, after.out, untried.code) == (0, "", 2)
 
 

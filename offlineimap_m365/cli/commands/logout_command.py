@@ -1,5 +1,5 @@
 """
-``logout``: forget a sign-in, and say what only Microsoft can revoke.
+``logout``: forget a sign-in, and say where Microsoft can revoke it.
 """
 
 from __future__ import annotations
@@ -14,25 +14,31 @@ from offlineimap_m365.tokens import logout
 if TYPE_CHECKING:
     import argparse
 
+#: Where a work or school account ends all its sign-ins.
+_SIGN_OUT_EVERYWHERE = "https://mysignins.microsoft.com (Sign out everywhere), or ask your administrator"
+
 
 def run(options: argparse.Namespace) -> int:
-    """Forget the secrets, with ``--all`` the profile, too; raises M365Error."""
+    """Forget the tokens, with ``--all`` the profile as well; raises M365Error."""
     name = profiles.clean_name(options.account)
     account = _account(name)
     if not logout.sign_out(name, everything=options.all):
         say(f"{name} is not signed in; nothing to forget in {paths.directory()}")
         return 0
-    say(f"The tokens of {name} are gone from this machine.")
+    say(f"The tokens of {name} were removed from this machine.")
     if account and account.credential:
         say("The application's own secret or certificate was not changed.")
+    say("Microsoft was not told: a copy of an access token stays valid for about an hour.")
     if account and account.is_app_only:
-        say("Microsoft was not told: copies of a token stay good for about an hour. To end the application's access,")
-        say("remove its secret or certificate in its registration, in Microsoft Entra.")
-        return 0
-    say("Microsoft was not told: copies elsewhere stay good, an access token for about an hour, others for longer.")
-    say("To revoke them all: https://mysignins.microsoft.com (Sign out everywhere), for a personal account")
-    say("https://account.live.com/consent/Manage, or ask your administrator.")
+        say("To end the application's access, remove its secret or certificate in Microsoft Entra.")
+    else:
+        where = "https://account.live.com/consent/Manage" if _is_personal(name, account) else _SIGN_OUT_EVERYWHERE
+        say(f"A copy of the refresh token stays valid for longer. To revoke all of them: {where}")
     return 0
+
+
+def _is_personal(name: str, account: profiles.Account | None) -> bool:
+    return account.is_personal if account else profiles.is_consumer(name)
 
 
 def _account(name: str) -> profiles.Account | None:

@@ -1,5 +1,5 @@
 """
-``store``: the secrets of an account move to another store, and who can read them there is said.
+``store``: move the tokens of an account to another store, and say who can read them there.
 """
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.stores import selection
@@ -16,21 +15,19 @@ from offlineimap_m365.tokens import move_store
 if TYPE_CHECKING:
     import argparse
 
-#: Who can read what lies in a store, by its kind.
+#: Who can read the tokens in a store, by its kind.
 _READERS = {
-    "file": "in a closed file: readable by you, by root, and in backups of your home; it works in cron and over ssh",
-    "keyring": "in the desktop's keyring: readable by your programs while it is unlocked, and only then",
-    "gpg": "encrypted to your key: readable while gpg-agent knows its passphrase, and only then",
+    "file": "You, root and backups of your home can read them there; it works in cron and over ssh.",
+    "keyring": "Your programs can read them there while the keyring is unlocked, and only then.",
+    "gpg": "Who has your key can read them there, while gpg-agent has its passphrase.",
 }
 
 
 def run(options: argparse.Namespace) -> int:
-    """Move the secrets; raises M365Error, and then they are where they were."""
+    """Move the tokens; raises M365Error, and then they are where they were."""
     name = profiles.clean_name(options.account)
     with prompt.ended_by_signals():
         account, before = move_store.move(name, options.to, may_ask=prompt.is_there())
-    now = "were already" if before == account.store else f"have moved from the store {before}; they are"
-    readers = _READERS[selection.kind(account.store)]
-    say(errors.printable(f"The secrets of {account.name} {now} in the store {account.store},"))
-    say(f"{readers}.")
+    moved = "were already" if before == account.store else f"moved from the store {before} and are now"
+    say(f"The tokens of {account.name} {moved} in the store {account.store}. {_READERS[selection.kind(account.store)]}")
     return 0

@@ -15,6 +15,8 @@ from offlineimap_m365.cli import arguments, commands, main
 from offlineimap_m365.cli.commands import status_command
 from offlineimap_m365.console import prompt
 from offlineimap_m365.plugin import stub
+from offlineimap_m365.tokens import engine
+from tests.unit import looked_at
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -65,6 +67,48 @@ def test_every_error_has_its_exit_code(
     assert (found, said.out) == (code, "")
     assert LONG not in said.err
     assert "Traceback" not in said.err
+
+
+def test_a_missing_package_is_a_broken_installation(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is 78 with the command that repairs it, and no bug."""
+    assert world
+    raising(monkeypatch, ModuleNotFoundError("No module named 'msal'", name="msal"))
+
+    code = main.main(["status"])
+
+    assert code == 78
+    assert "msal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [
+        ([errors.Temporary("A"), errors.SignInNeeded("B")], 77),
+        ([errors.Misconfigured("A"), errors.SignInNeeded("B")], 78),
+        ([errors.Misconfigured("A"), ZeroDivisionError("B"), errors.Temporary("C")], 70),
+        ([errors.Temporary("A"), None], 75),
+        ([None, None], 0),
+    ],
+)
+def test_refresh_asks_for_every_account_and_ends_with_the_gravest_code(
+    world: World, monkeypatch: pytest.MonkeyPatch, failures: list[Exception | None], code: int
+) -> None:
+    """No failure of one account, of whatever kind, stops the others; the order is 70, 78, 77, 75."""
+    asked: list[str] = []
+
+    def access_token(name: str, _: object) -> None:
+        asked.append(name)
+        failure = failures[len(asked) - 1]
+        if failure:
+            raise failure
+
+    assert world
+    monkeypatch.setattr(engine, "access_token", access_token)
+    names = [f"{number}@example.org" for number in range(len(failures))]
+
+    assert (main.main(["refresh", *names]), asked) == (code, names)
 
 
 def test_an_error_is_at_most_six_lines(
@@ -153,12 +197,33 @@ def test_scope_does_not_swallow_the_account() -> None:
     assert (options.scope, options.account) == (["imap", "smtp"], ALICE)
 
 
+def look_at_stderr(monkeypatch: pytest.MonkeyPatch, columns: int) -> looked_at.Screen:
+    """Make stderr a terminal of so many columns."""
+    looked_at.look(monkeypatch, columns)
+    screen = looked_at.Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    return screen
+
+
 class Full(io.StringIO):
     """A stream on a full disk."""
 
     def write(self, _: str) -> int:
         """Fail."""
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_is_said_has_no_control_characters_and_is_wrapped_at_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the text holds: a profile, a name from the network, a command with a name in it."""
+    screen = look_at_stderr(monkeypatch, 30)
+
+    prompt.say("Somebody\x1b[2J\u202e else is signed in as well. Run:", "offlineimap-m365 login 'a b\x07'")
+
+    assert screen.text.splitlines() == [
+        "Somebody\ufffd[2J\ufffd else is signed",
+        "in as well. Run:",
+        "offlineimap-m365 login 'a b\ufffd'",
+    ]
 
 
 @pytest.mark.parametrize("stream", [None, Full()])
