@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import offlineimap_m365
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.folders import learned
 from tests import kept
 
 if TYPE_CHECKING:
+    from offlineimap_m365.accounts import profiles
     from tests.world import World
 
 ALICE = "alice@example.org"
@@ -123,31 +121,3 @@ def test_names_that_cannot_be_a_renaming_are_left_out(world: World) -> None:
 
     assert [remote("INBOX"), remote("Gesendet"), remote("Verzonden items")] == ["INBOX", "Gesendet", "Sent"]
     assert local("Sent") == "Verzonden items"
-
-
-def test_the_profile_keeps_what_was_learnt(world: World) -> None:
-    """What is written is read again, and a profile with something else in its place is refused."""
-    account = keep(DUTCH)
-    path = Path(account.folder, "profile.json")
-
-    again = profiles.load(ALICE)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"mailboxes": {ALICE: {"mail": "x"}}}))
-
-    assert again is not None
-    assert again.mailboxes == {ALICE: DUTCH}
-    with pytest.raises(offlineimap_m365.Misconfigured, match="is not a profile"):
-        profiles.load(ALICE)
-
-
-def test_an_old_profile_has_learnt_nothing(world: World) -> None:
-    """A profile from before there was something to learn is as good as ever."""
-    account = keep(DUTCH)
-    path = Path(account.folder, "profile.json")
-    profile = json.loads(path.read_text())
-    del profile["mailboxes"]
-    path.write_text(json.dumps(profile))
-
-    found = profiles.load(ALICE)
-
-    assert found == dataclasses.replace(account, mailboxes={})
-    assert learned.find(ALICE) is None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import offlineimap_m365
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.folders import learned, nametrans
@@ -76,14 +75,6 @@ def test_words_of_the_mailbox_s_language_count() -> None:
     assert left_out(finding) == ["Postvak UIT", "Agenda", "Taken", "Contactpersonen", "Notities"]
     assert finding.verdicts["Agenda"].rule == "language"
     assert finding.warnings == ()
-
-
-def test_words_of_another_language_do_not() -> None:
-    """In an English mailbox the same words are somebody's own folders."""
-    finding = find_out(TABLE, listed([*mailbox("en"), "Agenda", "Taken", "Note"]), {})
-
-    assert [finding.verdicts[name].rule for name in ("Agenda", "Taken", "Note")] == ["ambiguous"] * 3
-    assert all(finding.verdicts[name].is_mail for name in ("Agenda", "Taken", "Note"))
 
 
 def test_mail_in_a_folder_contradicts_an_ambiguous_name() -> None:
@@ -178,16 +169,6 @@ def test_a_bare_mailbox_gives_no_warning(names: list[str]) -> None:
 
     assert finding.warnings == ()
     assert left_out(finding) == []
-
-
-def test_local_names_are_found_in_any_language() -> None:
-    """Sent, deleted and junk mail get the names that other programs know."""
-    finding = find_out(TABLE, listed(DUTCH), {})
-    remote, local = offlineimap_m365.make_nametrans(finding.names)
-
-    assert finding.names == {"Verzonden items": "Sent", "Verwijderde items": "Trash", "Ongewenste e-mail": "Junk"}
-    assert remote("Verzonden items/2024") == "Sent/2024"
-    assert local(remote("Sent")) == "Sent"
 
 
 def test_flags_come_before_names() -> None:

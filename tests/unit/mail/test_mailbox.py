@@ -113,15 +113,6 @@ def test_a_refusal_that_is_no_json_is_still_a_refusal(world: World, ca: trustme.
     assert "(AUTHENTICATE failed.)" in error.fact
 
 
-def test_a_server_that_asks_again_gets_no_second_token(world: World, ca: trustme.CA) -> None:
-    """Challenge after challenge is answered with nothing, then with an end."""
-    with ImapServer(ca, {"AUTHENTICATE": b"+ eA==\r\n+ eA==\r\nTAG BAD cancelled\r\n"}) as server:
-        failure(server, errors.SignInNeeded)
-
-    assert server.received.count(RESPONSE) == 1
-    assert b"\r\n*\r\n" in server.received
-
-
 @pytest.mark.parametrize("command", ["AUTHENTICATE", "LIST", "STATUS"])
 def test_authenticated_but_not_connected(world: World, ca: trustme.CA, command: str) -> None:
     """Exchange's answer to a token without a mailbox is 77, with its causes."""
@@ -240,16 +231,6 @@ def test_a_server_that_drips_is_left(world: World, ca: trustme.CA, monkeypatch: 
     assert server.received == b""
 
 
-def test_a_server_that_is_silent_is_left(world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who sends nothing is waited for as long as the next bytes may take."""
-    monkeypatch.setattr(bounded_reader, "READ", 0.3)
-
-    with ImapServer(ca, {"LIST": b""}) as server:
-        error = failure(server)
-
-    assert "did not answer in time" in error.fact
-
-
 def test_who_does_not_speak_tls_gets_nothing(world: World) -> None:
     """A server in clear text, or one that says nothing, is no server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -363,15 +344,6 @@ def test_messages_are_counted_in_batches(world: World, ca: trustme.CA) -> None:
     assert found == {"INBOX": 3, 'a"b': 7, "19": 0, "18": 4}
     assert server.commands.count("STATUS") == 24
     assert b"Above" not in server.received
-
-
-def test_a_server_that_counts_nothing(world: World, ca: trustme.CA) -> None:
-    """Numbers that never come are left out."""
-    with ImapServer(ca) as server:
-        found = enter(server, lambda box: box.count([Folder("INBOX", raw=b"INBOX")]))
-
-    assert found == {}
-    assert "STATUS" in server.commands
 
 
 def test_counting_ends_when_its_time_is_over(world: World, ca: trustme.CA) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import smtplib
-import time
 import traceback
 from typing import TYPE_CHECKING
 
@@ -215,28 +214,6 @@ def test_garbage_is_an_error(world: World, tls: ssl.SSLContext, when: str, answe
 
     assert error.fact.isprintable()
     assert (RESPONSE in server.received) is (when == "token")
-
-
-def test_what_does_not_end_is_not_waited_for(world: World, tls: ssl.SSLContext) -> None:
-    """Nothing is kept in memory beyond what a reply can have, and it is said what was too much."""
-    with SmtpServer(tls, {"EHLO": GARBAGE["an answer without an end"]}) as server:
-        error = failure(server)
-
-    assert "sent an answer that does not end" in error.fact
-
-
-def test_a_server_that_drips_is_left(world: World, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However steadily the bytes come: an exchange has its time."""
-    monkeypatch.setattr(bounded_reader, "READ", 0.6)
-    monkeypatch.setattr(bounded_reader, "WHOLE", 1.0)
-
-    with SmtpServer(tls, drip=0.1) as server:
-        started = time.monotonic()
-        error = failure(server)
-
-    assert "did not answer in time" in error.fact
-    assert time.monotonic() - started < 5
-    assert server.received == b""
 
 
 def test_a_server_that_is_silent_is_left(world: World, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
