@@ -165,7 +165,7 @@ def test_a_mailbox_that_does_not_open_is_for_its_administrator(alice: Reader) ->
     alice.change(f"remoteuser = {ALICE}", f"remoteuser = {SHARED}")
     alice.change(EVAL, EVAL.replace("%(remoteuser)s", ALICE))
 
-    alice.follow(alice.only("config-mailbox"))
+    alice.follow(alice.only("config-remoteuser"))
 
     assert alice.is_healed()
 

@@ -7,6 +7,7 @@ without ``--run-config``, and the file itself is not changed.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 import stat
@@ -64,19 +65,22 @@ def usual_file() -> Path | None:
 
 def examine(path: Path, subjects: Sequence[Subject], *, run: bool, offline: bool) -> Iterator[Check]:
     """
-    Yield what is wrong with the file *path*; the last check that the diff mends carries the diff.
+    Yield what is wrong with the file *path*; each check that the diff mends carries the diff.
 
-    *subjects* are the accounts that were examined before. *run*: the file's own Python may be run.
+    *subjects* are the accounts that were checked before. *run*: the file's own Python may be run.
     """
     try:
-        content = safe_file.read(str(path), most_bytes=_LARGEST)
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        yield _unreadable(path, "is not UTF-8, which OfflineIMAP reads", line)
+        text = safe_file.read(str(path), most_bytes=_LARGEST).decode("utf-8")
+    except FileNotFoundError:
+        name = errors.quoted(str(path))
+        remedy = Remedy("Make a new one", f"{errors.COMMAND} config >{name} && chmod 600 {name}")
+        yield Check("config-file", ok=False, meaning=f"{path} does not exist", remedy=remedy, file=str(path))
         return
-    except (OSError, ValueError) as error:
-        yield _unreadable(path, f"cannot be read ({getattr(error, 'strerror', None) or 'no such name'})")
+    except ValueError as error:  # also a NUL in the name
+        line = error.object.count(b"\n", 0, error.start) + 1 if isinstance(error, UnicodeDecodeError) else None
+        meaning = f"{path} is not a file in UTF-8, which OfflineIMAP reads"
+        remedy = Remedy("Save it as UTF-8 in an editor")
+        yield Check("config-file", ok=False, meaning=meaning, remedy=remedy, file=str(path), line=line)
         return
     except errors.M365Error as error:
         yield of_error("config-file", error)
@@ -89,17 +93,18 @@ def examine(path: Path, subjects: Sequence[Subject], *, run: bool, offline: bool
     known = mailboxes.Known.here()
     boxes = _mend(review, known)
     live_rules.check(review, boxes, subjects, run=run, offline=offline)
-    tried = [finding for finding in review.findings if not finding.is_mended]
+    tried = review.others
     boxes = _mend(review, known)
-    review.findings = list(dict.fromkeys([*review.findings, *tried]))
+    review.others = list(dict.fromkeys([*review.others, *tried]))
     yield from _checks(review, boxes, " --run-config" if run else "")
 
 
 def _mend(review: Review, known: Known) -> list[Mailbox]:
     """Apply the rules until none of them changes anything; return the mailboxes."""
+    boxes: list[Mailbox] = []
     for _ in range(_MOST_PASSES):
         before = review.texts()
-        review.begin_pass()
+        review.others = []
         boxes = _one_pass(review, known)
         if review.texts() == before:
             break
@@ -124,13 +129,12 @@ def _one_pass(review: Review, known: Known) -> list[Mailbox]:
         token_rules.check(review, box, known, names)
         folder_rules.check(review, box, names)
     folder_rules.same_maildir(review, boxes)
-    if boxes:
+    if boxes and general is not None:
         own_pythonfile.mend(review, names)
         _secret_comments(review)
-        _timeout(review)
+        _timeout(review, general)
     for section in mailboxes.unlisted(review, known):
-        reason = "OfflineIMAP does not sync this account"
-        review.note("config-accounts", section.line, section.name, "is not in accounts = of [general]", reason)
+        review.note(section.line, f"[{show(section.name)}]", "is not in accounts = of [general], so it is not synced")
     return boxes
 
 
@@ -143,46 +147,32 @@ def _misspelt_options(review: Review, section: Section) -> None:
         close = difflib.get_close_matches(part.name, known_options(), 1, 0.8)
         right = _OTHER_NAMES.get(part.name) or next(iter(close), None)
         if right and section.option(right) is None:
-            old = part.name
+            review.edited(part.line, part.name, "is no option of OfflineIMAP", f"{right} is meant")
             section.rename(part, right)
-            review.mended("config-option", part.line, old, "is no option of OfflineIMAP", f"{right} is meant")
 
 
 def _secret_comments(review: Review) -> None:
     """Remove comments that still hold a token: a line that was switched off can be read like any other."""
     for section in review.document.sections:
-        for part in [
-            part for part in section.parts if not part.name and log_redaction.clean(part.lines[0]) != part.lines[0]
-        ]:
-            section.parts.remove(part)
-            reason = "who can read the file can use it"
-            review.mended("config-secret", part.line, "comment", "holds a token or another secret", reason)
+        for part in [part for part in section.parts if not part.name]:
+            if log_redaction.clean(part.lines[0]) != part.lines[0]:
+                section.parts.remove(part)
+                review.edited(part.line, "comment", "holds a token or another secret", "who can read it can use it")
 
 
-def _timeout(review: Review) -> None:
-    general = review.document.section("general")
-    if general is not None and review.document.find(general, "socktimeout") is None:
-        reason = "a server that stops answering can stop OfflineIMAP for 15 minutes; socktimeout = 60 prevents that"
-        review.note("config-socktimeout", general.line, "socktimeout", "is missing", reason)
+def _timeout(review: Review, general: Section) -> None:
+    if review.document.find(general, "socktimeout") is None:
+        fact = "is missing; with socktimeout = 60 a server that stops answering cannot stop OfflineIMAP for 15 minutes"
+        review.note(general.line, "socktimeout", fact)
 
 
 def _checks(review: Review, boxes: Sequence[Mailbox], options: str) -> Iterator[Check]:
     """Yield the findings in the order of the file, then what is synced if nothing is wrong."""
-    findings = sorted(review.findings, key=lambda finding: (finding.path != review.path, finding.line or 0))
     diff = _diff(review, options)
-    for finding in findings:
-        remedy = Remedy("", diff.command) if finding.is_mended else finding.remedy
-        yield Check(
-            finding.name,
-            ok=finding.ok,
-            meaning=finding.text,
-            remedy=remedy,
-            account=finding.account,
-            file=str(finding.path),
-            line=finding.line,
-            diff=diff if finding.is_mended else None,
-        )
-    if not any(finding.ok is False for finding in findings):
+    mended = [dataclasses.replace(check, diff=diff, remedy=Remedy("", diff.command)) for check in review.mended]
+    checks = [*mended, *review.others]
+    yield from sorted(checks, key=lambda check: (check.file != str(review.path), check.line or 0))
+    if not any(check.ok is False for check in checks):
         yield _all_well(review, boxes)
 
 
@@ -210,7 +200,7 @@ def _all_well(review: Review, boxes: Sequence[Mailbox]) -> Check:
 
 def _is_offlineimaprc(review: Review) -> bool:
     """Does it have a section as OfflineIMAP looks for, perhaps misspelt?"""
-    headers = [structure.respelt(section.name) for section in review.document.sections]
+    headers = [structure.respelled(section.name) for section in review.document.sections]
     return any(header == "general" or header.startswith(("Account ", "Repository ")) for header in headers)
 
 
@@ -221,14 +211,6 @@ def _of_another_program(path: Path) -> Check:
         said += f". It looks like a file of {program}"
     remedy = Remedy("--config takes the file that OfflineIMAP reads", _AGAIN)
     return Check("config-file", ok=False, meaning=said, remedy=remedy, file=str(path))
-
-
-def _unreadable(path: Path, why: str, line: int | None = None) -> Check:
-    name = errors.quoted(str(path))
-    remedy = Remedy("Make a new one", f"{errors.COMMAND} config >{name} && chmod 600 {name}")
-    if line is not None:
-        remedy = Remedy("Save it as UTF-8 in an editor")
-    return Check("config-file", ok=False, meaning=f"{path} {why}", remedy=remedy, file=str(path), line=line)
 
 
 def _mode(path: Path) -> Iterator[Check]:

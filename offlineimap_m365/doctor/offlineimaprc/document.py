@@ -19,7 +19,7 @@ HEADER = re.compile(r"\[(?P<name>.+)\]")
 OPTION = re.compile(r"(?P<name>[^=:]*?)\s*[=:]\s*(?P<value>.*)$", re.DOTALL)
 _REFERENCE = re.compile(r"%%|%\((?P<name>[^()]+)\)s|%")
 #: Characters of a value after interpolation. A token command has 200; seven nested references can reach gigabytes.
-_LONGEST = 1 << 16
+_LONGEST = 1 << 14
 #: ConfigParser's own limit of nested references (configparser.MAX_INTERPOLATION_DEPTH).
 _DEEPEST = 10
 DEFAULT = "DEFAULT"
@@ -161,7 +161,7 @@ class Document:
                 end = match.end()
             length += len(piece)
             if length > _LONGEST:
-                raise BadValue("its references make it longer than 64 KiB")
+                raise BadValue("its references make it longer than 16 KiB")
             resolved.append(piece)
         return "".join(resolved)
 

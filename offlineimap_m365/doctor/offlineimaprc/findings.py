@@ -1,12 +1,11 @@
 """
-What is wrong in an offlineimaprc: findings, and the edits that mend them on the document.
+The findings in an offlineimaprc, and the edits that mend them on the document.
 
-An edit and its finding are made by one call, so that no finding promises an edit that changes nothing.
+One call makes an edit and its finding, so that no finding promises an edit that changes nothing.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.doctor.check import Check
 from offlineimap_m365.doctor.offlineimaprc.document import DEFAULT, Part
 from offlineimap_m365.plugin import log_redaction
 
@@ -33,96 +33,75 @@ SECRETS = (
 )
 _HIDDEN = "<hidden>"
 _SECRET_LINE = re.compile(rf"^([-+ ]?[\s#;]*(?:{'|'.join(SECRETS)})\s*[=:]\s*)\S.*", re.IGNORECASE)
-#: A word as a token or a client secret is: long, letters of both cases and digits.
-_SECRET_WORD = re.compile(r"[A-Za-z0-9._~!*-]{24,}")
+#: A word that may be a token or a client secret, if it has letters of both cases and digits.
+_LONG_WORD = re.compile(r"[A-Za-z0-9._~!*-]{24,}")
 _LONGEST_SHOWN = 80
 
 
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """
-    What is wrong with *option* at *line*: a *fact* and its *reason*.
-
-    *is_mended*: the diff mends it. Otherwise *remedy* says what to do. *ok* is None for a note, which is no failure.
-    *path* is the file.
-    """
-
-    name: str
-    path: Path
-    line: int | None
-    option: str
-    fact: str
-    reason: str
-    is_mended: bool = False
-    remedy: Remedy = dataclasses.field(default_factory=Remedy)
-    ok: bool | None = False
-    account: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The finding as a sentence without its end stop."""
-        return errors.printable(f"{self.option}: {self.fact}; {self.reason}" if self.reason else self.fact)
-
-
 class Review:
-    """The *document* at *path* under review: its *findings* so far."""
+    """
+    The *document* at *path* under review.
+
+    *mended* are the findings that edits mended, *others* those that need a person, and notes (ok is None).
+    *other_files* are edited, too: their text before and after.
+    """
 
     def __init__(self, path: Path, document: Document) -> None:
         """Begin without findings."""
         self.path = path
         self.document = document
-        self.findings: list[Finding] = []
+        self.mended: list[Check] = []
+        self.others: list[Check] = []
         self.other_files: dict[Path, tuple[str, str]] = {}
 
     def texts(self) -> list[str]:
         """Return the files as they are now."""
         return [self.document.text(), *(new for _, new in self.other_files.values())]
 
-    def begin_pass(self) -> None:
-        """Forget what is found again in each pass over the rules: all that no edit mended."""
-        self.findings = [finding for finding in self.findings if finding.is_mended]
+    def edited(self, line: int, option: str, fact: str, reason: str, path: Path | None = None) -> None:
+        """Add a finding that the caller has just mended."""
+        self.mended.append(self._check(line, option, f"{fact}; {reason}", path=path))
 
-    def mended(self, name: str, line: int | None, option: str, fact: str, reason: str) -> None:
-        """Note what the caller has just mended."""
-        self.findings.append(Finding(name, self.path, line, option, fact, reason, is_mended=True))
+    def report(self, line: int, option: str, fact: str, remedy: Remedy) -> None:
+        """Add a finding that needs a person."""
+        self.others.append(self._check(line, option, fact, remedy=remedy))
 
-    def report(  # noqa: PLR0913, PLR0917 - the parts of a finding
+    def note(self, line: int, option: str, fact: str) -> None:
+        """Add what is no failure, but worth knowing."""
+        self.others.append(self._check(line, option, fact, ok=None))
+
+    def _check(  # noqa: PLR0913 - the parts of a finding
         self,
-        name: str,
-        line: int | None,
+        line: int,
         option: str,
-        fact: str,
-        reason: str,
-        remedy: Remedy,
-        account: str | None = None,
-    ) -> None:
-        """Note what is wrong and no edit can mend."""
-        self.findings.append(Finding(name, self.path, line, option, fact, reason, remedy=remedy, account=account))
+        text: str,
+        *,
+        ok: bool | None = False,
+        remedy: Remedy | None = None,
+        path: Path | None = None,
+    ) -> Check:
+        name = f"config-{option.replace('_', '-')}" if option in known_options() else "config-line"
+        meaning = errors.printable(f"{option}: {text}")
+        return Check(name, ok, meaning, remedy or Remedy(), file=str(path or self.path), line=line)
 
-    def note(self, name: str, line: int | None, option: str, fact: str, reason: str) -> None:
-        """Note what is no failure but worth knowing."""
-        self.findings.append(Finding(name, self.path, line, option, fact, reason, ok=None))
-
-    def set(self, name: str, section: Section, option: str, value: str, reason: str, fact: str = "") -> None:  # noqa: PLR0913, PLR0917 - the parts of an edit
-        """Set *option* to *value* as it shall stand in the file; nothing if it already does."""
+    def set(self, section: Section, option: str, value: str, reason: str, fact: str = "") -> None:
+        """Set *option* to *value* as it shall be written in the file; nothing if it already is."""
         part = section.option(option)
-        if part is not None and part.raw == value:
-            return
-        fact = fact or describe(option, self.document.find(section, option))
-        line = part.line if part else section.line
-        section.write(option, value, self.document.line_end)
-        self.mended(name, line, option, fact, reason)
+        if part is None or part.raw != value:
+            fact = fact or describe(option, self.document.find(section, option))
+            section.write(option, value, self.document.line_end)
+            self.edited(part.line if part else section.line, option, fact, reason)
 
-    def remove(self, name: str, section: Section, option: str, reason: str) -> None:
+    def remove(self, section: Section, option: str, reason: str) -> None:
         """Remove *option*, unless another option refers to it or it is set for all sections."""
         part = section.option(option)
         users = [other.name for one in self.document.sections for other in one.options if f"%({option})s" in other.raw]
-        if users or part is None:
+        if part is None or users:
             why = f"{users[0]} refers to it" if users else f"it is set in [{DEFAULT}] for all sections"
-            self.note(name, part.line if part else section.line, option, why, "it is left as it is")
-            return
-        section.parts.remove(part)
-        self.mended(name, part.line, option, describe(option, part), reason)
+            self.note(part.line if part else section.line, option, f"{why}, so it is left as it is")
+        else:
+            section.parts.remove(part)
+            self.edited(part.line, option, describe(option, part), reason)
 
 
 def describe(option: str, part: Part | None) -> str:
@@ -138,6 +117,12 @@ def show(value: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return the first of *names* for a sentence."""
+    rest = len(names) - most
+    return ", ".join(map(show, names[:most])) + (f" and {rest} more" if rest > 0 else "")
+
+
 def hide_secrets(text: str) -> str:
     """Return the lines of *text* without passwords, tokens and client secrets."""
     return "\n".join(map(_hide_in_line, text.split("\n")))
@@ -145,11 +130,10 @@ def hide_secrets(text: str) -> str:
 
 def _hide_in_line(line: str) -> str:
     line = log_redaction.clean(_SECRET_LINE.sub(rf"\1{_HIDDEN}", line))
-    return _SECRET_WORD.sub(lambda word: _HIDDEN if looks_secret(word[0]) else word[0], line)
+    return _LONG_WORD.sub(lambda word: _HIDDEN if _looks_secret(word[0]) else word[0], line)
 
 
-def looks_secret(word: str) -> bool:
-    """Does *word* mix letters of both cases and digits, as a token or a client secret does?"""
+def _looks_secret(word: str) -> bool:
     return bool(re.search(r"\d", word)) and word.lower() != word != word.upper()
 
 
@@ -161,11 +145,5 @@ def known_options() -> frozenset[str]:
 
 
 def as_value(text: str) -> str:
-    """Return *text* as it stands in the file: a per cent sign is written twice."""
+    """Return *text* as it is written in the file: a per cent sign twice."""
     return text.replace("%", "%%")
-
-
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Return the first of *names* for a sentence."""
-    rest = len(names) - most
-    return ", ".join(map(show, names[:most])) + (f" and {rest} more" if rest > 0 else "")

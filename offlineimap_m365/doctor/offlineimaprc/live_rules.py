@@ -59,8 +59,8 @@ def _refused(review: Review, box: Mailbox, attempt: Attempt, token: str) -> None
     again = f"{errors.COMMAND} doctor {errors.quoted(name)} --config {errors.quoted(str(review.path))}"
     trouble = mailbox_refused.find_cause(box.account, token, attempt, again)
     line = (review.document.find(box.remote, "remoteuser") or box.remote).line
-    fact = f"{name} cannot open {show(box.address)}"
-    review.report("config-mailbox", line, "remoteuser", fact, trouble.meaning, trouble.remedy, name)
+    fact = f"{name} cannot open {show(box.address)}; {trouble.meaning}"
+    review.report(line, "remoteuser", fact, trouble.remedy)
 
 
 def _certificates(review: Review, box: Mailbox) -> None:
@@ -79,6 +79,6 @@ def _certificates(review: Review, box: Mailbox) -> None:
             return
     except ssl.SSLCertVerificationError:
         reason = f"it does not trust the certificate of {host}"
-        review.set("config-sslcacertfile", box.remote, "sslcacertfile", as_value(right), reason)
+        review.set(box.remote, "sslcacertfile", as_value(right), reason)
     except OSError:
         return

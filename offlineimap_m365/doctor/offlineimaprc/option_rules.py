@@ -1,16 +1,16 @@
 """
-The table of rules for plain options of a Microsoft mailbox: which value is wrong, what it should be, and why.
+The rules for plain options of a Microsoft mailbox: the table is option_rules.json, its tests and values are here.
 """
 
 from __future__ import annotations
 
 import configparser
-import dataclasses
 import functools
+import json
 import os
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.doctor.offlineimaprc.findings import as_value
 from offlineimap_m365.folders import learned
@@ -23,48 +23,43 @@ if TYPE_CHECKING:
     from offlineimap_m365.doctor.offlineimaprc.findings import Review
     from offlineimap_m365.doctor.offlineimaprc.mailboxes import Mailbox
 
-    Test = Callable[[str | None, Mailbox], bool]
-
-#: Connections of one user at once. Exchange allows 16 by default, those of telephones and of Outlook among them
-#: (Set-ImapSettings, MaxConnectionsPerUser), and throttles earlier (imapsync#198, offlineimap#666).
-_MOST_CONNECTIONS, _CONNECTIONS = 8, "4"
-BOOLEANS = configparser.RawConfigParser.BOOLEAN_STATES
-_NO = ("no", "false", "off", "0")
+_BOOLEANS = configparser.RawConfigParser.BOOLEAN_STATES
 
 
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    """
-    One row: *option* of the *side* (``remote``, ``local`` or ``account``) is wrong if *is_wrong* says so of its value.
-
-    The value is None where it is not set. *wanted* is the right value for the file; None: the option is removed.
-    """
-
-    side: str
-    option: str
-    is_wrong: Test
-    wanted: Callable[[Mailbox], str | None] | str | None
-    reason: str
+@functools.cache
+def _rules() -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))["rules"]
+    return rules
 
 
 def check(review: Review, box: Mailbox) -> None:
     """Mend each option of *box* that a rule finds wrong."""
     sections = {"remote": box.remote, "local": box.local, "account": box.section}
-    for rule in RULES:
-        section = sections[rule.side]
-        if not rule.is_wrong(review.document.get(section, rule.option), box):
+    for rule in _rules():
+        section, option, wanted = sections[rule["side"]], rule["option"], rule["wanted"]
+        if not _is_wrong(rule, review.document.get(section, option), box):
             continue
-        value = rule.wanted(box) if callable(rule.wanted) else rule.wanted
-        name = f"config-{rule.option.replace('_', '-')}"
-        if value is None:
-            review.remove(name, section, rule.option, rule.reason)
+        if wanted is None:
+            review.remove(section, option, rule["reason"])
         else:
-            review.set(name, section, rule.option, value, rule.reason)
+            value = _VALUES[wanted](box) if wanted in _VALUES else wanted
+            review.set(section, option, value, rule["reason"])
+
+
+def _is_wrong(rule: dict[str, Any], value: str | None, box: Mailbox) -> bool:
+    if rule["wrong"] in _TESTS:
+        return _TESTS[rule["wrong"]](value, box)
+    return {
+        "set": value is not None,
+        "missing": value is None,
+        "not": value not in rule.get("values", ()),
+        "set-not": value is not None and value.strip().lower() not in rule.get("values", ()),
+    }[rule["wrong"]]
 
 
 def flag(value: str | None, *, otherwise: bool) -> bool:
     """Return a yes or no as OfflineIMAP reads it; *otherwise* if it is neither."""
-    return BOOLEANS.get((value or "").lower(), otherwise)
+    return _BOOLEANS.get((value or "").lower(), otherwise)
 
 
 def expanded(value: str) -> Path:
@@ -72,52 +67,25 @@ def expanded(value: str) -> Path:
     return Path(os.path.expandvars(os.path.expanduser(value)))  # noqa: PTH111
 
 
-def folder_lines(box: Mailbox) -> dict[str, str]:
-    """Return the values that ``folders`` prints for ``folderfilter``, ``nametrans_remote`` and ``nametrans_local``."""
+def folder_line(box: Mailbox, name: str) -> str:
+    """Return the value that ``folders`` prints for ``folderfilter``, ``nametrans_remote`` or ``nametrans_local``."""
     is_learned = learned.key(box.address) in box.account.mailboxes
-    lines = folder_table.lines(box.account.name, box.address, is_learnt=is_learned)
-    return {name: as_value(line.partition(" = ")[2]) for name, line in lines.items()}
+    line = folder_table.lines(box.account.name, box.address, is_learnt=is_learned)[name]
+    return as_value(line.partition(" = ")[2])
 
 
-def _is_set(value: str | None, _: Mailbox) -> bool:
-    return value is not None
-
-
-def _is_missing(value: str | None, _: Mailbox) -> bool:
-    return value is None
-
-
-def _is_not(*right: str) -> Test:
-    return lambda value, _: value not in right
-
-
-def _is_set_but_not(*right: str) -> Test:
-    return lambda value, _: value is not None and value.strip().lower() not in right
-
-
-def _host(box: Mailbox) -> str:
-    return as_value(box.account.imap.rpartition(":")[0].strip("[]"))
-
-
-def _port(box: Mailbox) -> str:
-    return box.account.imap.rpartition(":")[2]
+def _server(box: Mailbox) -> tuple[str, str]:
+    host, _, port = box.account.imap.rpartition(":")
+    return host.strip("[]"), port
 
 
 @functools.cache
-def is_usable(certificates: str) -> bool:
+def _is_usable(certificates: str) -> bool:
     """Is it a file of certificates? ``OS-DEFAULT`` lets OfflineIMAP look for one."""
-    if certificates == "OS-DEFAULT":
-        return True
     try:
-        ssl.create_default_context(cafile=str(expanded(certificates)))
+        return certificates == "OS-DEFAULT" or bool(ssl.create_default_context(cafile=str(expanded(certificates))))
     except (OSError, ValueError):
         return False
-    return True
-
-
-def _is_too_many(value: str | None, _: Mailbox) -> bool:
-    is_number = value is not None and value.isascii() and value.isdecimal()
-    return value is not None and not (is_number and 0 < int(value) <= _MOST_CONNECTIONS)
 
 
 def _loses_mail(value: str | None, box: Mailbox) -> bool:
@@ -125,8 +93,9 @@ def _loses_mail(value: str | None, box: Mailbox) -> bool:
     return not flag(value, otherwise=True) and not flag(readonly.raw if readonly else None, otherwise=False)
 
 
-def _is_relative(value: str | None, box: Mailbox) -> bool:
-    return _is_maildir(box) and not (value and expanded(value).is_absolute())
+def _is_maildir(box: Mailbox) -> bool:
+    kind = box.local.option("type")
+    return kind is None or kind.raw != "IMAP"
 
 
 def _maildir(box: Mailbox) -> str:
@@ -135,88 +104,20 @@ def _maildir(box: Mailbox) -> str:
     return text if expanded(text).is_absolute() else f"~/{text}"
 
 
-def _is_maildir(box: Mailbox) -> bool:
-    kind = box.local.option("type")
-    return kind is None or kind.raw != "IMAP"
-
-
-def _is_no_sep(value: str | None, box: Mailbox) -> bool:
-    return _is_maildir(box) and value is not None and len(value) != 1
-
-
-def _is_no_boolean(value: str | None, _: Mailbox) -> bool:
-    return value is not None and value.lower() not in BOOLEANS
-
-
-_NO_PASSWORD = "Microsoft accepts no password over IMAP"  # noqa: S105 - a sentence
-_WRITTEN = "so nobody can tell where the token is sent"
-RULES = (
-    Rule("remote", "type", _is_not("IMAP"), "IMAP", "a Microsoft mailbox needs type = IMAP"),
-    Rule("remote", "remotehosteval", _is_set, None, f"it replaces remotehost, {_WRITTEN}"),
-    Rule(
-        "remote",
-        "remotehost",
-        lambda value, box: (value or "").lower() != _host(box).lower(),
-        _host,
-        "the mail of this account is on another server",
-    ),
-    Rule("remote", "remoteporteval", _is_set, None, f"it replaces remoteport, {_WRITTEN}"),
-    Rule(
-        "remote",
-        "remoteport",
-        lambda value, box: (value or "993").strip() != _port(box),
-        _port,
-        "this server has IMAP over TLS on another port",
-    ),
-    Rule("remote", "ssl", _is_set_but_not("yes", "true", "on", "1"), "yes", "a token must only be sent over TLS"),
-    Rule("remote", "ssl_version", _is_set_but_not("tls1_2"), "tls1_2", "Microsoft ended older versions of TLS in 2022"),
-    Rule(
-        "remote", "cert_fingerprint", _is_set, None, "Microsoft's servers change their certificate several times a year"
-    ),
-    Rule(
-        "remote",
-        "sslcacertfile",
-        lambda value, _: not is_usable(value or "/"),
-        lambda _: as_value(template_values.certificates() or "OS-DEFAULT"),
-        "OfflineIMAP does not connect without a readable file of certificates",
-    ),
-    Rule(
-        "remote",
-        "auth_mechanisms",
-        _is_not("XOAUTH2"),
-        "XOAUTH2",
-        "only XOAUTH2 takes a token; OfflineIMAP would go on to send a password",
-    ),
-    Rule("remote", "remotepass", _is_set, None, _NO_PASSWORD),
-    Rule("remote", "remotepassfile", _is_set, None, _NO_PASSWORD),
-    Rule("remote", "remotepasseval", _is_set, None, _NO_PASSWORD),
-    Rule("remote", "maxconnections", _is_too_many, _CONNECTIONS, "Exchange throttles many connections at once"),
-    Rule(
-        "remote",
-        "decodefoldernames",
-        _is_set_but_not(*_NO),
-        None,
-        "OfflineIMAP ends with an error; see utf8foldernames",
-    ),
-    Rule("remote", "createfolders", _loses_mail, None, "mail that you move into a new local folder is lost"),
-    Rule("remote", "createfolders", _is_no_boolean, None, "it is neither yes nor no"),
-    Rule("remote", "readonly", _is_no_boolean, None, "it is neither yes nor no"),
-    Rule(
-        "remote",
-        "folderfilter",
-        _is_missing,
-        lambda box: folder_lines(box)["folderfilter"],
-        "calendars, contacts and tasks are synced as folders of broken mail",
-    ),
-    Rule("account", "utf8foldernames", _is_no_boolean, None, "it is neither yes nor no"),
-    Rule("local", "type", _is_not("Maildir", "GmailMaildir", "IMAP"), "Maildir", "OfflineIMAP ends with an error"),
-    Rule("local", "localfolders", _is_relative, _maildir, "it must be a whole path, or begin with ~"),
-    Rule(
-        "local",
-        "readonly",
-        _is_set_but_not(*_NO),
-        None,
-        "no mail arrives; for a backup set it in the remote repository",
-    ),
-    Rule("local", "sep", _is_no_sep, "/", "it must be one character"),
-)
+#: The tests and the values that the table names.
+_TESTS: dict[str, Callable[[str | None, Mailbox], bool]] = {
+    "@is_other_host": lambda value, box: (value or "").lower() != _server(box)[0].lower(),
+    "@is_other_port": lambda value, box: (value or "993").strip() != _server(box)[1],
+    "@is_unusable": lambda value, _: not _is_usable(value or "/"),
+    "@loses_mail": _loses_mail,
+    "@is_no_boolean": lambda value, _: value is not None and value.lower() not in _BOOLEANS,
+    "@is_relative": lambda value, box: _is_maildir(box) and not (value and expanded(value).is_absolute()),
+    "@is_no_sep": lambda value, box: _is_maildir(box) and value is not None and len(value) != 1,
+}
+_VALUES: dict[str, Callable[[Mailbox], str]] = {
+    "@host": lambda box: as_value(_server(box)[0]),
+    "@port": lambda box: _server(box)[1],
+    "@certificates": lambda _: as_value(template_values.certificates() or "OS-DEFAULT"),
+    "@folderfilter": lambda box: folder_line(box, "folderfilter"),
+    "@maildir": _maildir,
+}

@@ -17,15 +17,16 @@ from offlineimap_m365.base import errors, process, safe_file
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.local import interpreters
 from offlineimap_m365.doctor.offlineimaprc import eval_lines
-from offlineimap_m365.doctor.offlineimaprc.findings import Finding, as_value, show
+from offlineimap_m365.doctor.offlineimaprc.document import spaces
+from offlineimap_m365.doctor.offlineimaprc.findings import as_value, show
 from offlineimap_m365.doctor.offlineimaprc.option_rules import expanded
 from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
     from offlineimap_m365.doctor.offlineimaprc.findings import Review
 
-_EVALUATED = ("oauth2_access_token_eval", "oauth2_refresh_token_eval", "oauth2_client_id_eval")
-_LINES = (*_EVALUATED, "oauth2_client_secret_eval", "folderfilter", "nametrans")
+#: The options in which OfflineIMAP evaluates Python that may be ours.
+_LINES = ("oauth2_access_token_eval", "oauth2_refresh_token_eval", "folderfilter", "nametrans")
 _WRITTEN_BY_US = "Written by offlineimap-m365"
 
 
@@ -102,44 +103,31 @@ def _names(path: Path, text: str, tree: ast.Module) -> Names:
 
 def mend(review: Review, names: Names) -> None:
     """Let the lines that use our functions have them."""
-    used = _used(review) - names.own
-    general = review.document.section("general")
-    if general is None or not (used or names.fault):
-        return
-    part = review.document.find(general, "pythonfile")
-    if names.fault and used:
-        reason = f"{min(used)} is defined in the file that login writes"
-        review.set("config-pythonfile", general, "pythonfile", as_value(str(stub.stub_path())), reason, names.fault)
-    elif names.fault and part is not None:
-        remedy = Remedy("Correct the path, or the file")
-        review.report("config-pythonfile", part.line, "pythonfile", names.fault, "OfflineIMAP does not start", remedy)
-    elif part is not None and names.path is not None and names.text:
-        _mend_own(review, names, used)
-
-
-def _used(review: Review) -> set[str]:
     lines = [part.raw for section in review.document.sections for part in section.options if part.name in _LINES]
-    return set().union(*map(eval_lines.used, lines))
+    used = set().union(*map(eval_lines.used, lines)) - names.own
+    general = review.document.section("general")
+    part = review.document.find(general, "pythonfile") if general else None
+    if general and names.fault and used:
+        reason = f"{min(used)} is defined in the file that login writes"
+        review.set(general, "pythonfile", as_value(str(stub.stub_path())), reason, names.fault)
+    elif names.fault and part is not None:
+        review.report(part.line, "pythonfile", f"{names.fault}; OfflineIMAP does not start", Remedy("Correct the path"))
+    elif names.text and used - names.ours:
+        fact = "is used in the offlineimaprc and not defined here"
+        _load_ours(review, names, _after_head(names.text), min(used - names.ours), fact)
+    elif names.text and names.import_line and not _can_import():
+        fact = "OfflineIMAP's Python has no package offlineimap_m365"
+        _load_ours(review, names, names.import_line - 1, "import", fact, replaced=1)
 
 
-def _mend_own(review: Review, names: Names, used: set[str]) -> None:
-    """Let the user's own pythonfile load ours, where it does not import it or OfflineIMAP's Python cannot."""
-    missing = sorted(used - names.ours)
-    if not missing and not (names.import_line and not _can_import()):
-        return
+def _load_ours(review: Review, names: Names, at: int, name: str, fact: str, replaced: int = 0) -> None:  # noqa: PLR0913, PLR0917 - an edit and its finding
+    """Let the user's own pythonfile load ours behind *at* lines, in the place of *replaced* ones."""
     lines = names.text.split("\n")
-    load = f'exec(open({str(stub.stub_path())!r}, encoding="utf-8").read())'
-    if missing:
-        at, name, fact = _after_head(names.text), missing[0], "is used in the offlineimaprc and not defined here"
-        lines.insert(at, load)
-    else:
-        at, name, fact = names.import_line - 1, "import", "OfflineIMAP's Python has no package offlineimap_m365"
-        lines[at] = lines[at][: len(lines[at]) - len(lines[at].lstrip())] + load
+    indent = spaces(lines[at]) if replaced else ""
+    lines[at : at + replaced] = [f'{indent}exec(open({str(stub.stub_path())!r}, encoding="utf-8").read())']
     path = names.path or Path()
-    old = review.other_files.get(path, (names.text, ""))[0]
-    review.other_files[path] = (old, "\n".join(lines))
-    reason = "the file that login writes has our functions"
-    review.findings.append(Finding("config-pythonfile", path, at + 1, name, fact, reason, is_mended=True))
+    review.other_files[path] = (review.other_files.get(path, (names.text, ""))[0], "\n".join(lines))
+    review.edited(at + 1, name, fact, "the file that login writes has our functions", path)
 
 
 def _after_head(text: str) -> int:

@@ -61,7 +61,7 @@ def attempt(call: Callable[[], Any], path: str | None) -> tuple[Any, str | None]
             lines = [error.lineno]
         where = f" at line {lines[-1]} of the pythonfile" if lines else ""
         missing = f" ({error.name})" if isinstance(error, ImportError) and error.name else ""
-        return None, f"{type(error).__name__}{missing}{where}"
+        return None, f"raises {type(error).__name__}{missing}{where}"
 
 
 def try_lines(box: dict[str, Any], names: dict[str, Any], path: str | None) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def try_lines(box: dict[str, Any], names: dict[str, Any], path: str | None) -> d
         if box[which] is not None:
             values[which], errors[which] = attempt(functools.partial(eval, box[which], {"re": re, **names}), path)
     if values.get("token") is not None and not isinstance(values["token"], str):
-        errors["token"] = f"no text but {type(values['token']).__name__}"
+        errors["token"] = f"gives {type(values['token']).__name__} instead of text"
     kept, renamed = box["names"], None
     if values.get("filter"):
         kept, errors["filter"] = attempt(lambda: [name for name in box["names"] if values["filter"](name)], path)

@@ -15,7 +15,7 @@ from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.offlineimaprc import eval_lines, own_pythonfile
 from offlineimap_m365.doctor.offlineimaprc.findings import as_value, listed, show
 from offlineimap_m365.doctor.offlineimaprc.mailboxes import TOKEN_LINE
-from offlineimap_m365.doctor.offlineimaprc.option_rules import flag, folder_lines
+from offlineimap_m365.doctor.offlineimaprc.option_rules import flag, folder_line
 from offlineimap_m365.folders import folder_filter, learned
 
 if TYPE_CHECKING:
@@ -38,19 +38,14 @@ def check(review: Review, boxes: Sequence[Mailbox], live: dict[str, list[str]], 
     names = own_pythonfile.read(review)
     python = own_pythonfile.interpreter()
     if python is None or review.other_files:
-        why = "its Python was not found" if python is None else "apply the diff first, which changes the pythonfile"
-        review.note("config-run", None, "--run-config", "nothing was run", why)
+        why = "the Python of OfflineIMAP was not found" if python is None else "apply the diff first"
+        review.note(1, "--run-config", f"nothing was run: {why}")
         return
     questions = [_question(review, box, live.get(box.name), offline=offline) for box in boxes]
     answer = _run(python, {"pythonfile": str(names.path) if names.path else None, "boxes": questions})
     if answer["error"]:
-        general = review.document.section("general")
-        part = review.document.find(general, "pythonfile") if general else None
-        remedy = Remedy("Correct the pythonfile")
-        line = part.line if part else None
-        review.report(
-            "config-run", line, "pythonfile", f"raises {answer['error']}", f"{python} runs OfflineIMAP", remedy
-        )
+        fact = f"{answer['error']} under {python}, which runs OfflineIMAP"
+        review.report(1, "pythonfile", fact, Remedy("Correct the pythonfile"))
         return
     for box, told in zip(boxes, answer["boxes"], strict=True):
         _errors(review, box, told["errors"], names.own & eval_lines.OURS)
@@ -82,32 +77,22 @@ def _run(python: str, question: dict[str, Any]) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(result.out)
     except ValueError:
-        return {"error": f"no answer ({result.ended})"}
+        return {"error": f"gives no answer ({result.ended})"}
     return answer
 
 
 def _errors(review: Review, box: Mailbox, raised: dict[str, str], hidden: frozenset[str]) -> None:
     """Report the lines that raise; a folderfilter that does is replaced."""
-    lines = {
-        "token": (box.remote, TOKEN_LINE),
-        "filter": (box.remote, "folderfilter"),
-        "remote": (box.remote, "nametrans"),
-        "local": (box.local, "nametrans"),
-    }
+    options = {"token": TOKEN_LINE, "filter": "folderfilter", "remote": "nametrans", "local": "nametrans"}
     for which, error in raised.items():
-        section, option = lines[which]
+        section, option = box.local if which == "local" else box.remote, options[which]
         part = review.document.find(section, option)
         own = sorted(hidden & eval_lines.used(part.raw)) if part else []
-        fact = f"gives {error}" if error.startswith("no text") else f"raises {error}"
-        reason = f"{own[0]} is the pythonfile's own function, which hides ours" if own else "OfflineIMAP cannot use it"
+        fact = f"{error}; {own[0]} is the pythonfile's own, which hides ours" if own else error
         if which == "filter":
-            right = folder_lines(box)["folderfilter"]
-            review.set("config-run-folderfilter", section, option, right, reason, fact)
+            review.set(section, option, folder_line(box, option), "OfflineIMAP cannot use it", fact)
         else:
-            remedy = Remedy("Correct this line, or the function that it calls")
-            review.report(
-                f"config-run-{option.replace('_', '-')}", part.line if part else None, option, fact, reason, remedy
-            )
+            review.report(part.line if part else 1, option, fact, Remedy("Correct this line, or what it calls"))
 
 
 def _filter(review: Review, box: Mailbox, names: Sequence[str], kept: Sequence[str]) -> None:
@@ -115,52 +100,27 @@ def _filter(review: Review, box: Mailbox, names: Sequence[str], kept: Sequence[s
     text = review.document.get(box.remote, "folderfilter") or ""
     best = folder_filter.build_filter(learnt=box.account.mailboxes.get(learned.key(box.address)))
     lost = [name for name in names if name.lower() == "inbox" and name not in kept]
-    wrong = [name for name in kept if not best(name)]
+    wrong = [name for name in kept if not best(name) and name not in text]
     if lost:
-        right = folder_lines(box)["folderfilter"]
-        review.set(
-            "config-run-folderfilter",
-            box.remote,
-            "folderfilter",
-            right,
-            "the mailbox's main folder would not be synced",
-            f"leaves out {lost[0]}",
-        )
+        right = folder_line(box, "folderfilter")
+        review.set(box.remote, "folderfilter", right, "new mail would not be synced", f"leaves out {lost[0]}")
     elif wrong and "make_folderfilter" not in text:
         right = as_value(f"make_folderfilter(also={text})")
-        review.set(
-            "config-run-folderfilter",
-            box.remote,
-            "folderfilter",
-            right,
-            "these folders hold no mail",
-            f"keeps {listed(wrong)}",
-        )
+        review.set(box.remote, "folderfilter", right, "these hold no mail", f"keeps {listed(wrong)}")
 
 
 def _renaming(review: Review, box: Mailbox, renamed: Sequence[Sequence[str]]) -> None:
     """Each folder must come back to its name, or OfflineIMAP makes a new one on the server."""
-    get = review.document.get
-    if flag(get(box.remote, "readonly"), otherwise=False):
-        return
     here: dict[str, str] = {}
     twins = [(here[local], name) for name, local, _ in renamed if here.setdefault(local, name) != name]
     astray = [(name, back) for name, _, back in renamed if back != name]
     part = review.document.find(box.remote, "nametrans") or review.document.find(box.local, "nametrans")
-    if twins:
-        fact = f"gives {listed(twins[0])} the same name"
-        review.report(
-            "config-run-nametrans",
-            part.line if part else None,
-            "nametrans",
-            fact,
-            "OfflineIMAP mixes their mail",
-            Remedy("Give each folder a name of its own"),
-        )
-    elif astray:
-        sep = get(box.local, "sep") or "."
+    if twins and part is not None:
+        fact = f"gives {listed(twins[0])} the same name, so OfflineIMAP mixes their mail"
+        review.report(part.line, "nametrans", fact, Remedy("Give each folder a name of its own"))
+    elif astray and not flag(review.document.get(box.remote, "readonly"), otherwise=False):
+        sep = review.document.get(box.local, "sep") or "."
         inverse = {local.replace("/", sep): name.replace("/", sep) for name, local, _ in renamed if local != name}
         fact = f"turns {show(astray[0][0])} into {show(astray[0][1])} on the way back"
-        reason = "OfflineIMAP makes that folder on the server"
         right = as_value(f"lambda name: {inverse!r}.get(name, name)")
-        review.set("config-run-nametrans", box.local, "nametrans", right, reason, fact)
+        review.set(box.local, "nametrans", right, "OfflineIMAP would make that folder on the server", fact)

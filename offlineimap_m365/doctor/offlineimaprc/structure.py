@@ -10,164 +10,137 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.doctor.offlineimaprc.document import (
-    DEFAULT,
-    HEADER,
-    OPTION,
-    BadValue,
-    Part,
-    Section,
-    is_comment,
-    spaces,
-)
+from offlineimap_m365.base.errors import COMMAND, Remedy
+from offlineimap_m365.doctor.offlineimaprc.document import DEFAULT, OPTION, BadValue, Part, Section, is_comment, spaces
 from offlineimap_m365.doctor.offlineimaprc.findings import as_value, known_options, listed, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from offlineimap_m365.doctor.offlineimaprc.findings import Review
 
-_KINDS = ("Account", "Repository")
-#: By what option a section is known whose header is gone.
-_MARKS = {"Account": ("remoterepository", "localrepository"), "Repository": ("type", "remotehost", "localfolders")}
-_LOCAL_TYPES = ("Maildir", "GmailMaildir", "LocalStatus", "IMAP")
+_ENDS = "OfflineIMAP ends with an error"
+_REMOTE, _LOCAL = "remoterepository", "localrepository"
+_HEADER = re.compile(r"\[+\s*([^\[\]=]+?)\s*\]*|((?:Account|Repository) [^=\]]+|general)\]")
 
 
 def mend(review: Review) -> None:
     """Mend what keeps OfflineIMAP from reading the file, then its headers, lists and references."""
-    _byte_order_mark(review)
-    _unreadable_lines(review)
-    _indented_lines(review)
-    _headers(review)
-    _lost_headers(review)
-    _twice(review)
+    if review.document.has_mark:
+        review.document.has_mark = False
+        review.edited(1, "line 1", "begins with a byte order mark (BOM)", "OfflineIMAP cannot read it")
+    while _unreadable_line(review) or _indented_line(review):
+        pass
+    for section in review.document.sections:
+        _header(review, section)
+    _same_sections(review)
+    for section in review.document.sections:
+        _same_options(review, section)
     _accounts(review)
 
 
-def _byte_order_mark(review: Review) -> None:
-    if review.document.has_mark:
-        review.document.has_mark = False
-        review.mended("config-syntax", 1, "line 1", "begins with a byte order mark (BOM)", "OfflineIMAP cannot read it")
+def _unreadable_line(review: Review) -> bool:
+    """Mend the first line that is neither a section nor an option; False if there is none."""
+    pairs = [(section, part) for section in review.document.sections for part in section.parts if part.is_unreadable]
+    if not pairs:
+        return False
+    section, part = pairs[0]
+    text = part.lines[0].strip()
+    header, option, words = _HEADER.fullmatch(text), OPTION.match(text), text.split(maxsplit=1)
+    if section.line == 0 and option:
+        _begin_section(review, section, part, "general")
+        fact = "is before the first [section]"
+    elif header:
+        _begin_section(review, section, part, header[1] or header[2])
+        fact = "is not a complete [section]"
+    else:
+        part.is_unreadable = False
+        fact = "is neither a section, nor option = value, nor a comment"
+        is_option = len(words) == 2 and words[0].lower() in known_options()  # noqa: PLR2004 - a name and a value
+        part.name = words[0].lower() if is_option else ""
+        new = spaces(part.lines[0]) + " = ".join(words) if is_option else f"# {text}"
+        part.lines = [new + review.document.line_end]
+    review.edited(part.line, f"line {part.line}", fact, _ENDS)
+    return True
 
 
-def _unreadable_lines(review: Review) -> None:
-    """Mend a header without its brackets and an option without its equals sign; make a comment of any other line."""
-    for section in list(review.document.sections):
-        for part in [part for part in section.parts if part.is_unreadable]:
-            text = part.lines[0].strip()
-            header = re.fullmatch(r"\[+\s*([^\[\]]+?)\s*\]*|((?:Account|Repository) [^=\]]+|general)\]", text)
-            words = text.split(maxsplit=1)
-            reason = "OfflineIMAP ends with an error at this line"
-            if section.line == 0 and OPTION.match(text):
-                _begin_section(review, section, part, "general")
-                review.mended("config-syntax", part.line, f"line {part.line}", "is before the first [section]", reason)
-                return _unreadable_lines(review)
-            if header:
-                _begin_section(review, section, part, header[1] or header[2], drop=True)
-                review.mended("config-syntax", part.line, f"line {part.line}", "is not a complete [section]", reason)
-                return _unreadable_lines(review)
-            part.is_unreadable = False
-            if len(words) == 2 and words[0].lower() in known_options():  # noqa: PLR2004 - a name and a value
-                part.name = words[0].lower()
-                part.lines = [f"{spaces(part.lines[0])}{words[0]} = {words[1]}{review.document.line_end}"]
-            else:
-                part.lines = [f"# {part.lines[0].lstrip()}"]
-            fact = "is neither a section, nor option = value, nor a comment"
-            review.mended("config-syntax", part.line, f"line {part.line}", fact, reason)
-    return None
-
-
-def _begin_section(review: Review, section: Section, part: Part, name: str, *, drop: bool = False) -> Section:
-    """Let a new section *name* begin at *part* of *section*; *drop* the part, which was meant as its header."""
+def _begin_section(review: Review, section: Section, part: Part, name: str) -> None:
+    """Let a new section *name* begin at *part*, which is dropped if it was meant as the header."""
     at = section.parts.index(part)
-    header = f"[{name}]{review.document.line_end}"
-    moved = Section(name, part.line, header, section.parts[at + drop :])
+    is_header = _HEADER.fullmatch(part.lines[0].strip()) is not None
+    new = Section(name, part.line, f"[{name}]{review.document.line_end}", section.parts[at + is_header :])
     del section.parts[at:]
-    for other in moved.parts if section.line == 0 else ():
+    for other in new.parts:
         option = OPTION.match(other.lines[0].strip())
-        if other.is_unreadable and option:
+        if other.is_unreadable and option and option["name"]:
             other.name, other.is_unreadable = option["name"].lower(), False
-    review.document.sections.insert(review.document.sections.index(section) + 1, moved)
-    return moved
+    review.document.sections.insert(review.document.sections.index(section) + 1, new)
 
 
-def _indented_lines(review: Review) -> None:
-    """Split a value whose later line is an option or a header that white space made a part of it."""
-    for section in list(review.document.sections):
+def _indented_line(review: Review) -> bool:
+    """Take the first option or header out of the value that white space made it a part of; False if there is none."""
+    for section in review.document.sections:
         for part in section.options:
-            index = next((i for i in range(1, len(part.lines)) if _is_misplaced(part, i)), 0)
+            index = next((index for index in range(1, len(part.lines)) if _is_misplaced(part, index)), 0)
             if index:
-                line, rest = part.line + index, part.lines[index:]
+                first, *rest = part.lines[index:]
+                option = OPTION.match(first.strip())
+                name = option["name"].lower() if option else ""
+                new = Part(part.line + index, [spaces(part.lines[0]) + first.lstrip(), *rest], name)
                 del part.lines[index:]
-                option = OPTION.match(rest[0].strip())
-                new = Part(
-                    line,
-                    [spaces(part.lines[0]) + rest[0].lstrip(), *rest[1:]],
-                    option["name"].lower() if option else "",
-                )
                 section.parts.insert(section.parts.index(part) + 1, new)
-                if not option or HEADER.match(rest[0].strip()):
-                    name = HEADER.match(rest[0].strip())
-                    _begin_section(review, section, new, name["name"] if name else "", drop=True)
+                header = _HEADER.fullmatch(first.strip())
+                if header:
+                    _begin_section(review, section, new, header[1])
                 reason = f"OfflineIMAP reads this line as a part of {part.name}"
-                review.mended(
-                    "config-indent", line, new.name or new.lines[0].strip(), "begins with white space", reason
-                )
-                return _indented_lines(review)
-    return None
+                review.edited(new.line, name or show(first.strip()), "begins with white space", reason)
+                return True
+    return False
 
 
 def _is_misplaced(part: Part, index: int) -> bool:
     text = part.lines[index].strip()
     above = "\n".join(line for line in part.lines[:index] if not is_comment(line))
     if sum(map(above.count, "([{")) > sum(map(above.count, ")]}")):
-        return False  # a line of Python that goes on
+        return False  # Python of several lines
     option = re.match(r"([A-Za-z0-9_]+)\s*[=:](?!=)", text)
     is_header = re.fullmatch(r"\[(general|mbnames|(Account|Repository) [^\]]+)\]", text)
     return bool(is_header or (option and option[1].lower() in known_options()))
 
 
-def _headers(review: Review) -> None:
-    """Mend headers that are misspelt: ``[Acount x]``, ``[repository  x]``, ``[General]``."""
-    for section in review.document.sections:
-        name = respelt(section.name)
-        if name != section.name and review.document.section(name) is None:
-            fact = f"[{show(section.name)}] is not a section that OfflineIMAP looks for"
-            section.name, section.header = name, f"[{name}]{review.document.line_end}"
-            review.mended("config-section", section.line, f"[{show(name)}]", fact, f"it looks for [{show(name)}]")
+def _header(review: Review, section: Section) -> None:
+    name = respelled(section.name)
+    if name != section.name and review.document.section(name) is None:
+        fact = f"[{show(section.name)}] is not a section that OfflineIMAP looks for"
+        section.name, section.header = name, f"[{name}]{review.document.line_end}"
+        review.edited(section.line, f"[{show(name)}]", fact, "it is misspelt")
 
 
-def respelt(header: str) -> str:
+def respelled(header: str) -> str:
     """Return the name of a section as OfflineIMAP looks for it, if *header* is like one."""
     words = header.split(maxsplit=1)
-    if not words or header == DEFAULT:
-        return header
-    if len(words) == 1:
-        return "general" if difflib.get_close_matches(words[0].lower(), ["general"], 1, 0.8) else header
-    kind = difflib.get_close_matches(words[0].capitalize(), _KINDS, 1, 0.75)
-    return f"{kind[0]} {words[1].strip()}" if kind else header
+    if len(words) == 1 and header != DEFAULT:
+        return "general" if difflib.get_close_matches(header.lower(), ["general"], 1, 0.8) else header
+    kind = difflib.get_close_matches(words[0].capitalize(), ["Account", "Repository"], 1, 0.75) if words else []
+    return f"{kind[0]} {words[1].strip()}" if kind and len(words) > 1 else header
 
 
-def _twice(review: Review) -> None:
-    """Merge sections of the same name, and remove options that are set again in the same section."""
-    seen: dict[str, Section] = {}
+def _same_sections(review: Review) -> None:
     for section in list(review.document.sections):
-        first = seen.setdefault(section.name, section)
-        if first is not section:
+        first = review.document.section(section.name)
+        if first is not None and first is not section:
             for part in section.options:
                 part.lines[0] = part.lines[0].lstrip()
             first.parts += section.parts
             review.document.sections.remove(section)
-            fact = f"[{show(section.name)}] is there twice (first at line {first.line})"
-            reason = "OfflineIMAP ends with an error; its options are moved to the first"
-            review.mended("config-syntax", section.line, f"[{show(section.name)}]", fact, reason)
-    for section in review.document.sections:
-        for part in [part for part in section.options if section.option(part.name) is not part]:
+            fact = f"is there twice (first at line {first.line}); the diff moves its options to the first"
+            review.edited(section.line, f"[{show(section.name)}]", fact, _ENDS)
+
+
+def _same_options(review: Review, section: Section) -> None:
+    for part in section.options:
+        first = section.option(part.name)
+        if first is not None and first is not part:
             section.parts.remove(part)
-            first_line = next(other.line for other in section.options if other.name == part.name)
-            fact = f"is set twice in this section (first at line {first_line})"
-            review.mended("config-syntax", part.line, part.name, fact, "OfflineIMAP ends with an error")
+            review.edited(part.line, part.name, f"is set twice in this section (first at line {first.line})", _ENDS)
 
 
 def accounts(review: Review) -> list[str]:
@@ -184,153 +157,73 @@ def _accounts(review: Review) -> None:
     if general is None:
         general = Section("general", 1, f"[general]{document.line_end}")
         document.sections.insert(1, general)
-    names = list(dict.fromkeys(filter(None, map(_meant(there), accounts(review)))))
-    if names != accounts(review) or not names:
-        missing = [name for name in accounts(review) if name not in there]
-        fact = f"names {listed(missing)}, which has no section" if missing else "names no account"
-        reason = f"OfflineIMAP ends with an error; the sections are {listed(there)}"
-        if names or there:
-            review.set("config-accounts", general, "accounts", as_value(", ".join(names or there)), reason, fact)
+    names = accounts(review)
+    meant = [name if name in there else _similar(name.strip(), there) for name in names]
+    right = list(dict.fromkeys(filter(None, meant)))
+    if right != names or not names:
+        missing = [name for name in names if name not in there]
+        fact = f"names {listed(missing)}, which has no section" if missing else "names no account, or one twice"
+        if right or there:
+            reason = f"{_ENDS}; the sections are {listed(there)}"
+            review.set(general, "accounts", as_value(", ".join(right or there)), reason, fact)
         else:
-            remedy = Remedy("Print a complete file and compare", "offlineimap-m365 config")
-            review.report("config-accounts", general.line, "accounts", fact, "the file has no [Account …]", remedy)
-    for name in accounts(review):
-        section = document.section(f"Account {name}")
+            remedy = Remedy("Print a complete file and compare", f"{COMMAND} config")
+            review.report(general.line, "accounts", f"{fact}; there is no [Account …]", remedy)
+    for section in [document.section(f"Account {name}") for name in accounts(review)]:
         if section is not None:
-            _references(review, section, name)
+            _reference(review, section, _REMOTE)
+            _reference(review, section, _LOCAL)
 
 
-def _meant(there: Sequence[str]):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """Return what finds the account that a name of the list means, an empty text if none is like it."""
-
-    def find(name: str) -> str:
-        if name in there:
-            return name
-        return next(iter(difflib.get_close_matches(name.strip(), there, 1, 0.75)), "")
-
-    return find
+def _similar(name: str, names: list[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, names, 1, 0.75)), "")
 
 
-def _references(review: Review, account: Section, name: str) -> None:
-    """Let ``remoterepository`` and ``localrepository`` of an account name repositories of the right kind."""
+def _reference(review: Review, account: Section, option: str) -> None:
+    """Let *option* of an account name a repository of the right kind: one like it, or the only one that is free."""
     document = review.document
-    for option, is_remote in (("remoterepository", True), ("localrepository", False)):
-        value = document.get(account, option)
-        repository = document.section(f"Repository {value}") if value else None
-        if repository is not None and is_remote_repository(review, repository) is is_remote:
-            continue
-        meant = _meant_repository(review, account, value or "", is_remote=is_remote)
-        fact = f"names {show(value)}" if value else "is missing"
-        reason = (
-            f"that is not a {'remote' if is_remote else 'local'} repository of this file"
-            if value
-            else ("OfflineIMAP ends with an error")
-        )
-        if meant:
-            review.set("config-repository", account, option, as_value(meant), reason, fact)
-        elif repository is None and not is_remote:
-            _add_maildir(review, account, value or f"{name}-local", name)
-        elif repository is None:
-            remedy = Remedy(
-                f"Write the section [Repository {value or name}] as it is printed", "offlineimap-m365 config"
-            )
-            review.report("config-repository", account.line, option, fact, reason, remedy)
-
-
-def _meant_repository(review: Review, account: Section, value: str, *, is_remote: bool) -> str | None:
-    """Return the repository that is meant: one with a similar name, or the only one of its kind that nobody names."""
-    document = review.document
-    right = [name for name in document.named("Repository") if _is_kind(review, name, is_remote=is_remote)]
-    close = difflib.get_close_matches(value, right, 1, 0.75)
-    if close:
-        return close[0]
-    options = ("remoterepository", "localrepository")
-    used = {document.get(one, option) for one in document.sections if one is not account for option in options}
+    value = document.get(account, option) or ""
+    right = [name for name in document.named("Repository") if _is_remote(review, name) is (option == _REMOTE)]
+    if value in right:
+        return
+    used = {document.get(one, side) for one in document.sections if one is not account for side in (_REMOTE, _LOCAL)}
     free = [name for name in right if name not in used]
-    return free[0] if len(free) == 1 else None
+    meant = _similar(value, right) or (free[0] if len(free) == 1 else "")
+    kind = "remote" if option == _REMOTE else "local"
+    fact = f"names {show(value)}, which is not a {kind} repository of this file" if value else "is missing"
+    if meant:
+        review.set(account, option, as_value(meant), _ENDS, fact)
+    elif document.section(f"Repository {value}") is None:
+        remedy = Remedy(f"Write the section [Repository {value or kind}] as it is printed", f"{COMMAND} config")
+        review.report(account.line, option, fact, remedy)
 
 
-def _is_kind(review: Review, name: str, *, is_remote: bool) -> bool:
+def _is_remote(review: Review, name: str) -> bool:
+    """Is it a repository on a server? Its type may be missing or misspelt."""
     section = review.document.section(f"Repository {name}")
-    return section is not None and is_remote_repository(review, section) is is_remote
-
-
-def is_remote_repository(review: Review, section: Section) -> bool:
-    """Is it a repository on a server? A type may be missing or misspelt."""
-    if review.document.get(section, "localfolders"):
+    if section is None or review.document.get(section, "localfolders"):
         return False
     kind = (review.document.get(section, "type") or "").lower()
-    return kind in {"imap", "gmail"} or bool(review.document.find(section, "remotehost"))
-
-
-def _add_maildir(review: Review, account: Section, repository: str, name: str) -> None:
-    """Add the section of a Maildir that an account names and nobody wrote."""
-    end = review.document.line_end
-    section = Section(f"Repository {repository}", account.line, f"[Repository {repository}]{end}")
-    for option, value in (("type", "Maildir"), ("localfolders", f"~/Mail/{as_value(name)}"), ("sep", "/")):
-        section.write(option, value, end)
-    section.parts.append(Part(account.line, [end]))
-    review.document.sections.insert(review.document.sections.index(account) + 1, section)
-    fact = f"[Repository {show(repository)}] is missing"
-    review.mended("config-repository", account.line, "localrepository", fact, "OfflineIMAP ends with an error")
-    review.set("config-repository", account, "localrepository", as_value(repository), "OfflineIMAP ends with an error")
-
-
-def _lost_headers(review: Review) -> None:
-    """Put back a header that a list or an account names, where the options of such a section stand without it."""
-    for kind, name in _missing(review):
-        for section in review.document.sections:
-            options = section.options
-            start = next(
-                (part for index, part in enumerate(options) if _starts(kind, section, part, options[:index])), None
-            )
-            if start is not None:
-                _begin_section(review, section, start, f"{kind} {name}")
-                fact = f"[{kind} {show(name)}] is missing before this line"
-                review.mended("config-section", start.line, start.name, fact, "OfflineIMAP looks for that section")
-                return _lost_headers(review)
-    return None
-
-
-def _missing(review: Review) -> Iterator[tuple[str, str]]:
-    """Yield the kinds and names of sections that are named and not there, nor any that is like it."""
-    document = review.document
-    for name in accounts(review):
-        account = document.section(f"Account {name}")
-        if account is None:
-            if not difflib.get_close_matches(name.strip(), document.named("Account"), 1, 0.75):
-                yield "Account", name.strip()
-            continue
-        for option in ("localrepository", "remoterepository"):
-            value = document.get(account, option)
-            if value and document.section(f"Repository {value}") is None:
-                yield "Repository", value
-
-
-def _starts(kind: str, section: Section, part: Part, before: Sequence[Part]) -> bool:
-    """Does a section of this *kind* begin at *part*? Its options are of no use here, or are there a second time."""
-    if part.name not in _MARKS[kind] or section.name == DEFAULT:
-        return False
-    is_foreign = not section.name.startswith(f"{kind} ")
-    return is_foreign or part.name in {other.name for other in before}
+    return kind in {"imap", "gmail"} or review.document.find(section, "remotehost") is not None
 
 
 def unresolved(review: Review, section: Section) -> None:
     """Mend the values of *section* whose references or per cent signs OfflineIMAP cannot read."""
     for part in section.options:
-        try:
-            review.document.resolve(section, part.raw)
-        except BadValue as error:  # noqa: PERF203 - of some ten options
-            value = _repaired(review, section, part.raw)
-            try:
-                review.document.resolve(section, value)
-            except BadValue:
-                remedy = Remedy("Write the value out, without references")
-                review.report(
-                    "config-percent", part.line, part.name, str(error), "OfflineIMAP ends with an error", remedy
-                )
-                continue
-            review.set("config-percent", section, part.name, value, "OfflineIMAP ends with an error", str(error))
+        fault = _fault(review, section, part.raw)
+        value = _repaired(review, section, part.raw) if fault else ""
+        if fault and not _fault(review, section, value):
+            review.set(section, part.name, value, _ENDS, fault)
+        elif fault:
+            review.report(part.line, part.name, f"{fault}; {_ENDS}", Remedy("Write the value without references"))
+
+
+def _fault(review: Review, section: Section, raw: str) -> str:
+    try:
+        review.document.resolve(section, raw)
+    except BadValue as error:
+        return str(error)
+    return ""
 
 
 def _repaired(review: Review, section: Section, raw: str) -> str:
@@ -338,10 +231,7 @@ def _repaired(review: Review, section: Section, raw: str) -> str:
     names = [part.name for one in (section, review.document.section(DEFAULT)) if one for part in one.options]
 
     def repair(match: re.Match[str]) -> str:
-        if match[0] == "%%":
-            return match[0]
-        name = (match["name"] or "").lower()
-        close = difflib.get_close_matches(name, names, 1, 0.8) if name else []
-        return f"%({close[0]})s" if close else "%" + match[0]
+        close = difflib.get_close_matches((match["name"] or "").lower(), names, 1, 0.8)
+        return match[0] if match[0] == "%%" else f"%({close[0]})s" if close else f"%{match[0]}"
 
     return re.sub(r"%%|%\((?P<name>[^()]+)\)s?|%", repair, raw)
