@@ -45,7 +45,7 @@ def find_cause(account: Account, token: str, refused: Attempt, again: str) -> Tr
             return Trouble(meaning, Remedy("Wait a little", again))
     if account.home_tenant is not None:
         return _of_guest(account)
-    return _of_token(account, refused) if refused.stage == "imap-sign-in" else _switched_off(account, again)
+    return _of_token(account, refused) if refused.refusal else _switched_off(account, refused, again)
 
 
 def _over_ipv6(refused: Attempt, again: str) -> Trouble:
@@ -122,26 +122,28 @@ def _of_guest(account: Account) -> Trouble:
 
 
 def _of_token(account: Account, refused: Attempt) -> Trouble:
-    words = in_words(refused.refusal)
-    imap = f"switch IMAP on: {_imap_switch()}" if account.is_personal else "ask whether IMAP is on for the mailbox"
+    """Return that Exchange said why it refuses the token; without a reason IMAP is switched off (_switched_off)."""
     return Trouble(
-        f"Exchange does not take the token of {account.name}{f' ({words})' if words else ''}: it was withdrawn, or is"
-        " for somebody else, or IMAP is switched off",
-        Remedy(f"Sign in again. If that does not help, {imap}", errors.login_command(account.name)),
+        f"Exchange does not take the token of {account.name} ({in_words(refused.refusal)}): it was withdrawn, or is for"
+        " somebody else",
+        Remedy("Sign in again", errors.login_command(account.name)),
     )
 
 
-def _switched_off(account: Account, again: str) -> Trouble:
+def _switched_off(account: Account, refused: Attempt, again: str) -> Trouble:
+    """Return that IMAP is off; if the server refused even the token, it may have been withdrawn."""
+    login = f". If it is on, sign in again: {errors.login_command(account.name)}"
+    also = login if refused.stage == "imap-sign-in" else ""
     if account.is_personal:
         return Trouble(
             f"IMAP is switched off for {account.name}, as it is for every new mailbox of Outlook.com",
-            Remedy(f"Switch it on in the settings, under Mail, Forwarding and IMAP: {_imap_switch()}", again),
+            Remedy(f"Switch it on in the settings, under Mail, Forwarding and IMAP: {_imap_switch()}{also}", again),
         )
     return Trouble(
         f"{account.name} has signed in, but no mailbox opens: IMAP is switched off for it, or, less often, it has no"
         " mailbox or no licence for one",
         Remedy(
-            "An administrator switches IMAP on, or finds that there is no mailbox of that name",
+            f"An administrator switches IMAP on, or finds that there is no mailbox of that name{also}",
             powershell.switch_imap_on(account.name),
             "powershell",
         ),

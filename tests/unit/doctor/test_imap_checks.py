@@ -86,20 +86,21 @@ def test_without_a_token_or_mailbox_nobody_signs_in(world: World, ca: trustme.CA
 
 
 @pytest.mark.parametrize(
-    ("answer", "tenant", "advice"),
+    ("answer", "tenant", "command"),
     [
-        (b"+ eyJzdGF0dXMiOiAiNDAxIiwgInNjb3BlIjogImh0dHBzOi8veC8ifQ==\r\n", "a tenant", "IMAP"),
-        (b"", PERSONAL, IMAP_PAGE),
+        (b"+ eyJzdGF0dXMiOiAiNDAxIiwgInNjb3BlIjogImh0dHBzOi8veC8ifQ==\r\n", "a tenant", LOGIN),
+        (b"", "a tenant", IMAP_ON),
+        (b"", PERSONAL, AGAIN),
     ],
 )
-def test_a_token_that_is_refused(world: World, ca: trustme.CA, answer: bytes, tenant: str, advice: str) -> None:
-    """The JSON in base64 that comes with a refusal is explained; a new sign-in is the remedy, then IMAP's switch."""
+def test_a_token_that_is_refused(world: World, ca: trustme.CA, answer: bytes, tenant: str, command: str) -> None:
+    """A refusal with JSON (in base64) is about the token; one without, right after a refresh, is about IMAP."""
     with ImapServer(ca, {"AUTHENTICATE": answer + b"TAG NO AUTHENTICATE failed.\r\n"}) as server:
         check = failed(subject_at(server.address, tenant=tenant))
 
-    assert (check.name, check.remedy.command) == ("imap-sign-in", LOGIN)
+    assert (check.name, check.remedy.command) == ("imap-sign-in", command)
     assert ("status 401; wanted for https://x/" in check.meaning) is bool(answer)
-    assert advice in check.remedy.advice
+    assert (IMAP_PAGE in check.remedy.advice) is (tenant == PERSONAL)
 
 
 @pytest.mark.parametrize(
