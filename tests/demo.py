@@ -1,5 +1,5 @@
 """
-The whole way, shown: a Microsoft 365 made of real parts, a sign-in, a sync with OfflineIMAP, a mail sent with msmtp.
+The whole way, shown: a Microsoft 365 made of real parts, ``setup`` from nothing to mail, a mail sent with msmtp.
 
 Run by tests/try, in an environment that has this package, OfflineIMAP and what the test bed is made of.
 """
@@ -18,7 +18,8 @@ import trustme
 
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
-from tests.sign_in import PASSWORD
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD, Login, options
 from tests.whole.builds import Build
 from tests.whole.sync import NOT_MAIL, Sync
 from tests.world import World
@@ -68,15 +69,24 @@ def show(sync: Sync, say: Callable[[str], None]) -> bool:
     say(f"  sign-in   {sync.entra.authority}")
     say(f"  IMAP      localhost:{sync.exchange.imap_port} (Dovecot, XOAUTH2 only)")
     say(f"  SMTP      localhost:{sync.exchange.smtp_port} (Dovecot submission, XOAUTH2 only)")
-    steps = (_sign_in, _status, _fetch, _compare, _send)
+    steps = (_set_up, _status, _compare, _send)
     return all(step(sync, say) for step in steps)
 
 
-def _sign_in(sync: Sync, say: Callable[[str], None]) -> bool:
-    say(f"\n$ offlineimap-m365 login {ALICE} --paste --authority … --imap … --smtp …")
+def _set_up(sync: Sync, say: Callable[[str], None]) -> bool:
+    say(f"\n$ offlineimap-m365 setup {ALICE} --yes --paste --authority … --imap … --smtp …")
     say("  (its page is opened, the password typed, and the address of the last page pasted, as a person would)")
-    sync.sign_in(ALICE)
-    return True
+    environ = sync.world.environ
+    environ["PATH"] = f"{Path(sync.build.offlineimap[-1]).parent}:{environ['PATH']}"
+    hosts = options(sync.entra, sync.exchange.imap_port, sync.exchange.smtp_port)
+    with (
+        Login(sync.world, ALICE, "--yes", "--paste", *hosts, command="setup") as setup,
+        Browser(sync.entra.ca_file) as browser,
+    ):
+        landing = browser.sign_in(setup.address, ALICE, PASSWORD)
+        done = setup.paste(landing.address or landing.text or "")
+    _quote(done.err, say)
+    return done.code == 0
 
 
 def _status(sync: Sync, say: Callable[[str], None]) -> bool:
@@ -86,19 +96,9 @@ def _status(sync: Sync, say: Callable[[str], None]) -> bool:
     return done.code == 0
 
 
-def _fetch(sync: Sync, say: Callable[[str], None]) -> bool:
-    sync.configure(ALICE)
-    say(f"\nThe shipped sample-offlineimaprc, with its <chevrons> replaced, is {sync.rc}.")
-    say("$ offlineimap")
-    done = sync.run()
-    lines = (done.out + done.err).splitlines()
-    _quote("\n".join(lines if done.code else [line for line in lines if line.startswith(("***", "Establ"))]), say)
-    return done.code == 0
-
-
 def _compare(sync: Sync, say: Callable[[str], None]) -> bool:
-    here, there = sync.here(), sync.there()
-    say(f"\n{sync.maildir()}")
+    here, there = sync.here("alice"), sync.there()
+    say(f"\n{sync.maildir('alice')}")
     for folder, messages in sorted(here.items()):
         depth = folder.count("/") + 1
         count = sum(messages.values())
@@ -111,15 +111,9 @@ def _compare(sync: Sync, say: Callable[[str], None]) -> bool:
 
 
 def _send(sync: Sync, say: Callable[[str], None]) -> bool:
-    printed = sync.world.run("config", ALICE, "msmtp")
-    rc = Path(sync.world.environ["HOME"]) / ".msmtprc"
-    rc.write_text(printed.out, encoding="utf-8")
-    rc.chmod(0o600)
-    command = ["msmtp", "--account=alice", BOB]
-    say(f"\n$ offlineimap-m365 config {ALICE} msmtp >~/.msmtprc")
-    say(f"$ {shlex.join(command)}")
-    trust = f"--tls-trust-file={sync.entra.ca_file}"  # the test bed's own; a user's system has Microsoft's
-    done = sync.world.execute(["/usr/bin/msmtp", f"--file={rc}", trust, *command[1:]], stdin=_MAIL)
+    command = ["msmtp", "-f", ALICE, BOB]
+    say(f"\n$ {shlex.join(command)}")
+    done = sync.world.execute(command, stdin=_MAIL)
     _quote(done.out + done.err, say)
     arrived = [mail for mail in sync.exchange.outbox if b"Hello from msmtp." in mail.data]
     say(f"Arrived at the server: {len(arrived)} mail, sent by {arrived[0].user if arrived else 'nobody'}.")

@@ -22,12 +22,12 @@ PASSWORD = "correct horse battery staple"
 
 
 class Login:
-    """A running ``login`` of ours: its words as they come, and its standard input."""
+    """A running ``login`` (or ``setup``) of ours: its words as they come, and its standard input."""
 
-    def __init__(self, world: World, *arguments: str) -> None:
-        """Start ``login`` with *arguments*."""
+    def __init__(self, world: World, *arguments: str, command: str = "login") -> None:
+        """Start *command* with *arguments*."""
         self._process = subprocess.Popen(
-            [*world.command, "login", *arguments],
+            [*world.command, command, *arguments],
             env=world.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
