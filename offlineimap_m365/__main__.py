@@ -1,5 +1,5 @@
 """
-The entry point: hands out a fresh token before anything else is loaded, and leaves all other work to ``cli``.
+The entry point: print a fresh token before anything else is imported, or else call ``cli``.
 """
 
 from __future__ import annotations
@@ -9,33 +9,29 @@ import sys
 
 def main() -> int:
     """Run the command line of this process and return its exit code (contract §3)."""
-    _leave_no_core()
+    _forbid_core_dumps()
     arguments = sys.argv[1:]
     if arguments[:1] == ["token"] and len(arguments) <= 2 and not arguments[-1].startswith("-"):  # noqa: PLR2004
         try:
-            found = _find(arguments[1] if len(arguments) > 1 else None)
-        except KeyboardInterrupt:  # while another process refreshes; cli says the same of its own
+            token = _find(arguments[1] if len(arguments) > 1 else None)
+        except KeyboardInterrupt:  # while another process refreshes
             return 130
-        if found is not None:
-            from offlineimap_m365.base import fresh_token  # noqa: PLC0415 - loaded already
+        if token is not None:
+            from offlineimap_m365.base import fresh_token  # noqa: PLC0415 - imported already
 
-            return fresh_token.hand_out(found)
-    from offlineimap_m365.cli.main import main as run  # noqa: PLC0415 - argparse and the rest cost more than reading a token
+            return fresh_token.hand_out(token)
+    from offlineimap_m365.cli.main import main as run  # noqa: PLC0415 - argparse costs more than reading a token
 
     return run(arguments)
 
 
-def _leave_no_core() -> None:
-    """
-    Forbid core dumps, for this process and all that it starts: what a crash leaves on the disk would hold tokens.
-
-    For every command, the fresh token's included: it costs 0.1 ms (setrlimit(2)).
-    """
+def _forbid_core_dumps() -> None:
+    """Forbid core dumps of this process and of all that it starts: they would hold tokens (setrlimit(2))."""
     import resource  # noqa: PLC0415 - the bare import must stay cheap
 
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (OSError, ValueError):  # a sandbox that allows no such call is no reason to fail
+    except (OSError, ValueError):  # a sandbox may not allow it
         return
 
 
@@ -46,7 +42,7 @@ def _find(account: str | None) -> str | None:
     try:
         return fresh_token.find(account) or _find_after_waiting(account)
     except errors.M365Error:
-        return None  # cli meets the same error, and explains it
+        return None  # cli meets the same error and shows it
 
 
 def _find_after_waiting(account: str | None) -> str | None:

@@ -1,1 +1,1 @@
-"""What a fresh token needs: errors, paths, the environment, files replaced whole. Standard library, Python 3.9."""
+"""Errors, paths, files, programs and the environment. Standard library, Python 3.9."""

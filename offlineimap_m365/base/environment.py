@@ -1,5 +1,5 @@
 """
-Every environment variable that is read, in one place. Nothing is read at import.
+The environment variables that this package reads. None is read at import.
 
 Loaded by foreign interpreters too: standard library and Python 3.9 only.
 """
@@ -12,18 +12,16 @@ import sys
 
 from offlineimap_m365.base import safe_file
 
-#: Browsers that run in the terminal: they would take it over, and no sign-in page works in them.
+#: Browsers that run in the terminal: no sign-in page works in them.
 TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
-
-
-#: What stands for itself in the address of a D-Bus (D-Bus specification, "Server Addresses").
+#: The characters that are not escaped in the address of a D-Bus (D-Bus specification, "Server Addresses").
 _PLAIN_IN_ADDRESS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/.*\\")
-#: Set for whatever ``notify`` runs, which must not run it again.
+#: Set for the command of ``notify``, which must not run it again.
 NOTIFYING = "M365_NOTIFYING"
 
 
 def is_notifying() -> bool:
-    """Does the command of ``notify`` run this?"""
+    """Does the command of ``notify`` run this process?"""
     return bool(os.environ.get(NOTIFYING))
 
 
@@ -36,13 +34,13 @@ def user_data() -> str:
     """Return the platform's directory for a user's data (XDG base directories; Apple's file system guide)."""
     if sys.platform == "darwin":
         return os.path.expanduser("~/Library/Application Support")
-    found = os.environ.get("XDG_DATA_HOME", "")
-    return found if os.path.isabs(found) else os.path.expanduser("~/.local/share")
+    named = os.environ.get("XDG_DATA_HOME", "")
+    return named if os.path.isabs(named) else os.path.expanduser("~/.local/share")
 
 
 def runtime_folders() -> list[str]:
     """
-    Return where this login session may keep what need not last (XDG Base Directory Specification), best first.
+    Return the runtime directories of this user's session, best first (XDG Base Directory Specification).
 
     In cron ``$XDG_RUNTIME_DIR`` is not set although systemd's folder is there while the user is logged in.
     """
@@ -64,20 +62,20 @@ def over_ssh() -> bool:
 
 def browser() -> str:
     """Return ``$BROWSER``, or an empty string if it names a browser for the terminal."""
-    found = os.environ.get("BROWSER", "")
-    program = os.path.basename(found.split(os.pathsep)[0].split(" ")[0])
-    return "" if program in TEXT_BROWSERS else found
+    command = os.environ.get("BROWSER", "")
+    program = os.path.basename(command.split(os.pathsep)[0].split(" ")[0])
+    return "" if program in TEXT_BROWSERS else command
 
 
 def graphical() -> bool:
-    """Is this a graphical session on the machine before which the person sits?"""
+    """Is this a graphical session on the person's own machine?"""
     if over_ssh():
         return False
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def at_terminal() -> bool:
-    """Does somebody sit at a terminal who can be asked?"""
+    """Is there a person at a terminal who can be asked?"""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
@@ -87,9 +85,9 @@ def colourless() -> bool:
 
 
 def columns() -> int:
-    """Return ``$COLUMNS``, by which a person overrides how wide the terminal is; 0 if it is no number."""
-    found = os.environ.get("COLUMNS", "")
-    return int(found) if found.isascii() and found.isdecimal() and len(found) < len("100000") else 0
+    """Return ``$COLUMNS``, which overrides the terminal's width; 0 if it is not a number."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < len("100000") else 0
 
 
 def dumb() -> bool:
@@ -99,7 +97,7 @@ def dumb() -> bool:
 
 def ascii_only() -> bool:
     """
-    Is the locale one without other characters than ASCII's (C or POSIX), and nothing asked for another encoding?
+    Is the locale C or POSIX, which have ASCII only, and is no other encoding asked for?
 
     Python writes UTF-8 in such a locale (PEP 540), and for that may set ``LC_CTYPE=C.UTF-8`` itself (PEP 538).
     """
@@ -146,7 +144,7 @@ def python_path() -> list[str]:
 
 
 def for_child() -> dict[str, str]:
-    """Return the environment for the installed command: without what belongs to the calling interpreter."""
+    """Return the environment for a program: without the settings of the calling interpreter."""
     foreign = ("VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
     return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in foreign}
 
@@ -158,9 +156,9 @@ def session_bus() -> str:
     Without ``$DBUS_SESSION_BUS_ADDRESS`` (cron) it is the socket ``bus`` in the runtime directory, if that is ours
     (systemd's user bus; sd_bus_open_user(3)).
     """
-    found = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
-    if found:
-        return found
+    address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
+    if address:
+        return address
     for directory in runtime_folders():
         path = os.path.join(directory, "bus")
         if _is_our_socket(path):
@@ -170,10 +168,10 @@ def session_bus() -> str:
 
 def _is_our_socket(path: str) -> bool:
     try:
-        found = os.lstat(path)
+        state = os.lstat(path)
     except OSError:
         return False
-    return stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid()
+    return stat.S_ISSOCK(state.st_mode) and state.st_uid == os.geteuid()
 
 
 def keyring_backend() -> str:

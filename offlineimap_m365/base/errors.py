@@ -1,5 +1,5 @@
 """
-What can go wrong, as exceptions: whether trying again helps, a person must act, or a configuration is wrong.
+The errors: trying again can help, a person must act, or a configuration is wrong.
 
 Loaded by foreign interpreters too: standard library and Python 3.9 only.
 """
@@ -49,12 +49,12 @@ class M365Error(Exception):
     """
     The base of every error that this package raises.
 
-    *args[0]* is one line: the fact with its name, then the command that helps. The parts stand beside it:
+    *args[0]* is one line: the fact with its name, then the command that helps. Its parts are the attributes *fact*,
     *account*, *code* (Microsoft's, such as ``AADSTS50173``, or an OAuth error name), *correlation_id*,
     *time* (RFC 3339, UTC, Microsoft's), *meaning* and *remedy* (a Remedy). None of them ever holds a secret.
 
     What the next sign-in must do about a refusal: *claims* (OpenID Connect Core §5.5, a JSON object as text) is what
-    it must prove, *prompt* (§3.1.2.1) how it must ask. *place*: the refusal depends on where one is, so it may pass.
+    it must prove, *prompt* (§3.1.2.1) how it must ask. *place*: the refusal depends on the network one is in, so it may pass.
     *topic*: what a refusal is about, where the next step depends on how the sign-in was made (see next_step).
     *named*: which of our own words (``smtp``, ``usgov``) Microsoft's text names by names of its own.
     *of_client*: it was met on the way to the provider, not in the store.
@@ -68,7 +68,7 @@ class M365Error(Exception):
     named: frozenset[str] = frozenset()
     of_client: bool = False
 
-    def __init__(  # noqa: PLR0913 - each part stands on its own in a message
+    def __init__(  # noqa: PLR0913 - the parts of a message
         self,
         fact: str,
         *,
@@ -79,7 +79,7 @@ class M365Error(Exception):
         correlation_id: str | None = None,
         time: str | None = None,
     ) -> None:
-        """Make an error out of its *fact* (one sentence without an end stop) and what else is known of it."""
+        """Store the *fact* (one sentence without a full stop) and the other parts."""
         self.fact = printable(fact)
         self.account = account
         self.meaning = printable(meaning)
@@ -90,14 +90,14 @@ class M365Error(Exception):
         super().__init__(self.one_line())
 
     def replaced(self, kind: type[M365Error] | None = None, **changes: str | None) -> M365Error:
-        """Return the same error with other parts, or as another *kind*: all that is not named stays."""
+        """Return the same error with some parts changed, or as another *kind*."""
         names = ("meaning", "remedy", "account", "code", "correlation_id", "time")
         parts: dict[str, Any] = {"fact": self.fact} | {name: getattr(self, name) for name in names} | changes
-        made = (kind or type(self))(parts.pop("fact"), **parts)
+        error = (kind or type(self))(parts.pop("fact"), **parts)
         for name in ("claims", "prompt", "place", "topic", "named", "retry_after"):
             if hasattr(self, name):
-                setattr(made, name, getattr(self, name))
-        return made
+                setattr(error, name, getattr(self, name))
+        return error
 
     def one_line(self) -> str:
         """Return the error as OfflineIMAP shows it: a single line."""
@@ -118,8 +118,8 @@ class M365Error(Exception):
             )
             if text
         ]
-        found = [self.fact, ", ".join(reference), self.meaning, self.remedy]
-        return [line for line in found if line][:6]
+        lines = [self.fact, ", ".join(reference), self.meaning, self.remedy]
+        return [line for line in lines if line][:6]
 
 
 class Temporary(M365Error):

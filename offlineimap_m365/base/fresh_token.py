@@ -1,5 +1,5 @@
 """
-A fresh access token, read from its file with nothing imported that reading a small file does not need.
+Read a fresh access token from its file, importing only what reading a small file needs.
 
 Loaded by foreign interpreters too: standard library and Python 3.9 only.
 """
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 def find(account: str | None, margin: int = MARGIN) -> str | None:
     """
-    Return a fresh access token of *account* (None: the only one), or None where anything needs a closer look.
+    Return a fresh access token of *account* (None: the only one), None where more than reading the file is needed.
 
-    *margin* seconds to live are a wish, see wish(). Raises Misconfigured for an unsafe store, Temporary for one that
-    cannot be read now.
+    *margin* is how many seconds it should have left, see wish(). Raises Misconfigured for an unsafe store, Temporary
+    for one that cannot be read now.
     """
     if account is None:
         folders = paths.folders()
@@ -96,10 +96,10 @@ def pick(cache: Any) -> dict[str, Any] | None:
     """
     if not isinstance(cache, dict) or not all(isinstance(part, dict) for part in cache.values()):
         raise ValueError("not an MSAL cache")
-    found = list(cache.get("AccessToken", {}).values())
-    if len(found) != 1:
+    entries = list(cache.get("AccessToken", {}).values())
+    if len(entries) != 1:
         return None
-    entry = found[0]
+    entry = entries[0]
     if not isinstance(entry, dict) or not is_secret(entry.get("secret")):
         raise ValueError("not an MSAL cache")
     seconds(entry.get("cached_at")), seconds(entry.get("expires_on"))
@@ -112,13 +112,13 @@ def is_secret(value: Any) -> bool:
 
 
 def seconds(value: Any) -> int:
-    """Return a time of a cache in seconds since 1970; raises ValueError for what is none before the year 10000."""
+    """Return a time of a cache in seconds since 1970; raises ValueError for anything else."""
     if isinstance(value, bool) or not isinstance(value, (str, int)) or len(str(value)) > len(str(_LAST)):
         raise ValueError("not a time")
-    found = int(value)
-    if not 0 <= found <= _LAST:
+    number = int(value)
+    if not 0 <= number <= _LAST:
         raise ValueError("not a time")
-    return found
+    return number
 
 
 def is_fresh(entry: dict[str, Any], margin: int, now: float) -> bool:
@@ -128,10 +128,10 @@ def is_fresh(entry: dict[str, Any], margin: int, now: float) -> bool:
 
 def wish(life: int, margin: int) -> int:
     """
-    Return how many seconds a token that lived for *life* seconds should have left if *margin* are wished for.
+    Return how many seconds a token with a whole life of *life* seconds should have left if *margin* are wanted.
 
-    Never more than half of its whole life, lest each call refreshes a token that never lives that long; never less
-    than 300 unless less was wished for.
+    It is at most half of the whole life, so that a short-lived token is not refreshed at each call; and at least 300
+    unless *margin* is less.
     """
     return min(margin, max(MARGIN, life // 2))
 
@@ -140,20 +140,20 @@ def hand_out(text: str) -> int:
     """
     Write an answer and a newline to stdout; return the exit code.
 
-    A reader that has had enough (``| head -c1``) is no error; a full disk or a closed stdout is one, 75.
+    A reader that closes the pipe (``| head -c1``) is no error; a full disk or a closed stdout is 75.
     """
-    if sys.stdout is None:  # closed by whoever started this process: ``>&-``
+    if sys.stdout is None:  # closed by the caller: ``>&-``
         say("The answer cannot be written (stdout is closed)")
         return 75
     try:
         try:
             sys.stdout.write(text + "\n")
-        except UnicodeEncodeError:  # a terminal that cannot show a name still gets the rest
+        except UnicodeEncodeError:  # a terminal that cannot show a name
             encoding = sys.stdout.encoding
             sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter tries again at its end, and complains
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter tries to write again at its end
         if isinstance(error, BrokenPipeError):
             return 0
         say(f"The answer cannot be written ({error.strerror})")
@@ -162,7 +162,7 @@ def hand_out(text: str) -> int:
 
 
 def say(text: str) -> None:
-    """Say one line on stderr; somebody who does not listen is no error."""
+    """Write one line to stderr; a closed stderr is no error."""
     if sys.stderr is not None:
         try:
             sys.stderr.write(f"offlineimap-m365: {text}\n")

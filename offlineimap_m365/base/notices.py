@@ -1,7 +1,7 @@
 """
-What is said on the way without being an answer or an error: one line each, to whoever listens.
+Notices: lines that are neither an answer nor an error, for the function that listens.
 
-The command prints it to stderr, OfflineIMAP's plugin hands it to its log; other programs hear nothing.
+The command prints them to stderr, OfflineIMAP's plugin logs them; in another program they go nowhere.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_voices: list[Callable[[str], None]] = []
+_listeners: list[Callable[[str], None]] = []
 
 
-def listen(voice: Callable[[str], None]) -> None:
-    """Let *voice* hear every notice from now on, and nobody else."""
-    _voices[:] = [voice]
+def listen(listener: Callable[[str], None]) -> None:
+    """Pass every notice to *listener* from now on, and to nothing else."""
+    _listeners[:] = [listener]
 
 
-def overheard(act: Callable[[], Any]) -> tuple[Any, list[str]]:
-    """Return what *act* returns, and what was said meanwhile; whoever listens hears it as well."""
-    said: list[str] = []
-    voices = list(_voices)
-    _voices.append(said.append)
+def collect(act: Callable[[], Any]) -> tuple[Any, list[str]]:
+    """Return what *act* returns, and the notices during it; the listener gets them as well."""
+    lines: list[str] = []
+    listeners = list(_listeners)
+    _listeners.append(lines.append)
     try:
-        return act(), said
+        return act(), lines
     finally:
-        _voices[:] = voices
+        _listeners[:] = listeners
 
 
 def say(text: str) -> None:
-    """Say one line that holds no secret."""
-    for voice in _voices:
-        voice(text)
+    """Pass on one line that holds no secret."""
+    for listener in _listeners:
+        listener(text)

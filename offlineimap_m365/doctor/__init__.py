@@ -42,7 +42,7 @@ class Order:
 
 def examine(order: Order) -> Iterator[Check]:
     """Yield the checks one after the other, as they end. Raises SignInNeeded for a name that was never signed in."""
-    names, closed = notices.overheard(lambda: _names(order))
+    names, closed = notices.collect(lambda: _names(order))
     machine = Subject("", "")
     yield from _checks(
         (Step(versions.NAME, versions.examine_ours), Step(versions.OFFLINEIMAP, versions.examine_offlineimap)), machine

@@ -86,7 +86,7 @@ def test_a_file_of_ours_is_closed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "file").chmod(0o644)
 
-    _, lines = notices.overheard(lambda: safe_file.read(f"{tmp_path}/file", is_ours=True))
+    _, lines = notices.collect(lambda: safe_file.read(f"{tmp_path}/file", is_ours=True))
 
     assert lines == [f"{tmp_path}/file could be read by others and was closed"]
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
