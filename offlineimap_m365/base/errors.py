@@ -54,7 +54,7 @@ class M365Error(Exception):
     *time* (RFC 3339, UTC, Microsoft's), *meaning* and *remedy* (a Remedy). None of them ever holds a secret.
 
     What the next sign-in must do about a refusal: *claims* (OpenID Connect Core §5.5, a JSON object as text) is what
-    it must prove, *prompt* (§3.1.2.1) how it must ask. *place*: the refusal depends on the network one is in, so it may pass.
+    it must prove, *prompt* (§3.1.2.1) how it must ask. *place*: the refusal depends on the network, so it may pass.
     *topic*: what a refusal is about, where the next step depends on how the sign-in was made (see next_step).
     *named*: which of our own words (``smtp``, ``usgov``) Microsoft's text names by names of its own.
     *of_client*: it was met on the way to the provider, not in the store.
