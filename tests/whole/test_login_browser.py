@@ -127,7 +127,7 @@ def test_an_error_page_can_be_pasted_while_a_browser_is_waited_for(user: World, 
 
     assert done is not None
     assert (done.code, files_of(user)) == (77, [])
-    assert "AADSTS90094" in done.err
+    assert f"offlineimap-m365 consent {ALICE}" in done.err
 
 
 def test_cancelling_ends_it(user: World, entra: Entra, browser: Browser) -> None:

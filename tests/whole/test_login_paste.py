@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "the page that wants an administrator": (
         lambda _: "Need admin approval\nMozilla Thunderbird\nneeds permission to access resources",
-        "AADSTS90094",
+        "offlineimap-m365 consent",
     ),
 }
 
