@@ -1,5 +1,5 @@
 """
-What the doctor found, in this process: exactly one failure, and whoever does literally what it advises.
+The checks of the doctor in this process: exactly one failure, whose command is run as it is shown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def put_stub(program: str = "/bin/true") -> Path:
-    """Write the stub, which names *program* as the installed one: who is not about it need not start a Python."""
+    """Write the stub with *program* as the installed command: most tests need not start a Python for it."""
     path = stub.write_stub()
     text = re.sub(r"(?m)^STUB_COMMAND = .*$", f"STUB_COMMAND = {[program]!r}", path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 GREETING = b"* OK The Microsoft Exchange IMAP4 service is ready.\r\n"
 CAPABILITY = b"* CAPABILITY IMAP4 IMAP4rev1 AUTH=XOAUTH2 SASL-IR\r\nTAG OK done\r\n"
 OK = b"TAG OK done\r\n"
-#: What it says to whoever has a token and no mailbox (simonrob/email-oauth2-proxy#74).
+#: What it says to a user with a token and no mailbox (simonrob/email-oauth2-proxy#74).
 NOT_CONNECTED = b"TAG BAD User is authenticated but not connected.\r\n"
 
 

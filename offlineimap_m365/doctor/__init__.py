@@ -70,7 +70,7 @@ def _checks(steps: Sequence[Step], subject: Subject) -> Iterator[Check]:
 
 
 def machine_steps(names: Sequence[str], closed: Sequence[str]) -> list[Step]:
-    """Return the steps that look at this machine; *closed* is what was said of files that others could read."""
+    """Return the steps that look at this machine; *closed* are notices about files that others could read."""
     from offlineimap_m365.doctor.local import home_directory, mail_programs, plugin_checks  # noqa: PLC0415 - as above
     from offlineimap_m365.doctor.network import certificate_checks  # noqa: PLC0415 - as above
 
@@ -94,16 +94,16 @@ def account_steps(*, offline: bool) -> list[Step]:
     from offlineimap_m365.doctor.mail import imap_checks, smtp_checks  # noqa: PLC0415 - as above
     from offlineimap_m365.doctor.network import login_host  # noqa: PLC0415 - as above
 
-    kept = [
+    offline_steps = [
         Step("profile", profile_checks.examine_profile, ("home",)),
         Step("client", profile_checks.examine_client, ("profile",)),
         Step("store", profile_checks.examine_store, ("profile",)),
         Step("sign-in", profile_checks.examine_sign_in, ("profile", "store")),
     ]
     if offline:
-        return kept
+        return offline_steps
     return [
-        *kept,
+        *offline_steps,
         *login_host.STEPS,
         Step("refresh", token_checks.examine_refresh, ("client", "store", "sign-in", "login-host")),
         Step("token", token_checks.examine_token, ("refresh",)),
@@ -124,7 +124,7 @@ def _names(order: Order) -> list[str]:
 
 
 def _known(name: str, known: Mapping[str, str]) -> str:
-    """Return the name of an account as it is kept; a broken profile counts as an account."""
+    """Return the name of an account as it is saved; a broken profile counts as an account."""
     clean = profiles.clean_name(name)
     if clean.lower() not in known:
         raise profiles.not_signed_in(clean)

@@ -1,5 +1,5 @@
 """
-A user whose set-up can be broken: what the doctor finds, and whoever does literally what it advises.
+A user whose set-up can be broken: the doctor's checks, and their commands run as they are shown.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def kept_from(patient: Patient, received: bytes) -> bool:
 
 
 def test_hostile_mail_servers_get_nothing(world: World, entra: Entra, exchange: Exchange) -> None:
-    """Whoever shows another's certificate, takes passwords only or wants to be told in clear never sees a token."""
+    """A server with another certificate, without XOAUTH2 or without TLS never gets a token."""
     patient = Patient.make(world, entra, exchange)
     mallory, ours = trustme.CA(organization_name="Mallory"), exchange_ca(world)
     right = {"imap": f"localhost:{exchange.imap_port}", "smtp": f"localhost:{exchange.smtp_port}"}

@@ -100,14 +100,14 @@ def test_the_doctor_on_a_terminal(patient: World) -> None:
 def test_control_c_ends_the_doctor(patient: World) -> None:
     """What was found until then stays on the terminal, which is as it was before; 130."""
     with Terminal(patient, "wait", columns=80) as terminal:
-        terminal.wait_for("Looking further at alice@example.org")
+        terminal.wait_for("Checking alice@example.org")
         terminal.type("\x03")
         done = terminal.end()
 
         assert terminal.is_as_before
     assert done.code == 130
     assert "imap-list" in done.err
-    assert "\r\x1b[K" in done.err.partition("Looking further")[2]
+    assert "\r\x1b[K" in done.err.partition("Checking alice")[2]
     assert "Traceback" not in done.err
 
 

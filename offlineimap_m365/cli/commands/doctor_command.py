@@ -79,42 +79,42 @@ def _print_diff(checks: list[Check]) -> int:
 
 
 def _tell(checks: Iterable[Check], order: doctor.Order, *, verbose: bool) -> int:
-    """Tell each check when it ends, and what to do first when all did."""
+    """Print each check when it ends, and at the end what to do first."""
     sections = _sections(order)
     text = Text(several=sections > 1, verbose=verbose, many=sections > _MANY)
-    found = code = 0
+    failed = code = 0
     for check in checks:
         lines = text.tell(check)
         if lines:
-            code = code or fresh_token.hand_out("\n".join(lines))  # once the answer cannot be written, no more of it
-        found = found or int(check.ok is False)
+            code = code or fresh_token.hand_out("\n".join(lines))  # after the first write error, nothing more
+        failed = failed or int(check.ok is False)
     code = code or fresh_token.hand_out("\n".join(text.end(offline=order.offline)))
-    if not found and not profiles.names_if_readable():
+    if not failed and not profiles.names_if_readable():
         say(f"Nobody is signed in (searched in {paths.directory()}). Run: {errors.COMMAND} login you@example.org")
-    return code or found
+    return code or failed
 
 
 def _sections(order: doctor.Order) -> int:
-    """Return how many accounts and files are looked at."""
+    """Return how many accounts and files are checked."""
     return len(order.names or profiles.names_if_readable()) + (order.config is not None)
 
 
 def _as_they_end(checks: Iterator[Check]) -> Iterator[Check]:
-    """Yield the *checks*; whoever looks on is told when one of them takes long."""
+    """Yield the *checks*; a line on the terminal says when one of them takes long."""
     line = output.Passing(sys.stderr)
     about = ""
     while True:
-        with _told_of_waiting(line, f"Looking further{about} … (Ctrl-C ends it)"):
+        with _progress(line, f"Checking{about}: at most 20 s for each step (Ctrl-C stops)"):
             check = next(checks, None)
         if check is None:
             return
-        about = f" at {errors.printable(check.account)}" if check.account else ""
+        about = f" {errors.printable(check.account)}" if check.account else ""
         yield check
 
 
 @contextlib.contextmanager
-def _told_of_waiting(line: output.Passing, text: str) -> Iterator[None]:
-    """Show *text* if what is done here takes long; take it back at the end of it."""
+def _progress(line: output.Passing, text: str) -> Iterator[None]:
+    """Show *text* while the block runs, if it takes long."""
     timer = threading.Timer(_PATIENCE, line.show, (text,))
     timer.daemon = True
     timer.start()

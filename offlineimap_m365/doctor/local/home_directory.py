@@ -42,7 +42,7 @@ def examine(closed: Sequence[str], machine: Subject) -> Check:
     """
     Return whether the home is there, private and writable.
 
-    *closed* is what was said of files that others could read until a moment ago.
+    *closed* are notices about files that others could read until a moment ago.
     """
     top = Path(paths.directory())
     try:

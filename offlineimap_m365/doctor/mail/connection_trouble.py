@@ -41,10 +41,10 @@ def check(subject: Subject, attempt: Attempt, which: str) -> Check:
     """Return the check at which an *attempt* at the server *which* (``imap``, ``smtp``) ended, before a refusal."""
     account, name = subject.profile, attempt.stage
     if attempt.error is None:
-        trouble = _without_starttls(account) if name == "smtp-starttls" else _without_xoauth2(account, which, attempt)
-        return subject.fail(name, trouble)
-    found = _trouble(account, which, attempt.error, again(subject)) if name in _BEFORE else None
-    return subject.fail(name, found) if found else passing(subject, name, attempt.error)
+        is_plain = name == "smtp-starttls"
+        return subject.fail(name, _without_starttls(account) if is_plain else _without_xoauth2(account, which, attempt))
+    trouble = _trouble(account, which, attempt.error, again(subject)) if name in _BEFORE else None
+    return subject.fail(name, trouble) if trouble else passing(subject, name, attempt.error)
 
 
 #: Stages at which the network or TLS can be the cause.

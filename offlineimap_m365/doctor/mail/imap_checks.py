@@ -70,11 +70,11 @@ def _refused(subject: Subject, attempt: Attempt) -> Check:
 def _learned(subject: Subject) -> Check:
     """Return whether what ``folders --learn`` found still fits, by the names of the folders."""
     account, attempt = subject.profile, subject.notes["imap"]
-    kept = account.mailboxes.get(learned.key(attempt.user))
-    if kept is None:
+    profile = account.mailboxes.get(learned.key(attempt.user))
+    if profile is None:
         return subject.good(FOLDERS, f"The folders of {attempt.user} are filtered by name only; none were learned")
     table = folder_filter.load_table()
-    changed = classify.changed(classify.find_out(table, attempt.folders, {}), kept)
+    changed = classify.changed(classify.find_out(table, attempt.folders, {}), profile)
     if not changed:
         return subject.good(FOLDERS, f"What was learned about the folders of {attempt.user} still fits")
     is_own = attempt.user.lower() == account.name.lower()

@@ -1,1 +1,1 @@
-"""What the doctor found, for a terminal, as JSON, or for a public bug report."""
+"""The outcome of the checks for a terminal and for a public bug report."""

@@ -112,18 +112,18 @@ class Text:
         if self._verbose:
             lines = [line for detail in check.details for line in _wrapped(detail)]
             return [f"{first}{meaning}", *lines] if _fits(check) else [first.rstrip(), *_wrapped(meaning), *lines]
-        room = _room(check)
-        is_shown = room > _NAMES or output.columns(meaning) <= room
-        return [f"{first}{output.cut(meaning, room, sys.stdout)}".rstrip() if is_shown else first.rstrip()]
+        columns = _free_columns(check)
+        is_shown = columns > _NAMES or output.columns(meaning) <= columns
+        return [f"{first}{output.cut(meaning, columns, sys.stdout)}".rstrip() if is_shown else first.rstrip()]
 
 
-def _room(check: Check) -> int:
+def _free_columns(check: Check) -> int:
     """Return the columns beside the name of *check*."""
     return min(output.width(sys.stdout), _WIDEST) - output.columns(_plain(check)) - 1
 
 
 def _fits(check: Check) -> bool:
-    return not output.is_terminal(sys.stdout) or output.columns(check.meaning) <= _room(check)
+    return not output.is_terminal(sys.stdout) or output.columns(check.meaning) <= _free_columns(check)
 
 
 def _plain(check: Check) -> str:

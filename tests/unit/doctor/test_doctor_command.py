@@ -255,7 +255,7 @@ def test_waiting_is_told_and_taken_back(world: World, monkeypatch: pytest.Monkey
     def examine(_: Order) -> Iterator[Check]:
         yield GOOD
         end = time.monotonic() + 20
-        while "Looking further" not in stderr.text:
+        while "Checking" not in stderr.text:
             assert time.monotonic() < end
             time.sleep(0.01)
         yield UNTOLD
@@ -263,7 +263,7 @@ def test_waiting_is_told_and_taken_back(world: World, monkeypatch: pytest.Monkey
     monkeypatch.setattr(doctor, "examine", examine)
     main.main(["doctor"])
 
-    assert stderr.text == f"\rLooking further at {ALICE} … (Ctrl-C ends it)\r\x1b[K"
+    assert stderr.text == f"\rChecking {ALICE}: at most 20 s for each step (Ctrl-C stops)\r\x1b[K"
 
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--report",)])

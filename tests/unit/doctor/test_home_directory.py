@@ -121,7 +121,7 @@ def rewrite(world: World, old: str, new: str) -> None:
 @pytest.mark.once
 @pytest.mark.parametrize("way", BROKEN)
 def test_each_way_to_break_it_is_named_alone_and_healed_by_its_advice(alice: World, way: str) -> None:
-    """One cause is one failed check, whoever else meets it, and the command at the end of its remedy heals it."""
+    """One cause is one failed check, and the command of its remedy repairs it."""
     name, break_it = BROKEN[way]
     break_it(alice)
 

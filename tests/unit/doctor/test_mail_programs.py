@@ -31,7 +31,7 @@ def install(path: Path, name: str, says: str, *, code: int = 0) -> None:
 
 
 def test_without_any_that_is_said(path: Path) -> None:
-    """Whoever reads mail on another machine lacks nothing."""
+    """A machine without mail programs is no failure."""
     check = mail_programs.examine(Subject("", ""))
 
     assert check.ok is True

@@ -284,7 +284,7 @@ def test_a_damaged_cache(alice: profiles.Account, text: str) -> None:
 
 @pytest.mark.parametrize("what", ["no file", "no refresh token"])
 def test_an_empty_store(alice: profiles.Account, what: str) -> None:
-    """Whoever counts as signed in and has no secrets must sign in again."""
+    """An account that counts as signed in and has no secrets needs a new sign-in."""
     if what == "no file":
         (Path(alice.folder) / "cache.json").unlink()
     else:
@@ -336,7 +336,7 @@ def test_who_signed_out_is_told_so(alice: profiles.Account) -> None:
 
 @pytest.mark.parametrize(("days", "is_good"), [(1, True), (89, True), (90, False)])
 def test_the_ninety_days(alice: profiles.Account, monkeypatch: pytest.MonkeyPatch, days: int, *, is_good: bool) -> None:
-    """How many are left; whoever cannot ask counts them as the end, else a refresh tells."""
+    """After 90 days without use the sign-in counts as ended offline; online a refresh shows it."""
     account_state.succeeded(alice.folder, "refresh")
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + days * DAY + 60)

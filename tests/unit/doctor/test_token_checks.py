@@ -20,7 +20,7 @@ from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine, notify
 from tests import certificates
 from tests.examined import checks_of, command_of, follow, is_well, named, only
-from tests.kept import ALICE, TOKEN, age, cache_of, describe, invent, keep
+from tests.kept import ALICE, TOKEN, cache_of, describe, invent, keep
 from tests.m365.entra import CONSUMERS, THUNDERBIRD
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def answers(world: World, entra: Entra) -> Callable[..., list[Check]]:
 
 
 def test_it_is_one_request_however_fresh_the_token_is(world: World, entra: Entra) -> None:
-    """The doctor proves that refreshing works now; what comes is kept, and handed to the rooms that follow."""
+    """The doctor shows that refreshing works now; the new token is saved, and used by the next checks."""
     entra.access_token_seconds = 3600
     account = keep(entra)
     before = engine.access_token(ALICE)
@@ -105,28 +105,6 @@ def test_it_is_one_request_however_fresh_the_token_is(world: World, entra: Entra
     assert subject.token.value in world.secrets(ALICE)
     assert subject.token.value not in str(found)
     assert "lives for 60 min" in found[0].meaning
-
-
-def test_a_stale_token_is_refreshed_by_the_doctor_as_well(world: World, entra: Entra) -> None:
-    """Also then it is one request."""
-    account = keep(entra)
-    age(account, 10)
-
-    assert is_well(examined(account))
-    assert entra.count(TOKEN) == 1
-
-
-def test_what_another_process_obtained_meanwhile_counts(world: World, entra: Entra) -> None:
-    """Whoever wants another token than the one that was seen takes the one that came since."""
-    entra.access_token_seconds = 3600
-    account = keep(entra)
-    seen = engine.peek(account)
-    wanted = engine.Wanted(instead_of=seen)
-
-    first, second = engine.access_token(ALICE, wanted), engine.access_token(ALICE, wanted)
-
-    assert first == second != seen
-    assert entra.count(TOKEN) == 1
 
 
 def test_a_failure_is_told_though_the_token_in_use_lives(world: World, entra: Entra) -> None:
@@ -162,7 +140,7 @@ def test_a_refusal_has_its_code_its_meaning_and_one_command(world: World, entra:
 
 
 def test_a_refusal_notifies_nobody(world: World, entra: Entra) -> None:
-    """Whoever runs the doctor looks at it already; the next refresh that fails still tells."""
+    """A person is there already; the next refresh that fails still notifies."""
     account = keep(entra)
     notify.choose(f"touch {world.root / 'told'}")
     entra.revoke(ALICE)
@@ -331,7 +309,7 @@ def test_a_wrong_token_is_named_with_what_helps(answers: Callable[..., list[Chec
 
 
 def test_a_wrong_token_goes_to_no_mail_server(answers: Callable[..., list[Check]]) -> None:
-    """The rooms that follow have none: what they would meet is the same cause."""
+    """The next checks have none: they would fail for the same reason."""
     subject = Subject(ALICE, ALICE)
 
     answers(jwt(aud="https://graph.microsoft.com"), subject)
@@ -420,11 +398,11 @@ def test_no_claims_whatever_they_are_lead_to_an_exception(value: object) -> None
 
 def test_a_program_that_cannot_send_it_is_named(answers: Callable[..., list[Check]]) -> None:
     """Whether it is in use cannot be told, so that is no failure."""
-    room = 3049 - len(ALICE)
-    short, long = answers("E" * room), answers("E" * (room + 1))
+    longest = 3049 - len(ALICE)
+    short, long = answers("E" * longest), answers("E" * (longest + 1))
 
     assert is_well([*short, *long])
     assert named(short, "token-length").ok is True
     assert named(long, "token-length").ok is None
-    assert f"It has {room + 1:,} characters" in named(long, "token-length").meaning
+    assert f"It has {longest + 1:,} characters" in named(long, "token-length").meaning
     assert "msmtp (3,049)" in named(long, "token-length").meaning
