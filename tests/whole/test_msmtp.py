@@ -179,3 +179,21 @@ def test_msmtp_reads_back_what_was_meant(world: World, msmtp: str, note: Path, l
 def section_of(text: str) -> str:
     """Return the name of the first account in an msmtprc."""
     return next(line.split()[1] for line in text.splitlines() if line.startswith("account "))
+
+
+@pytest.mark.parametrize(
+    ("older", "is_named"),
+    [
+        (f"account desk\nfrom {ALICE.upper()}\n", True),
+        (f'from "{ALICE}"\n', True),
+        ("account desk\nfrom bob@x.org\n", False),
+    ],
+)
+def test_an_older_account_with_the_same_sender_is_named(alice: World, older: str, is_named: bool) -> None:
+    """Of several accounts with the same from msmtp uses the first, so config says which one that is."""
+    (Path(alice.environ["HOME"]) / ".msmtprc").write_text(older, encoding="utf-8")
+
+    done = alice.run("config", ALICE, "msmtp")
+
+    assert done.code == 0
+    assert ("already has an account" in done.err) == is_named

@@ -19,8 +19,6 @@ from offlineimap_m365.tokens import engine
 if TYPE_CHECKING:
     import argparse
 
-    from offlineimap_m365.recipes.program import Program
-
 
 def run(options: argparse.Namespace) -> int:
     """Print a configuration, the list of programs, or the path for ``pythonfile``; raises M365Error."""
@@ -38,24 +36,39 @@ def run(options: argparse.Namespace) -> int:
         account = targets.defaults(name or "you@example.org")
         say(f"{account.name} is not signed in: these are the defaults. Run:", errors.login_command(account.name))
     recipe = recipes.PROGRAMS[program]
-    existing = _existing(recipe) if program == "offlineimap" else None
-    text = recipes.render(program, account, mailboxes, existing)
+    existing = _text_of(recipe.file)
+    has_general = program == "offlineimap" and re.search(r"(?m)^\[general\]", existing) is not None
+    text = recipes.render(program, account, mailboxes, existing if has_general else None)
     say(f"Nothing was changed. Add this to {recipe.file}{' (mode 600)' if recipe.is_private else ''}.")
-    if existing is not None:
+    if has_general:
         say(f"{recipe.file} has a section [general] already: the comment at the top says what to change in it.")
+    for address in (mailboxes or [account.name]) if program == "msmtp" else []:
+        _compare_senders(recipe.file, existing, address)
     for line in limits.of(program):
         say(f"{line}.")
     _compare_length(program, account, mailboxes)
     return fresh_token.hand_out(text.rstrip("\n"))
 
 
-def _existing(recipe: Program) -> str | None:
-    """Return the text of the user's configuration if it has a section [general]; a file can have only one."""
+def _text_of(file: str) -> str:
+    """Return the text of the user's configuration, empty if there is none."""
     try:
-        text = safe_file.read(str(Path(recipe.file).expanduser())).decode(errors="replace")
+        return safe_file.read(str(Path(file).expanduser())).decode(errors="replace")
     except (FileNotFoundError, errors.M365Error):
-        return None
-    return text if re.search(r"(?m)^\[general\]", text) else None
+        return ""
+
+
+def _compare_senders(file: str, text: str, address: str) -> None:
+    """Say so if msmtp would send from *address* by an account that is in its file already."""
+    account = ""
+    for words in map(str.split, text.splitlines()):
+        if words[:1] == ["account"] and len(words) > 1:
+            account = words[1]
+        elif words[:1] == ["from"] and " ".join(words[1:]).strip('"').lower() == address.lower():
+            say(
+                f"{file} already has an account for {address}, {account or 'without a name'}. msmtp uses the first one."
+            )
+            return
 
 
 def _pythonfile() -> int:

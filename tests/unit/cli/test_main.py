@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import io
 import pkgutil
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.cli import arguments, commands, main
 from offlineimap_m365.cli.commands import status_command
 from offlineimap_m365.console import prompt
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.tokens import engine
+from tests.kept import invent
 from tests.unit import looked_at
 
 if TYPE_CHECKING:
@@ -109,6 +112,16 @@ def test_refresh_asks_for_every_account_and_ends_with_the_gravest_code(
     names = [f"{number}@example.org" for number in range(len(failures))]
 
     assert (main.main(["refresh", *names]), asked) == (code, names)
+
+
+def test_xoauth2_of_an_application_needs_a_mailbox(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """An application has no mailbox of its own: 2, and no request."""
+    profiles.save(dataclasses.replace(invent("backup"), kind="app-only"))
+
+    code = main.main(["token", "backup", "--format", "xoauth2"])
+
+    assert world
+    assert (code, capsys.readouterr().out) == (2, "")
 
 
 def test_an_error_is_at_most_six_lines(
