@@ -1,5 +1,5 @@
 """
-Names of folders as a user or a finding gives them, and what two names are compared by.
+Folder names as a user or ``folders --learn`` gives them, and the keys by which two names are compared.
 
 Standard library and Python 3.9 only: this is also loaded inside a foreign interpreter.
 """
@@ -53,7 +53,7 @@ def _make_key(text: str) -> str:
         return text.lower()
     from unicodedata import normalize  # noqa: PLC0415 - many mailboxes need none
 
-    if max(text) < _FIRST_BEYOND_LATIN:  # the same in half the time: no marks, no apostrophes to replace
+    if max(text) < _FIRST_BEYOND_LATIN:  # the same in half the time: there are no marks and apostrophes to replace
         return normalize("NFC", text.casefold())
     return normalize("NFC", normalize("NFD", text.translate(_APOSTROPHES)).casefold())
 
@@ -76,7 +76,7 @@ def readable(name: str) -> str:
 
 
 class Entries:
-    """The user's words for folders: names, globs and compiled patterns."""
+    """The folders that a user names: by name, glob or compiled pattern."""
 
     def __init__(self, argument: str, value: object) -> None:
         """Sort the entries in *value*, which the user gave as *argument*."""
@@ -104,7 +104,7 @@ class Entries:
         """Return whether one of the entries means the folder *name* or one above it."""
         if self.patterns and any(p.fullmatch(form) for form in (name, readable(name)) for p in self.patterns):
             return True
-        if not self.names:  # every glob is a name as well: a folder may really be called [Gmail]
+        if not self.names:  # each glob is a name, too: a folder may really be called [Gmail]
             return False
         return any(path in self.names or any(g.match(path) for g in self.globs) for path in ancestors(name))
 

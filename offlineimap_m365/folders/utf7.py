@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def decode(text: str) -> str:
     """
-    Return *text* with every readable shift turned into Unicode, and all else as it was.
+    Return *text* with every valid shift turned into Unicode, and all else unchanged.
 
-    Tolerant, since OfflineIMAP hands over either spelling: a name that is Unicode already, a lone ``&`` and a
-    broken shift such as ``&illisible-`` pass unchanged. Never raises.
+    OfflineIMAP hands over either spelling, so a name that is Unicode already, a single ``&`` and an invalid shift such
+    as ``&illisible-`` are no errors. Never raises.
     """
     first, *parts = text.split("&")
     return first + "".join([_unshift(part) for part in parts])
@@ -26,12 +26,11 @@ def encode(text: str) -> str:
     """
     Return *text*, Unicode, in modified UTF-7.
 
-    Raises: UnicodeEncodeError (a ValueError) for half of a surrogate pair, which no name on a server can
-    hold.
+    Raises: UnicodeEncodeError (a ValueError) for half of a surrogate pair, which no server allows in a name.
     """
     if text.isascii() and text.isprintable() and "&" not in text:
         return text
-    import re  # noqa: PLC0415 - not needed for most names, and importing this room is to cost nothing
+    import re  # noqa: PLC0415 - most names do not need it
 
     return re.sub("&|[^ -~]+", _shift, text)
 
@@ -46,7 +45,7 @@ def _unshift(part: str) -> str:
     letters = body.replace("+", "").replace(",", "")
     if not body.isascii() or (letters and not letters.isalnum()):
         return "&" + part
-    import binascii  # noqa: PLC0415 - not needed for most names, and importing this room is to cost nothing
+    import binascii  # noqa: PLC0415 - most names do not need it
 
     try:
         packed = binascii.a2b_base64(body.replace(",", "/") + "=" * (-len(body) % 4))

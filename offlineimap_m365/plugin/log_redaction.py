@@ -1,5 +1,5 @@
 """
-Keeps secrets out of OfflineIMAP's log.
+A filter on OfflineIMAP's logger that hides secrets.
 
 ``-d imap`` prints access tokens in clear and in base64, and so does the dump of a dying thread without any ``-d``
 (offlineimap 8.0.3, imapserver.py and UIBase.py).
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HIDDEN = "<hidden>"
-#: Longer than anything that a log could hold by chance and would be missed.
+#: Characters: a shorter text is not treated as a secret, since it could be part of any word.
 _SHORTEST = 8
-#: With so many characters of a secret the rest is one, too: a log may cut it off.
+#: Characters by which the beginning of a secret is recognised: a log may cut off the rest.
 _START = 24
-_KEPT = 64
-#: What was handed out, with the pattern of every form in which it could be printed once one was looked for.
+#: Secrets that are remembered.
+_MOST = 64
+#: The secrets that were handed out, each with its pattern, which is made when the first text is cleaned.
 _secrets: dict[str, re.Pattern[str] | None] = {}
 _NAMES = "refresh_token|access_token|client_secret"
 _PATTERNS = (
@@ -43,7 +44,7 @@ def hide(secret: str) -> None:
     """Remember a secret that was handed out, so that no log shows it."""
     if len(secret) >= _SHORTEST and secret not in _secrets:
         _secrets[secret] = None
-        while len(_secrets) > _KEPT:
+        while len(_secrets) > _MOST:
             _secrets.pop(next(iter(_secrets)), None)
 
 
@@ -59,19 +60,19 @@ def clean(text: str) -> str:
 
 
 def _pattern(secret: str) -> re.Pattern[str]:
-    """Return what finds *secret*: as it is, cut off, quoted for an address, or in base64 from any place on."""
+    """Return a pattern for *secret*: as it is, cut off, quoted for a URL, or in base64 at any offset."""
     import base64  # noqa: PLC0415 - only for a log
     from urllib.parse import quote  # noqa: PLC0415
 
     forms = [secret, quote(secret, safe="")]
-    for shift in range(3):  # base64 takes three bytes at a time; what stands before the secret moves it
+    for shift in range(3):  # base64 encodes three bytes at a time, so the text before the secret shifts it
         coded = base64.b64encode(b"." * shift + secret.encode("utf-8", "surrogatepass")).decode("ascii").rstrip("=")
         forms.append(coded[4 if shift else 0 : len(coded) // 4 * 4])
     return re.compile("|".join(_start_of(form) for form in forms if len(form) >= _SHORTEST))
 
 
 def _start_of(form: str) -> str:
-    """Return the pattern for *form*; of a long one the beginning, and whatever goes on like it."""
+    """Return the pattern for *form*; for a long one its beginning and all characters of a token that follow."""
     if len(form) < 2 * _START:
         return re.escape(form)
     return re.escape(form[:_START]) + r"[A-Za-z0-9._~+/=!*$%-]*"
@@ -83,18 +84,18 @@ def install() -> None:
     if "offlineimap" not in sys.modules or logging_module is None:
         return
     logger = logging_module.getLogger("OfflineImap")
-    if not any(isinstance(found, _Filter) for found in logger.filters):
+    if not any(isinstance(filter_, _Filter) for filter_ in logger.filters):
         logger.addFilter(_Filter())
 
 
 class _Filter:
-    """A filter for a logger, by its one method (logging accepts any object that has it)."""
+    """A filter for a logger; logging accepts any object with this method."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Clean a record in place; never drop one, never raise."""
         try:
             message = record.getMessage()
-        except (TypeError, ValueError):  # logging would print the arguments as they are
+        except (TypeError, ValueError):  # logging would print the arguments unformatted
             message = f"{record.msg} {record.args}"
         record.msg, record.args = clean(message), None
         if record.exc_info and not record.exc_text:
