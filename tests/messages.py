@@ -46,9 +46,9 @@ _QUOTED = re.compile(r"^(?:errors|shlex)\.quote[d]?\((.*)\)$")
 
 @dataclasses.dataclass(frozen=True)
 class Message:
-    """One place that raises: its *room*, the *code* of the exit, and the parts of the message."""
+    """One place that raises: its *module*, the *code* of the exit, and the parts of the message."""
 
-    room: str
+    module: str
     code: str
     fact: str
     meaning: str
@@ -60,8 +60,8 @@ class Message:
 
 
 def messages() -> list[Message]:
-    """Return the messages in the order of rooms and lines."""
-    return [found for path in sorted(PACKAGE.rglob("*.py")) for found in _of_room(path)]
+    """Return the messages in the order of modules and lines."""
+    return [found for path in sorted(PACKAGE.rglob("*.py")) for found in _of_module(path)]
 
 
 def explained() -> Iterator[tuple[str, str, str, str]]:
@@ -75,35 +75,35 @@ def explained() -> Iterator[tuple[str, str, str, str]]:
 
 def document() -> str:
     """Return the whole list."""
-    rooms: dict[str, list[Message]] = {}
+    modules: dict[str, list[Message]] = {}
     for message in messages():
-        rooms.setdefault(message.room, []).append(message)
+        modules.setdefault(message.module, []).append(message)
     parts = [_HEAD]
-    for room, found in rooms.items():
-        parts.append(f"\n## {room}\n\n" + "\n".join(line for message in found for line in message.lines()) + "\n")
+    for module, found in modules.items():
+        parts.append(f"\n## {module}\n\n" + "\n".join(line for message in found for line in message.lines()) + "\n")
     rows = "\n".join(
         f"- **{code}** {name}\n  <br>{meaning}\n  <br>{remedy}" for name, code, meaning, remedy in explained()
     )
     return "".join([*parts, "\n## What Microsoft and mail servers answer\n\n", rows, "\n"])
 
 
-def _of_room(path: Path) -> Iterator[Message]:
+def _of_module(path: Path) -> Iterator[Message]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    room = str(path.relative_to(PACKAGE).with_suffix(""))
+    module = str(path.relative_to(PACKAGE).with_suffix(""))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for call in sorted(calls, key=lambda node: node.lineno):
         maker = _MAKERS.get(_name(call.func))
         fact = {word.arg: word.value for word in call.keywords}.get("fact")
         if _name(call.func) == "replaced" and fact is not None:
-            yield Message(room, "77", _text(fact), "{error.meaning}", "{error.remedy}")
+            yield Message(module, "77", _text(fact), "{error.meaning}", "{error.remedy}")
         if maker is None or not call.args or _is_passed_on(call):
             continue
         parts = _shared(tree, _name(call.func)) | {word.arg: _text(word.value) for word in call.keywords}
-        yield Message(room, maker, _text(call.args[0]), parts.get("meaning", ""), parts.get("remedy", ""))
+        yield Message(module, maker, _text(call.args[0]), parts.get("meaning", ""), parts.get("remedy", ""))
 
 
 def _shared(tree: ast.Module, maker: str) -> dict[str | None, str]:
-    """Return the parts that all errors of a *maker* in the same room have, none for a class."""
+    """Return the parts that all errors of a *maker* in the same module have, none for a class."""
     made = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == maker)
     calls = (node for function in made for node in ast.walk(function) if isinstance(node, ast.Call))
     return {word.arg: _text(word.value) for call in calls if _name(call.func) in _MAKERS for word in call.keywords}

@@ -204,9 +204,8 @@ def _row(entry: _Row | None) -> _Row | None:
 
 def _remedy(row: _Row) -> dict[str, str]:
     """Return the remedy of a *row*, which may be one that several share."""
-    remedy = row["remedy"]
-    found: dict[str, str] = load("aadsts")["remedies"][remedy] if isinstance(remedy, str) else remedy
-    return found
+    remedy: dict[str, str] | str = row["remedy"]
+    return dict(load("aadsts")["remedies"][remedy]) if isinstance(remedy, str) else remedy
 
 
 def _find_page(text: str) -> _Row | None:
