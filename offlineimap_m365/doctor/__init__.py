@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, notices
-from offlineimap_m365.doctor.check import Check, Step, Subject
+from offlineimap_m365.doctor.check import Check, Step, Subject, of_error
 from offlineimap_m365.doctor.local import versions
 
 if TYPE_CHECKING:
@@ -60,8 +60,12 @@ def examine(order: Order) -> Iterator[Check]:
         subjects.append(subject)
         yield from _checks(account_steps(offline=order.offline), subject)
     config = order.config or offlineimaprc.usual_file()
-    if config is not None:
+    if config is None:
+        return
+    try:
         yield from offlineimaprc.examine(config, subjects, run=order.run_config, offline=order.offline)
+    except Exception as error:  # noqa: BLE001 - as in Step
+        yield of_error("config", error)
 
 
 def _checks(steps: Sequence[Step], subject: Subject) -> Iterator[Check]:

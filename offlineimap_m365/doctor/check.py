@@ -163,15 +163,16 @@ class Step:
         except NotTriedError as reason:
             subject.unmet[self.name] = self.name
             return subject.untold(self.name, str(reason))
-        except errors.M365Error as error:
-            return of_error(self.name, error, subject.name or None)
         except Exception as error:  # noqa: BLE001 - a bug in one check must not hide what the others show
-            report = Remedy("Please report this as a bug in this program", f"{errors.COMMAND} doctor --report")
-            return subject.bad(self.name, f"This check ended with an unexpected error ({type(error).__name__})", report)
+            return of_error(self.name, error, subject.name or None)
 
 
-def of_error(name: str, error: errors.M365Error, account: str | None = None) -> Check:
-    """Return the failed check *name* that met *error*."""
+def of_error(name: str, error: Exception, account: str | None = None) -> Check:
+    """Return the failed check *name* that met *error*; one that is not of this package is a bug."""
+    if not isinstance(error, errors.M365Error):
+        report = Remedy("Please report this as a bug in this program", f"{errors.COMMAND} doctor --report")
+        meaning = f"This check ended with an unexpected error ({type(error).__name__})"
+        return Check(name, ok=False, meaning=meaning, remedy=report, account=account)
     return Check(
         name,
         ok=False,

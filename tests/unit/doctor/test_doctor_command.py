@@ -14,6 +14,7 @@ import pytest
 from offlineimap_m365 import doctor
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.cli import main
+from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.check import Check, Step, Subject
 from tests.kept import ALICE, invent
 from tests.unit.looked_at import Screen
@@ -299,3 +300,20 @@ def test_an_unexpected_error_is_a_failed_check_of_that_name() -> None:
     assert "IndexError" in checks[0].meaning
     assert checks[0].remedy.command == "offlineimap-m365 doctor --report"
     assert checks[1].since == "store"
+
+
+def test_an_unexpected_error_in_a_configuration_is_a_failed_check(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The doctor ends with 1, whatever is in the file."""
+    invent()
+
+    def fail(*_: object, **__: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(offlineimaprc, "examine", fail)
+
+    code = main.main(["doctor", "--offline", "--config", str(world.root / "offlineimaprc")])
+
+    assert code == 1
+    assert "RecursionError" in capsys.readouterr().out
