@@ -1,5 +1,5 @@
 """
-What is in a cache of MSAL's own JSON, as far as it is looked at without MSAL: one access token, one refresh token.
+Read a cache in MSAL's own JSON without MSAL: its access token and its refresh token.
 """
 
 from __future__ import annotations
@@ -70,13 +70,6 @@ def refresh_token(data: bytes | None) -> str | None:
     return _newest_refresh_token(parse(data)) if data is not None else None
 
 
-def grant(data: bytes | None) -> set[tuple[str, ...]]:
-    """Return whose refresh tokens a cache holds, for which client id and host; raises ValueError as parse() does."""
-    names = ("home_account_id", "client_id", "environment")
-    entries = parse(data).get("RefreshToken", {}).values() if data is not None else ()
-    return {tuple(str(entry.get(name)) for name in names) for entry in entries}
-
-
 def only(content: dict[str, Any], access_token: str) -> bytes:
     """
     Return a cache that MSAL filled with this access token only, and the newest refresh token.
@@ -86,15 +79,15 @@ def only(content: dict[str, Any], access_token: str) -> bytes:
     """
     account: dict[str, Any] = next(iter(content.get("Account", {}).values()), {})
     owner = str(account.get("home_account_id") or "")
-    kept: dict[str, Any] = {}
+    tokens: dict[str, Any] = {}
     for key, entry in content.get("AccessToken", {}).items():
         if entry.get("secret") == access_token:
             is_nobodys = entry.get("home_account_id") is None and owner
-            kept |= {owner.lower() + key: {**entry, "home_account_id": owner}} if is_nobodys else {key: entry}
+            tokens |= {owner.lower() + key: {**entry, "home_account_id": owner}} if is_nobodys else {key: entry}
     refresh_tokens = content.get("RefreshToken", {})
     newest = max(refresh_tokens, key=lambda key: _modified(refresh_tokens[key]), default=None)
-    found = {**content, "AccessToken": kept, "RefreshToken": {newest: refresh_tokens[newest]} if newest else {}}
-    data = json.dumps(found, indent=1).encode("ascii")
+    cache = {**content, "AccessToken": tokens, "RefreshToken": {newest: refresh_tokens[newest]} if newest else {}}
+    data = json.dumps(cache, indent=1).encode("ascii")
     issued(data)
     return data
 
@@ -104,9 +97,9 @@ def _modified(entry: dict[str, Any]) -> int:
 
 
 def _newest_refresh_token(cache: dict[str, Any]) -> str | None:
-    found = []
+    tokens = []
     for entry in cache.get("RefreshToken", {}).values():
         if not isinstance(entry, dict) or not fresh_token.is_secret(entry.get("secret")):
             raise ValueError("not an MSAL cache")
-        found.append((_modified(entry), str(entry["secret"])))
-    return max(found)[1] if found else None
+        tokens.append((_modified(entry), str(entry["secret"])))
+    return max(tokens)[1] if tokens else None

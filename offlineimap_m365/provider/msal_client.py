@@ -1,8 +1,8 @@
 """
-MSAL behind one door: it builds the client, and folds MSAL's three kinds of failure into ours.
+The only module that uses MSAL: it builds the client, and turns MSAL's three kinds of failure into our errors.
 
-What comes out is a cache in MSAL's own JSON with exactly one sign-in in it. Sources: MSAL 1.32.3 and 1.39 read and
-tried; RFC 6749, 7636 (PKCE), 8628 (device code); OpenID Connect Core 1.0.
+The result is a cache in MSAL's own JSON with exactly one sign-in in it. Sources: MSAL 1.32.3 and 1.39 read and tried;
+RFC 6749, 7636 (PKCE), 8628 (device code); OpenID Connect Core 1.0.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def refresh(account: Account, cache: bytes, proof: Proof | None = None) -> bytes
     """
     Redeem the refresh token in *cache* with one request and return the cache that replaces it.
 
-    *proof* is what a confidential client was read to have. Raises SignInNeeded, Temporary or Misconfigured; *cache*
+    *proof* is a confidential client's secret or certificate. Raises SignInNeeded, Temporary or Misconfigured; *cache*
     stays what it was.
     """
-    kept = msal.SerializableTokenCache()
+    token_cache = msal.SerializableTokenCache()
     try:
-        kept.deserialize(cache.decode("utf-8"))
-        app = _application(Provider.of(account), kept, proof=proof)
-        known = app.get_accounts()[0]
+        token_cache.deserialize(cache.decode("utf-8"))
+        app = _application(Provider.of(account), token_cache, proof=proof)
+        owner = app.get_accounts()[0]
     except _UNEXPECTED as error:
         raise errors.Misconfigured(
             f"The stored sign-in of {account.name} is damaged: it names nobody",
@@ -59,16 +59,16 @@ def refresh(account: Account, cache: bytes, proof: Proof | None = None) -> bytes
             remedy=Remedy("", errors.login_command(account.name)),
         ) from error
     try:
-        answer = app.acquire_token_silent_with_error(list(account.scopes), known, force_refresh=True)
+        answer = app.acquire_token_silent_with_error(list(account.scopes), owner, force_refresh=True)
         if answer and "access_token" in answer:
-            return only(json.loads(kept.serialize()), str(answer["access_token"]))
+            return only(json.loads(token_cache.serialize()), str(answer["access_token"]))
     except _UNEXPECTED as error:  # no state and no nonce here that could be another's
         raise errors.Temporary(
             f"{account.name}: the answer of the provider was not understood ({type(error).__name__})",
             account=account.name,
             remedy=Remedy("Try again"),
         ) from None
-    if not answer:  # nobody was asked: a login with another client id was killed before its profile was written
+    if not answer:  # no request was made: a login with another client id was killed before it wrote its profile
         raise errors.SignInNeeded(
             f"The stored sign-in of {account.name} was not made with the client id {account.client_id}",
             account=account.name,
@@ -82,15 +82,15 @@ def refresh(account: Account, cache: bytes, proof: Proof | None = None) -> bytes
 
 def obtain(provider: Provider, name: str, proof: Proof) -> bytes:
     """
-    Ask for a token of the application's own with one request (RFC 6749 §4.4) and return the cache that holds it.
+    Request a token of the application's own with one request (RFC 6749 §4.4) and return the cache that holds it.
 
     Raises SignInNeeded, Temporary or Misconfigured, which name the account *name*.
     """
-    kept = msal.SerializableTokenCache()
+    token_cache = msal.SerializableTokenCache()
     try:
-        answer = _application(provider, kept, proof=proof).acquire_token_for_client(list(provider.scopes))
+        answer = _application(provider, token_cache, proof=proof).acquire_token_for_client(list(provider.scopes))
         if answer and "access_token" in answer:
-            return only(json.loads(kept.serialize()), str(answer["access_token"]))
+            return only(json.loads(token_cache.serialize()), str(answer["access_token"]))
     except _UNEXPECTED as error:
         raise _strange(name, error) from None
     tenant = provider.authority.rpartition("/")[2]
@@ -111,7 +111,7 @@ def _refusal(answer: Mapping[str, Any], situation: explain.Situation) -> errors.
 
 
 class Attempt:
-    """One attempt to sign in, in a scratch cache: nothing of it is kept unless the caller keeps it."""
+    """One attempt to sign in, in a scratch cache: nothing of it is saved unless the caller saves it."""
 
     def __init__(self, provider: Provider, name: str, *, claims: str | None = None, is_personal: bool = False) -> None:
         """
@@ -190,11 +190,11 @@ class Attempt:
 
         A provider that cannot answer for a while is asked again until the code expires (RFC 8628 §3.5).
         """
-        found = self._poll(code)
-        while found is None:
+        signed_in = self._poll(code)
+        while signed_in is None:
             time.sleep(_DEVICE_PAUSE)
-            found = self._poll(code)
-        return found
+            signed_in = self._poll(code)
+        return signed_in
 
     def _poll(self, code: DeviceCode) -> SignIn | None:
         try:
@@ -229,9 +229,9 @@ class Attempt:
                 account=self._name,
                 remedy=Remedy("Ask the administrator of the provider to allow offline_access for this client id"),
             )
-        kept = only(json.loads(self._cache.serialize()), str(answer["access_token"]))
+        cache = only(json.loads(self._cache.serialize()), str(answer["access_token"]))
         ends = self._proof.ends if self._proof else None
-        return SignIn(claims, kept, granted(self._provider.scopes, answer.get("scope")), ends)
+        return SignIn(claims, cache, granted(self._provider.scopes, answer.get("scope")), ends)
 
     def _refusal(self, answer: Mapping[str, Any]) -> errors.M365Error:
         situation = explain.Situation(self._name, self._provider.client_id, is_personal=self._is_personal)
@@ -267,7 +267,7 @@ def _application(
 
 
 def _strange(name: str, error: Exception) -> errors.M365Error:
-    """Fold what MSAL raises into ours; its words may hold claims and codes, so only its kind is told."""
+    """Return our error for what MSAL raised; its text may hold claims and codes, so only its kind is shown."""
     if "state mismatch" in str(error).lower():
         return errors.SignInNeeded(
             f"{name}: that address belongs to an earlier attempt to sign in",
@@ -277,6 +277,6 @@ def _strange(name: str, error: Exception) -> errors.M365Error:
     return errors.SignInNeeded(
         f"{name}: the answer of the provider was not accepted ({type(error).__name__})",
         account=name,
-        meaning="It does not belong to this attempt, or is not what OAuth describes; nothing was kept",
+        meaning="It does not belong to this attempt, or is not what OAuth describes; nothing was saved",
         remedy=Remedy("Sign in again", errors.login_command(name)),
     )

@@ -1,5 +1,5 @@
 """
-Who is asked, and what came of it: a provider with its OpenID configuration, a sign-in, a device code.
+The provider that is asked, and its answers: a provider with its OpenID configuration, a sign-in, a device code.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Provider:
 
     @classmethod
     def of(cls, account: Account) -> Provider:
-        """Return the provider of an account that is kept."""
+        """Return the provider at which *account* signed in."""
         return cls(account.client_id, account.authority, account.scopes, account.endpoints, account.credential)
 
     def configuration(self) -> Mapping[str, str]:
-        """Return the OpenID configuration, from what is kept or by Microsoft's template."""
+        """Return the OpenID configuration, from the profile or by Microsoft's template."""
         if self.endpoints:
             return self.endpoints
         base = f"{self.authority}/oauth2/v2.0"
@@ -68,8 +68,8 @@ class SignIn:
     @property
     def names(self) -> list[str]:
         """The names under which the person is known, most telling first."""
-        found = [self.claims.get(name) for name in ("preferred_username", "upn", "email")]
-        return [name for name in found if isinstance(name, str) and name]
+        names = [self.claims.get(claim) for claim in ("preferred_username", "upn", "email")]
+        return [name for name in names if isinstance(name, str) and name]
 
     @property
     def person(self) -> dict[str, str]:
@@ -102,11 +102,11 @@ def discover(authority: str) -> dict[str, str]:
     for base in (f"{authority}/v2.0", authority):
         document = get_json(f"{base}/.well-known/openid-configuration")
         names = (*needed, "device_authorization_endpoint")
-        kept = {name: document[name] for name in names if isinstance(document.get(name), str) and document[name]}
-        missing = [name for name in needed if name not in kept]
-        insecure = [kept[name] for name in kept if name != "issuer" and not kept[name].startswith("https://")]
+        endpoints = {name: document[name] for name in names if isinstance(document.get(name), str) and document[name]}
+        missing = [name for name in needed if name not in endpoints]
+        insecure = [url for name, url in endpoints.items() if name != "issuer" and not url.startswith("https://")]
         if not missing and not insecure:
-            return kept
+            return endpoints
         if document:
             fault = f"names an address that is not https: {insecure[0]}" if insecure else f"names no {missing[0]}"
     raise errors.Misconfigured(

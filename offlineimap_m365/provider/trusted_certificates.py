@@ -10,6 +10,9 @@ from pathlib import Path
 import certifi
 
 from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base.errors import Remedy
+
+_VARIABLES = Remedy("Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR")
 
 
 def find(*without: str) -> str:
@@ -24,7 +27,7 @@ def find(*without: str) -> str:
         if not Path(named).exists():
             raise errors.Misconfigured(
                 f"The trusted certificates are not where the environment says: {named}",
-                remedy="Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR",
+                remedy=_VARIABLES,
             )
         return named
     system = ssl.get_default_verify_paths()
@@ -33,7 +36,7 @@ def find(*without: str) -> str:
 
 
 def origin(path: str) -> str:
-    """Tell where it comes from that *path*, which find() returned, is trusted."""
+    """Return why *path*, which find() returned, is trusted."""
     variable = environment.certificates_variable()
     if variable:
         return f"{variable} names it"
@@ -54,7 +57,7 @@ def context(*without: str) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise errors.Misconfigured(
             f"The trusted certificates cannot be read: {path}",
-            remedy="Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR",
+            remedy=_VARIABLES,
         ) from error
 
 
