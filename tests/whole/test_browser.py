@@ -59,7 +59,7 @@ def test_a_browser_that_opens_by_itself_signs_in(user: World, entra: Entra) -> N
     assert done.code == 0, done.err
     check(page, entra)
     assert page["title"] == "Signed in"
-    assert f"{ALICE} is signed in.\nThis window can be closed" in page["text"]
+    assert f"{ALICE} is signed in.\nYou can close this window" in page["text"]
     assert user.run("token", ALICE).code == 0
 
 
