@@ -45,7 +45,7 @@ def read(
         try:
             state = os.fstat(descriptor)
             if not stat.S_ISREG(state.st_mode):
-                raise _refused(path, "is not a regular file")
+                raise _refused(path, "is not a regular file", is_ours=is_ours)
             if is_ours and permissions.judge_ours(state, path):
                 permissions.close(path, state.st_mode, descriptor)
             if judge is not None:
@@ -58,7 +58,7 @@ def read(
     except OSError as error:
         raise unreadable(path, error) from error
     if len(data) > most_bytes:
-        raise _refused(path, f"is larger than {most_bytes} bytes")
+        raise _refused(path, f"is larger than {most_bytes} bytes", is_ours=is_ours)
     return data
 
 
@@ -89,9 +89,10 @@ def unreadable(path: str, error: OSError) -> errors.M365Error:
     )
 
 
-def _refused(path: str, reason: str) -> errors.Misconfigured:
+def _refused(path: str, reason: str, *, is_ours: bool = False) -> errors.Misconfigured:
+    away = Remedy("Move it away", f"mv {quoted(path)} {quoted(f'{path}.old')}")
     return errors.Misconfigured(
-        f"{path} {reason}", remedy=Remedy("Remove it or name another file", f"ls -ld {quoted(path)}")
+        f"{path} {reason}", remedy=away if is_ours else Remedy("Name another file", f"ls -ld {quoted(path)}")
     )
 
 

@@ -377,6 +377,19 @@ def test_a_link_in_an_account_s_folder_is_refused(world: World, name: str) -> No
     assert caught.value.remedy.command == f"rm {path}"
 
 
+@pytest.mark.parametrize(("name", "code"), [("profile.json", 78), ("cache.json", 78), ("state.json", 0), ("lock", 0)])
+def test_a_pipe_in_the_place_of_a_file_is_never_waited_for(world: World, name: str, code: int) -> None:
+    """A pipe in an account's folder is 78 where the file is needed, and ends no command that does not need it."""
+    path = Path(invent().folder) / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path, 0o600)
+
+    done = world.run("token", ALICE)
+
+    assert done.code == code, done.err
+    assert code == 0 or f"{path} is not a regular file" in done.err
+
+
 def test_a_file_in_the_place_of_a_directory_is_named(world: World) -> None:
     """A file in the place of the home is 78, with the command that moves it away."""
     world.home.parent.mkdir(0o700, parents=True, exist_ok=True)
