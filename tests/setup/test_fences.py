@@ -59,11 +59,6 @@ def test_a_foreign_interpreter_can_read_it(file: Path) -> None:
 
 #: Folders whose paths are the store's or lead to it.
 STORE_FOLDERS = ("base", "accounts", "stores", "tokens", "plugin", "signin", "cli")
-#: Modules that start a program in a way of their own until they use base/process.
-OWN_SUBPROCESS = frozenset(
-    {"doctor/local/plugin_checks.py", "doctor/local/interpreters.py", "doctor/offlineimaprc/interpreter.py"}
-    | {"tokens/notify.py"}
-)
 
 
 def calls_in(file: Path) -> set[str]:
@@ -86,5 +81,4 @@ def test_one_module_starts_programs() -> None:
     """Every program is started by base/process, with its limits."""
     files = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py") if "subprocess" in imports_of(file)}
 
-    assert "base/process.py" in files
-    assert files - OWN_SUBPROCESS == {"base/process.py"}
+    assert files == {"base/process.py"}
