@@ -131,6 +131,17 @@ def test_a_code_of_the_token_endpoint(stage: Stage, code: str) -> None:
     check(caught.value, code)
 
 
+def test_a_request_loop_waits_for_five_minutes_and_asks_for_a_report(stage: Stage) -> None:
+    """AADSTS50196 is a fault of this program: 75, Microsoft is left alone, and we want to know of it."""
+    stage.entra.fail_next(TOKEN, code=50196, status=400)
+
+    with pytest.raises(errors.Temporary) as caught:
+        door.refresh(stage.account, stage.cache)
+
+    assert caught.value.retry_after == 300
+    assert "report" in caught.value.remedy.advice
+
+
 @pytest.mark.once
 @pytest.mark.parametrize("code", seen("token"))
 def test_a_code_at_the_redemption(stage: Stage, code: str) -> None:

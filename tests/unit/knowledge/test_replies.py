@@ -133,6 +133,29 @@ def test_what_users_pasted_is_answered(
         assert not re.search(pattern, answer, re.IGNORECASE), (pattern, answer)
 
 
+@pytest.mark.parametrize("code", ["AADSTS50057", "AADSTS50105", "AADSTS53000"])
+def test_what_only_the_help_desk_can_change_comes_with_a_letter(
+    world: World, capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    """The command of the error prints it: code, correlation id, time, client id, and what the help desk is asked."""
+    world.enter()
+    correlation_id, time = "019827f4-372b-7726-8110-db46f130cd8f", "2026-10-11T12:13:14Z"
+
+    exit_code = main(["explain", ALICE, code, correlation_id, time])
+
+    letter = capsys.readouterr().out.partition("\n\n")[2]
+    client_id = load("clients")["default"]
+    assert exit_code == 0
+    assert all(fact in letter for fact in (ALICE, code, correlation_id, time, client_id))
+    assert load("aadsts")["remedies"][name_of_remedy(code)]["ask"] in letter
+
+
+def name_of_remedy(code: str) -> str:
+    """Return the name of the remedy for *code*."""
+    table = load("aadsts")
+    return str(table["explanations"][table["codes"][code.removeprefix("AADSTS")]["is"]]["remedy"])
+
+
 def test_every_reply_is_pasted_in_a_test() -> None:
     """A row that no paste reaches would be a guess."""
     texts = [text for text, _, _ in PASTES.values()] + [case["text"] for case in CASES]
