@@ -113,15 +113,6 @@ def test_one_account_may_be_left_out_for_any_command(alice: World) -> None:
     assert f"remoteuser = {ALICE}" in done[3].out
 
 
-@pytest.mark.parametrize("command", ["logout"])
-def test_logout_wants_a_name(alice: World, command: str) -> None:
-    """What forgets something is told whom."""
-    done = alice.run(command)
-
-    assert (done.code, done.out) == (2, "")
-    assert alice.run("token").code == 0
-
-
 @pytest.mark.parametrize(
     "name", ["Alice@Example.ORG", "mu\u0308ller@example.org", "o'neil%x@example.org", ".dot@example.org"]
 )
@@ -196,16 +187,6 @@ def test_status_has_the_fields_that_programs_rely_on(alice: World) -> None:
     assert str(row["signed_in_at"]).endswith("Z")
 
 
-def test_status_is_for_people_without_json(alice: World, entra: Entra) -> None:
-    """A table with the account, when its token expires, and how long it was unused; nothing on stderr; no request."""
-    entra.forget()
-    done = alice.run("status")
-
-    assert (done.code, done.err, entra.requests) == (0, "", [])
-    for words in (ALICE, "expires in 5", "0 of 90 days", "file"):
-        assert words in done.out
-
-
 def test_status_is_1_if_somebody_must_sign_in(both: World, entra: Entra) -> None:
     """1 as soon as one needs a person, with Microsoft's code and the command that helps; 0 for the other alone."""
     both.age(ALICE)
@@ -262,18 +243,6 @@ def test_help_is_everywhere(user: World, command: str) -> None:
         assert done.out.startswith("usage: offlineimap-m365")
 
 
-def test_version_and_no_command(user: World) -> None:
-    """``--version`` and the help are answers; an unknown command or option is 2."""
-    version, nothing = user.run("--version"), user.run()
-    wrong = [user.run("loign"), user.run("status", "--frobnicate"), user.run("token", "--min", "5")]
-
-    assert (version.code, version.out) == (0, "offlineimap-m365 " + version.out.split()[-1] + "\n")
-    assert (nothing.code, nothing.err) == (0, "")
-    assert nothing.out == user.run("--help").out
-    assert [(done.code, done.out) for done in wrong] == [(2, "")] * 3
-    assert all("--help" in done.err for done in wrong)
-
-
 @pytest.mark.parametrize(
     "command", [f"token {ALICE}", "status", "--help", "config --list", "completion bash", "status --json"]
 )
@@ -284,16 +253,6 @@ def test_a_reader_that_stops_early_is_no_error(alice: World, command: str) -> No
     done = alice.execute(["bash", "-c", f"set -o pipefail; {ours} | head -c1"])
 
     assert (done.code, done.err, len(done.out)) == (0, "", 1)
-
-
-def test_verbose_before_or_after(user: World) -> None:
-    """-v shows where an error came from, on either side of the command; without it there is no traceback."""
-    plain, before, after = (user.run(*words) for words in (["token"], ["-v", "token"], ["token", "-v"]))
-
-    assert (plain.code, before.code, after.code) == (77, 77, 77)
-    assert before.err == after.err
-    assert "line " in before.err
-    assert len(plain.err.splitlines()) <= 6
 
 
 def all_commands(user: World) -> list[Outcome]:
@@ -325,17 +284,6 @@ def test_no_secret_is_ever_shown(alice: World, entra: Entra) -> None:
     assert len(secrets) > 3
     assert not [secret for secret in secrets if secret in shown]
     assert max(len(done.err.splitlines()) for done in all_commands(alice)[::2]) <= 6
-
-
-@pytest.mark.parametrize("no_colour", ["", "1"])
-def test_there_is_no_colour_where_it_is_not_wanted(alice: World, no_colour: str) -> None:
-    """With NO_COLOR no escape sequence is sent to a terminal; without a terminal never."""
-    with Terminal(alice, "token", NOBODY, environ={"NO_COLOR": no_colour}) as terminal:
-        done = terminal.end()
-
-    assert done.code == 77
-    assert not (no_colour and "\x1b" in done.err)
-    assert "\x1b" not in alice.run("token", NOBODY).err
 
 
 def test_login_asks_for_the_account_on_a_terminal(alice: World, entra: Entra) -> None:

@@ -59,15 +59,6 @@ def test_explain_says_what_it_means(
     assert 2 <= len(done.out.partition("\n\n")[0].splitlines()) <= 6
 
 
-@pytest.mark.parametrize(("words", "stdin"), [(["hello"], None), (["-"], ""), (["-"], "\x00\xff")])
-def test_explain_recognises_nothing(alice: World, words: list[str], stdin: str | None) -> None:
-    """What is not known is 2, without an answer."""
-    done = alice.run("explain", *words, stdin=stdin) if words != ["-"] or stdin else alice.run("explain", NOBODY, "x")
-
-    assert (done.code, done.out) == (2, "")
-    assert done.err
-
-
 def test_explain_tells_of_the_last_failure(alice: World, entra: Entra) -> None:
     """With an account alone it is the last failure that is told, one without a code of Microsoft's as well."""
     nothing = alice.run("explain", ALICE)
@@ -114,22 +105,3 @@ def test_config_for_many_mailboxes(alice: World) -> None:
     assert "accounts = alice, info-example.org, info-example.com\n" in done.out
     assert done.out.count("[general]") == 1
     assert done.out.count(f'get_access_token("{ALICE}", 1800)') == 2
-
-
-@pytest.mark.parametrize(
-    ("words", "hint"), [(["mstmp"], "msmtp"), ([ALICE, "OfflineIMAP"], "offlineimap"), (["xyz"], "--list")]
-)
-def test_config_for_a_program_that_nobody_knows(alice: World, words: list[str], hint: str) -> None:
-    """2, with the closest names."""
-    done = alice.run("config", *words)
-
-    assert (done.code, done.out) == (2, "")
-    assert hint in done.err
-
-
-def test_a_list_of_mailboxes_that_cannot_be_read(alice: World) -> None:
-    """A missing or empty file is wrong usage, not all mailboxes or none."""
-    (alice.root / "empty").touch()
-    done = [alice.run("config", "--mailbox", f"@{alice.root}/{name}") for name in ("missing", "empty")]
-
-    assert [outcome.code for outcome in done] == [2, 2]

@@ -17,7 +17,6 @@ from offlineimap_m365.cli import arguments, commands, main
 from offlineimap_m365.cli.commands import status_command
 from offlineimap_m365.console import prompt
 from offlineimap_m365.plugin import stub
-from offlineimap_m365.tokens import engine
 from tests.kept import invent
 from tests.unit import looked_at
 
@@ -85,35 +84,6 @@ def test_a_missing_package_is_a_broken_installation(
     assert "msal" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("failures", "code"),
-    [
-        ([errors.Temporary("A"), errors.SignInNeeded("B")], 77),
-        ([errors.Misconfigured("A"), errors.SignInNeeded("B")], 78),
-        ([errors.Misconfigured("A"), ZeroDivisionError("B"), errors.Temporary("C")], 70),
-        ([errors.Temporary("A"), None], 75),
-        ([None, None], 0),
-    ],
-)
-def test_refresh_asks_for_every_account_and_ends_with_the_gravest_code(
-    world: World, monkeypatch: pytest.MonkeyPatch, failures: list[Exception | None], code: int
-) -> None:
-    """No failure of one account, of whatever kind, stops the others; the order is 70, 78, 77, 75."""
-    asked: list[str] = []
-
-    def access_token(name: str, _: object) -> None:
-        asked.append(name)
-        failure = failures[len(asked) - 1]
-        if failure:
-            raise failure
-
-    assert world
-    monkeypatch.setattr(engine, "access_token", access_token)
-    names = [f"{number}@example.org" for number in range(len(failures))]
-
-    assert (main.main(["refresh", *names]), asked) == (code, names)
-
-
 def test_xoauth2_of_an_application_needs_a_mailbox(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """An application has no mailbox of its own: 2, and no request."""
     profiles.save(dataclasses.replace(invent("backup"), kind="app-only"))
@@ -169,7 +139,15 @@ def test_verbose_stands_anywhere(options: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["loign", "status --jso", "token --min-validity=1e3", "token --min-validity=\u0661", "login --port=99999"],
+    [
+        "loign",
+        "logout",
+        "store a@b",
+        "status --jso",
+        "token --min-validity=1e3",
+        "token --min-validity=\u0661",
+        "login --port=99999",
+    ],
 )
 def test_wrong_usage_is_2_and_names_the_help(world: World, capsys: pytest.CaptureFixture[str], line: str) -> None:
     """No abbreviation, no number that is none; two lines on stderr."""
