@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.version import __version__
+from offlineimap_m365.doctor.local import interpreters
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import PROGRAMS, limits
 
@@ -37,11 +38,7 @@ def document(checks: Sequence[Check]) -> dict[str, Any]:
             "python": platform.python_version(),
             "openssl": ssl.OPENSSL_VERSION,
             **{name: _library_version(name) for name in _LIBRARIES},
-            **{
-                program.name: limits.version(program.name)
-                for program in PROGRAMS.values()
-                if limits.version(program.name)
-            },
+            **_program_versions(),
         },
         "platform": _platform(),
         "checks": [_fields(check, accounts) for check in checks],
@@ -61,6 +58,15 @@ def _fields(check: Check, accounts: Sequence[str]) -> dict[str, Any]:
 def _public_code(code: str) -> str:
     """Return Microsoft's *code* or an error name of OAuth; ``other`` for a text that a server made up."""
     return code if _AADSTS.fullmatch(code) or code in tables.load("aadsts")["errors"] else "other"
+
+
+def _program_versions() -> dict[str, str | None]:
+    """Return the versions of the mail programs that are installed."""
+    versions = {program.name: limits.version(program.name) for program in PROGRAMS.values()}
+    path = interpreters.which("offlineimap")
+    with contextlib.suppress(interpreters.UnknownError, interpreters.LostError):
+        versions["offlineimap"] = interpreters.look(path).version if path else None
+    return {name: version for name, version in versions.items() if version}
 
 
 def _library_version(name: str) -> str | None:
