@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import site
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +16,6 @@ from offlineimap_m365.base.version import __version__
 from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.world import World
 
 
@@ -139,6 +139,20 @@ def test_another_version_under_the_same_prefix_is_a_foreign_interpreter(world: W
 
     assert load(world, text)[0].startswith("SignInNeeded: ")
     assert load(world, text.replace(f"VERSION = {sys.version_info[:2]}", "VERSION = (3, 9)"))[0] == "from-the-command"
+
+
+def test_a_stub_of_the_first_release_works_until_it_is_renewed(world: World) -> None:
+    """It records no version: unless the package is among the interpreter's own, the recorded command is asked."""
+    asked = executable(world.root / "bin" / "offlineimap-m365", "echo from-the-command")
+    text = stub.write_stub().read_text(encoding="utf-8")
+    text = text.replace(f"STUB_COMMAND = {stub.command()!r}", f"STUB_COMMAND = {[str(asked)]!r}")
+    old = [line for line in text.splitlines() if not line.startswith(("STUB_VERSION", "STUB_HOME", "STUB_REPAIR"))]
+
+    token, keeps, home = load(world, "\n".join(old))
+
+    is_installed = str(Path(stub.__file__).resolve().parents[2]) in site.getsitepackages()
+    assert (token == "from-the-command") is not is_installed
+    assert (keeps, home) == (False, None)
 
 
 def test_the_home_that_login_used_is_used_where_the_environment_names_none(world: World) -> None:
