@@ -46,7 +46,7 @@ class Proof:
     ends: float | None = None
 
 
-def kept(options: Mapping[str, Any]) -> dict[str, str] | None:
+def from_options(options: Mapping[str, Any]) -> dict[str, str] | None:
     """
     Return the credential that *options* of ``login`` name, as the profile stores it; None for a public client.
 

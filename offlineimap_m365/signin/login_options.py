@@ -62,7 +62,7 @@ def merge(typed: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]
 def _for_client(options: dict[str, Any]) -> dict[str, Any]:
     """Return the *options* with absolute paths; raises WrongUsage for some that do not go together."""
     # a passphrase alone may belong to the certificate of the last login
-    client_credential.kept(options if options["certificate"] else {**options, profiles.PASSPHRASE: None})
+    client_credential.from_options(options if options["certificate"] else {**options, profiles.PASSPHRASE: None})
     for choice in ("client_secret_file", "certificate"):
         if options[choice]:
             options[choice] = str(Path(options[choice]).expanduser().absolute())
@@ -127,7 +127,7 @@ def _is_address(text: str) -> bool:
 
 def check_owner(chosen: Mapping[str, Any]) -> None:
     """Raise WrongUsage for a secret or certificate without the client id that it belongs to."""
-    if client_credential.kept(chosen) and not chosen.get("client_id"):
+    if client_credential.from_options(chosen) and not chosen.get("client_id"):
         raise errors.WrongUsage(
             "A client secret or certificate belongs to a client id of your own, and none is named",
             remedy=Remedy("Name it with --client-id ID"),
@@ -146,7 +146,7 @@ def check_app_only(chosen: Mapping[str, Any], *, with_proof: bool) -> None:
         for option, is_there in (
             ("--tenant T", place),
             ("--client-id ID", chosen.get("client_id")),
-            ("--client-secret-file F or --certificate FILE", client_credential.kept(chosen) or not with_proof),
+            ("--client-secret-file F or --certificate FILE", client_credential.from_options(chosen) or not with_proof),
         )
         if not is_there
     ]

@@ -132,7 +132,7 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     )
     mail = _mail_hosts(chosen, cloud, is_personal=is_personal)
     provider = msal_client.Provider(
-        client_id, authority, _scopes(chosen, cloud), endpoints, client_credential.kept(chosen)
+        client_id, authority, _scopes(chosen, cloud), endpoints, client_credential.from_options(chosen)
     )
     is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")
     last = known if known is not None and is_same_person and not known.is_app_only else None

@@ -57,10 +57,10 @@ class GpgHome:
         how = ["--pinentry-mode", "loopback", "--passphrase", passphrase]
         how += ["--faked-system-time", at] if at else []
         self.run(*how, "--quick-generate-key", person, _ALGORITHMS[0], "sign", life)
-        made = next(key.fingerprint for key in self.listed() if key.fingerprint not in before)
+        created = next(key.fingerprint for key in self.listed() if key.fingerprint not in before)
         if encrypts:
-            self.run(*how, "--quick-add-key", made, _ALGORITHMS[1], "encr", life)
-        return made
+            self.run(*how, "--quick-add-key", created, _ALGORITHMS[1], "encr", life)
+        return created
 
     def listed(self) -> list[gpg.Key]:
         """Return the keys whose secret part is here."""
@@ -131,8 +131,8 @@ class GpgHome:
 def home(environ: Mapping[str, str]) -> Iterator[GpgHome]:
     """Make a home without keys for a user whose surroundings are *environ*."""
     with TemporaryDirectory(prefix="gpg-", dir="/tmp", ignore_cleanup_errors=True) as path:
-        made = GpgHome(Path(path), environ)
+        created = GpgHome(Path(path), environ)
         try:
-            yield made
+            yield created
         finally:
-            made.kill_agent()
+            created.kill_agent()

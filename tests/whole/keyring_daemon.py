@@ -116,8 +116,8 @@ class Desktop:
     def items(self) -> dict[str, str]:
         """Return the secrets in the keyring, by the user that each item names."""
         with self.bus() as bus:
-            found = secretstorage.Collection(bus).get_all_items()
-            return {item.get_attributes()["username"]: item.get_secret().decode("utf-8") for item in found}
+            result = secretstorage.Collection(bus).get_all_items()
+            return {item.get_attributes()["username"]: item.get_secret().decode("utf-8") for item in result}
 
     def put(self, user: str, secret: str) -> None:
         """Replace the secret of the item of *user*, behind the back of whoever wrote it."""
@@ -172,8 +172,8 @@ class Desktop:
         where = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | streams
         process = subprocess.Popen(command, env=self.environ, **where)  # type: ignore[call-overload]
         self._children.append(process)
-        found: subprocess.Popen[bytes] = process
-        return found
+        result: subprocess.Popen[bytes] = process
+        return result
 
 
 def wait_for(there: object) -> None:

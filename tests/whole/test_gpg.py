@@ -41,9 +41,9 @@ def test_round_trip(gpg: GpgHome) -> None:
     store_of(fingerprint).write(b"an older one")
     store_of(fingerprint).write(SECRET)
 
-    found = store_of(fingerprint).read()
+    result = store_of(fingerprint).read()
 
-    assert found == SECRET
+    assert result == SECRET
     assert [path.name for path in Path(paths.folder(ALICE)).iterdir()] == ["cache.json.gpg"]
     assert file_of().stat().st_mode & 0o777 == 0o600
     assert b"a-made-up" not in file_of().read_bytes()
@@ -101,9 +101,9 @@ def test_a_person_at_the_terminal_is_asked(gpg: GpgHome, monkeypatch: pytest.Mon
         monkeypatch.setattr(sys, "stderr", screen)
         where = os.ttyname(terminal)
 
-        found = GpgStore(paths.folder(ALICE), ALICE, fingerprint, may_ask=True).read()
+        result = GpgStore(paths.folder(ALICE), ALICE, fingerprint, may_ask=True).read()
 
-    assert found == SECRET
+    assert result == SECRET
     assert not unattended
     assert asked.read_text(encoding="utf-8").splitlines() == [f"OPTION ttyname={where}", "GETPIN"]
     assert store_of(fingerprint).read() == SECRET  # the agent keeps it
@@ -230,12 +230,12 @@ def test_the_whole_fingerprint_always_works(gpg: GpgHome) -> None:
 
 def test_several_keys_are_listed(gpg: GpgHome) -> None:
     """An address that means two keys is wrong usage, and both are named."""
-    made = [gpg.make(PERSON), gpg.make(PERSON)]
+    created = [gpg.make(PERSON), gpg.make(PERSON)]
 
     with pytest.raises(errors.WrongUsage, match="2 keys are called") as caught:
         gpg_store.resolve(ALICE)
 
-    assert all(fingerprint in caught.value.fact for fingerprint in made)
+    assert all(fingerprint in caught.value.fact for fingerprint in created)
 
 
 def test_an_address_means_the_whole_address(gpg: GpgHome) -> None:

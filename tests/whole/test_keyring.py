@@ -37,9 +37,9 @@ def test_round_trip(desktop: Desktop) -> None:
     store_of().write(b"an older one, much longer than what comes after it")
     store_of().write(SECRET)
 
-    found = store_of().read()
+    result = store_of().read()
 
-    assert found == SECRET
+    assert result == SECRET
     assert desktop.items() == {user_of(): SECRET.decode()}
 
 
@@ -89,12 +89,12 @@ def test_a_home_that_was_moved_takes_its_secrets_along(desktop: Desktop, world: 
     Path(paths.directory()).rename(moved)
 
     store = KeyringStore(str(moved / "accounts" / ALICE), ALICE)
-    found = store.read()
+    result = store.read()
     store.write(b"newer")
     newer = store.read()
     store.delete()
 
-    assert (found, newer) == (SECRET, b"newer")
+    assert (result, newer) == (SECRET, b"newer")
     assert desktop.items() == {}
 
 
@@ -164,16 +164,16 @@ def test_a_service_that_never_answers(bus: Desktop) -> None:
 def test_only_the_first_waits_for_a_service_that_never_answers(bus: Desktop) -> None:
     """Of several accounts one finds out that the keyring is stuck; the others are told so at once, for some seconds."""
     bus.start_stuck_service()
-    said = []
+    lines = []
 
     start = time.monotonic()
     for account in (ALICE, "bob@example.org", "carol@example.org"):
         with pytest.raises(errors.Temporary, match="did not answer") as caught:
             store_of(account).write(SECRET)
-        said.append(caught.value.account)
+        lines.append(caught.value.account)
     took = time.monotonic() - start
 
-    assert said == [ALICE, "bob@example.org", "carol@example.org"]
+    assert lines == [ALICE, "bob@example.org", "carol@example.org"]
     assert took < 2 * keyring.SECONDS
 
 
@@ -236,10 +236,10 @@ def test_a_marker_without_a_word_still_leads_to_the_item(desktop: Desktop) -> No
     store_of().write(SECRET)
     (Path(paths.folder(ALICE)) / keyring.MARKER).write_bytes(b"\0")
 
-    found = store_of().read()
+    result = store_of().read()
     store_of().delete()
 
-    assert found == SECRET
+    assert result == SECRET
     assert desktop.items() == {}
 
 

@@ -46,8 +46,8 @@ class Place:
     def cache(self) -> dict[str, Any]:
         """Return what the store holds."""
         account = profiles.get(ALICE)
-        found: dict[str, Any] = json.loads(selection.open_store(account.store, account.folder, ALICE).read() or b"{}")
-        return found
+        result: dict[str, Any] = json.loads(selection.open_store(account.store, account.folder, ALICE).read() or b"{}")
+        return result
 
     def secrets(self) -> dict[str, str]:
         """Return the tokens in the store by their kind."""
@@ -72,9 +72,9 @@ def place(request: pytest.FixtureRequest, world: World, entra: Entra) -> Place:
         desktop: Desktop = request.getfixturevalue("desktop")
         return Place(user, "keyring", desktop.lock)
     gpg: GpgHome = request.getfixturevalue("gpg")
-    made = gpg.make(f"Alice <{ALICE}>", PASSPHRASE)
-    gpg.unlock_key(made)
-    return Place(user, f"gpg:{made}", gpg.kill_agent)
+    created = gpg.make(f"Alice <{ALICE}>", PASSPHRASE)
+    gpg.unlock_key(created)
+    return Place(user, f"gpg:{created}", gpg.kill_agent)
 
 
 @pytest.fixture
@@ -280,13 +280,13 @@ def test_a_sync(sync: Sync, request: pytest.FixtureRequest, kind: str) -> None:
 
 def test_what_a_locked_key_says_at_login(world: World, entra: Entra, gpg: GpgHome) -> None:
     """The way to unlock a key before a first sign-in needs no file of ours, since there is none yet, and works."""
-    made = gpg.make(f"Alice <{ALICE}>", PASSPHRASE)
+    created = gpg.make(f"Alice <{ALICE}>", PASSPHRASE)
     gpg.kill_agent()
 
     done = world.run("login", ALICE, "--paste", *options(entra), "--store", f"gpg:{ALICE}")
 
     assert done.code == 75, done.err
-    assert f"gpg --encrypt --recipient {made} </dev/null | gpg --decrypt" in done.err
+    assert f"gpg --encrypt --recipient {created} </dev/null | gpg --decrypt" in done.err
     assert f"offlineimap-m365 login {ALICE} --store file" in done.err
     assert not world.folder(ALICE).exists()
 

@@ -44,13 +44,13 @@ def test_a_failure_comes_back_as_it_was(tmp_path: Path) -> None:
     """What is remembered has the class and every part of the failure."""
     account_state.remember(str(tmp_path), refusal(), "a refresh token")
 
-    found = account_state.last_failure(str(tmp_path), "a refresh token")
+    result = account_state.last_failure(str(tmp_path), "a refresh token")
 
-    assert type(found) is errors.SignInNeeded
-    assert found.replaced(meaning=refusal().meaning).lines() == refusal().lines()
-    assert "(in 14 min)" in found.meaning
-    assert (found.remedy.command, found.remedy.where) == ("login alice", "file")
-    assert found.account == "alice@example.org"
+    assert type(result) is errors.SignInNeeded
+    assert result.replaced(meaning=refusal().meaning).lines() == refusal().lines()
+    assert "(in 14 min)" in result.meaning
+    assert (result.remedy.command, result.remedy.where) == ("login alice", "file")
+    assert result.account == "alice@example.org"
 
 
 def test_it_counts_for_the_same_refresh_token_only(tmp_path: Path) -> None:
@@ -80,12 +80,12 @@ def test_each_failure_has_its_time(
     plain = time.time
     account_state.remember(str(tmp_path), make(), "x")
 
-    found = []
+    result = []
     for later in (seconds - 1, seconds + 1):
         monkeypatch.setattr(time, "time", lambda later=later: plain() + later)
-        found.append(account_state.last_failure(str(tmp_path), "x") is not None)
+        result.append(account_state.last_failure(str(tmp_path), "x") is not None)
 
-    assert found == [True, False]
+    assert result == [True, False]
 
 
 def test_a_clock_that_was_wrong_blocks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,11 +104,11 @@ def test_success_ends_it(tmp_path: Path) -> None:
         account_state.remember(str(tmp_path), refusal(), "x")
         account_state.succeeded(str(tmp_path), "refresh")
 
-    found = account_state.events(str(tmp_path))
+    result = account_state.events(str(tmp_path))
     assert account_state.last_failure(str(tmp_path)) is None
-    assert len(found) == 20
-    assert [event["what"] for event in found[-2:]] == ["failed", "refresh"]
-    assert found[-2]["code"] == "AADSTS50173"
+    assert len(result) == 20
+    assert [event["what"] for event in result[-2:]] == ["failed", "refresh"]
+    assert result[-2]["code"] == "AADSTS50173"
 
 
 def test_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ def test_half_a_character_is_no_error(tmp_path: Path) -> None:
     """Text from the network that is no Unicode at all is remembered like any other."""
     account_state.remember(str(tmp_path), errors.SignInNeeded("x\ud800", account="\ud800", code="y\udfff"), "x")
 
-    found = account_state.last_failure(str(tmp_path))
+    result = account_state.last_failure(str(tmp_path))
 
-    assert found is not None
-    assert found.fact == "x\ufffd"
+    assert result is not None
+    assert result.fact == "x\ufffd"
 
 
 @settings(database=None, deadline=None, max_examples=60)
@@ -144,12 +144,12 @@ def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, conte
         content["failure"]["refresh_token"] = account_state.fingerprint("x")
     (folder / "state.json").write_text(json.dumps(content))
 
-    found = [account_state.last_failure(str(folder)), account_state.last_failure(str(folder), "x")]
+    result = [account_state.last_failure(str(folder)), account_state.last_failure(str(folder), "x")]
     since, demand = account_state.failing_since(str(folder)), account_state.demand(str(folder))
     account_state.refused_login(str(folder), refusal())
     account_state.succeeded(str(folder), "refresh")
 
-    assert all(error is None or isinstance(error, errors.M365Error) for error in found)
+    assert all(error is None or isinstance(error, errors.M365Error) for error in result)
     assert isinstance(since, float | None)
     assert demand.claims is None or isinstance(json.loads(demand.claims), dict)
     assert account_state.events(str(folder))[-1]["what"] == "refresh"
@@ -213,17 +213,17 @@ def test_consent_is_asked_for_once(tmp_path: Path) -> None:
 
 def test_since_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first refusal in a row counts; what passes by itself neither begins nor ends it; a success ends it."""
-    folder, plain, found = str(tmp_path), time.time, []
+    folder, plain, result = str(tmp_path), time.time, []
     steps = [errors.Temporary("No network"), refusal(), errors.Temporary("No network"), refusal()]
     for hours, error in enumerate(steps):
         monkeypatch.setattr(time, "time", lambda hours=hours: plain() + 3600 * hours)
         account_state.remember(folder, error, "x")
-        found.append(account_state.failing_since(folder))
+        result.append(account_state.failing_since(folder))
     account_state.succeeded(folder, "refresh")
 
-    assert found[0] is None
-    assert found[1] is not None
-    assert found[1] == found[2] == found[3] == pytest.approx(plain() + 3600, abs=60)
+    assert result[0] is None
+    assert result[1] is not None
+    assert result[1] == result[2] == result[3] == pytest.approx(plain() + 3600, abs=60)
     assert account_state.failing_since(folder) is None
 
 
@@ -233,7 +233,7 @@ def test_a_place_is_remembered(tmp_path: Path) -> None:
     error.place = True
     account_state.remember(str(tmp_path), error, "x")
 
-    found = account_state.last_failure(str(tmp_path))
+    result = account_state.last_failure(str(tmp_path))
 
-    assert found is not None
-    assert found.place
+    assert result is not None
+    assert result.place

@@ -111,24 +111,24 @@ def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(path: Path, passphrase: str | None = None) -> client_credential.Proof:
     """Return what the certificate in a file proves."""
     command = {} if passphrase is None else {"certificate_passphrase_command": f"echo '{passphrase}'"}
-    found = client_credential.read({"certificate": str(path), **command}, NAME)
-    assert found is not None
-    return found
+    result = client_credential.read({"certificate": str(path), **command}, NAME)
+    assert result is not None
+    return result
 
 
 @pytest.mark.parametrize("kind", ["pem", "old", "encrypted", "encrypted-old", "pfx", "pfx-locked"])
 def test_every_form_of_a_certificate_is_read(tmp_path: Path, kind: str) -> None:
     """PEM old and new, clear and encrypted, PFX with and without a passphrase: the same key, the same end."""
     key = certificates.rsa_key()
-    found = certificates.certificate(key, ends=100)
-    pem, word = certificates.certificate_pem(found), certificates.PASSPHRASE
+    result = certificates.certificate(key, ends=100)
+    pem, word = certificates.certificate_pem(result), certificates.PASSPHRASE
     data = {
         "pem": pem + certificates.key_pem(key),
         "old": certificates.key_pem(key, is_old=True) + pem,
         "encrypted": certificates.key_pem(key, word) + pem,
         "encrypted-old": certificates.key_pem(key, word, is_old=True) + pem,
-        "pfx": certificates.pfx(key, found),
-        "pfx-locked": certificates.pfx(key, found, word),
+        "pfx": certificates.pfx(key, result),
+        "pfx-locked": certificates.pfx(key, result, word),
     }
     path = certificates.write(tmp_path / "file", data[kind])
 
@@ -167,9 +167,9 @@ def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
 def test_a_wrong_passphrase_is_said(tmp_path: Path, is_pfx: bool) -> None:
     """It is 78, and names the option."""
     key = certificates.rsa_key()
-    found = certificates.certificate(key)
-    pem = certificates.key_pem(key, certificates.PASSPHRASE) + certificates.certificate_pem(found)
-    data = certificates.pfx(key, found, certificates.PASSPHRASE) if is_pfx else pem
+    result = certificates.certificate(key)
+    pem = certificates.key_pem(key, certificates.PASSPHRASE) + certificates.certificate_pem(result)
+    data = certificates.pfx(key, result, certificates.PASSPHRASE) if is_pfx else pem
     path = certificates.write(tmp_path / "file", data)
 
     with pytest.raises(errors.Misconfigured, match="the passphrase is wrong") as caught:

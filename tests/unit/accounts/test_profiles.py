@@ -98,8 +98,8 @@ def test_unknown_fields_are_kept(world: World) -> None:
     account = invent()
     change(account, new_field={"deep": [1]}, chosen={"new_choice": "x"})
 
-    found = profiles.get(ALICE)
-    profiles.save(dataclasses.replace(found, signed_in_at="2026-01-01T00:00:00Z"))
+    result = profiles.get(ALICE)
+    profiles.save(dataclasses.replace(result, signed_in_at="2026-01-01T00:00:00Z"))
 
     document = json.loads(profile_of(account).read_text())
     assert document["new_field"] == {"deep": [1]}
@@ -182,11 +182,11 @@ def test_whatever_is_in_a_profile(world: World, fields: dict[str, Any]) -> None:
     change(account, **fields)
 
     try:
-        found = engine.access_token(ALICE).value
+        result = engine.access_token(ALICE).value
     except errors.M365Error:
-        found = ""
+        result = ""
 
-    assert found in ("", "a-made-up-access-token")
+    assert result in ("", "a-made-up-access-token")
     assert fresh_token.find(ALICE) in (None, "a-made-up-access-token")
 
 
@@ -214,8 +214,8 @@ def test_whatever_is_in_a_cache(world: World, content: object) -> None:
 
     for _ in range(2):
         try:
-            found = engine.access_token(ALICE).value
+            result = engine.access_token(ALICE).value
         except errors.M365Error:
-            found = "none"
-        assert found
-        assert fresh_token.find(ALICE) in (None, found)
+            result = "none"
+        assert result
+        assert fresh_token.find(ALICE) in (None, result)

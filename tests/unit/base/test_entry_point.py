@@ -75,13 +75,13 @@ def test_a_fresh_token_leaves_no_core(world: World, full_pipe: tuple[int, int]) 
     reading, writing = full_pipe
 
     with subprocess.Popen([*world.command, "token", ALICE], env=world.environ, stdout=writing) as process:
-        found = wait_for(process.pid, _NO_CORE)
+        result = wait_for(process.pid, _NO_CORE)
         was_running = process.poll() is None
         os.read(reading, 1 << 20)
 
     assert was_running
     assert process.returncode == 0
-    assert found == _NO_CORE
+    assert result == _NO_CORE
 
 
 @pytest.mark.parametrize("command", [["token", ALICE], ["refresh"], ["refresh", ALICE]])
@@ -91,20 +91,20 @@ def test_a_refresh_leaves_no_core(world: World, entra: Entra, command: list[str]
     entra.delay = 2.0
 
     with subprocess.Popen([*world.command, *command], env=world.environ, stdout=subprocess.DEVNULL) as process:
-        found = wait_for(process.pid, _NO_CORE)
+        result = wait_for(process.pid, _NO_CORE)
 
     assert process.returncode == 0
-    assert found == _NO_CORE
+    assert result == _NO_CORE
 
 
 def test_a_login_leaves_no_core(world: World, entra: Entra) -> None:
     """Nor while somebody signs in."""
     with Login(world, ALICE, "--paste", *options(entra)) as login:
         asked = login.address
-        found = core_limit(login.pid)
+        result = core_limit(login.pid)
 
     assert asked
-    assert found == _NO_CORE
+    assert result == _NO_CORE
 
 
 def test_an_interrupted_wait_is_130(world: World) -> None:
@@ -119,6 +119,6 @@ def test_an_interrupted_wait_is_130(world: World) -> None:
         wait_for(process.pid, _NO_CORE)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=PATIENCE)[1]
+        lines = process.communicate(timeout=PATIENCE)[1]
 
-    assert (process.returncode, said) == (130, "")
+    assert (process.returncode, lines) == (130, "")

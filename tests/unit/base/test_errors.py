@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from offlineimap_m365.base import errors
 
 
-def made(**changes: str) -> errors.SignInNeeded:
+def created(**changes: str) -> errors.SignInNeeded:
     """Return an error with every part."""
     parts = {
         "account": "alice@example.org",
@@ -27,7 +27,7 @@ def made(**changes: str) -> errors.SignInNeeded:
 
 def test_one_line_for_offlineimap() -> None:
     """The text of the exception is one line: fact, code, meaning, remedy."""
-    assert str(made()) == (
+    assert str(created()) == (
         "Microsoft refused to sign in alice@example.org (AADSTS50173). The password changed."
         " Run: offlineimap-m365 login alice@example.org"
     )
@@ -35,7 +35,7 @@ def test_one_line_for_offlineimap() -> None:
 
 def test_a_few_lines_for_a_terminal() -> None:
     """The command shows fact, references, meaning and remedy on lines of their own."""
-    assert made().lines() == [
+    assert created().lines() == [
         "Microsoft refused to sign in alice@example.org",
         "AADSTS50173, correlation id 0-0, 2026-01-01T00:00:00Z",
         "The password changed",
@@ -89,10 +89,10 @@ def test_which_failures_of_a_disk_pass(number: int, kind: type[errors.M365Error]
 
 def test_errors_travel_between_processes() -> None:
     """An error that is pickled comes back with all its parts."""
-    found = pickle.loads(pickle.dumps(made()))
+    result = pickle.loads(pickle.dumps(created()))
 
-    assert type(found) is errors.SignInNeeded
-    assert found.lines() == made().lines()
+    assert type(result) is errors.SignInNeeded
+    assert result.lines() == created().lines()
 
 
 def test_a_replaced_error_keeps_what_is_not_named() -> None:

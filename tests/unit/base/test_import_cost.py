@@ -48,9 +48,9 @@ def test_importing_the_package_loads_nothing(world: World) -> None:
     """``import offlineimap_m365`` loads itself and nothing that a bare interpreter has not."""
     bare = modules(world, "")
 
-    found = modules(world, "import offlineimap_m365")
+    result = modules(world, "import offlineimap_m365")
 
-    assert found - bare <= {"offlineimap_m365", "__future__"}
+    assert result - bare <= {"offlineimap_m365", "__future__"}
 
 
 def test_every_public_name_is_there(world: World) -> None:
@@ -97,11 +97,11 @@ def test_a_fresh_token_costs_little(world: World, arguments: list[str]) -> None:
         "assert 'offlineimap_m365.base.fresh_token' in sys.modules"
     )
 
-    found = modules(world, program)
+    result = modules(world, program)
 
-    assert found & COSTLY == set()
+    assert result & COSTLY == set()
     ours = {f"offlineimap_m365.{room}" for room in ("__main__", "base", *FRESH)}
-    assert found - needed <= {"offlineimap_m365", "__future__", "errno", "resource", *ours}
+    assert result - needed <= {"offlineimap_m365", "__future__", "errno", "resource", *ours}
 
 
 @pytest.mark.parametrize("file", FOREIGN, ids=lambda file: str(file.relative_to(PACKAGE)))

@@ -42,8 +42,8 @@ def test_every_command_that_a_message_names_exists() -> None:
 
 def test_messages_are_calm() -> None:
     """No exclamation mark, no "please", no end stop after the fact."""
-    found = messages.messages()
+    result = messages.messages()
 
-    assert len(found) > 60
-    assert not re.search(r"(?i)\bplease\b|!(?!=)", "".join(message.fact + message.remedy for message in found))
-    assert [message.fact for message in found if message.fact.endswith(".")] == []
+    assert len(result) > 60
+    assert not re.search(r"(?i)\bplease\b|!(?!=)", "".join(message.fact + message.remedy for message in result))
+    assert [message.fact for message in result if message.fact.endswith(".")] == []

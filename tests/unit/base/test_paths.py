@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @pytest.fixture
 def notices_said() -> Iterator[list[str]]:
     """Collect all notices."""
-    said: list[str] = []
-    notices.listen(said.append)
-    yield said
+    lines: list[str] = []
+    notices.listen(lines.append)
+    yield lines
     notices.listen(lambda _: None)
 
 
@@ -45,12 +45,12 @@ def test_quoted_is_urllib_s(name: str) -> None:
     """A folder's name is what urllib.parse.quote makes of the account's, apart from a leading dot and great length."""
     plain = quote(unicodedata.normalize("NFC", name).strip().lower(), safe="@+-_.")
 
-    found = paths.quoted(name)
+    result = paths.quoted(name)
 
-    assert found == plain or plain.startswith(".") or len(plain) > 200
-    assert not found.startswith(".")
-    assert "/" not in found
-    assert len(found) <= 214
+    assert result == plain or plain.startswith(".") or len(plain) > 200
+    assert not result.startswith(".")
+    assert "/" not in result
+    assert len(result) <= 214
 
 
 def test_both_forms_of_an_accent_are_one_account() -> None:
@@ -106,9 +106,9 @@ def test_what_is_made_is_closed_whatever_the_umask(world: World, umask: int) -> 
     finally:
         os.umask(before)
 
-    found = [world.home, *world.home.rglob("*")]
-    assert {mode(path) for path in found if path.is_dir()} == {0o700}
-    assert {mode(path) for path in found if path.is_file()} == {0o600}
+    result = [world.home, *world.home.rglob("*")]
+    assert {mode(path) for path in result if path.is_dir()} == {0o700}
+    assert {mode(path) for path in result if path.is_file()} == {0o600}
     assert profiles.get(ALICE).name == ALICE
 
 

@@ -74,11 +74,11 @@ def test_an_item_is_written_read_and_removed(kind: type[Ring]) -> None:
     item = item_of(ring)
     item.write("older")
     item.write("newer")
-    found, count = item.read(), len(ring.items)
+    result, count = item.read(), len(ring.items)
     item.delete()
     item.delete()
 
-    assert (found, count) == ("newer", 1)
+    assert (result, count) == ("newer", 1)
     assert (item.read(), ring.items) == (None, {})
 
 
@@ -104,8 +104,8 @@ def test_a_trial_that_gives_back_something_else() -> None:
 
     class Liar(Ring):
         def get_password(self, service: str, user: str) -> str | None:
-            found = super().get_password(service, user)
-            return found and "x"
+            result = super().get_password(service, user)
+            return result and "x"
 
     with pytest.raises(keyring_child.Trouble, match="something else"):
         keyring_child.act(item_of(Liar()), "try", "not a secret")
@@ -162,9 +162,9 @@ def test_a_configuration_of_the_library_without_a_backend(world: World, text: st
     path.parent.mkdir()
     path.write_bytes(text.encode("latin-1"))
 
-    found = keyring_child._configured()  # noqa: SLF001 - choose() would look for a D-Bus next
+    result = keyring_child._configured()  # noqa: SLF001 - choose() would look for a D-Bus next
 
-    assert found in {("", str(path)), ("%(x", str(path))}
+    assert result in {("", str(path)), ("%(x", str(path))}
 
 
 @pytest.mark.parametrize("is_open", [True, False])
@@ -189,13 +189,13 @@ def test_kwallet_is_asked_whether_it_is_open(monkeypatch: pytest.MonkeyPatch, is
     monkeypatch.setitem(sys.modules, "dbus", fake)
 
     if is_open:
-        found = type(keyring_child.open_ring("KWallet")).__name__
+        result = type(keyring_child.open_ring("KWallet")).__name__
     else:
         with pytest.raises(keyring_child.Trouble) as caught:
             keyring_child.open_ring("KWallet")
-        found = caught.value.kind
+        result = caught.value.kind
 
-    assert found == ("DBusKeyring" if is_open else "locked")
+    assert result == ("DBusKeyring" if is_open else "locked")
     assert called == ["networkWallet", "isOpen kdewallet"]
 
 
@@ -227,10 +227,10 @@ def test_the_child_gets_no_settings_of_the_library(world: World, monkeypatch: py
     for name in ("KEYRING_PROPERTY_SCHEME", "PYTHONPATH", "PYTHON_KEYRING_BACKEND"):
         monkeypatch.setenv(name, "x")
 
-    found = keyring._environ()  # noqa: SLF001 - what a child has is seen nowhere else
+    result = keyring._environ()  # noqa: SLF001 - what a child has is seen nowhere else
 
-    assert not [name for name in found if name.startswith(("KEYRING", "PYTHON"))]
-    assert found["DBUS_SESSION_BUS_ADDRESS"] == world.environ["DBUS_SESSION_BUS_ADDRESS"]
+    assert not [name for name in result if name.startswith(("KEYRING", "PYTHON"))]
+    assert result["DBUS_SESSION_BUS_ADDRESS"] == world.environ["DBUS_SESSION_BUS_ADDRESS"]
 
 
 def test_an_answer_that_is_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
