@@ -124,7 +124,8 @@ def is_microsoft(review: Review, remote: Section, known: Known) -> bool:
     words = re.findall(r"\w+", " ".join(values[1:]))
     is_ours = any(difflib.get_close_matches(word, ["get_access_token", "get_refresh_token"], 1, 0.85) for word in words)
     is_near = bool(host and difflib.get_close_matches(host, known.hosts, 1, 0.85))
-    return is_near or is_ours or bool(_MICROSOFT.search(" ".join(values)))
+    is_known = not host and known.account(document.get(remote, "remoteuser") or "") is not None
+    return is_near or is_ours or is_known or bool(_MICROSOFT.search(" ".join(values)))
 
 
 def are_similar(one: str, other: str) -> bool:

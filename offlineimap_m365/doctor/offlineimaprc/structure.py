@@ -108,7 +108,7 @@ def _is_misplaced(part: Part, index: int) -> bool:
 
 def _header(review: Review, section: Section) -> None:
     name = respelled(section.name)
-    if name != section.name and review.document.section(name) is None:
+    if name != section.name:
         fact = f"[{show(section.name)}] is not a section that OfflineIMAP looks for"
         section.name, section.header = name, f"[{name}]{review.document.line_end}"
         review.edited(section.line, f"[{show(name)}]", fact, "it is misspelt")
@@ -157,6 +157,7 @@ def _accounts(review: Review) -> None:
     if general is None:
         general = Section("general", 1, f"[general]{document.line_end}")
         document.sections.insert(1, general)
+        review.edited(1, "[general]", "is missing", _ENDS)
     names = accounts(review)
     meant = [name if name in there else _similar(name.strip(), there) for name in names]
     right = list(dict.fromkeys(filter(None, meant)))
@@ -232,6 +233,6 @@ def _repaired(review: Review, section: Section, raw: str) -> str:
 
     def repair(match: re.Match[str]) -> str:
         close = difflib.get_close_matches((match["name"] or "").lower(), names, 1, 0.8)
-        return match[0] if match[0] == "%%" else f"%({close[0]})s" if close else f"%{match[0]}"
+        return f"%({close[0]})s" if close else "%%" if match[0] == "%" else match[0]
 
     return re.sub(r"%%|%\((?P<name>[^()]+)\)s?|%", repair, raw)

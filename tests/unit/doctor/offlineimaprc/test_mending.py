@@ -26,6 +26,7 @@ from tests.unit.desk import (
     REMOTE,
     SECRETS,
     Desk,
+    make_desk,
     make_maildir,
     own_pythonfile,
 )
@@ -104,6 +105,32 @@ def test_each_way_to_break_the_sample_is_found_and_mended(desk: Desk, name: str)
     assert all(check.meaning and check.remedy and check.diff for check in failed)
     assert desk.failed() == []
     assert not any(secret in desk.text for secret in SECRETS)
+
+
+def mutations(text: str) -> list[str]:
+    """Return *text* with one line left out, doubled, indented, misspelt, or moved below the next one."""
+    lines = text.split("\n")
+    changed = []
+    for at, line in enumerate(lines[:-1]):
+        before, after = lines[:at], lines[at + 1 :]
+        news: tuple[list[str], ...] = ([], [line, line], [f"  {line}"], [line[:3] + line[4:]], [line[:-3] + line[-2:]])
+        changed += [[*before, *new, *after] for new in news]
+        changed.append([*before, after[0], line, *after[1:]])
+    return ["\n".join(new) for new in changed]
+
+
+@pytest.mark.parametrize("name", ["sample", *EXPECTED])
+def test_after_one_diff_there_is_no_other(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However a line of a real configuration or of the sample is changed."""
+    monkeypatch.setenv("PATH", str(world.root))
+    desk = make_desk(world) if name == "sample" else place_case(world, name)
+    own = {path: path.read_bytes() for path in world.root.glob("*.py")}
+
+    for text in mutations(desk.text)[::23]:
+        for path, content in own.items():
+            path.write_bytes(content)
+        desk.write(text)
+        desk.mend()
 
 
 def test_what_a_fault_hides_is_found_in_the_same_run(desk: Desk) -> None:
