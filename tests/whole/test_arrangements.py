@@ -57,7 +57,7 @@ def files(sync: Sync) -> dict[str, int]:
 
 
 def test_a_backup_leaves_the_server_alone(ready: Sync) -> None:
-    """What is deleted, written, flagged and made here stays here, in silence and with 0; what changes there comes."""
+    """Local changes stay local, without a message and with exit code 0; changes on the server arrive."""
     choose(ready, "readonly")
     first = ready.run()
     before = ready.there()
@@ -86,7 +86,7 @@ def test_a_backup_leaves_the_server_alone(ready: Sync) -> None:
 
 
 def test_a_shared_mailbox_in_dutch(ready: Sync) -> None:
-    """What config says of it, with the line for another language, brings exactly the mail of the shared mailbox."""
+    """The configuration that config prints and the line for another language sync exactly the shared mailbox's mail."""
     mail = {*mailbox("nl", ("drafts", "sent_items", "junk_email")), "Werk"}
     folders = mail.union(mailbox("nl", ("calendar", "contacts", "tasks")))
     ready.exchange.furnish(TEAM, {folder: [make_message(TEAM, folder, 0)] for folder in folders})

@@ -264,7 +264,7 @@ def test_strange_names_are_shown_and_kept(world: World, ca: trustme.CA, argument
 
 
 def test_a_hostile_server_gets_nothing(world: World, ca: trustme.CA) -> None:
-    """Who cannot show a trusted certificate, or offers no XOAUTH2, never sees a token."""
+    """A server without a trusted certificate, or without XOAUTH2, never gets a token."""
     import trustme as another  # noqa: PLC0415 - its name is that of the fixture's type
 
     plain = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nTAG OK done\r\n"

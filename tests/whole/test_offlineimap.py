@@ -36,7 +36,7 @@ def _mail(subject: str) -> bytes:
 
 @pytest.mark.matrix
 def test_a_first_sync_brings_all_mail_and_nothing_else(ready: Sync) -> None:
-    """What lies in the Maildir is what the server holds, message by message, without calendars and the like."""
+    """The Maildir has the server's mail, message by message, without calendars and the like."""
     asked = ready.entra.count(_COUNTED)
 
     done = ready.run()
@@ -48,7 +48,7 @@ def test_a_first_sync_brings_all_mail_and_nothing_else(ready: Sync) -> None:
 
 
 def test_later_syncs_go_both_ways(ready: Sync) -> None:
-    """What came on the server comes here, what was put here goes there, and nothing comes twice."""
+    """New mail is copied in both directions, and nothing is copied twice."""
     assert ready.run().code == 0
     ready.exchange.deliver(ALICE, "INBOX", _mail("new-on-the-server"))
     (ready.maildir() / "Drafts" / "new" / "1.made-here").write_bytes(_mail("made-here"))
@@ -61,7 +61,7 @@ def test_later_syncs_go_both_ways(ready: Sync) -> None:
 
 
 def test_a_mail_moved_into_a_folder_made_here_arrives(ready: Sync) -> None:
-    """The well-known createfolders = False would delete it on the server and never upload it, without a word."""
+    """The well-known createfolders = False would delete it on the server and never upload it, without a message."""
     assert ready.run().code == 0
     moved = next((ready.maildir() / "INBOX" / "new").iterdir())
     for name in ("cur", "new", "tmp"):

@@ -1,4 +1,4 @@
-"""What the filter costs, in counts: nothing is done twice, however many folders and however often it is asked."""
+"""The cost of the filter, in counts: nothing is done twice, however many folders there are."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_what_is_remembered_does_not_grow_without_end(counts: dict[str, int]) ->
 
 
 def test_ten_thousand_folders_are_ten_thousand() -> None:
-    """What the bench measures: different names, of which the filter leaves some out and keeps most."""
+    """The benchmark's names all differ, and the filter leaves out some and keeps most."""
     names = filtering.listing()
 
     kept = sum(map(folder_filter.folderfilter, names))

@@ -139,7 +139,7 @@ def test_what_was_learnt_of_a_mailbox_decides() -> None:
     "keep", ["Calendar", "calendar", ["Calendar"], "Cal*", re.compile("Calendar(/.*)?"), iter(["Calendar"])]
 )
 def test_keep_beats_everything(keep: Any) -> None:
-    """What the user keeps is kept, against the table, drop and also."""
+    """A folder that the user keeps is kept, whatever the table, drop and also say."""
     wanted = build_filter(keep=keep, drop=["Calendar", "*"], also=lambda _: False)
 
     assert wanted("Calendar")
@@ -180,7 +180,7 @@ def test_drop_never_reaches_inbox_by_chance(drop: Any) -> None:
 
 @pytest.mark.parametrize("drop", ["INBOX/Lists", "inbox/L*", re.compile("INBOX/Lists(/.*)?"), re.compile("^INBOX/L.*")])
 def test_drop_reaches_below_inbox_when_spelled_out(drop: Any) -> None:
-    """What begins with INBOX/ itself leaves out what lies there, never INBOX."""
+    """An entry that begins with INBOX/ leaves out folders below INBOX, never INBOX."""
     wanted = build_filter(drop=drop)
 
     assert not wanted("INBOX/Lists")
@@ -218,7 +218,7 @@ def test_also_must_agree() -> None:
     ],
 )
 def test_a_wrong_argument_is_named_in_one_line(arguments: dict[str, Any], message: str) -> None:
-    """What cannot be meant is refused when the filter is made, not when it is used."""
+    """An unusable argument is refused when the filter is made, not when it is used."""
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         build_filter(**arguments)
 
@@ -250,7 +250,7 @@ def test_no_name_is_in_the_table_twice() -> None:
 
 
 def test_no_name_is_mail_in_one_language_and_none_in_another() -> None:
-    """What is called so where it holds mail is never left out while the language is unknown."""
+    """A name of a mail folder in any language is kept while the language is unknown."""
     table = load_table()
     holds_mail = {
         patterns.key(found["name"])

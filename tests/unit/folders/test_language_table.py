@@ -12,7 +12,7 @@ TABLE = load_table()
 
 
 def test_the_list_is_current() -> None:
-    """Who changes the data or the filter reads it there: python -m tests.languages >tests/results/languages.md."""
+    """After a change of the data or the filter: python -m tests.languages >tests/results/languages.md."""
     assert LIST.read_text(encoding="utf-8") == languages.document(TABLE)
 
 
@@ -37,7 +37,7 @@ def test_every_language_has_a_name_for_readers() -> None:
 
 
 def test_an_own_table_can_be_shown() -> None:
-    """What stands in the list comes from the table that it is given, the pipe of Markdown included."""
+    """The list is made from the given table, and a pipe in a name is escaped."""
     rows = [
         {"kind": "calendar", "language": "nl", "name": "A|B", "sources": ["x"]},
         {"kind": "tasks", "language": "nl", "name": "Taak", "sources": ["x"], "ambiguous": "a chore"},

@@ -1,4 +1,4 @@
-"""What was learnt of a mailbox, as a filter and a renaming get it."""
+"""What folders --learn stored of a mailbox, as the filter and nametrans use it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def keep(found: dict[str, Any], mailbox: str = ALICE) -> profiles.Account:
 
 
 def test_a_filter_knows_what_was_learnt(world: World) -> None:
-    """What was found out decides; what appeared later and is unknown is kept, and what the user says comes first."""
+    """The finding decides, a later unknown folder is kept, and the user's own words come first."""
     keep(DUTCH)
 
     plain = offlineimap_m365.make_folderfilter(account=ALICE)
@@ -61,7 +61,7 @@ def test_a_renaming_knows_what_was_learnt(world: World) -> None:
 
 
 def test_a_shared_mailbox_has_a_finding_of_its_own(world: World) -> None:
-    """One account, many mailboxes: what was learnt of one says nothing about another."""
+    """One account, many mailboxes: a finding about one is not used for another."""
     keep(DUTCH, "info@example.org")
 
     shared = offlineimap_m365.make_folderfilter(account=ALICE, mailbox="Info@Example.org ")
@@ -104,7 +104,7 @@ def test_no_account_is_an_error(world: World, account: Any) -> None:
 
 
 def test_a_store_that_others_can_write_to_teaches_nothing(world: World) -> None:
-    """What somebody else may have put there does not decide which mail is kept."""
+    """A profile that another user may have written does not decide which mail is kept."""
     account = keep(DUTCH)
     Path(account.folder).chmod(0o777)
 

@@ -170,7 +170,7 @@ def test_each_encoding_has_its_own_pair() -> None:
     ],
 )
 def test_a_map_that_cannot_be_is_refused_in_one_line(mapping: Any, message: str) -> None:
-    """What would lose a folder, or a name that none can have, is refused when the pair is made."""
+    """A map that would lose a folder, or has an impossible name, is refused when the pair is made."""
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         build_nametrans(mapping)
 

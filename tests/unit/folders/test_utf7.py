@@ -54,7 +54,7 @@ def test_what_is_no_shift_passes_unchanged(name: str) -> None:
 
 @given(st.text())
 def test_every_name_comes_back(name: str) -> None:
-    """What was written can be read, whatever the text, and is printable ASCII."""
+    """Every encoded name is printable ASCII and decodes to the same name."""
     spelled = encode(name)
 
     assert spelled.isascii()

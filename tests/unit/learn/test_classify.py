@@ -1,4 +1,4 @@
-"""What a look at the whole mailbox tells: each folder's verdict, local names, warnings."""
+"""Classifying a whole mailbox: each folder's verdict, local names, warnings."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_what_is_shown_is_what_the_filter_does() -> None:
 
 
 def test_every_rule_has_its_words() -> None:
-    """What messages show for or against a name, and what was learned on another day, are told apart."""
+    """Names, messages and an earlier finding each give a reason of their own."""
     names = [*mailbox("de"), "Notes", "Termine", "Agenda"]
     evidence = {"Notes": MAIL, "Termine": ITEMS}
     finding = find_out(TABLE, listed(names), evidence)
@@ -93,8 +93,8 @@ def test_what_is_shown_is_exactly_the_filter(is_learnt: bool) -> None:
     assert [row.local_name is not None for row in found] == [row.kept for row in found]
 
 
-def test_a_folder_that_cannot_be_opened_is_no_riddle() -> None:
-    """What holds folders only has no messages and no name here."""
+def test_a_folder_that_cannot_be_opened_has_no_local_name() -> None:
+    """A folder that holds folders only has no messages and no local name."""
     found = [Folder("Above", frozenset(["\\noselect"])), Folder("Above/Below")]
 
     above, below = folder_table.rows(found, find_out(TABLE, found, {}), None, {})
@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_opened_is_no_riddle() -> None:
 
 
 def test_lines_survive_the_configuration_file() -> None:
-    """What is pasted comes out of a ConfigParser as Python that names the mailbox, whatever its address."""
+    """A pasted line is read by ConfigParser as Python that names the mailbox, whatever its address."""
     address = "a%b\"c\\d'é@example.org"
 
     lines = folder_table.lines("alice@example.org", address, is_learnt=True)

@@ -169,7 +169,7 @@ GARBAGE = {
 @pytest.mark.parametrize("answer", GARBAGE.values(), ids=GARBAGE)
 @pytest.mark.parametrize("when", ["greeting", "CAPABILITY", "AUTHENTICATE", "LIST"])
 def test_garbage_is_an_error(world: World, ca: trustme.CA, when: str, answer: bytes) -> None:
-    """Whatever a server sends, at whatever moment, and then hangs up, is temporary; no token for who talks none."""
+    """Garbage at any moment is temporary, and a server that sends it before the sign-in gets no token."""
     answers = {} if when == "greeting" else {when: answer}
     greeting = answer if when == "greeting" else GREETING
 
@@ -278,7 +278,7 @@ def test_a_server_that_is_not_there(world: World, host: str) -> None:
 
 
 def test_certificates_that_are_not_there(world: World, monkeypatch: pytest.MonkeyPatch, ca: trustme.CA) -> None:
-    """What the environment names must be there and be certificates, or nothing is trusted: 78."""
+    """The file that the environment names must exist and hold certificates: else 78."""
     with ImapServer(ca) as server:
         for path, text in (("/nonexistent", "are not where"), (__file__, "cannot be read")):
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", path)
@@ -290,7 +290,7 @@ def test_certificates_that_are_not_there(world: World, monkeypatch: pytest.Monke
 
 
 def test_a_server_that_repeats_the_token_does_not_show_it(world: World, ca: trustme.CA) -> None:
-    """What a server says is shown without the token in it, as it is and as it was sent."""
+    """A server's text is shown without the token that it repeats, in clear or in base64."""
     said = b"TAG NO bad token " + TOKEN.encode() + b" or " + RESPONSE + b"\r\n"
 
     with ImapServer(ca, {"AUTHENTICATE": said}) as server:

@@ -90,7 +90,7 @@ def test_no_token_without_starttls(world: World, tls: ssl.SSLContext) -> None:
 
 
 def test_the_connection_itself_refuses_to_send_a_token_in_clear(world: World, tls: ssl.SSLContext) -> None:
-    """Whoever forgets STARTTLS is stopped before a byte goes out."""
+    """Without STARTTLS it raises an error before a byte is sent."""
     with SmtpServer(tls, {"EHLO": b"250-localhost\r\n250 AUTH XOAUTH2\r\n"}) as server:
         made = smtp.Connection("localhost", server.port, trusted_certificates.context())
         with pytest.raises(smtplib.SMTPNotSupportedError):
@@ -156,7 +156,7 @@ def test_a_refusal_with_json(world: World, tls: ssl.SSLContext) -> None:
 
 
 def test_a_server_that_repeats_the_token_does_not_show_it(world: World, tls: ssl.SSLContext) -> None:
-    """What a server says is shown without the token in it, as it is and as it was sent."""
+    """A server's text is shown without the token that it repeats, in clear or in base64."""
     said = b"535 bad " + TOKEN.encode() + b" or " + RESPONSE + b"\r\n"
 
     with SmtpServer(tls, {"token": said}) as server:
@@ -217,7 +217,7 @@ def test_garbage_is_an_error(world: World, tls: ssl.SSLContext, when: str, answe
 
 
 def test_a_server_that_is_silent_is_left(world: World, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who sends nothing is waited for as long as the next bytes may take."""
+    """A silent server is left after the time that the next bytes may take."""
     monkeypatch.setattr(bounded_reader, "READ", 0.3)
 
     with SmtpServer(tls, {"AUTH": b""}) as server:

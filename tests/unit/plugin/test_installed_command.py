@@ -1,4 +1,4 @@
-"""What a foreign interpreter asks of the installed command."""
+"""How a foreign interpreter asks the installed command."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_no_bug_holds_a_secret(world: World, entra: Entra, monkeypatch: pytest.M
 
 
 def test_nothing_shows_what_it_holds(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands for a sign-in, an attempt, a code, a token or a store shows no secret if it is printed."""
+    """The objects for a sign-in, an attempt, a code, a token and a store show no secret when printed."""
     account = keep(entra)
     tried = door.Attempt(provider(entra), ALICE)
     address = tried.begin("https://localhost", "a-state-of-this-sign-in", hint=ALICE)
