@@ -87,9 +87,8 @@ def is_well(checks: Iterable[Check]) -> bool:
 def command_of(check: Check) -> str:
     """Return the command of the remedy, which is typed into a shell."""
     assert check.remedy.where == "shell"
-    command = check.remedy.command or str(check.remedy).rpartition(": ")[2]  # until every remedy is data
-    assert command, f"no command that could be followed: {check.remedy}"
-    return command
+    assert check.remedy.command, f"no command that could be followed: {check.remedy}"
+    return check.remedy.command
 
 
 def follow(check: Check) -> None:

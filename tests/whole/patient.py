@@ -90,8 +90,9 @@ class Patient:
 
     def follow(self, check: dict[str, Any]) -> None:
         """Do literally what the *check* advises: run its command."""
-        command = check.get("command") or check["remedy"].rpartition(": ")[2]  # until every remedy is data
-        if check.get("where") == "powershell":
+        command = check.get("command")
+        assert command, f"no command that could be followed: {check['remedy']}"
+        if check["where"] == "powershell":
             for line in command.split("; "):
                 words = shlex.split(line)
                 self.admin[words[0]](words[1:])

@@ -94,7 +94,7 @@ BROKEN: dict[str, tuple[str, Callable[[World], object]]] = {
     "the command of notify is broken": ("notify", lambda world: put(world.home / "notify.json", "{")),
     "others may write to the command of notify": (
         "notify",
-        lambda world: put(world.home / "notify.json", '{"version": 1, "command": "true"}', 0o620),
+        lambda world: put(world.home / "notify.json", '{"version": 1, "command": "true"}', 0o602),
     ),
     "the program of notify is gone": ("notify", lambda _: notify.choose("DISPLAY=:0 /opt/gone/notify-me --now 'x'")),
     "the program of notify is not on the path": (
