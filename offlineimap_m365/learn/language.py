@@ -45,19 +45,19 @@ class Names:
 
         Words that are ordinary elsewhere count for none.
         """
-        rest = {key(name) for name in names} - {"inbox"}
-        found: list[Group] = []
+        remaining = {key(name) for name in names} - {"inbox"}
+        languages: list[Group] = []
         while True:
             explained = {
-                language: {name: known[name] for name in rest & known.keys()}
+                language: {name: kind for name, kind in known.items() if name in remaining}
                 for language, known in self._strong.items()
             }
             best = max(explained.items(), key=lambda item: _weight(*item), default=None)
             if best is None or len(set(best[1].values())) < _ENOUGH:
-                return found
+                return languages
             equals = [language for language, names in explained.items() if names.keys() == best[1].keys()]
-            found.append(("en",) if "en" in equals else tuple(sorted(equals)))
-            rest -= best[1].keys()
+            languages.append(("en",) if "en" in equals else tuple(sorted(equals)))
+            remaining -= best[1].keys()
 
 
 def _weight(language: str, explained: Mapping[str, str]) -> tuple[int, int, bool, str]:
