@@ -11,6 +11,7 @@ import dataclasses
 import math
 import queue
 import secrets
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.time_words import duration
+from offlineimap_m365.console import output
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.signin import browser, redirect_response
 from offlineimap_m365.signin.callback_server import Listener
@@ -112,7 +114,7 @@ def _say_before_address(plan: Plan, listener: Listener | None, person: Person) -
 def _after_address(redirect_uri: str, listener: Listener | None) -> list[str]:
     if listener:
         return [
-            f"Waiting until the browser comes back to {redirect_uri}. Ctrl-C cancels.",
+            f"Waiting until the browser comes back to {redirect_uri}.",
             "If the last page does not load, paste its address here. If it shows an error, paste its text here.",
         ]
     return [
@@ -192,13 +194,18 @@ def wait(
     """
     remind_at = time.monotonic() + _SILENCE
     wrong: WrongPaste | None = None
-    with Pasted() as pasted:
+    line = output.Passing(sys.stderr)
+    with Pasted() as pasted, contextlib.ExitStack() as stack:
+        stack.callback(line.clear)
         while time.monotonic() < deadline:
+            if pasted.is_terminal and not (pasted.is_background or waiting.device):
+                line.show(f"{duration(math.ceil(deadline - time.monotonic()))} left (Ctrl-C ends it)")
             text = pasted.poll(_PAUSE)
             signed_in = _arrived(waiting, attempt)  # it may have arrived while somebody was still pasting
             if signed_in:
                 return signed_in
             if text:
+                line.clear()
                 answer = _read(text, waiting, pasted, person)
                 if not isinstance(answer, WrongPaste):
                     return attempt.redeem(answer)
@@ -209,6 +216,7 @@ def wait(
                 time.sleep(_PAUSE)
             if time.monotonic() > remind_at:
                 remind_at = math.inf
+                line.clear()
                 person.say(f"Still waiting. {_DEAD_ENDS}.")
     raise errors.SignInNeeded(
         f"Nobody signed in to {plan.name} in time",

@@ -47,8 +47,6 @@ class Plan:
     port: int
     opens: bool
     redirect_uri: str
-    imap: str
-    smtp: str
     cloud: str | None
     store: str
     client_name: str | None
@@ -130,7 +128,6 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     is_personal = (
         not is_app_only and cloud == "global" and not endpoints and tenant_discovery.is_personal(name, chosen, known)
     )
-    mail = _mail_hosts(chosen, cloud, is_personal=is_personal)
     provider = msal_client.Provider(
         client_id, authority, _scopes(chosen, cloud), endpoints, client_credential.from_options(chosen)
     )
@@ -145,8 +142,6 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
         port=port,
         opens=flow == "browser" and browser.is_there(),
         redirect_uri=redirect_uri,
-        imap=mail["imap"],
-        smtp=mail["smtp"],
         cloud=None if endpoints else cloud,
         store=str(chosen.get("store") or "file"),
         client_name=client["name"] if client else None,

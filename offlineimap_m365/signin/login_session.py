@@ -25,11 +25,7 @@ def sign_in(options: argparse.Namespace) -> Account:
     with prompt.without_answer(), prompt.ended_by_signals(), login.naming(name, errors.login_command(name)):
         before = profiles.load(name)
         plan = login_request.make(before.name if before else name, typed, before, defaults=options.defaults)
-        try:
-            account = login.sign_in(plan, prompt, float(options.timeout))
-        except KeyboardInterrupt:
-            say("Cancelled. Nothing was saved.")
-            raise
+        account = login.sign_in(plan, prompt, float(options.timeout))
     report(account, plan)
     return account
 

@@ -58,7 +58,7 @@ def save(plan: Plan, signed_in: msal_client.SignIn) -> Account:
             before = profiles.load(plan.name)  # under the lock: `folders --learn` may have changed it a moment ago
             account = _account(plan, signed_in, before)
             with profiles.prepared(account) as write_profile:
-                selection.put(store, signed_in.cache, account.name, _undo(before, store))
+                selection.put(store, signed_in.cache, account.name, _undo(store))
                 write_profile()
             account_state.succeeded(folder, "login")
             account_state.note_certificate(folder, signed_in.certificate_ends)
@@ -72,21 +72,15 @@ def save(plan: Plan, signed_in: msal_client.SignIn) -> Account:
     return account
 
 
-def _undo(before: Account | None, store: Store) -> Callable[[], None]:
-    """Return a function that restores what *store*'s place holds now."""
-    earlier, old = None, store
-    if before is None or selection.kind(before.store) == selection.kind(store.name):
-        if before and before.store != store.name:  # another key for the same file
-            old = selection.open_store(before.store, before.folder, before.name, may_ask=environment.at_terminal())
-        with contextlib.suppress(errors.Misconfigured):
-            earlier = old.read()
+def _undo(store: Store) -> Callable[[], None]:
+    """Return a function that restores what *store* holds now."""
+    earlier = None
+    with contextlib.suppress(errors.Misconfigured):  # damaged: not worth restoring
+        earlier = store.read()
 
     def undo() -> None:
-        with contextlib.suppress(OSError, errors.M365Error):  # what went wrong first is what counts
-            if earlier is None:
-                old.delete()
-            else:
-                old.write(earlier)
+        with contextlib.suppress(OSError, errors.M365Error):  # the first error counts
+            store.delete() if earlier is None else store.write(earlier)
 
     return undo
 

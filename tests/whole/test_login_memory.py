@@ -59,15 +59,6 @@ def test_a_login_without_options_does_what_the_last_one_did(user: World, entra: 
     assert set(profile["chosen"]) == {"flow", "client_id", "redirect_uri", "scope", "authority", "imap", "smtp"}
 
 
-def test_another_client_id_forgets_the_redirect_of_the_last(user: World, entra: Entra) -> None:
-    """A redirect is registered for one client id; another's is the default again, the rest stays."""
-    entra.add_client("my-client", ["http://localhost/mine"])
-    sign_in(user, entra, ALICE, "--client-id", "my-client", "--redirect-uri", "http://localhost/mine", *options(entra))
-    again = asked(user, ALICE, "--client-id", "other-client")
-
-    assert (again["client_id"], again["redirect_uri"]) == ("other-client", "http://localhost")
-
-
 def test_the_device_flow_is_remembered(user: World, entra: Entra) -> None:
     """Who chose a code gets one next time, too."""
     sign_in(user, entra, ALICE, *options(entra))
@@ -90,14 +81,6 @@ def test_defaults_starts_anew(user: World, entra: Entra) -> None:
     assert plain["client_id"].startswith("9e5f94bc-")
     assert plain["login_hint"] == ALICE
     assert done.code == 0, done.err
-
-
-def test_what_is_found_out_is_not_remembered_as_chosen(user: World, entra: Entra) -> None:
-    """Neither defaults nor what discovery said are kept as if the person had chosen them."""
-    sign_in(user, entra, ALICE, *options(entra))
-    profile = json.loads((user.folder(ALICE) / "profile.json").read_text(encoding="utf-8"))
-
-    assert set(profile["chosen"]) == {"flow", "authority", "imap", "smtp"}
 
 
 @pytest.mark.parametrize("also", [["--tenant", "t"], ["--cloud", "usgov"]])
@@ -194,14 +177,6 @@ def test_a_store_that_cannot_be_written_troubles_nobody(user: World, entra: Entr
     assert (done.code, done.out) == (78, "")
     assert "Permission denied" in done.err
     assert "ls -ld" in done.err
-    assert "oauth2/v2.0/authorize" not in done.err
-
-
-def test_a_store_that_is_not_known_troubles_nobody(user: World, entra: Entra) -> None:
-    """A store that there is not is wrong usage, said before an address is shown."""
-    done = user.run("login", ALICE, "--store", "shelf", *options(entra))
-
-    assert (done.code, files_of(user)) == (2, [])
     assert "oauth2/v2.0/authorize" not in done.err
 
 

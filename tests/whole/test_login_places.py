@@ -134,19 +134,6 @@ def test_the_wrong_cloud_names_the_right_one(place: Place) -> None:
     assert f"offlineimap-m365 login {ALICE} --cloud usgov --client-id ID" in done.err
 
 
-def test_a_domain_in_another_cloud_does_not_outlive_it(place: Place) -> None:
-    """What discovery gave is looked up again: back in the worldwide cloud, a login without options is enough."""
-    place.entra.regions[place.entra.tenant] = USGOV
-    place.entra.add_client("my-client", ["https://localhost"])
-    first = place.sign_in(ALICE, "--client-id", "my-client", "--redirect-uri", "https://localhost")
-    place.entra.regions.clear()
-
-    second = place.sign_in(ALICE)
-
-    assert (first.code, second.code) == (0, 0), first.err + second.err
-    assert (place.profile(ALICE)["cloud"], place.profile(ALICE)["imap"]) == ("global", "outlook.office365.com:993")
-
-
 # Personal accounts
 
 
@@ -182,24 +169,6 @@ def test_a_personal_account_is_known_after_its_sign_in(
     assert "smtp-mail.outlook.com" in msmtp.out
     assert "https://outlook.live.com/mail/0/options/mail/popImap" in done.err
     assert "tenant" not in (words + status.out + status.err + explained.out + msmtp.out + msmtp.err).lower()
-
-
-def test_before_the_sign_in_the_address_tells(user: World) -> None:
-    """What ``config`` prints for an address of Outlook.com that never signed in has its hosts."""
-    personal, work = (user.run("config", account, "msmtp").out for account in (EVE, ALICE))
-
-    assert "smtp-mail.outlook.com" in personal
-    assert "smtp.office365.com" in work
-
-
-def test_chosen_mail_hosts_stay_a_personal_accounts(place: Place) -> None:
-    """Who names a host gets it."""
-    place.entra.add_person(EVE, PASSWORD, opaque=True)
-
-    done = place.sign_in(EVE, "--smtp", "relay.example.org:587")
-
-    assert done.code == 0, done.err
-    assert place.profile(EVE)["smtp"] == "relay.example.org:587"
 
 
 AUDIENCES: dict[str, tuple[str, str, list[str], str]] = {
@@ -363,16 +332,3 @@ def test_one_person_under_several_client_ids(place: Place) -> None:
     assert clients == ["two", "two"]
     assert place.profile("backup@example.org")["identity"] == ALICE
     assert place.user.run("token", ALICE).out != place.user.run("token", "backup@example.org").out
-
-
-def test_an_identity_of_another_domain_finds_its_organisation(place: Place) -> None:
-    """Where the mail domain tells nothing, that of the sign-in name does."""
-    place.entra.add_person(
-        "carol@mail.example.net", PASSWORD, upn="c999@uni.example.net", tenant=place.entra.other_tenant
-    )
-    del place.entra.domains["mail.example.net"]
-
-    done = place.sign_in("carol@mail.example.net", "--identity", "c999@uni.example.net", upn="c999@uni.example.net")
-
-    assert done.code == 0, done.err
-    assert place.address.startswith(f"https://{GLOBAL}/{place.entra.other_tenant}/")

@@ -8,16 +8,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from offlineimap_m365.provider import msal_cache
-from offlineimap_m365.provider import msal_client as door
-from tests.kept import SCOPES, attempt
+from tests.kept import attempt
 from tests.m365.entra import THUNDERBIRD
-from tests.m365.person import Browser
-from tests.sign_in import PASSWORD, options, sign_in
+from tests.sign_in import options, sign_in
 from tests.whole.keyboard import Terminal, files_of, product, secrets_of
 
 if TYPE_CHECKING:
@@ -171,21 +168,6 @@ def test_a_refusal_leaves_an_earlier_sign_in(user: World, entra: Entra) -> None:
     assert user.run("token", ALICE).code == 0
 
 
-@pytest.mark.parametrize(
-    "content",
-    ["", "two words", "<html></html>", "{}", "[" * 100_000, "\0\1\2", '{"refresh_token": 5}', "ClientId = 'x'\n"],
-)
-def test_none_of_the_formats(user: World, entra: Entra, content: str) -> None:
-    """It is 78, says what was looked for, and asks nobody for a token."""
-    done = take_over(user, entra, put(user, content))
-
-    assert done.code == 78, done.err
-    assert "Traceback" not in done.err
-    assert ALICE in done.err
-    assert entra.count("refresh_token") == 0
-    assert len(done.err.splitlines()) <= 6
-
-
 def test_standard_input(user: World, entra: Entra) -> None:
     """``-`` takes it from a pipe."""
     done = take_over(user, entra, "-", stdin=token(entra) + "\n")
@@ -207,18 +189,6 @@ def test_a_token_pasted_at_a_terminal_is_not_shown(user: World, entra: Entra) ->
     assert done.code == 0, done.err
     assert given[:30] not in done.err
     assert as_before
-
-
-def test_a_token_on_the_command_line_is_not_repeated(user: World, entra: Entra) -> None:
-    """It is 2 and a sentence why, and nobody is asked."""
-    given = token(entra)
-
-    done = take_over(user, entra, given)
-
-    assert done.code == 2
-    assert "looks like a token" in done.err
-    assert given not in done.err
-    assert entra.requests == []
 
 
 def test_others_who_can_read_the_file_are_named(user: World, entra: Entra) -> None:
@@ -256,17 +226,6 @@ def test_a_secret_of_another_tool_is_not_copied(user: World, entra: Entra) -> No
     assert "--client-secret-file" in done.err
     assert "hush" not in done.err
     assert files_of(user) == []
-
-
-def test_no_file_leads_a_token_elsewhere(user: World, entra: Entra) -> None:
-    """An authority that only the file names is not asked: 78, and the option that would allow it."""
-    (user.root / "config.py").write_text(f'ClientId = "{THUNDERBIRD}"\nAuthority = "{entra.authority}"\n')
-
-    done = user.run("import", ALICE, put(user, token(entra)))
-
-    assert done.code == 78
-    assert "--authority" in done.err
-    assert entra.requests == []
 
 
 def test_another_client_id_is_named_as_a_way_out(user: World, entra: Entra) -> None:
@@ -319,24 +278,6 @@ def test_a_default_is_not_remembered_as_a_choice(user: World, entra: Entra) -> N
     assert sorted(profile["chosen"]) == ["authority", "imap", "scope", "smtp"]
     assert profile["client_id"] == THUNDERBIRD
     assert '"Mozilla Thunderbird"' in done.err
-
-
-def test_a_personal_account_is_known_by_its_sign_in(user: World, entra: Entra) -> None:
-    """Whatever its address, it is told where IMAP is switched on, and of no tenant."""
-    name = "pat@gmail.example"
-    entra.add_person(name, PASSWORD, opaque=True)
-    everybody = entra.authority_for("common")
-    known = door.Provider(THUNDERBIRD, everybody, SCOPES, door.discover(everybody))
-    tried = door.Attempt(known, name)
-    with Browser(entra.ca_file) as browser:
-        landing = browser.sign_in(tried.begin("https://localhost", "a state", hint=name), name, PASSWORD)
-    found = msal_cache.refresh_token(tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query))).cache)
-
-    done = user.run("import", name, put(user, found or ""), "--authority", everybody)
-
-    assert done.code == 0, done.err
-    assert "switch IMAP on" in done.err
-    assert "tenant" not in done.err.lower()
 
 
 def test_no_secret_is_said_or_left(user: World, entra: Entra) -> None:

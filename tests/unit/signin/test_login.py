@@ -65,8 +65,6 @@ def make_plan(**changes: Any) -> login_request.Plan:
         "port": 0,
         "opens": False,
         "redirect_uri": "https://localhost",
-        "imap": "localhost:993",
-        "smtp": "localhost:587",
         "cloud": "global",
         "store": "file",
         "client_name": None,

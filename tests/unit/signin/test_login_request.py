@@ -62,6 +62,11 @@ def make(
     return login_request.make(name, typed, before, defaults=defaults)
 
 
+def hosts(plan: login_request.Plan) -> tuple[str, str]:
+    """Return the IMAP and the SMTP server of who was planned to sign in."""
+    return plan.mail_hosts(is_personal=plan.is_personal)
+
+
 def kept(made: login_request.Plan, person: dict[str, str] | None = None, identity: str = ALICE) -> profiles.Account:
     """Return the account that a login by that plan would leave."""
     return profiles.Account(
@@ -69,8 +74,8 @@ def kept(made: login_request.Plan, person: dict[str, str] | None = None, identit
         client_id=made.provider.client_id,
         authority=made.provider.authority,
         scopes=made.provider.scopes,
-        imap=made.imap,
-        smtp=made.smtp,
+        imap=hosts(made)[0],
+        smtp=hosts(made)[1],
         redirect_uri=made.redirect_uri,
         cloud=made.cloud,
         identity=identity,
@@ -143,6 +148,7 @@ def test_short_scopes_belong_to_the_cloud() -> None:
         {"authority": "https://id.example.org:x/t"},
         {"tenant": "a b"},
         {"tenant": "../x"},
+        {"store": "somewhere"},
         {"imap": "localhost"},
         {"smtp": "localhost:99999"},
         {"redirect_uri": "localhost"},
@@ -198,7 +204,7 @@ def test_mail_hosts_do_not_outlive_their_provider(typed: dict[str, Any]) -> None
 
     made = make(before, **typed)
 
-    assert "mail.example.org" not in made.imap + made.smtp
+    assert "mail.example.org" not in "".join(hosts(made))
     assert ("authority" in made.chosen) == ("authority" in typed)
 
 
@@ -207,8 +213,8 @@ def test_mail_hosts_stay_with_their_provider() -> None:
     before = kept(make(**CUSTOM))
     own = kept(make(imap="relay.example.org:993"))
 
-    assert make(before).imap == make(before, authority=CUSTOM["authority"]).imap == "mail.example.org:993"
-    assert make(own, tenant="t").imap == "relay.example.org:993"
+    assert hosts(make(before)) == hosts(make(before, authority=CUSTOM["authority"])) == (CUSTOM["imap"], CUSTOM["smtp"])
+    assert hosts(make(own, tenant="t"))[0] == "relay.example.org:993"
 
 
 def test_a_custom_authority_keeps_its_endpoints() -> None:
@@ -329,7 +335,12 @@ def test_a_login_without_options_repeats_the_last_one(first: dict[str, Any], sec
 
     again = make(kept(then))
 
-    assert (again.provider, again.flow, again.imap, again.chosen) == (then.provider, then.flow, then.imap, then.chosen)
+    assert (again.provider, again.flow, hosts(again), again.chosen) == (
+        then.provider,
+        then.flow,
+        hosts(then),
+        then.chosen,
+    )
 
 
 @pytest.mark.parametrize("typed", [{"scope": ["mail"]}, {"imap": "x"}, {"flow": "browser"}, {"tenant": "a b"}])
@@ -350,7 +361,7 @@ def test_a_domain_of_another_cloud_leads_there() -> None:
 
     assert made.provider.authority == f"https://login.microsoftonline.us/{TENANT}"
     assert made.provider.scopes[0] == "https://outlook.office365.us/IMAP.AccessAsUser.All"
-    assert (made.imap, made.smtp) == ("outlook.office365.us:993", "smtp.office365.us:587")
+    assert hosts(made) == ("outlook.office365.us:993", "smtp.office365.us:587")
     assert (made.cloud, made.chosen) == ("usgov", {})
     assert "--cloud usgov" in made.remarks[0]
     assert "Thunderbird's is not" in made.remarks[1]
@@ -361,7 +372,7 @@ def test_a_chosen_cloud_is_kept() -> None:
     made = make(name="a@agency.example.gov", cloud="china", client_id="mine")
 
     assert made.provider.authority.startswith("https://login.partner.microsoftonline.cn/")
-    assert made.imap == "partner.outlook.cn:993"
+    assert hosts(made)[0] == "partner.outlook.cn:993"
 
 
 @pytest.mark.parametrize(
@@ -377,7 +388,7 @@ def test_a_personal_address_signs_in_as_thunderbird_does(typed: dict[str, Any], 
     made = make(name="eve@outlook.com", **typed)
 
     assert made.provider.authority == authority
-    assert (made.imap, made.smtp) == ("outlook.office365.com:993", "smtp-mail.outlook.com:587")
+    assert hosts(made) == ("outlook.office365.com:993", "smtp-mail.outlook.com:587")
     assert made.is_personal
 
 
@@ -386,7 +397,7 @@ def test_mail_hosts_follow_who_signed_in() -> None:
     made, own = make(name="eve@gmail.example"), make(name="eve@gmail.example", smtp="relay.example.org:587")
 
     assert made.mail_hosts(is_personal=True)[1] == "smtp-mail.outlook.com:587"
-    assert made.mail_hosts(is_personal=False)[1] == made.smtp == "smtp.office365.com:587"
+    assert made.mail_hosts(is_personal=False)[1] == "smtp.office365.com:587"
     assert own.mail_hosts(is_personal=True)[1] == "relay.example.org:587"
     assert make(**CUSTOM).mail_hosts(is_personal=True)[1] == CUSTOM["smtp"]
     assert make(cloud="usgov").mail_hosts(is_personal=True)[1] == "smtp.office365.us:587"
@@ -421,7 +432,7 @@ def test_who_names_an_organisation_is_nobodys_personal_account(typed: dict[str, 
     made = make(name="eve@outlook.com", **typed)
 
     assert made.is_personal == is_personal
-    assert ("smtp-mail.outlook.com" in made.smtp) == is_personal
+    assert ("smtp-mail.outlook.com" in hosts(made)[1]) == is_personal
 
 
 def test_an_upgrade_may_bring_another_client_id() -> None:
