@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.m365.person import Browser
-from tests.world import PATIENCE, Outcome
+from tests.world import PATIENCE, Outcome, child_environ
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -28,7 +28,7 @@ class Login:
         """Start *command* with *arguments*."""
         self._process = subprocess.Popen(
             [*world.command, command, *arguments],
-            env=world.environ,
+            env=child_environ(world.command, world.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -31,6 +31,16 @@ class Outcome:
     err: str
 
 
+#: The directories in which this interpreter finds the package if it is not installed (a packager's run from the tree).
+_TREE = [str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+
+
+def child_environ(command: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return *environ* for *command*; this interpreter is told where the tree is, after what the test tells it."""
+    paths = [*environ.get("PYTHONPATH", "").split(os.pathsep), *_TREE] if command[0] == sys.executable and _TREE else []
+    return {**environ, **({"PYTHONPATH": os.pathsep.join(filter(None, paths))} if paths else {})}
+
+
 @dataclasses.dataclass
 class World:
     """
@@ -99,7 +109,7 @@ class World:
         """Run any *command* in this environment."""
         done = subprocess.run(
             command,
-            env=self.environ if environ is None else dict(environ),
+            env=child_environ(command, self.environ if environ is None else environ),
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,

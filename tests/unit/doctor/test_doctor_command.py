@@ -18,6 +18,7 @@ from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.check import Check, Step, Subject
 from tests.kept import ALICE, invent
 from tests.unit.looked_at import Screen
+from tests.world import child_environ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,7 +214,7 @@ def test_a_reader_that_has_had_enough(world: World) -> None:
     """``| head -1`` is silent, and the exit code is that of all checks."""
     with subprocess.Popen(
         [sys.executable, "-c", _CHILD],
-        env=world.environ,
+        env=child_environ([sys.executable], world.environ),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=world.root,
@@ -234,7 +235,7 @@ def test_an_answer_that_cannot_be_written(world: World, to: str | None) -> None:
     closed = f">{to}" if to else ">&-"
     done = subprocess.run(
         ["/bin/sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, _CHILD],
-        env=world.environ,
+        env=child_environ([sys.executable], world.environ),
         stderr=subprocess.PIPE,
         text=True,
         check=False,
