@@ -56,7 +56,7 @@ def passing(subject: Subject, name: str, error: errors.M365Error) -> Check:
     wait = getattr(error, "retry_after", 0.0)
     pause = f"Wait {time_words.duration(wait)}" if wait > errors.Temporary.retry_after else "Wait a little"
     remedy = Remedy(f"This may pass by itself. {pause}, then check again", again(subject))
-    return subject.bad(name, error.fact.removeprefix(f"{subject.name}: "), remedy)
+    return subject.bad(name, error.fact, remedy)
 
 
 def _trouble(account: Account, which: str, error: errors.M365Error, command: str) -> Trouble | None:

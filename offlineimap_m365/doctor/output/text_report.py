@@ -142,7 +142,7 @@ def _failure(check: Check) -> Iterator[str]:
     yield _first(check).rstrip()
     yield from _wrapped(f"{_place(check)}{check.meaning.rstrip('.')}.")
     reference = (check.code, check.correlation_id and f"correlation id {check.correlation_id}")
-    about = ", ".join(part for part in reference if part and part not in check.meaning)
+    about = ", ".join(filter(None, reference))
     if about:
         yield from _wrapped(about)
     if check.diff is not None:
