@@ -74,7 +74,7 @@ def _print_diff(checks: list[Check]) -> int:
         code = fresh_token.hand_out(text.removesuffix("\n"))
     for check in failed:
         if check.diff is None:
-            say(f"{check.meaning}. {check.remedy}")
+            say(f"{check.meaning}. {check.remedy.advice}", check.remedy.command)
     return code or int(bool(failed))
 
 

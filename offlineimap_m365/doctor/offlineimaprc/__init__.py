@@ -96,7 +96,7 @@ def examine(path: Path, subjects: Sequence[Subject], *, run: bool, offline: bool
     tried = review.others
     boxes = _mend(review, known)
     review.others = list(dict.fromkeys([*review.others, *tried]))
-    yield from _checks(review, boxes, " --run-config" if run else "")
+    yield from _checks(review, boxes, " --run-config" * run + " --offline" * offline)
 
 
 def _mend(review: Review, known: Known) -> list[Mailbox]:
