@@ -50,7 +50,8 @@ def _use_home(home: str) -> None:
         return
     except OSError:  # a disk that cannot be read now: the error names this directory
         pass
-    os.environ.setdefault("OFFLINEIMAP_M365_HOME", home)
+    if not os.environ.get("OFFLINEIMAP_M365_HOME"):
+        os.environ["OFFLINEIMAP_M365_HOME"] = home
 
 
 _package = os.path.dirname(os.path.abspath(__file__))
