@@ -33,17 +33,17 @@ class End(enum.Enum):
     FAILED = "failed"
 
 
-def words(file: MailFile, section: str) -> list[str]:
+def words(file: MailFile) -> list[str]:
     """Return the command that syncs once."""
-    return ["offlineimap", "-o", "-a", section, *(["-c", str(file.path)] if file.path.name == "config" else [])]
+    return ["offlineimap", "-o", "-a", file.section, *(["-c", str(file.path)] if file.path.name == "config" else [])]
 
 
-def run(file: MailFile, section: str) -> End:
+def run(file: MailFile) -> End:
     """Sync once and return how it ended."""
     descriptor, log = tempfile.mkstemp(prefix="offlineimap-m365-")
     os.close(descriptor)
     try:
-        program, *options = words(file, section)
+        program, *options = words(file)
         argv = [mail_files.command(program) or program, *options, "-u", "basic", "-l", log]
         result = process.run(argv, seconds=_SECONDS, output=2)
         if result.is_success:

@@ -239,17 +239,15 @@ def _set_up_timer(account: Account, asker: _Asker) -> None:
 
 def _sync(account: Account, file: MailFile, asker: _Asker) -> None:
     """Offer a sync and say how it ended."""
-    section = file.section
-    again = " ".join(map(quoted, first_sync.words(file, section)))
+    again = " ".join(map(quoted, first_sync.words(file)))
     if not asker.yes("Fetch the mail now? A large mailbox takes hours; Ctrl-C ends it, and it can be continued."):
         return
-    end = first_sync.run(file, section)
+    with prompt.ended_by_signals():
+        end = first_sync.run(file)
     if end is first_sync.End.DONE:
         say("The mail is here.")
     elif end is first_sync.End.CUT:
-        say(
-            "Exchange ended the session because the token expired. That is normal for a large mailbox. Continue:", again
-        )
+        say("Exchange ended the session: the token expired. That is normal for a large mailbox. Continue:", again)
     else:
         say("OfflineIMAP failed. Find out why:", f"{COMMAND} doctor {quoted(account.name)} --config {file.path}")
 
@@ -260,10 +258,7 @@ def _summarize(account: Account, offlineimap: MailFile | None) -> None:
     files = written_files.unchanged(account)
     say(f"Done. Files written: {', '.join(quoted_home(Path(path)) for path in files) or 'none'}.")
     if offlineimap:
-        say(
-            "Fetch mail:",
-            " ".join(map(quoted, first_sync.words(offlineimap, offlineimap.section))),
-        )
+        say("Fetch mail:", " ".join(map(quoted, first_sync.words(offlineimap))))
     if mail_files.command("msmtp"):
         say("Send a mail:", f"msmtp -f {quoted(account.name)} RECIPIENT <FILE")
     for reader in filter(mail_files.command, _READERS):

@@ -34,8 +34,8 @@ _GLOBAL_HOSTS = frozenset({"login.windows.net", "login.microsoft.com", "sts.wind
 _ANY_TENANT = frozenset({"common", "organizations"})
 #: How many sign-ins of a cache are named in an error.
 _NAMED = 10
-#: The parts of an MSAL cache by which it is recognised.
-_MSAL = ("RefreshToken", "AccessToken")
+#: The parts of an MSAL cache by which it is recognised; digits of a time that is none.
+_MSAL, _DIGITS = ("RefreshToken", "AccessToken"), 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,13 +165,12 @@ def _bare(text: str, source: str, settings: Mapping[str, Any]) -> Found:
         raise _UnknownError
     if not settings.get("ClientId"):
         return Found(text, "a bare refresh token")
-    scopes = settings.get("Scopes")
     return Found(
         text,
         "the refresh token of M365-IMAP, with its config.py",
         client_id=str(settings["ClientId"]),
         authority=settings.get("Authority") or None,
-        scopes=_texts(scopes) if isinstance(scopes, list | tuple) else (),
+        scopes=_texts(settings.get("Scopes")),
         has_secret=bool(settings.get("ClientSecret")),
     )
 
@@ -252,9 +251,8 @@ def _tenant(home: str | None) -> str:
 
 
 def _modified(row: Mapping[str, Any]) -> int:
-    with contextlib.suppress(ValueError):
-        return fresh_token.seconds(row.get("last_modification_time") or 0)
-    return 0
+    text = str(row.get("last_modification_time"))
+    return int(text) if text.isdecimal() and len(text) < _DIGITS else 0
 
 
 def _in_document(document: Mapping[str, Any], source: str, account: str) -> Found:
@@ -279,13 +277,13 @@ def _in_document(document: Mapping[str, Any], source: str, account: str) -> Foun
         user=_text(document, "email"),
         client_id=_text(document, "client_id"),
         authority=endpoint or (f"https://login.microsoftonline.com/{tenant}" if tenant else None),
-        scopes=_texts(scope) if isinstance(scope, list) else tuple((_text(document, "scope") or "").split()),
+        scopes=_texts(scope.split() if isinstance(scope, str) else scope),
         has_secret=bool(_text(document, "client_secret")),
     )
 
 
-def _texts(values: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(value for value in values if isinstance(value, str))
+def _texts(values: object) -> tuple[str, ...]:
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list | tuple) else ()
 
 
 def _text(document: Mapping[str, Any], name: str) -> str | None:
