@@ -54,7 +54,7 @@ def by_name(checks: Iterable[Check], secret: str) -> dict[str, Check]:
     for check in found.values():
         assert secret not in repr(check)
         assert not check.meaning.endswith(".")
-        assert bool(str(check.remedy)) is (check.ok is False)
+        assert bool(check.remedy.text) is (check.ok is False)
     return found
 
 
@@ -87,7 +87,7 @@ def is_well(checks: Iterable[Check]) -> bool:
 def command_of(check: Check) -> str:
     """Return the command of the remedy, which is typed into a shell."""
     assert check.remedy.where == "shell"
-    assert check.remedy.command, f"no command that could be followed: {check.remedy}"
+    assert check.remedy.command, f"no command that could be followed: {check.remedy.text}"
     return check.remedy.command
 
 

@@ -70,7 +70,7 @@ def explained() -> Iterator[tuple[str, str, str, str]]:
     for name, row in [*table["explanations"].items(), *table["replies"].items()]:
         remedy = table["remedies"][row["remedy"]] if isinstance(row["remedy"], str) else row["remedy"]
         words = errors.Remedy(remedy.get("advice", ""), remedy.get("command"), remedy.get("where", "shell"))
-        yield name, str(EXIT_CODES[row["class"]]), row["meaning"], words.replace("{command}", errors.COMMAND)
+        yield name, str(EXIT_CODES[row["class"]]), row["meaning"], words.text.replace("{command}", errors.COMMAND)
 
 
 def document() -> str:

@@ -22,7 +22,7 @@ COMMAND = "offlineimap-m365"
 WHERE = {"shell": "Run: ", "powershell": "In PowerShell: ", "file": ""}
 
 
-class Remedy(str):
+class Remedy:
     """
     What helps: *advice* (a sentence without a full stop, may be empty) and the one *command* to type.
 
@@ -31,18 +31,26 @@ class Remedy(str):
     """
 
     __slots__ = ("advice", "command", "where")
-    advice: str
-    command: str | None
-    where: str
 
-    def __new__(cls, advice: str = "", command: str | None = None, where: str = "shell") -> Remedy:  # noqa: PYI034 - Self is 3.11
-        """Make a remedy; its text is the one line that an error message shows."""
-        advice, command = printable(advice).rstrip("."), printable(command) if command else None
-        parts = [advice] if advice else []
-        parts += [f"{WHERE[where]}{command}"] if command else []
-        remedy = super().__new__(cls, ". ".join(parts))
-        remedy.advice, remedy.command, remedy.where = advice, command, where
-        return remedy
+    def __init__(self, advice: str = "", command: str | None = None, where: str = "shell") -> None:
+        """Store the parts, fit for one line of a terminal."""
+        self.advice = printable(advice).rstrip(".")
+        self.command = printable(command) if command else None
+        self.where = where
+
+    @property
+    def text(self) -> str:
+        """The one line that an error message shows; empty for nothing."""
+        command = f"{WHERE[self.where]}{self.command}" if self.command else ""
+        return ". ".join(part for part in (self.advice, command) if part)
+
+    def __eq__(self, other: object) -> bool:
+        """Do both say the same?"""
+        return isinstance(other, Remedy) and self.text == other.text
+
+    def __hash__(self) -> int:
+        """Return the hash of the text."""
+        return hash(self.text)
 
 
 class M365Error(Exception):
@@ -74,7 +82,7 @@ class M365Error(Exception):
         *,
         account: str | None = None,
         meaning: str = "",
-        remedy: str = "",
+        remedy: Remedy | None = None,
         code: str | None = None,
         correlation_id: str | None = None,
         time: str | None = None,
@@ -83,13 +91,13 @@ class M365Error(Exception):
         self.fact = printable(fact)
         self.account = account
         self.meaning = printable(meaning)
-        self.remedy = remedy if isinstance(remedy, Remedy) else Remedy(remedy)
+        self.remedy = remedy or Remedy()
         self.code = printable(code) if code else None
         self.correlation_id = printable(correlation_id) if correlation_id else None
         self.time = printable(time) if time else None
         super().__init__(self.one_line())
 
-    def replaced(self, kind: type[M365Error] | None = None, **changes: str | None) -> M365Error:
+    def replaced(self, kind: type[M365Error] | None = None, **changes: Any) -> M365Error:
         """Return the same error with some parts changed, or as another *kind*."""
         names = ("meaning", "remedy", "account", "code", "correlation_id", "time")
         parts: dict[str, Any] = {"fact": self.fact} | {name: getattr(self, name) for name in names} | changes
@@ -104,7 +112,7 @@ class M365Error(Exception):
         parts = [self.fact]
         if self.code and self.code not in self.fact:
             parts[0] += f" ({self.code})"
-        parts += [part for part in (self.meaning, self.remedy) if part]
+        parts += [part for part in (self.meaning, self.remedy.text) if part]
         return ". ".join(part.rstrip(".") for part in parts)
 
     def lines(self) -> list[str]:
@@ -118,7 +126,7 @@ class M365Error(Exception):
             )
             if text
         ]
-        lines = [self.fact, ", ".join(reference), self.meaning, self.remedy]
+        lines = [self.fact, ", ".join(reference), self.meaning, self.remedy.text]
         return [line for line in lines if line][:6]
 
 

@@ -91,7 +91,7 @@ def _last_failure(account: profiles.Account, situation: Situation) -> Answer:
     """Return what failed and was not made good since; else what leads to what failed before, if anything did."""
     failure = account_state.last_failure(account.folder)
     if failure is not None:
-        lines = [line for line in failure.lines() if line != str(failure.remedy)]
+        lines = [line for line in failure.lines() if line != failure.remedy.text]
         return Answer(lines, failure.remedy, _letter_about(failure, situation))
     lines = [f"{account.name}: nothing has failed since it worked last"]
     if any(event.get("what") == "failed" for event in account_state.events(account.folder)):

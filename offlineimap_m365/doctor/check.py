@@ -61,7 +61,7 @@ class Check:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON; *command* and *where* are the parts of the remedy that a person types."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        values |= {"diff": None, "remedy": str(self.remedy), "command": self.remedy.command}
+        values |= {"diff": None, "remedy": self.remedy.text, "command": self.remedy.command}
         values["where"] = self.remedy.where if self.remedy.command else None
         return {name: value for name, value in values.items() if name in _ALWAYS or value not in (None, ())}
 

@@ -121,7 +121,7 @@ def test_whatever_is_explained(text: str, account: str, tenant: str) -> None:
     """It is explained in words fit for a terminal, or nothing is known of it."""
     found = explain.explain(text, explain.Situation(account, tenant=tenant))
 
-    assert found is None or is_fit(found.meaning + found.remedy + found.code)
+    assert found is None or is_fit(found.meaning + found.remedy.text + found.code)
 
 
 _ERROR_FIELDS = ("error", "error_description", "error_codes", "suberror", "claims", "correlation_id", "timestamp")

@@ -23,9 +23,9 @@ def run(options: argparse.Namespace) -> int:
     """Print the explanation; raises WrongUsage if nothing is recognised."""
     answer = explain_request.answer(explain_request.read(options.words, _standard_input))
     lines = [line for text in answer.lines for line in output.wrapped(text, sys.stdout)]
-    if answer.remedy:
+    if answer.remedy and answer.remedy.text:
         command = answer.remedy.command
-        lines += output.wrapped(str(answer.remedy).removesuffix(command or ""), sys.stdout, command=command)
+        lines += output.wrapped(answer.remedy.text.removesuffix(command or ""), sys.stdout, command=command)
     if answer.letter:
         lines += ["", *answer.letter.splitlines()]
     return fresh_token.hand_out("\n".join(output.spelled(line, sys.stdout) for line in lines))

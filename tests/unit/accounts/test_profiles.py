@@ -144,7 +144,7 @@ def test_a_broken_profile_is_named(world: World, fields: dict[str, Any]) -> None
     with pytest.raises(errors.Misconfigured, match="is not a profile of this program") as caught:
         profiles.get(ALICE)
 
-    assert f"mv {profile_of(account)}" in caught.value.remedy
+    assert f"mv {profile_of(account)}" in caught.value.remedy.text
     assert profiles.names() == [ALICE]
 
 

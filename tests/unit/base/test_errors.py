@@ -10,19 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
 
 
-def created(**changes: str) -> errors.SignInNeeded:
+def created() -> errors.SignInNeeded:
     """Return an error with every part."""
-    parts = {
-        "account": "alice@example.org",
-        "meaning": "The password changed",
-        "remedy": "Run: offlineimap-m365 login alice@example.org",
-        "code": "AADSTS50173",
-        "correlation_id": "0-0",
-        "time": "2026-01-01T00:00:00Z",
-    }
-    return errors.SignInNeeded("Microsoft refused to sign in alice@example.org", **(parts | changes))
+    return errors.SignInNeeded(
+        "Microsoft refused to sign in alice@example.org",
+        account="alice@example.org",
+        meaning="The password changed",
+        remedy=Remedy("", "offlineimap-m365 login alice@example.org"),
+        code="AADSTS50173",
+        correlation_id="0-0",
+        time="2026-01-01T00:00:00Z",
+    )
 
 
 def test_one_line_for_offlineimap() -> None:
@@ -97,7 +98,9 @@ def test_errors_travel_between_processes() -> None:
 
 def test_a_replaced_error_keeps_what_is_not_named() -> None:
     """Other parts or another kind: the rest, and what the next sign-in must do, stay."""
-    error = errors.Temporary("Fact", account="a", meaning="m", remedy="r", code="AADSTS1", correlation_id="c", time="t")
+    error = errors.Temporary(
+        "Fact", account="a", meaning="m", remedy=Remedy("r"), code="AADSTS1", correlation_id="c", time="t"
+    )
     error.claims, error.prompt, error.place, error.named, error.retry_after = (
         "{}",
         "login",
@@ -106,9 +109,14 @@ def test_a_replaced_error_keeps_what_is_not_named() -> None:
         7,
     )
 
-    same, other = error.replaced(remedy="s"), error.replaced(errors.SignInNeeded, fact="Another")
+    same, other = error.replaced(remedy=Remedy("s")), error.replaced(errors.SignInNeeded, fact="Another")
 
     assert isinstance(same, errors.Temporary)
-    assert (same.remedy, same.lines()[:-1], same.retry_after) == ("s", error.lines()[:-1], 7)
-    assert (type(other), other.fact, other.code, other.remedy) == (errors.SignInNeeded, "Another", "AADSTS1", "r")
+    assert (same.remedy, same.lines()[:-1], same.retry_after) == (Remedy("s"), error.lines()[:-1], 7)
+    assert (type(other), other.fact, other.code, other.remedy) == (
+        errors.SignInNeeded,
+        "Another",
+        "AADSTS1",
+        Remedy("r"),
+    )
     assert (other.claims, other.prompt, other.place, other.named) == ("{}", "login", True, frozenset({"smtp"}))

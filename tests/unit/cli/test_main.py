@@ -105,7 +105,7 @@ def test_an_error_is_at_most_six_lines(
         correlation_id="019827f4",
         time="2026-01-09T02:02:12Z",
         meaning="It means\n\n\nthis",
-        remedy="Run\rthis",
+        remedy=errors.Remedy("Run\rthis"),
     )
     raising(monkeypatch, error)
     main.main(["status"])

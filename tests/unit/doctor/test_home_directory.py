@@ -173,7 +173,7 @@ def test_a_home_that_takes_nothing(alice: World, monkeypatch: pytest.MonkeyPatch
         check = only(offline(), "home")
 
     assert os.strerror(number) in check.meaning
-    assert f"Run: {program} " in check.remedy
+    assert f"Run: {program} " in check.remedy.text
     assert is_well(offline())
 
 

@@ -155,7 +155,7 @@ def test_a_code_at_the_redemption(stage: Stage, code: str) -> None:
 
     assert caught.value.code == f"AADSTS{code}"
     assert caught.value.exit_code == tables.EXIT_CODES[CODES[code]["class"]]
-    assert caught.value.remedy
+    assert caught.value.remedy.text
 
 
 @pytest.mark.once
@@ -269,7 +269,7 @@ def test_a_personal_account_is_told_nothing_of_tenants() -> None:
         explanation = explain.explain(text, SITUATIONS["personal"])
 
         assert explanation is not None, text
-        words = f"{explanation.meaning} {explanation.remedy}".replace("--tenant consumers", "")
+        words = f"{explanation.meaning} {explanation.remedy.text}".replace("--tenant consumers", "")
         assert "tenant" not in words.lower(), text
         assert explanation.ask == "", text
 

@@ -224,7 +224,7 @@ def test_an_answer_becomes_the_error_of_its_class(
 
     assert (type(error), error.code, error.account) == (kind, code, ALICE)
     assert error.meaning
-    assert error.remedy
+    assert error.remedy.text
 
 
 @pytest.mark.parametrize("name", ["interaction_required", "consent_required", "login_required"])
@@ -235,7 +235,7 @@ def test_what_wants_the_person_is_a_matter_for_the_person(name: str, code: int) 
 
     assert type(error) is SignInNeeded
     assert error.code == f"AADSTS{code}"
-    assert f"login {ALICE}" in error.remedy
+    assert f"login {ALICE}" in error.remedy.text
 
 
 def test_an_unknown_code_shows_microsofts_own_words() -> None:

@@ -82,8 +82,8 @@ def test_what_users_paste_is_explained(text: str, code: str, exit_code: int) -> 
     assert found is not None
     assert (found.code, found.exit_code) == (code, exit_code)
     assert found.meaning
-    assert found.remedy
-    assert "{" not in found.meaning + found.remedy
+    assert found.remedy.text
+    assert "{" not in found.meaning + found.remedy.text
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_a_reply_has_words_for_personal_accounts() -> None:
     found = explain("SmtpClientAuthentication is disabled", Situation(ALICE, is_personal=True))
 
     assert found is not None
-    assert "administrator" not in found.meaning + found.remedy
+    assert "administrator" not in found.meaning + found.remedy.text

@@ -56,7 +56,7 @@ def failure(server: ImapServer, kind: type[errors.M365Error] = errors.Temporary)
     assert RESPONSE.decode() not in text
     assert ALICE in caught.value.fact
     assert len(caught.value.lines()) <= 6
-    assert caught.value.remedy
+    assert caught.value.remedy.text
     return caught.value
 
 

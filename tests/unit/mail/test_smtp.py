@@ -54,7 +54,7 @@ def failure(server: SmtpServer, kind: type[errors.M365Error] = errors.Temporary)
     assert TOKEN not in text
     assert RESPONSE.decode() not in text
     assert ALICE in caught.value.fact
-    assert caught.value.remedy
+    assert caught.value.remedy.text
     return caught.value
 
 

@@ -191,7 +191,7 @@ def test_a_refusal_counts_until_the_secret_is_renewed(world: World, entra: Entra
 
     assert engine.access_token(NAME).is_good(200, time.time())
     assert asked == 1
-    assert "--client-secret-file" in caught.value.remedy
+    assert "--client-secret-file" in caught.value.remedy.text
 
 
 @pytest.mark.parametrize(

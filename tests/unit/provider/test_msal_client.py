@@ -123,7 +123,7 @@ def test_a_refresh_that_lacks_consent_for_smtp_only_says_so(
     with pytest.raises(errors.SignInNeeded) as caught:
         door.refresh(describe(entra), cache)
 
-    assert ("--scope imap" in caught.value.remedy) == advised
+    assert ("--scope imap" in caught.value.remedy.text) == advised
     assert caught.value.prompt == "consent"
 
 

@@ -289,7 +289,7 @@ def test_no_file_decides_where_a_token_goes(authority: str) -> None:
     with pytest.raises(errors.Misconfigured, match="none of Microsoft's") as caught:
         import_formats.choices(found, clouds(), "a file")
 
-    assert "--authority" in caught.value.remedy
+    assert "--authority" in caught.value.remedy.text
 
 
 def test_scopes_that_are_not_for_mail_are_left_out() -> None:

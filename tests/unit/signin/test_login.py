@@ -132,7 +132,7 @@ def test_somebody_else_is_a_question(
     account = profiles.load(ALICE)
     assert begun == prompts
     assert (account.identity if account else None) == identity
-    assert caught is None or (f"--identity {BOB}" in caught.value.remedy and not kept(world))
+    assert caught is None or (f"--identity {BOB}" in caught.value.remedy.text and not kept(world))
 
 
 def test_later_logins_go_by_ids(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,7 +292,7 @@ def test_a_passing_trouble_names_the_command_to_run_again(remedy: Remedy, advice
 
 def refused(code: str, **demands: object) -> errors.SignInNeeded:
     """Return a refusal of Microsoft's that demands something."""
-    error = errors.SignInNeeded("Refused", account=ALICE, code=code, remedy="As the table says")
+    error = errors.SignInNeeded("Refused", account=ALICE, code=code, remedy=Remedy("As the table says"))
     error.topic = "redirect" if code == "AADSTS50011" else ""
     for name, value in demands.items():
         setattr(error, name, value)

@@ -161,7 +161,7 @@ def test_what_cannot_work_is_wrong_usage(typed: dict[str, Any]) -> None:
     with pytest.raises(errors.WrongUsage) as caught:
         make(**typed)
 
-    assert caught.value.remedy
+    assert caught.value.remedy.text
 
 
 REMEMBERED: dict[str, Any] = {
@@ -275,7 +275,7 @@ def test_a_browser_that_is_not_there_is_misconfigured() -> None:
     with pytest.raises(errors.Misconfigured) as caught:
         make(flow="browser")
 
-    assert "--paste" in caught.value.remedy
+    assert "--paste" in caught.value.remedy.text
 
 
 @pytest.mark.parametrize(

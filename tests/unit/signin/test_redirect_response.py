@@ -113,7 +113,7 @@ def test_an_error_in_the_address_is_explained() -> None:
 
     assert (caught.value.code, caught.value.time) == ("AADSTS7000112", "2026-01-09T02:02:12Z")
     assert caught.value.meaning.startswith("The client id my-id is switched off")
-    assert caught.value.remedy
+    assert caught.value.remedy.text
 
 
 def test_a_cancelled_sign_in_is_named() -> None:
@@ -161,7 +161,7 @@ def test_the_text_of_an_error_page_is_explained() -> None:
     assert caught.value.code == "AADSTS50011"
     assert caught.value.correlation_id == "019827f4-372b-7726-8110-db46f130cd8f"
     assert caught.value.meaning == f"The redirect URI {REDIRECT} is not registered for the client id my-id"
-    assert "--redirect-uri" in caught.value.remedy
+    assert "--redirect-uri" in caught.value.remedy.text
 
 
 def test_a_page_with_an_unknown_code_names_it() -> None:

@@ -96,7 +96,7 @@ def test_a_locked_keyring_troubles_nobody(keys: Ring, world: World) -> None:
     with pytest.raises(errors.Temporary, match="locked") as caught:
         save.check_store(plan_for("keyring"))
 
-    assert f"offlineimap-m365 login {ALICE} --store file" in caught.value.remedy
+    assert f"offlineimap-m365 login {ALICE} --store file" in caught.value.remedy.text
     assert profiles.load(ALICE) is None
     assert not world.folder(ALICE).exists()
 

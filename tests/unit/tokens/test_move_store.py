@@ -140,7 +140,7 @@ def test_an_old_place_that_cannot_be_emptied(keys: Ring) -> None:
     with pytest.raises(errors.Temporary, match="is in the store file now, but the old one cannot be emptied") as caught:
         move_store.move(ALICE, "file")
 
-    assert caught.value.remedy.endswith(f"offlineimap-m365 store {ALICE} --to file")
+    assert caught.value.remedy.text.endswith(f"offlineimap-m365 store {ALICE} --to file")
     assert engine.access_token(ALICE).value == TOKEN
     keys.is_locked, keys.locks_at = False, ""
     assert len(keys.items) == 1

@@ -83,7 +83,7 @@ def test_whatever_the_file_holds_it_is_mended_and_never_run(desk: Desk, text: st
 
     assert checks
     assert not trace.exists()
-    assert all(check.remedy for check in checks if check.ok is False)
+    assert all(check.remedy.text for check in checks if check.ok is False)
     assert desk.diff() == ""
 
 

@@ -62,7 +62,7 @@ def test_real_configurations_give_what_is_expected(world: World, name: str, monk
     desk, expected = place_case(world, name), EXPECTED[name]
     lines = desk.text.splitlines()
     checks = [check for check in desk.examine() if check.name != "config"]
-    found = " ".join(f"{check.file}:{check.line} {check.meaning} {check.remedy}" for check in checks)
+    found = " ".join(f"{check.file}:{check.line} {check.meaning} {check.remedy.text}" for check in checks)
     diff = desk.diff()
 
     unified.apply(diff)
@@ -102,7 +102,7 @@ def test_each_way_to_break_the_sample_is_found_and_mended(desk: Desk, name: str)
     failed = desk.mend()
 
     assert any(lines[(check.line or 1) - 1].startswith(start) for check in failed)
-    assert all(check.meaning and check.remedy and check.diff for check in failed)
+    assert all(check.meaning and check.remedy.text and check.diff for check in failed)
     assert desk.failed() == []
     assert not any(secret in desk.text for secret in SECRETS)
 
@@ -182,7 +182,7 @@ def test_a_file_that_others_can_read_is_found(desk: Desk) -> None:
     [check] = desk.failed()
 
     assert check.name == "config-mode"
-    assert f"chmod 600 {desk.path}" in check.remedy
+    assert f"chmod 600 {desk.path}" in check.remedy.text
 
 
 def test_a_file_that_is_not_utf8_is_found_at_its_line(desk: Desk) -> None:
@@ -210,7 +210,7 @@ def test_what_is_no_offlineimaprc_is_one_finding(desk: Desk, kind: str) -> None:
     [check] = desk.failed()
 
     assert check.name == "config-file"
-    assert check.remedy
+    assert check.remedy.text
 
 
 def test_a_file_of_another_program_is_not_changed(desk: Desk) -> None:
@@ -221,7 +221,7 @@ def test_a_file_of_another_program_is_not_changed(desk: Desk) -> None:
     [check] = desk.failed()
 
     assert "msmtp" in check.meaning
-    assert "--config ~/.offlineimaprc" in check.remedy
+    assert "--config ~/.offlineimaprc" in check.remedy.text
 
 
 def test_the_usual_file_is_the_one_that_offlineimap_reads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,8 +303,8 @@ def test_an_account_that_is_not_signed_in_has_its_command(desk: Desk) -> None:
 
     [check] = desk.failed()
 
-    assert check.remedy.endswith("offlineimap-m365 login carol@example.org")
-    assert f'get_access_token("{ALICE}", 1800)' in check.remedy
+    assert check.remedy.text.endswith("offlineimap-m365 login carol@example.org")
+    assert f'get_access_token("{ALICE}", 1800)' in check.remedy.text
     assert desk.diff() == ""
 
 
