@@ -97,7 +97,7 @@ def _status(sync: Sync, say: Callable[[str], None]) -> bool:
 
 
 def _compare(sync: Sync, say: Callable[[str], None]) -> bool:
-    here, there = sync.here("alice"), sync.there()
+    here, there = sync.in_maildir("alice"), sync.on_server()
     say(f"\n{sync.maildir('alice')}")
     for folder, messages in sorted(here.items()):
         depth = folder.count("/") + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from tests.listening import Listening, users_in
+from tests.loopback_server import LoopbackServer, users_in
 
 if TYPE_CHECKING:
     import socket
@@ -21,7 +21,7 @@ OK = b"TAG OK done\r\n"
 NOT_CONNECTED = b"TAG BAD User is authenticated but not connected.\r\n"
 
 
-class ImapServer(Listening):
+class ImapServer(LoopbackServer):
     """
     A server with a certificate of *ca*; a context manager.
 

@@ -8,7 +8,7 @@ import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from tests.listening import Listening
+from tests.loopback_server import LoopbackServer
 
 if TYPE_CHECKING:
     import socket
@@ -27,7 +27,7 @@ def response(status: int, body: str = "", headers: Mapping[str, str] | None = No
     return "\r\n".join([*lines, "", body]).encode()
 
 
-class LoginHost(Listening):
+class LoginHost(LoopbackServer):
     """
     Answers whatever it is asked with *answer*; a context manager.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from tests.listening import Listening, users_in
+from tests.loopback_server import LoopbackServer, users_in
 
 if TYPE_CHECKING:
     import socket
@@ -35,7 +35,7 @@ def certificate(ca: trustme.CA, host: str = "localhost") -> ssl.SSLContext:
     return made
 
 
-class SmtpServer(Listening):
+class SmtpServer(LoopbackServer):
     """
     A server with the certificate of *tls*; a context manager.
 

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.bench.pairs import HEADINGS, compare, table
-from tests.kept import ALICE
+from tests.signed_in_accounts import ALICE
 from tests.m365.exchange import Exchange
 from tests.whole.builds import Build
 from tests.whole.sync import Sync

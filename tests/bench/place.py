@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from tests.kept import ALICE, keep
+from tests.signed_in_accounts import ALICE, keep
 from tests.m365.entra import Entra
 from tests.sign_in import PASSWORD
 from tests.world import World

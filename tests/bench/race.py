@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.bench.pairs import compare, table
-from tests.kept import age
+from tests.signed_in_accounts import age
 
 if TYPE_CHECKING:
     from tests.bench.place import Place

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365.tokens import engine
 from tests.bench.pairs import HEADINGS, compare, table, timed
 from tests.bench.refresh import msal_program
-from tests.kept import ALICE, age, cache_of
+from tests.signed_in_accounts import ALICE, age, cache_of
 
 if TYPE_CHECKING:
     from tests.bench.place import Place

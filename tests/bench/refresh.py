@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.bench.pairs import HEADINGS, compare, table, timed
-from tests.kept import age
+from tests.signed_in_accounts import age
 
 if TYPE_CHECKING:
     from tests.bench.place import Place

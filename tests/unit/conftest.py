@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.desk import Desk, make_desk
+from tests.unit.offlineimaprc_file import OfflineimaprcFile, make_offlineimaprc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def desk(world: World, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def config(world: World, monkeypatch: pytest.MonkeyPatch) -> OfflineimaprcFile:
     """Return the shipped sample, filled in for Alice, who is signed in; no OfflineIMAP is on the PATH."""
     monkeypatch.setenv("PATH", str(world.root / "bin"))
-    return make_desk(world)
+    return make_offlineimaprc(world)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from offlineimap_m365.provider import id_token, token_response
 from offlineimap_m365.signin import callback_request, paste
 from offlineimap_m365.signin.callback_server import Listener
 from offlineimap_m365.signin.redirect_response import WrongPaste, read_answer, refusal
-from tests.unit.visitor import RIGHT, STATE, ask, is_waiting, text_of
+from tests.unit.callback_client import RIGHT, STATE, ask, is_waiting, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

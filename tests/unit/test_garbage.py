@@ -19,7 +19,7 @@ from offlineimap_m365.base import errors, notices
 from offlineimap_m365.provider import http_client, msal_cache
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.tokens import engine
-from tests.kept import ALICE, TOKEN, age, cache_of, keep, provider
+from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, keep, provider
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.garbage import Garbage
 from tests.m365.person import Browser

@@ -12,8 +12,8 @@ import pytest
 
 from tests.m365.exchange import Exchange
 from tests.whole import builds, gpg_home, keyring_daemon
-from tests.whole.keyboard import product
-from tests.whole.mailer import Mailer
+from tests.whole.terminal import product
+from tests.whole.mail_user import MailUser
 from tests.whole.office import open_office
 from tests.whole.sync import Sync
 
@@ -55,9 +55,9 @@ def sync(world: World, entra: Entra, exchange: Exchange, build: Build) -> Sync:
 
 
 @pytest.fixture
-def mailer(world: World, entra: Entra, exchange: Exchange) -> Mailer:
+def mail_user(world: World, entra: Entra, exchange: Exchange) -> MailUser:
     """Return a person with mail, a shared mailbox and no mail program yet."""
-    return Mailer.make(product(world), entra, exchange)
+    return MailUser.make(product(world), entra, exchange)
 
 
 @pytest.fixture
@@ -87,14 +87,14 @@ def gpg(world: World) -> Iterator[GpgHome]:
 
 @pytest.fixture(scope="module")
 def whole_office(tmp_path_factory: pytest.TempPathFactory, ca: trustme.CA) -> Iterator[Office]:
-    """Furnish an office for all tests of a file."""
+    """Furnish an shared_user for all tests of a file."""
     with open_office(tmp_path_factory.mktemp("office"), ca) as made:
         yield made
 
 
 @pytest.fixture
-def office(whole_office: Office) -> Office:
-    """Return the office, with nothing sent and nothing opened yet."""
+def shared_user(whole_office: Office) -> Office:
+    """Return the shared_user, with nothing sent and nothing opened yet."""
     whole_office.exchange.outbox.clear()
     whole_office.exchange.sessions.clear()
     whole_office.exchange.refusals.clear()

@@ -16,8 +16,8 @@ import pexpect
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
 from tests.sign_in import PASSWORD
-from tests.whole.keyboard import product
-from tests.whole.mailer import ALICE, BACKUP, INFO, LOCAL_PARTS, Mailer
+from tests.whole.terminal import product
+from tests.whole.mail_user import ALICE, BACKUP, INFO, LOCAL_PARTS, MailUser
 from tests.world import PATIENCE, World
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ ARRANGEMENTS = (
 )
 
 
-class Office(Mailer):
+class Office(MailUser):
     """Whoever works there, with what each mailbox has in Exchange; what was opened and sent can be seen."""
 
     def prepare(self, program: str, at: str, arrangement: Arrangement) -> Path:

@@ -96,7 +96,7 @@ class Sync:
         """Start OfflineIMAP as a process that stays."""
         return Running(self.command(sections, once=False), self.world)
 
-    def here(self, section: str = "work") -> dict[str, Counter[bytes]]:
+    def in_maildir(self, section: str = "work") -> dict[str, Counter[bytes]]:
         """Return what lies in the Maildir: folder to its messages."""
         top = self.maildir(section)
         found = {}
@@ -106,7 +106,7 @@ class Sync:
             found[folder] = Counter(plain(path.read_bytes()) for path in files)
         return found
 
-    def there(self, account: str = "alice@example.org") -> dict[str, Counter[bytes]]:
+    def on_server(self, account: str = "alice@example.org") -> dict[str, Counter[bytes]]:
         """Return what the server holds and is mail."""
         return {
             folder: Counter(plain(message) for message in messages)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.mailer import ALICE, find
+from tests.whole.mail_user import ALICE, find
 from tests.whole.office import ARRANGEMENTS, BOB, Arrangement, on_screen
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ ODD = "a#b'c`d$HOME%20|&+?/e{f}=*!~^@example.org"
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
-def test_aerc_reads_and_sends(office: Office, arrangement: Arrangement) -> None:
+def test_aerc_reads_and_sends(shared_user: Office, arrangement: Arrangement) -> None:
     """The mailbox opens and a mail is read; another is sent by who may, and no second copy of it is kept."""
-    office.prepare("aerc", ".config/aerc/accounts.conf", arrangement)
+    shared_user.prepare("aerc", ".config/aerc/accounts.conf", arrangement)
     editor = office.world.root / "editor"
     editor.write_text('#!/bin/sh\necho "Tomorrow?" >>"$1"\n', encoding="utf-8")
     editor.chmod(0o755)
@@ -31,23 +31,23 @@ def test_aerc_reads_and_sends(office: Office, arrangement: Arrangement) -> None:
         screen.send(f":compose -H 'To: {BOB}' -H 'Subject: Lunch'\r")
         screen.expect("Send this email")
         screen.send(":send\r")
-        office.wait_until(lambda: office.exchange.outbox)
+        shared_user.wait_until(lambda: office.exchange.outbox)
         screen.expect("Lunch")
         screen.send("\r")
         screen.expect("Today")
 
-    assert office.opened() == {arrangement.mailbox}
-    assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
+    assert shared_user.opened() == {arrangement.mailbox}
+    assert shared_user.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
     assert b"Tomorrow?" in office.exchange.outbox[0].data
     assert office.exchange.contents(arrangement.mailbox)["Sent Items"] == []
 
 
-def test_aerc_reads_back_what_was_meant(office: Office) -> None:
+def test_aerc_reads_back_what_was_meant(shared_user: Office) -> None:
     """An address full of what parsers and shells stumble over reaches the token's command and the server whole."""
     script, noted = office.world.root / "script", office.world.root / "noted"
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{noted}\necho token\n', encoding="utf-8")
     script.chmod(0o755)
-    at = office.prepare("aerc", ".config/aerc/accounts.conf", Arrangement("odd", ODD, ODD, ODD))
+    at = shared_user.prepare("aerc", ".config/aerc/accounts.conf", Arrangement("odd", ODD, ODD, ODD))
     text = at.read_text(encoding="utf-8").replace(shlex.join(office.world.command), str(script))
     at.write_text(text.replace("outlook.office365.com:993", f"localhost:{office.exchange.imap_port}"), encoding="utf-8")
 
@@ -58,17 +58,17 @@ def test_aerc_reads_back_what_was_meant(office: Office) -> None:
     assert {refusal.user for refusal in office.exchange.refusals} == {ODD}
 
 
-def test_aerc_reconnects_with_the_token_that_it_was_started_with(office: Office) -> None:
+def test_aerc_reconnects_with_the_token_that_it_was_started_with(shared_user: Office) -> None:
     """What config says of it: after the session ended with its token, a new one is there, and aerc offers the old."""
-    office.prepare("aerc", ".config/aerc/accounts.conf", ARRANGEMENTS[0])
+    shared_user.prepare("aerc", ".config/aerc/accounts.conf", ARRANGEMENTS[0])
 
     with (
-        office.short_lives(),
+        shared_user.short_lives(),
         on_screen(office.world, find("aerc"), XDG_CONFIG_HOME=str(office.home / ".config")) as screen,
     ):
         screen.expect("Lunch")
-        office.renew()
-        office.wait_until(lambda: office.exchange.refusals)
+        shared_user.renew()
+        shared_user.wait_until(lambda: office.exchange.refusals)
 
     [session] = office.exchange.sessions
     assert session.closed_by == "bye"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.sign_in import PASSWORD, Login, options
 from tests.whole import chromium
-from tests.whole.keyboard import files_of, product, secrets_of
+from tests.whole.terminal import files_of, product, secrets_of
 
 if TYPE_CHECKING:
     from pathlib import Path

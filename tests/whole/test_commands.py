@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.sign_in import options, sign_in
-from tests.whole.keyboard import Terminal, files_of, product, secrets_of
+from tests.whole.terminal import Terminal, files_of, product, secrets_of
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.sign_in import options, sign_in
-from tests.whole.keyboard import files_of, product
+from tests.whole.terminal import files_of, product
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.remedies import commands_in, parse
+from tests.named_commands import commands_in, parse
 from tests.sign_in import Login, options
-from tests.whole.keyboard import files_of, product
+from tests.whole.terminal import files_of, product
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from offlineimap_m365.doctor.local import interpreters
-from tests.unit.desk import make_desk
+from tests.unit.offlineimaprc_file import make_offlineimaprc
 from tests.unit.doctor.offlineimaprc import test_mending as mending
-from tests.whole.patient import ALICE, Patient
+from tests.whole.advice_follower import ALICE, AdviceFollower
 from tests.whole.sync import plain
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_each_build_reads_real_configurations_once_mended(
 
 def test_each_build_reads_the_sample_once_mended(build: Build, world: World) -> None:
     """Whatever broke it: after one diff OfflineIMAP gets Alice's token and leaves calendars out."""
-    desk = make_desk(world)
+    desk = make_offlineimaprc(world)
     text = desk.text
     paths = []
     for number, name in enumerate(mending.WAYS):
@@ -85,7 +85,7 @@ def test_each_build_reads_the_sample_once_mended(build: Build, world: World) -> 
     assert all(answer["tokens"] for answer in answers)
 
 
-class Reader(Patient):
+class Reader(AdviceFollower):
     """Alice with what ``config`` prints for OfflineIMAP, and a build of it on her PATH."""
 
     build: Build
@@ -133,7 +133,7 @@ def alice(build: Build, world: World, entra: Entra, exchange: Exchange) -> Reade
 def test_who_follows_the_doctor_gets_mail(alice: Reader) -> None:
     """The doctor reads the file that OfflineIMAP reads, opens the mailbox and runs the lines; its command mends."""
     exchange = alice.exchange
-    assert alice.is_healed()
+    assert alice.has_no_failure()
     own = alice.rc.parent / "own.py"
     own.write_text("from offlineimap_m365 import *\n\n\ndef wanted(name):\n    return name not in ['Contacts']\n")
     text = alice.rc.read_text(encoding="utf-8")
@@ -147,7 +147,7 @@ def test_who_follows_the_doctor_gets_mail(alice: Reader) -> None:
         assert failed
         alice.follow(failed[0])
 
-    assert alice.is_healed("--run-config")
+    assert alice.has_no_failure("--run-config")
     done = alice.sync()
     assert done.code == 0, done.out + done.err
     assert "\nfolderfilter = make_folderfilter(also=wanted)\n" in alice.rc.read_text(encoding="utf-8")
@@ -167,7 +167,7 @@ def test_a_mailbox_that_does_not_open_is_for_its_administrator(alice: Reader) ->
 
     alice.follow(alice.only("config-remoteuser"))
 
-    assert alice.is_healed()
+    assert alice.has_no_failure()
 
 
 @pytest.mark.parametrize("build", ["distribution"], indirect=True)

@@ -13,7 +13,7 @@ from tests.imap_server import ImapServer
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.wire import ConnectProxy
 from tests.smtp_server import SmtpServer, certificate
-from tests.whole.patient import ALICE, Patient
+from tests.whole.advice_follower import ALICE, AdviceFollower
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -31,7 +31,7 @@ def point(world: World, **hosts: str) -> None:
     path.write_text(json.dumps({**profile, **hosts}), encoding="utf-8")
 
 
-def kept_from(patient: Patient, received: bytes) -> bool:
+def kept_from(follower: AdviceFollower, received: bytes) -> bool:
     """Tell whether nothing of a sign-in is in what a server *received*: no token, and no try to sign in."""
     text = received.decode("latin-1")
     decoded = " ".join(
@@ -39,7 +39,7 @@ def kept_from(patient: Patient, received: bytes) -> bool:
         for word in re.findall(r"[A-Za-z0-9+/]{8,}", text)
         if len(word) % 4 != 1
     )
-    secrets = [*patient.world.secrets(ALICE), *patient.entra.refresh_tokens]
+    secrets = [*follower.world.secrets(ALICE), *follower.entra.refresh_tokens]
     assert secrets
     assert [secret for secret in secrets if secret in text or secret in decoded] == []
     assert "Bearer" not in text + decoded
@@ -49,7 +49,7 @@ def kept_from(patient: Patient, received: bytes) -> bool:
 
 def test_hostile_mail_servers_get_nothing(world: World, entra: Entra, exchange: Exchange) -> None:
     """A server with another certificate, without XOAUTH2 or without TLS never gets a token."""
-    patient = Patient.make(world, entra, exchange)
+    follower = AdviceFollower.make(world, entra, exchange)
     mallory, ours = trustme.CA(organization_name="Mallory"), exchange_ca(world)
     right = {"imap": f"localhost:{exchange.imap_port}", "smtp": f"localhost:{exchange.smtp_port}"}
     in_clear = b"250-localhost\r\n250 AUTH LOGIN XOAUTH2\r\n"
@@ -65,18 +65,18 @@ def test_hostile_mail_servers_get_nothing(world: World, entra: Entra, exchange: 
         with server:
             point(world, **{**right, which: server.address})
 
-            found = patient.only(name)
+            found = follower.only(name)
 
-        assert kept_from(patient, server.received)
+        assert kept_from(follower, server.received)
         assert found["remedy"]
 
     point(world, **right)
-    assert patient.is_healed()
+    assert follower.has_no_failure()
 
 
 def test_a_host_that_a_file_names_gets_nothing(world: World, entra: Entra, exchange: Exchange) -> None:
     """An offlineimaprc may name any server, a trusted one too: the doctor sends nothing there."""
-    patient = Patient.make(world, entra, exchange)
+    follower = AdviceFollower.make(world, entra, exchange)
     with ImapServer(exchange_ca(world)) as server:
         host, _, port = server.address.partition(":")
         path = world.root / "offlineimaprc"
@@ -90,7 +90,7 @@ def test_a_host_that_a_file_names_gets_nothing(world: World, entra: Entra, excha
             f'oauth2_access_token_eval = get_access_token("{ALICE}", 1800)\nfolderfilter = folderfilter\n'
         )
 
-        checks = patient.examine("--config", str(path))
+        checks = follower.examine("--config", str(path))
 
     assert server.received == b""
     assert [check["name"] for check in checks if check["name"] == "imap-mailbox" and check["ok"]] == ["imap-mailbox"]
@@ -98,7 +98,7 @@ def test_a_host_that_a_file_names_gets_nothing(world: World, entra: Entra, excha
 
 def test_hostile_login_hosts_get_nothing(world: World, entra: Entra, exchange: Exchange) -> None:
     """A foreign certificate, a portal or a proxy on the way to the login host: what they see is no secret."""
-    patient = Patient.make(world, entra, exchange)
+    follower = AdviceFollower.make(world, entra, exchange)
     mallory = trustme.CA(organization_name="Mallory")
     authority = json.loads((world.folder(ALICE) / "profile.json").read_text(encoding="utf-8"))["authority"]
     portal = response(302, headers={"Location": "https://mallory.example/"})
@@ -109,9 +109,9 @@ def test_hostile_login_hosts_get_nothing(world: World, entra: Entra, exchange: E
         with host:
             point(world, authority=f"https://localhost:{host.port}/tenant")
 
-            patient.only(name)
+            follower.only(name)
 
-        assert kept_from(patient, b"".join(host.received))
+        assert kept_from(follower, b"".join(host.received))
         assert all(asked.startswith(b"GET /tenant/") for asked in host.received)
     point(world, authority=authority)
     assert entra.count("refresh_token") == 0
@@ -119,12 +119,12 @@ def test_hostile_login_hosts_get_nothing(world: World, entra: Entra, exchange: E
     with ConnectProxy({}) as proxy, LoginHost(response(200, CONFIGURATION)) as other:
         for url in (proxy.url, f"http://127.0.0.1:{other.port}"):
             world.environ["HTTPS_PROXY"] = url
-            patient.examine()
+            follower.examine()
         del world.environ["HTTPS_PROXY"]
 
-    assert kept_from(patient, b"".join(other.received))
+    assert kept_from(follower, b"".join(other.received))
     assert set(proxy.refused) == {f"localhost:{entra.port}"}
-    assert patient.is_healed()
+    assert follower.has_no_failure()
 
 
 def exchange_ca(world: World) -> trustme.CA:

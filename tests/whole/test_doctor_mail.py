@@ -12,12 +12,12 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.doctor.mail import imap_checks
 from offlineimap_m365.tokens import engine
-from tests import certificates, examined
+from tests import certificates, doctor_checks
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
 from tests.sign_in import PASSWORD, options
-from tests.whole.administrator import NotFoundError
-from tests.whole.patient import ALICE, Patient
+from tests.whole.exchange_powershell import NotFoundError
+from tests.whole.advice_follower import ALICE, AdviceFollower
 from tests.world import World
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="module")
-def ward(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA, signing_key: Key) -> Iterator[Patient]:
+def ward(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA, signing_key: Key) -> Iterator[AdviceFollower]:
     """Return Alice, whose set-up is good, with a shared mailbox that she may open; made once."""
     root, ca = tmp_path_factory.mktemp("ward"), authority
     ca.cert_pem.write_to_path(str(root / "ca.pem"))
@@ -49,7 +49,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA, signin
     ):
         for person in (ALICE, BOB):
             entra.add_person(person, PASSWORD)
-        made = Patient.make(world, entra, exchange)
+        made = AdviceFollower.make(world, entra, exchange)
         for mailbox in (BOB, SHARED):
             exchange.add_mailbox(mailbox)
         exchange.grant(ALICE, SHARED)
@@ -57,7 +57,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA, signin
 
 
 @pytest.fixture
-def alice(ward: Patient, authority: trustme.CA) -> Iterator[Patient]:
+def alice(ward: AdviceFollower, authority: trustme.CA) -> Iterator[AdviceFollower]:
     """Return Alice as she was before any test broke something; whatever one left broken is put right."""
     kept = ward.world.root / "kept"
     if not kept.exists():
@@ -78,7 +78,7 @@ def alice(ward: Patient, authority: trustme.CA) -> Iterator[Patient]:
     rules.grant(ALICE, SHARED)
 
 
-def test_a_good_set_up_has_no_failures(alice: Patient) -> None:
+def test_a_good_set_up_has_no_failures(alice: AdviceFollower) -> None:
     """Every check of both servers is good, for her own mailbox and a shared one; nothing was changed, no mail sent."""
     found = {check["name"]: check["ok"] for check in alice.examine()}
     shared = {check["name"]: check for check in alice.examine("--mailbox", SHARED)}
@@ -93,7 +93,7 @@ def test_a_good_set_up_has_no_failures(alice: Patient) -> None:
     assert alice.exchange.outbox == []
 
 
-def test_a_shared_mailbox_without_the_permission(alice: Patient) -> None:
+def test_a_shared_mailbox_without_the_permission(alice: AdviceFollower) -> None:
     """Her own opens, so the permission on the other is missing."""
     alice.exchange.revoke(ALICE, SHARED)
 
@@ -101,10 +101,10 @@ def test_a_shared_mailbox_without_the_permission(alice: Patient) -> None:
     alice.follow(check)
 
     assert check["mailbox"] == SHARED
-    assert alice.is_healed("--mailbox", SHARED)
+    assert alice.has_no_failure("--mailbox", SHARED)
 
 
-def test_a_mailbox_that_does_not_exist(alice: Patient) -> None:
+def test_a_mailbox_that_does_not_exist(alice: AdviceFollower) -> None:
     """The administrator's command says that there is none, after which the address is compared, as advised."""
     check = alice.only("imap-mailbox", "--mailbox", "imfo@example.org")
 
@@ -113,11 +113,11 @@ def test_a_mailbox_that_does_not_exist(alice: Patient) -> None:
 
     assert "there is no such mailbox" in check["meaning"]
     assert check["remedy"].startswith("Compare the address")
-    assert alice.is_healed("--mailbox", SHARED)
+    assert alice.has_no_failure("--mailbox", SHARED)
 
 
 @pytest.mark.parametrize("mailbox", [(), ("--mailbox", SHARED)])
-def test_imap_is_switched_off(alice: Patient, mailbox: tuple[str, ...]) -> None:
+def test_imap_is_switched_off(alice: AdviceFollower, mailbox: tuple[str, ...]) -> None:
     """No mailbox opens for her, though sending works: IMAP is off, whichever mailbox she asked for."""
     alice.exchange.imap_off |= {ALICE, SHARED}
 
@@ -126,10 +126,10 @@ def test_imap_is_switched_off(alice: Patient, mailbox: tuple[str, ...]) -> None:
     alice.exchange.imap_off.discard(SHARED)
 
     assert ALICE not in alice.exchange.imap_off
-    assert alice.is_healed(*mailbox)
+    assert alice.has_no_failure(*mailbox)
 
 
-def test_no_mailbox_at_all(alice: Patient) -> None:
+def test_no_mailbox_at_all(alice: AdviceFollower) -> None:
     """Without one the advice to switch IMAP on meets nothing, and the meaning named that, too."""
     alice.exchange.revoke(ALICE, ALICE)
 
@@ -138,7 +138,7 @@ def test_no_mailbox_at_all(alice: Patient) -> None:
     assert "no mailbox or no licence" in check["meaning"]
 
 
-def test_somebody_else_has_signed_in(alice: Patient) -> None:
+def test_somebody_else_has_signed_in(alice: AdviceFollower) -> None:
     """Bob's mailbox opens and Alice's does not: sign in as her."""
     done = alice.world.run("logout", ALICE, "--all")
     assert done.code == 0, done.err
@@ -148,11 +148,11 @@ def test_somebody_else_has_signed_in(alice: Patient) -> None:
     alice.follow(check)
 
     assert f"{BOB} has signed in" in check["meaning"]
-    assert alice.is_healed(ALICE)
+    assert alice.has_no_failure(ALICE)
 
 
 @pytest.mark.parametrize(("what", "name"), [("imap", "imap-connect"), ("smtp", "smtp-connect")])
-def test_a_blocked_port(alice: Patient, what: str, name: str) -> None:
+def test_a_blocked_port(alice: AdviceFollower, what: str, name: str) -> None:
     """The login host answers and the mail server does not; once it does, all is well."""
     alice.exchange.block(what)
 
@@ -161,10 +161,10 @@ def test_a_blocked_port(alice: Patient, what: str, name: str) -> None:
     alice.follow(check)
 
     assert "This network blocks port" in check["meaning"]
-    assert alice.is_healed()
+    assert alice.has_no_failure()
 
 
-def test_both_ports_of_a_server_that_is_down(alice: Patient) -> None:
+def test_both_ports_of_a_server_that_is_down(alice: AdviceFollower) -> None:
     """One server that is down is one failure."""
     alice.exchange.block("imap")
     alice.exchange.block("smtp")
@@ -177,7 +177,7 @@ def test_both_ports_of_a_server_that_is_down(alice: Patient) -> None:
     assert "or the server is down" in check["meaning"]
 
 
-def test_a_foreign_certificate(alice: Patient) -> None:
+def test_a_foreign_certificate(alice: AdviceFollower) -> None:
     """Who looks into connections is named, and trusted once its certificate was added as the advice says."""
     foreign = trustme.CA(organization_name="Acme Inspection")
     foreign.cert_pem.write_to_path(str(alice.world.root / "CERTIFICATE.pem"))
@@ -187,10 +187,10 @@ def test_a_foreign_certificate(alice: Patient) -> None:
     alice.follow(check)
 
     assert "Acme Inspection" in check["meaning"]
-    assert alice.is_healed()
+    assert alice.has_no_failure()
 
 
-def test_a_server_without_xoauth2(alice: Patient) -> None:
+def test_a_server_without_xoauth2(alice: AdviceFollower) -> None:
     """It is sent no token, and named with what it offers instead."""
     alice.exchange.offers_xoauth2 = False
     before = len(alice.exchange.sessions) + len(alice.exchange.refusals)
@@ -201,10 +201,10 @@ def test_a_server_without_xoauth2(alice: Patient) -> None:
     alice.follow(check)
 
     assert "it offers PLAIN" in check["meaning"]
-    assert alice.is_healed()
+    assert alice.has_no_failure()
 
 
-def test_a_throttled_server(alice: Patient) -> None:
+def test_a_throttled_server(alice: AdviceFollower) -> None:
     """How long it wants to be left alone is said; then it is good again."""
     alice.exchange.throttled = 42_000
 
@@ -216,7 +216,7 @@ def test_a_throttled_server(alice: Patient) -> None:
     assert "42 s" in check["remedy"]
 
 
-def test_learnt_folders_that_are_out_of_date(alice: Patient) -> None:
+def test_learnt_folders_that_are_out_of_date(alice: AdviceFollower) -> None:
     """A folder without mail that is gone: learn again."""
     learnt = alice.world.run("folders", ALICE, "--mailbox", SHARED, "--learn")
     assert learnt.code == 0, learnt.err
@@ -227,10 +227,10 @@ def test_learnt_folders_that_are_out_of_date(alice: Patient) -> None:
     alice.follow(check)
 
     assert "Kalender 1999" in check["meaning"]
-    assert alice.is_healed("--mailbox", SHARED)
+    assert alice.has_no_failure("--mailbox", SHARED)
 
 
-def test_a_sign_in_that_was_withdrawn(alice: Patient) -> None:
+def test_a_sign_in_that_was_withdrawn(alice: AdviceFollower) -> None:
     """Entra still gives tokens and Exchange takes none: one signs in again, and sending is no second failure."""
     before = alice.entra.count("authorization_code")
     alice.exchange.withdrawn = lambda _: alice.entra.count("authorization_code") == before
@@ -239,10 +239,10 @@ def test_a_sign_in_that_was_withdrawn(alice: Patient) -> None:
     alice.run(f"offlineimap-m365 login {ALICE}")
 
     assert f"sign in again: offlineimap-m365 login {ALICE}" in check["remedy"]
-    assert alice.is_healed()
+    assert alice.has_no_failure()
 
 
-def test_sending_is_switched_off(alice: Patient) -> None:
+def test_sending_is_switched_off(alice: AdviceFollower) -> None:
     """Fetching works, sending does not: the administrator's command for the mailbox."""
     alice.exchange.smtp_off.add(ALICE)
 
@@ -250,20 +250,20 @@ def test_sending_is_switched_off(alice: Patient) -> None:
     alice.follow(check)
 
     assert "while IMAP can work" in check["meaning"]
-    assert alice.is_healed()
+    assert alice.has_no_failure()
 
 
-def test_ipv6_opens_no_mailbox(alice: Patient, two_families: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ipv6_opens_no_mailbox(alice: AdviceFollower, two_families: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Over IPv4 it opens: so the line in /etc/gai.conf that puts IPv4 first heals it, and is what is advised."""
     for name, value in alice.world.environ.items():
         monkeypatch.setenv(name, value)
     alice.exchange.open_nothing_at("127.0.0.2")
     subject = Subject(ALICE, ALICE, account=profiles.load(ALICE), token=engine.access_token(ALICE))
 
-    before = [check for check in examined.checks_of(imap_checks.STEPS, subject) if check.ok is False]
+    before = [check for check in doctor_checks.checks_of(imap_checks.STEPS, subject) if check.ok is False]
     two_families.reverse()
     subject.notes.clear()
-    after = [check for check in examined.checks_of(imap_checks.STEPS, subject) if check.ok is False]
+    after = [check for check in doctor_checks.checks_of(imap_checks.STEPS, subject) if check.ok is False]
 
     [check] = before
     assert check.name == "imap-mailbox"
@@ -272,17 +272,17 @@ def test_ipv6_opens_no_mailbox(alice: Patient, two_families: list[int], monkeypa
     assert after == []
 
 
-def test_a_long_token_is_taken_by_both_servers(alice: Patient) -> None:
+def test_a_long_token_is_taken_by_both_servers(alice: AdviceFollower) -> None:
     """Dovecot takes no command of such a length: the token of many groups comes after the 334."""
     alice.entra.access_token_bytes, usual = 5600, alice.entra.access_token_bytes
     alice.sign_in()
     alice.entra.access_token_bytes = usual
 
     assert max(map(len, alice.world.secrets(ALICE))) > 5000
-    assert alice.is_healed()
+    assert alice.has_no_failure()
 
 
-def test_an_application_without_the_permission(alice: Patient) -> None:
+def test_an_application_without_the_permission(alice: AdviceFollower) -> None:
     """Both commands for the administrator come filled in, the enterprise application's object id included."""
     alice.entra.add_client(APP, [], public=False, secret=SECRET)
     path = certificates.write(alice.world.root / "secret", SECRET)
@@ -296,4 +296,4 @@ def test_an_application_without_the_permission(alice: Patient) -> None:
     alice.follow(check)
 
     assert check["mailbox"] == SHARED
-    assert alice.is_healed(NAME, "--mailbox", SHARED)
+    assert alice.has_no_failure(NAME, "--mailbox", SHARED)

@@ -12,7 +12,7 @@ from offlineimap_m365.doctor.network import certificate_checks
 from tests.login_host import LoginHost, response
 from tests.m365.wire import ConnectProxy
 from tests.whole import builds
-from tests.whole.patient import Patient
+from tests.whole.advice_follower import AdviceFollower
 
 if TYPE_CHECKING:
     from typing import Any
@@ -35,7 +35,7 @@ def names(checks: list[dict[str, Any]]) -> list[str]:
 
 def test_the_environment_is_wrong(world: World, entra: Entra, exchange: Exchange, tmp_path: Path) -> None:
     """A proxy that is not there, one that refuses, trusted certificates that are gone or another's: each is unset."""
-    patient = Patient.make(world, entra, exchange)
+    follower = AdviceFollower.make(world, entra, exchange)
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
     with ConnectProxy({}) as refuses, LoginHost(response(407)) as strict:
         for name, value, check in (
@@ -47,60 +47,60 @@ def test_the_environment_is_wrong(world: World, entra: Entra, exchange: Exchange
         ):
             world.environ[name] = value
 
-            found = patient.only(check)
+            found = follower.only(check)
 
             assert "geheim" not in str(found)
-            patient.follow(found)
+            follower.follow(found)
             assert name not in world.environ
         world.environ["HTTPS_PROXY"] = f"http://127.0.0.1:{strict.port}"
-        assert "NAME:PASSWORD" in patient.only("proxy")["remedy"]
-        patient.run("unset HTTPS_PROXY")
+        assert "NAME:PASSWORD" in follower.only("proxy")["remedy"]
+        follower.run("unset HTTPS_PROXY")
 
-    assert patient.is_healed()
+    assert follower.has_no_failure()
 
 
 def test_a_company_looks_into_connections(world: World, entra: Entra, exchange: Exchange, tmp_path: Path) -> None:
     """The certificates of a company are named by who issued them, and trusted beside the others as advised."""
-    patient = Patient.make(world, entra, exchange)
+    follower = AdviceFollower.make(world, entra, exchange)
     company = Path(world.environ["REQUESTS_CA_BUNDLE"])
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "usual.pem"))
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         world.environ[name] = str(tmp_path / "usual.pem")
 
-    found = patient.only("tls")
+    found = follower.only("tls")
 
     assert "issued by “trustme" in found["meaning"]
-    patient.run(found["command"].replace("CERTIFICATE.pem", str(company)))
-    assert patient.is_healed()
+    follower.run(found["command"].replace("CERTIFICATE.pem", str(company)))
+    assert follower.has_no_failure()
 
 
 def test_the_provider_cannot_be_asked(world: World, entra: Entra, exchange: Exchange) -> None:
     """A busy provider is waited for as advised; a captive portal and a wrong clock are named as such."""
-    patient = Patient.make(world, entra, exchange)
+    follower = AdviceFollower.make(world, entra, exchange)
 
     entra.fail_next(DISCOVERY, status=503, headers={"Retry-After": "1"})
-    patient.follow(patient.only("login-host"))
+    follower.follow(follower.only("login-host"))
 
     entra.fail_next(DISCOVERY, times=2, status=302, headers={"Location": "https://portal.hotel.example/"})
-    assert "portal.hotel.example" in patient.only("login-host")["meaning"]
+    assert "portal.hotel.example" in follower.only("login-host")["meaning"]
 
     entra.clock = 1230.0
-    found = patient.only("clock")
+    found = follower.only("clock")
     assert "20 min behind" in found["meaning"]
     assert found["command"] == certificate_checks.set_clock()
     entra.clock = 0.0  # what that command does: nobody may set this machine's clock
-    assert patient.is_healed()
+    assert follower.has_no_failure()
 
 
 def test_programs_are_named(world: World, entra: Entra, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     """The distribution's OfflineIMAP is told from one in this program's Python; offline, too, without a request."""
     monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", INVENTORY)
-    patient = Patient.make(world, entra, exchange)
+    follower = AdviceFollower.make(world, entra, exchange)
     for build in (builds.find("distribution"), builds.find("8.0.3")):
-        patient.world.command = list(build.command)
+        follower.world.command = list(build.command)
         world.environ["PATH"] = f"{Path(build.offlineimap[0]).parent}:/usr/bin:/bin"
 
-        checks = patient.examine("--offline")
+        checks = follower.examine("--offline")
 
         assert names(checks)[:4] == ["versions", "offlineimap", "programs", "certificates"]
         assert build.offlineimap[0] in checks[1]["meaning"]
@@ -112,12 +112,12 @@ def test_programs_are_named(world: World, entra: Entra, exchange: Exchange, monk
 
 def test_another_msal_comes_first(world: World, entra: Entra, exchange: Exchange) -> None:
     """A broken MSAL in somebody's PYTHONPATH is the one failure; unset is what heals it."""
-    patient = Patient.make(world, entra, exchange)
+    follower = AdviceFollower.make(world, entra, exchange)
     place = world.root / "python"
     place.mkdir()
     (place / "msal.py").write_text("import nothing_of_this_name\n")
     world.environ["PYTHONPATH"] = str(place)
 
-    patient.follow(patient.only("versions"))
+    follower.follow(follower.only("versions"))
 
-    assert patient.is_healed()
+    assert follower.has_no_failure()

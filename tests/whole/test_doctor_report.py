@@ -7,7 +7,7 @@ import json
 import platform
 from typing import TYPE_CHECKING
 
-from tests.whole.patient import ALICE, Patient
+from tests.whole.advice_follower import ALICE, AdviceFollower
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_a_report_names_nobody(world: World, entra: Entra, exchange: Exchange) -> None:
     """No address, path, id, or name of the user and the machine, with a failure and an offlineimaprc in it."""
-    patient = Patient.make(world, entra, exchange)
+    follower = AdviceFollower.make(world, entra, exchange)
     config = world.root / "home" / ".offlineimaprc"
     config.write_text(
         f"[general]\naccounts = Wonderland\n[Account Wonderland]\nlocalrepository = Cupboard\n"
@@ -27,9 +27,9 @@ def test_a_report_names_nobody(world: World, entra: Entra, exchange: Exchange) -
     tenant = json.loads((world.folder(ALICE) / "profile.json").read_text(encoding="utf-8"))["tenant"]
     entra.revoke(ALICE)
 
-    done = patient.world.run("doctor", "--report", "--config", config)
+    done = follower.world.run("doctor", "--report", "--config", config)
 
-    patient.keeps_secrets(done)
+    follower.keeps_secrets(done)
     assert done.code in (0, 1), done.err
     report = json.loads(done.out)
     assert (report["schema"], {check.get("account") for check in report["checks"]}) == (1, {None, 1})

@@ -13,7 +13,7 @@ from docs.manual import pages
 from offlineimap_m365.base import version
 from tests import certificates
 from tests.sign_in import options, sign_in
-from tests.whole.patient import ALICE, Patient
+from tests.whole.advice_follower import ALICE, AdviceFollower
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +30,9 @@ APP, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "wq18Q~a.very.secret.value
 
 
 @pytest.fixture
-def alice(world: World, entra: Entra, exchange: Exchange) -> Patient:
+def alice(world: World, entra: Entra, exchange: Exchange) -> AdviceFollower:
     """Return Alice, who is well."""
-    return Patient.make(world, entra, exchange)
+    return AdviceFollower.make(world, entra, exchange)
 
 
 def linked(path: Path) -> None:
@@ -68,18 +68,18 @@ AT_HOME: list[tuple[str, Callable[[Path], object]]] = [
 ]
 
 
-def test_what_is_broken_in_the_home_is_named_alone_and_healed(alice: Patient) -> None:
+def test_what_is_broken_in_the_home_is_named_alone_and_healed(alice: AdviceFollower) -> None:
     """Modes, owners, links, files that are no more: one failed check each, whose command heals it; nobody is asked."""
     for name, break_it in AT_HOME:
         break_it(alice.world.home)
 
         alice.follow(alice.only(name, "--offline"))
 
-        assert alice.is_healed("--offline")
+        assert alice.has_no_failure("--offline")
     assert alice.entra.requests == []
 
 
-def test_what_a_sign_in_heals_is_named_alone_and_healed(alice: Patient) -> None:
+def test_what_a_sign_in_heals_is_named_alone_and_healed(alice: AdviceFollower) -> None:
     """A profile or cache that is none or another's, a sign-out, a changed password, a consent that was taken back."""
     folder, entra = alice.world.folder(ALICE), alice.entra
     bob = sign_in(alice.world, entra, BOB, *options(entra, alice.exchange.imap_port, alice.exchange.smtp_port))
@@ -99,22 +99,22 @@ def test_what_a_sign_in_heals_is_named_alone_and_healed(alice: Patient) -> None:
 
         alice.follow(alice.only(name))
 
-        assert alice.is_healed()
+        assert alice.has_no_failure()
     assert not (alice.world.folder(BOB)).exists()
 
 
-def test_the_doctor_asks_the_provider_once(alice: Patient) -> None:
+def test_the_doctor_asks_the_provider_once(alice: AdviceFollower) -> None:
     """One refresh, also of a token that was issued a moment ago; offline there is none."""
-    assert alice.is_healed()
+    assert alice.has_no_failure()
     asked = alice.entra.count(TOKEN)
     alice.entra.forget()
 
-    assert alice.is_healed("--offline")
+    assert alice.has_no_failure("--offline")
     assert asked == 1
     assert alice.entra.requests == []
 
 
-def test_the_manual_has_every_check(alice: Patient) -> None:
+def test_the_manual_has_every_check(alice: AdviceFollower) -> None:
     """Who meets a name on the screen finds it in the manual, and the other way round; in their order."""
     listed = re.findall(r"[a-z0-9]+(?:\\-[a-z0-9]+)*", pages.sections()["doctor"].partition(".PP\nWith")[0])
 
@@ -125,7 +125,7 @@ def test_the_manual_has_every_check(alice: Patient) -> None:
     assert len(named) == len(set(named))
 
 
-def test_a_keyring_that_is_locked(alice: Patient, desktop: Desktop) -> None:
+def test_a_keyring_that_is_locked(alice: AdviceFollower, desktop: Desktop) -> None:
     """It is called locked; once it is unlocked, as the remedy says first, the sign-in moves to a file for good."""
     alice.world.environ["DBUS_SESSION_BUS_ADDRESS"] = desktop.address
     alice.run(f"offlineimap-m365 store {ALICE} --to keyring")
@@ -139,10 +139,10 @@ def test_a_keyring_that_is_locked(alice: Patient, desktop: Desktop) -> None:
 
     assert "the keyring is locked" in check["meaning"]
     assert check["remedy"].startswith("Unlock it")
-    assert alice.is_healed()
+    assert alice.has_no_failure()
 
 
-def test_the_secret_of_an_application(alice: Patient) -> None:
+def test_the_secret_of_an_application(alice: AdviceFollower) -> None:
     """Gone, open to others, and no longer the right one: each is named; an administrator puts the right one there."""
     world, entra = alice.world, alice.entra
     entra.add_client(APP, ["http://localhost"], public=False, secret=SECRET)
@@ -151,7 +151,7 @@ def test_the_secret_of_an_application(alice: Patient) -> None:
 
     path.chmod(0o640)
     alice.follow(alice.only("client", "--offline"))
-    healed = alice.is_healed("--offline")
+    healed = alice.has_no_failure("--offline")
     shutil.move(path, world.root / "away")
     gone = alice.only("client")
     certificates.write(path, "an-older-one")
@@ -163,5 +163,5 @@ def test_the_secret_of_an_application(alice: Patient) -> None:
     assert str(path) in gone["meaning"]
     assert old["code"] == "AADSTS7000215"
     assert str(path) in old["remedy"]
-    assert alice.is_healed()
+    assert alice.has_no_failure()
     assert SECRET not in json.dumps([gone, old])

@@ -14,7 +14,7 @@ from offlineimap_m365 import recipes
 from offlineimap_m365.accounts.profiles import clean_name
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
-from tests.whole.mailer import ALICE, find
+from tests.whole.mail_user import ALICE, find
 from tests.whole.office import ARRANGEMENTS, BOB, NAMES
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ CAREFULLY = "(condition-case told (progn {}) (error (princ (error-message-string
 COMPILE = '(unless (let ((byte-compile-error-on-warn t)) (byte-compile-file "{}")) (kill-emacs 1))'
 
 
-def emacs(office: Office, init: Path, code: str, *, environ: dict[str, str] | None = None) -> Outcome:
+def emacs(shared_user: Office, init: Path, code: str, *, environ: dict[str, str] | None = None) -> Outcome:
     """Let Emacs, which finds nothing but *init* and mu4e, do what *code* says; an error comes out in its words."""
     (office.home / ".emacs.d").mkdir(exist_ok=True)  # where an Emacs with a person keeps what it saw of a server
     return office.world.execute(
@@ -53,78 +53,78 @@ def emacs(office: Office, init: Path, code: str, *, environ: dict[str, str] | No
     )
 
 
-def configured(office: Office, name: str, arrangement: Arrangement = OWN) -> Path:
+def configured(shared_user: Office, name: str, arrangement: Arrangement = OWN) -> Path:
     """Write what ``config`` prints for the program *name* into an init file; return it."""
-    return office.prepare(name, f"{name}.el", arrangement)
+    return shared_user.prepare(name, f"{name}.el", arrangement)
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
-def test_emacs_sends(office: Office, arrangement: Arrangement) -> None:
+def test_emacs_sends(shared_user: Office, arrangement: Arrangement) -> None:
     """A mail is sent by who may, as the mailbox."""
-    init = configured(office, "emacs", arrangement)
+    init = configured(shared_user, "emacs", arrangement)
 
-    done = emacs(office, init, SEND)
+    done = emacs(shared_user, init, SEND)
 
     assert done.code == 0, done.err
-    assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
+    assert shared_user.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
     assert b"Tomorrow?" in office.exchange.outbox[0].data
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
-def test_gnus_reads_and_sends(office: Office, arrangement: Arrangement) -> None:
+def test_gnus_reads_and_sends(shared_user: Office, arrangement: Arrangement) -> None:
     """The mailbox opens and a mail is read; another is sent by who may, as the mailbox."""
-    init = configured(office, "gnus", arrangement)
+    init = configured(shared_user, "gnus", arrangement)
 
-    done = emacs(office, init, READ + SEND)
+    done = emacs(shared_user, init, READ + SEND)
 
     assert done.code == 0, done.err
     assert "Today?" in done.out
-    assert office.opened() == {arrangement.mailbox}
-    assert office.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
+    assert shared_user.opened() == {arrangement.mailbox}
+    assert shared_user.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
 
 
-def test_an_emacs_from_a_dock_finds_everything(office: Office) -> None:
+def test_an_emacs_from_a_dock_finds_everything(shared_user: Office) -> None:
     """With HOME only, and without a PATH, it still sends: nothing is looked for."""
-    init = configured(office, "emacs")
+    init = configured(shared_user, "emacs")
 
-    done = emacs(office, init, SEND, environ={"HOME": office.world.environ["HOME"]})
+    done = emacs(shared_user, init, SEND, environ={"HOME": office.world.environ["HOME"]})
 
     assert done.code == 0, done.err
-    assert office.sent() == [(ALICE, ALICE, (BOB,))]
+    assert shared_user.sent() == [(ALICE, ALICE, (BOB,))]
 
 
-def test_each_mail_asks_for_a_token_and_says_why_there_is_none(office: Office) -> None:
+def test_each_mail_asks_for_a_token_and_says_why_there_is_none(shared_user: Office) -> None:
     """A mail is sent; once the sign-in is gone the next one is not, in our words with the command that helps."""
-    init = configured(office, "emacs")
+    init = configured(shared_user, "emacs")
     folder, away = office.world.folder(ALICE), office.world.root / "away"
 
-    done = emacs(office, init, f'{SEND} (rename-file "{folder}" "{away}") {SEND}')
+    done = emacs(shared_user, init, f'{SEND} (rename-file "{folder}" "{away}") {SEND}')
 
     away.rename(folder)
     assert done.code != 0
-    assert office.sent() == [(ALICE, ALICE, (BOB,))]
+    assert shared_user.sent() == [(ALICE, ALICE, (BOB,))]
     assert f"offlineimap-m365 login {ALICE}" in done.out
 
 
 @pytest.mark.parametrize("name", ["emacs", "gnus", "mu4e"])
-def test_what_is_printed_compiles_without_a_warning(office: Office, name: str) -> None:
+def test_what_is_printed_compiles_without_a_warning(shared_user: Office, name: str) -> None:
     """The byte compiler finds nothing wrong."""
-    init = configured(office, name)
+    init = configured(shared_user, name)
 
-    done = emacs(office, init, COMPILE.format(init))
+    done = emacs(shared_user, init, COMPILE.format(init))
 
     assert done.code == 0, done.err
     assert "Warning" not in done.err
 
 
-def test_mu4e_has_mail_fetched_and_sends(office: Office) -> None:
+def test_mu4e_has_mail_fetched_and_sends(shared_user: Office) -> None:
     """Its command fetches through OfflineIMAP, mu finds the mail under the folders that it names, and it sends."""
-    office.prepare("offlineimap", ".offlineimaprc", OWN)
-    init = configured(office, "mu4e")
+    shared_user.prepare("offlineimap", ".offlineimaprc", OWN)
+    init = configured(shared_user, "mu4e")
     mu = find("mu")
 
     done = emacs(
-        office,
+        shared_user,
         init,
         f'(unless (eq 0 (call-process-shell-command mu4e-get-mail-command nil "*fetch*")) (kill-emacs 3)) {SEND}'
         "(princ (list mu4e-sent-folder mu4e-trash-folder (directory-file-name mu4e-drafts-folder)))",
@@ -138,7 +138,7 @@ def test_mu4e_has_mail_fetched_and_sends(office: Office) -> None:
     for folder in ("Sent Items", "Deleted Items", "Drafts"):
         assert f"/alice/{folder}" in done.out
         assert (office.home / "Mail/alice" / folder / "cur").is_dir()
-    assert office.sent() == [(ALICE, ALICE, (BOB,))]
+    assert shared_user.sent() == [(ALICE, ALICE, (BOB,))]
 
 
 @settings(max_examples=4, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,7 +11,7 @@ from offlineimap_m365 import recipes
 from offlineimap_m365.accounts.profiles import clean_name
 from offlineimap_m365.base import errors
 from offlineimap_m365.recipes.targets import defaults
-from tests.whole.mailer import ALICE, LOCAL_PARTS, find
+from tests.whole.mail_user import ALICE, LOCAL_PARTS, find
 
 if TYPE_CHECKING:
     from tests.world import World

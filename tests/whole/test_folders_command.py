@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import offlineimap_m365
-from tests import kept
+from tests import signed_in_accounts
 from tests.imap_server import OK, ImapServer
 from tests.m365.exchange.mail import make_message, stand_in
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, options, sign_in
 from tests.unit.learn.test_language import mailbox
-from tests.whole.keyboard import Terminal, product
+from tests.whole.terminal import Terminal, product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -250,7 +250,7 @@ def test_strange_names_are_shown_and_kept(world: World, ca: trustme.CA, argument
     answers = {"LIST": answer + OK, "EXAMINE": b"TAG NO no\r\n"}
 
     with ImapServer(ca, answers) as server:
-        kept.invent(imap=server.address)
+        signed_in_accounts.invent(imap=server.address)
         done = world.run("folders", *arguments)
 
     assert done.code == 0, done.err
@@ -271,7 +271,7 @@ def test_a_hostile_server_gets_nothing(world: World, ca: trustme.CA) -> None:
     with ImapServer(another.CA()) as foreign, ImapServer(ca, {"CAPABILITY": plain}) as other:
         done = []
         for server in (foreign, other):
-            kept.invent(imap=server.address)
+            signed_in_accounts.invent(imap=server.address)
             done.append(world.run("folders"))
 
     assert [outcome.code for outcome in done] == [75, 78]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kept import ALICE, TOKEN, age, keep
+from tests.signed_in_accounts import ALICE, TOKEN, age, keep
 from tests.m365.garbage import Garbage
-from tests.whole.keyboard import product
+from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     import trustme

@@ -16,14 +16,14 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
 from tests.imap_server import ImapServer
-from tests.whole.mailer import ALICE, BACKUP, INFO, find, subjects
+from tests.whole.mail_user import ALICE, BACKUP, INFO, find, subjects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import trustme
 
-    from tests.whole.mailer import Mailer
+    from tests.whole.mail_user import MailUser
     from tests.world import Outcome, World
 
 #: What an address may hold before its @, and parsers stumble over.
@@ -40,40 +40,40 @@ def fetch(world: World, environ: Mapping[str, str] | None = None, rc: str = "") 
     return world.execute(["/bin/sh", "-c", command + (f" --rcfile ~/{rc}" if rc else "")], environ=environ)
 
 
-def test_getmail_fetches_with_what_config_prints(mailer: Mailer) -> None:
+def test_getmail_fetches_with_what_config_prints(mail_user: MailUser) -> None:
     """Host, certificates and token command work, a dead token is renewed once, and nothing is fetched twice."""
-    mailer.deliver(ALICE, "Lunch")
-    mailer.configure(RC, ALICE, "getmail")
-    mailer.world.age(ALICE, left=-5)
+    mail_user.deliver(ALICE, "Lunch")
+    mail_user.configure(RC, ALICE, "getmail")
+    mail_user.world.age(ALICE, left=-5)
 
-    first = fetch(mailer.world)
-    mailer.deliver(ALICE, "Tea")
-    second = fetch(mailer.world)
+    first = fetch(mail_user.world)
+    mail_user.deliver(ALICE, "Tea")
+    second = fetch(mail_user.world)
 
     assert (first.code, second.code) == (0, 0), first.out + first.err + second.err
-    assert subjects(mailer.home / "Mail" / "getmail" / "alice") == ["Lunch", "Tea"]
-    assert len(mailer.exchange.contents(ALICE)["INBOX"]) == 2
-    assert mailer.entra.count("refresh_token") == 1
+    assert subjects(mail_user.home / "Mail" / "getmail" / "alice") == ["Lunch", "Tea"]
+    assert len(mail_user.exchange.contents(ALICE)["INBOX"]) == 2
+    assert mail_user.entra.count("refresh_token") == 1
 
 
-def test_getmail_fetches_a_shared_mailbox_and_an_applications(mailer: Mailer) -> None:
+def test_getmail_fetches_a_shared_mailbox_and_an_applications(mail_user: MailUser) -> None:
     """Alice's token opens the shared mailbox, an application's its own, with what cron has."""
-    mailer.add_application()
-    mailer.deliver(INFO, "Order")
-    (mailer.home / ".config" / "getmail").mkdir(parents=True)
-    mailer.configure(".config/getmail/shared", ALICE, "getmail", INFO)
-    mailer.configure(".config/getmail/backup", BACKUP, "getmail", INFO)
-    maildir = mailer.home / "Mail" / "getmail" / "info"
+    mail_user.add_application()
+    mail_user.deliver(INFO, "Order")
+    (mail_user.home / ".config" / "getmail").mkdir(parents=True)
+    mail_user.configure(".config/getmail/shared", ALICE, "getmail", INFO)
+    mail_user.configure(".config/getmail/backup", BACKUP, "getmail", INFO)
+    maildir = mail_user.home / "Mail" / "getmail" / "info"
 
-    hers = fetch(mailer.world, mailer.in_cron(), ".config/getmail/shared")
+    hers = fetch(mail_user.world, mail_user.in_cron(), ".config/getmail/shared")
     found = subjects(maildir)
-    mailer.deliver(INFO, "Reminder")
-    its = fetch(mailer.world, mailer.in_cron(), ".config/getmail/backup")
+    mail_user.deliver(INFO, "Reminder")
+    its = fetch(mail_user.world, mail_user.in_cron(), ".config/getmail/backup")
 
     assert (hers.code, its.code) == (0, 0), hers.err + its.err
     assert (found, subjects(maildir)) == (["Order"], ["Order", "Reminder"])
-    assert [session.user for session in mailer.exchange.sessions] == [INFO, INFO]
-    assert len({session.token_sha256 for session in mailer.exchange.sessions}) == 2
+    assert [session.user for session in mail_user.exchange.sessions] == [INFO, INFO]
+    assert len({session.token_sha256 for session in mail_user.exchange.sessions}) == 2
 
 
 def test_a_server_that_is_another_gets_no_token(world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from offlineimap_m365.base import errors, paths
 from offlineimap_m365.stores import gpg as gpg_store
 from offlineimap_m365.stores.gpg import GpgStore
-from tests.kept import ALICE
+from tests.signed_in_accounts import ALICE
 from tests.whole.gpg_home import PASSPHRASE
 
 if TYPE_CHECKING:

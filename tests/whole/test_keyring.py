@@ -12,7 +12,7 @@ import pytest
 from offlineimap_m365.base import errors, paths
 from offlineimap_m365.stores import keyring, selection
 from offlineimap_m365.stores.keyring import KeyringStore
-from tests.kept import ALICE
+from tests.signed_in_accounts import ALICE
 
 if TYPE_CHECKING:
     from tests.whole.keyring_daemon import Desktop

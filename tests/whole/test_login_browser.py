@@ -13,7 +13,7 @@ import requests
 
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
-from tests.whole.keyboard import Terminal, files_of, product, secrets_of
+from tests.whole.terminal import Terminal, files_of, product, secrets_of
 from tests.world import PATIENCE
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tests.m365.entra import CONSUMERS, THUNDERBIRD
 from tests.m365.person import Browser
 from tests.m365.wire import ConnectProxy
 from tests.sign_in import PASSWORD, Login, options, sign_in
-from tests.whole.keyboard import files_of, product
+from tests.whole.terminal import files_of, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

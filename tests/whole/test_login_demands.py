@@ -10,7 +10,7 @@ import pytest
 
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options, sign_in
-from tests.whole.keyboard import Terminal, files_of, product
+from tests.whole.terminal import Terminal, files_of, product
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra, Person

@@ -11,7 +11,7 @@ import pytest
 
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
-from tests.whole.keyboard import Terminal, files_of, product, secrets_of
+from tests.whole.terminal import Terminal, files_of, product, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.sign_in import Login, options, sign_in
-from tests.whole.keyboard import files_of, product
+from tests.whole.terminal import files_of, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ import requests
 
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
-from tests.remedies import commands_in, parse
+from tests.named_commands import commands_in, parse
 from tests.sign_in import PASSWORD, Login, options
-from tests.whole.keyboard import Terminal, files_of, product
+from tests.whole.terminal import Terminal, files_of, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kept import ALICE, age, invent
+from tests.signed_in_accounts import ALICE, age, invent
 from tests.sign_in import options
-from tests.whole.keyboard import Terminal, product
+from tests.whole.terminal import Terminal, product
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

@@ -102,4 +102,4 @@ def test_a_shared_mailbox_is_opened_with_the_delegates_token(sync: Sync) -> None
     done = sync.run(sections=("info",))
 
     assert done.code == 0, done.out + done.err
-    assert sync.here("info") == sync.there(INFO)
+    assert sync.in_maildir("info") == sync.on_server(INFO)

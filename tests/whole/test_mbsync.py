@@ -18,23 +18,23 @@ from offlineimap_m365.knowledge import tables
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
 from tests.imap_server import ImapServer
-from tests.whole.mailer import ALICE, BACKUP, INFO, LOCAL_PARTS, find, subjects
+from tests.whole.mail_user import ALICE, BACKUP, INFO, LOCAL_PARTS, find, subjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import trustme
 
-    from tests.whole.mailer import Mailer
+    from tests.whole.mail_user import MailUser
     from tests.world import Outcome, World
 
 #: Of an IMAP server that takes whatever it is handed.
 ANSWERS = {"CAPABILITY": b"* CAPABILITY IMAP4rev1 AUTH=XOAUTH2\r\nTAG OK done\r\n"}
 
 
-def maildir(mailer: Mailer, section: str) -> Path:
+def maildir(mail_user: MailUser, section: str) -> Path:
     """Return where the mail of *section* lies."""
-    return mailer.home / "Mail" / "mbsync" / section
+    return mail_user.home / "Mail" / "mbsync" / section
 
 
 def sync(world: World, environ: Mapping[str, str] | None = None) -> Outcome:
@@ -50,73 +50,73 @@ def folders(path: Path) -> set[str]:
     return {str(found.parent.relative_to(path)) for found in path.rglob("cur")}
 
 
-def test_mbsync_fetches_with_what_config_prints(mailer: Mailer) -> None:
+def test_mbsync_fetches_with_what_config_prints(mail_user: MailUser) -> None:
     """Host, certificates, token command and patterns work; a dead token is renewed on the way, once."""
     more = ["Sent Items", "Calendar", "Calendar/Birthdays", "Sync Issues", "Calendars of the team", "INBOX/Notes"]
-    mailer.exchange.add_mailbox(ALICE, ["INBOX", *more])
-    mailer.deliver(ALICE, "Lunch")
-    done = mailer.configure(".mbsyncrc", ALICE, "mbsync")
-    mailer.world.age(ALICE, left=-5)
+    mail_user.exchange.add_mailbox(ALICE, ["INBOX", *more])
+    mail_user.deliver(ALICE, "Lunch")
+    done = mail_user.configure(".mbsyncrc", ALICE, "mbsync")
+    mail_user.world.age(ALICE, left=-5)
 
-    ran = sync(mailer.world)
+    ran = sync(mail_user.world)
 
     assert ran.code == 0, ran.err
-    assert subjects(maildir(mailer, "alice") / "INBOX") == ["Lunch"]
-    assert folders(maildir(mailer, "alice")) == {"INBOX", "INBOX/Notes", "Sent Items", "Calendars of the team"}
-    assert mailer.entra.count("refresh_token") == 1
+    assert subjects(maildir(mail_user, "alice") / "INBOX") == ["Lunch"]
+    assert folders(maildir(mail_user, "alice")) == {"INBOX", "INBOX/Notes", "Sent Items", "Calendars of the team"}
+    assert mail_user.entra.count("refresh_token") == 1
     assert f"folders {ALICE} --learn" in done.out
 
 
-def test_mbsync_leaves_out_what_was_learnt(mailer: Mailer) -> None:
+def test_mbsync_leaves_out_what_was_learnt(mail_user: MailUser) -> None:
     """The folders of a mailbox in another language are left out as they were found, however they are spelt there."""
     items = {"Kalenteri", "Yhteystiedot", "Teht\u00e4v\u00e4t", "Huomautukset", "Synkronointiongelmat"}
     mail = {"INBOX", "Luonnokset", "L\u00e4hetetyt", "Poistetut", "T\u00e4rke\u00e4/Kalenteri"}
-    mailer.exchange.add_mailbox(ALICE, [*mail, *items])
-    assert mailer.world.run("folders", ALICE, "--learn").code == 0
-    done = mailer.configure(".mbsyncrc", ALICE, "mbsync")
+    mail_user.exchange.add_mailbox(ALICE, [*mail, *items])
+    assert mail_user.world.run("folders", ALICE, "--learn").code == 0
+    done = mail_user.configure(".mbsyncrc", ALICE, "mbsync")
 
-    ran = sync(mailer.world)
+    ran = sync(mail_user.world)
 
     assert ran.code == 0, ran.err
-    assert {utf7.decode(name) for name in folders(maildir(mailer, "alice"))} == mail
+    assert {utf7.decode(name) for name in folders(maildir(mail_user, "alice"))} == mail
     assert "as offlineimap-m365 folders --learn found them" in done.out
 
 
-def test_mbsync_fetches_several_mailboxes_and_an_applications(mailer: Mailer) -> None:
+def test_mbsync_fetches_several_mailboxes_and_an_applications(mail_user: MailUser) -> None:
     """Alice's token opens the shared mailbox as well, and an application's its own, with what cron has."""
-    mailer.add_application()
-    mailer.deliver(ALICE, "Lunch")
-    mailer.deliver(INFO, "Order")
-    mailer.configure(".mbsyncrc", ALICE, "mbsync", ALICE, INFO)
-    first = sync(mailer.world, mailer.in_cron())
-    hers = [subjects(maildir(mailer, section) / "INBOX") for section in ("alice", "info")]
-    mailer.deliver(INFO, "Reminder")
-    mailer.configure(".mbsyncrc", BACKUP, "mbsync", INFO)
+    mail_user.add_application()
+    mail_user.deliver(ALICE, "Lunch")
+    mail_user.deliver(INFO, "Order")
+    mail_user.configure(".mbsyncrc", ALICE, "mbsync", ALICE, INFO)
+    first = sync(mail_user.world, mail_user.in_cron())
+    hers = [subjects(maildir(mail_user, section) / "INBOX") for section in ("alice", "info")]
+    mail_user.deliver(INFO, "Reminder")
+    mail_user.configure(".mbsyncrc", BACKUP, "mbsync", INFO)
 
-    second = sync(mailer.world, mailer.in_cron())
+    second = sync(mail_user.world, mail_user.in_cron())
 
     assert (first.code, second.code) == (0, 0), first.err + second.err
     assert hers == [["Lunch"], ["Order"]]
-    assert subjects(maildir(mailer, "info") / "INBOX") == ["Order", "Reminder"]
-    assert [session.user for session in mailer.exchange.sessions] == [ALICE, INFO, INFO]
-    assert mailer.entra.count("refresh_token") == 0
+    assert subjects(maildir(mail_user, "info") / "INBOX") == ["Order", "Reminder"]
+    assert [session.user for session in mail_user.exchange.sessions] == [ALICE, INFO, INFO]
+    assert mail_user.entra.count("refresh_token") == 0
 
 
-def test_a_run_that_outlives_its_token_is_gone_on_with(mailer: Mailer) -> None:
+def test_a_run_that_outlives_its_token_is_gone_on_with(mail_user: MailUser) -> None:
     """When Exchange closes a session whose token died, mbsync stops; its next run fetches the rest, nothing twice."""
     names = [f"Mail {number}" for number in range(8)]
-    mailer.deliver(ALICE, *names)
-    mailer.configure(".mbsyncrc", ALICE, "mbsync")
-    mailer.exchange.token_life_override, mailer.exchange.slow_seconds = 1.5, 0.4
-    cut = sync(mailer.world)
-    some = subjects(maildir(mailer, "alice") / "INBOX")
-    mailer.exchange.token_life_override, mailer.exchange.slow_seconds = None, 0
+    mail_user.deliver(ALICE, *names)
+    mail_user.configure(".mbsyncrc", ALICE, "mbsync")
+    mail_user.exchange.token_life_override, mail_user.exchange.slow_seconds = 1.5, 0.4
+    cut = sync(mail_user.world)
+    some = subjects(maildir(mail_user, "alice") / "INBOX")
+    mail_user.exchange.token_life_override, mail_user.exchange.slow_seconds = None, 0
 
-    ran = sync(mailer.world)
+    ran = sync(mail_user.world)
 
     assert (cut.code, ran.code) == (1, 0), ran.err
     assert 0 < len(some) < len(names)
-    assert subjects(maildir(mailer, "alice") / "INBOX") == names
+    assert subjects(maildir(mail_user, "alice") / "INBOX") == names
 
 
 def test_a_token_as_long_as_the_data_say_is_sent_whole(

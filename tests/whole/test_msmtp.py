@@ -16,13 +16,13 @@ from offlineimap_m365.knowledge import tables
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
 from tests.sign_in import options, sign_in
-from tests.whole.keyboard import product
-from tests.whole.mailer import ALICE, BACKUP, INFO, LOCAL_PARTS, find
+from tests.whole.terminal import product
+from tests.whole.mail_user import ALICE, BACKUP, INFO, LOCAL_PARTS, find
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.m365.exchange import Exchange
-    from tests.whole.mailer import Mailer
+    from tests.whole.mail_user import MailUser
     from tests.world import Outcome, World
 
 MAIL = "From: {}\r\nTo: bob@example.org\r\nSubject: Lunch\r\n\r\nToday?\r\n"
@@ -92,15 +92,15 @@ def test_a_shared_mailbox_is_the_sender_and_alice_signs_in(alice: World, exchang
     assert [(sent.user, sent.sender) for sent in exchange.outbox] == [(ALICE, INFO)]
 
 
-def test_an_application_signs_in_as_the_mailbox_that_sends(mailer: Mailer, msmtp: str) -> None:
+def test_an_application_signs_in_as_the_mailbox_that_sends(mail_user: MailUser, msmtp: str) -> None:
     """For an account that is app-only the mailbox is user as well as sender (Microsoft: SMTP.SendAsApp)."""
-    mailer.add_application()
-    mailer.configure(".msmtprc", BACKUP, "msmtp", INFO)
+    mail_user.add_application()
+    mail_user.configure(".msmtprc", BACKUP, "msmtp", INFO)
 
-    done = send(mailer.world, msmtp, "info", INFO)
+    done = send(mail_user.world, msmtp, "info", INFO)
 
     assert done.code == 0, done.err
-    assert [(sent.user, sent.sender) for sent in mailer.exchange.outbox] == [(INFO, INFO)]
+    assert [(sent.user, sent.sender) for sent in mail_user.exchange.outbox] == [(INFO, INFO)]
 
 
 def test_the_longest_token_is_as_long_as_the_data_say(

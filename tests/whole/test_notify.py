@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kept import ALICE, age, keep
+from tests.signed_in_accounts import ALICE, age, keep
 from tests.sign_in import options, sign_in
-from tests.whole import storm
-from tests.whole.keyboard import product
+from tests.whole import many_processes
+from tests.whole.terminal import product
 from tests.world import PATIENCE
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def test_offlineimap_tells_once(sync: Sync) -> None:
     assert runs(user) == [f"{ALICE} login"]
 
 
-@storm.sizes(24, 200)
+@many_processes.sizes(24, 200)
 def test_many_who_fail_at_once_tell_once(user: World, entra: Entra, number: int) -> None:
     """So many processes find the sign-in taken back: one asks, and one tells."""
     set_command(user)
@@ -226,8 +226,8 @@ def test_many_who_fail_at_once_tell_once(user: World, entra: Entra, number: int)
     age(account, -10)
     entra.revoke(ALICE)
 
-    processes = [storm.start(user) for _ in range(number)]
-    outcomes = [storm.finish(process) for process in processes]
+    processes = [many_processes.start(user) for _ in range(number)]
+    outcomes = [many_processes.finish(process) for process in processes]
 
     assert {(outcome.code, outcome.out) for outcome in outcomes} == {(77, "")}
     assert runs(user) == [f"{ALICE} login"]

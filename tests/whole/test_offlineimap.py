@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.watch import forms
+from tests.whole.leak_search import forms
 
 if TYPE_CHECKING:
     from tests.whole.sync import Sync

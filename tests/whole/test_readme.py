@@ -16,7 +16,7 @@ from offlineimap_m365.cli import arguments
 from tests.m365.wire import ConnectProxy
 from tests.sign_in import PASSWORD
 from tests.whole import chromium
-from tests.whole.shop import README, ROOT, Shop, commands, section, table
+from tests.whole.installation import README, ROOT, Installation, commands, section, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,20 +44,20 @@ def proxy(entra: Entra) -> Iterator[ConnectProxy]:
 
 
 @pytest.fixture
-def you(world: World, entra: Entra, exchange: Exchange, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch) -> Shop:
+def you(world: World, entra: Entra, exchange: Exchange, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """Return a newcomer with a mailbox, a real browser, and the README."""
     monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", _INVENTORY)
-    shop = Shop(world)
+    installation = Installation(world)
     entra.add_person(YOU, PASSWORD)
     entra.add_client(OWN, ["http://localhost"])
     exchange.add_mailbox(YOU)
     exchange.fill(YOU, per_folder=2)
     script = chromium.person(world, entra, YOU, PASSWORD, "--proxy", proxy.url)
     world.environ |= {"HTTPS_PROXY": proxy.url, "BROWSER": str(script)}
-    return shop
+    return installation
 
 
-def lead_to_the_test_bed(you: Shop, exchange: Exchange, ca_file: str) -> None:
+def lead_to_the_test_bed(you: Installation, exchange: Exchange, ca_file: str) -> None:
     """Point the configuration files at the test bed's servers: the only thing in which it is not Microsoft."""
     lines = {
         ".offlineimaprc": {
@@ -81,7 +81,7 @@ def lead_to_the_test_bed(you: Shop, exchange: Exchange, ca_file: str) -> None:
 OTHER_CODES = {"doctor": 1, "folders": 75}
 
 
-def test_a_newcomer_who_does_what_it_says_has_their_mail(you: Shop, entra: Entra, exchange: Exchange) -> None:
+def test_a_newcomer_who_does_what_it_says_has_their_mail(you: Installation, entra: Entra, exchange: Exchange) -> None:
     """Every command of the README, then of the pages, in their order, does what they say it does."""
     install = next(command for have, command in table(section("Install")) if have == "no OfflineIMAP yet")
     you.do(install, where=you.clone())

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.kept import TOKEN
+from tests.signed_in_accounts import TOKEN
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
-from tests.whole.keyboard import product
-from tests.whole.watch import Watch, forms
+from tests.whole.terminal import product
+from tests.whole.leak_search import LeakSearch, forms
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -42,7 +42,7 @@ def user(request: pytest.FixtureRequest, world: World) -> World:
     return made
 
 
-def sign_in_three_times(user: World, entra: Entra, watch: Watch) -> None:
+def sign_in_three_times(user: World, entra: Entra, watch: LeakSearch) -> None:
     """Sign in by paste, by a code, and by a browser that comes back."""
     with Browser(entra.ca_file) as browser:
         with Login(user, ALICE, "-v", "--paste", *options(entra)) as login:
@@ -61,7 +61,7 @@ def sign_in_three_times(user: World, entra: Entra, watch: Watch) -> None:
             assert "code=" not in page.text
 
 
-def sign_in_in_vain(user: World, entra: Entra, watch: Watch) -> None:
+def sign_in_in_vain(user: World, entra: Entra, watch: LeakSearch) -> None:
     """Let the answer to a code be garbage, a refusal that repeats it, or none, and paste what is no answer."""
     with Browser(entra.ca_file) as browser:
         for wrong in ("garbage", "only the code", "repeated"):
@@ -76,7 +76,7 @@ def sign_in_in_vain(user: World, entra: Entra, watch: Watch) -> None:
                 assert watch.hear(login.paste(address)).code in {75, 77}
 
 
-def refresh_in_vain(user: World, entra: Entra, watch: Watch) -> None:
+def refresh_in_vain(user: World, entra: Entra, watch: LeakSearch) -> None:
     """Fail with each kind of answer, the secret in some of them."""
     used = next(secret for secret in user.secrets(ALICE) if secret in entra.refresh_tokens)
     answers = [
@@ -103,7 +103,7 @@ def refresh_in_vain(user: World, entra: Entra, watch: Watch) -> None:
 
 def test_no_secret_is_anywhere_else(user: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not in what is said, in a file outside the store, in an argument or an environment; nothing is left behind."""
-    with Watch(user, entra, monkeypatch) as watch:
+    with LeakSearch(user, entra, monkeypatch) as watch:
         sign_in_three_times(user, entra, watch)
         sign_in_in_vain(user, entra, watch)
         for words in (["token"], ["-v", "token", ALICE, "--format", "xoauth2"], ["token", "--min-validity", "299"]):

@@ -16,7 +16,7 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.stores import selection
 from tests.sign_in import options, sign_in
 from tests.whole.gpg_home import PASSPHRASE
-from tests.whole.keyboard import product
+from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ def signed_in(place: Place, entra: Entra) -> Place:
     return place
 
 
-class Watch:
+class LeakSearch:
     """Looks at every process's command line and environment as long as it runs."""
 
     def __init__(self, secrets: list[str]) -> None:
@@ -169,7 +169,7 @@ def test_no_secret_in_the_list_of_processes(signed_in: Place) -> None:
     before = signed_in.secrets()
     signed_in.age()
     linger(signed_in.world, "gpg")
-    with Watch(list(before.values())) as watch:
+    with LeakSearch(list(before.values())) as watch:
         done = [signed_in.world.run("token", ALICE, "--min-validity", "600"), signed_in.world.run("token", ALICE)]
     assert signed_in.secrets()["AccessToken"] == done[0].out.strip()
 
@@ -273,7 +273,7 @@ def test_a_sync(sync: Sync, request: pytest.FixtureRequest, kind: str) -> None:
     done = sync.run("-d", "imap")
 
     assert done.code == 0, done.out + done.err
-    assert sync.here() == sync.there()
+    assert sync.in_maildir() == sync.on_server()
     place = Place(sync.world, store, lambda: None)
     assert not [secret for secret in place.secrets().values() if secret in done.out + done.err]
 

@@ -10,8 +10,8 @@ import pytest
 from tests import certificates
 from tests.sign_in import options, sign_in
 from tests.whole.gpg_home import PASSPHRASE
-from tests.whole.keyboard import product
-from tests.whole.watch import Watch, forms
+from tests.whole.terminal import product
+from tests.whole.leak_search import LeakSearch, forms
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -23,7 +23,7 @@ ALICE = "alice@example.org"
 APP, NAME, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "backup", "wq18Q~a.very.secret.value-of-40-letters"
 
 
-def left(watch: Watch, *folders: str | Path) -> list[str]:
+def left(watch: LeakSearch, *folders: str | Path) -> list[str]:
     """Return the beginnings of the secrets that are in a file below *folders*, in whatever form."""
     files = [path for folder in folders for path in Path(folder).rglob("*") if path.is_file()]
     text = "\n".join(path.read_bytes().decode("utf-8", "replace") for path in files)
@@ -44,7 +44,7 @@ def test_a_life_in_a_slow_store(
         store = f"gpg:{gpg.make(f'Alice <{ALICE}>', PASSPHRASE)}"
         gpg.unlock_key(store.removeprefix("gpg:"))
     user = product(world)
-    with Watch(user, entra, monkeypatch) as watch:
+    with LeakSearch(user, entra, monkeypatch) as watch:
         assert watch.hear(sign_in(user, entra, ALICE, "-v", *options(entra), "--store", store)).code == 0
         assert watch.hear(user.run("-v", "token", "--min-validity", "299"), out=False).code == 0
         for words in (["refresh"], ["status"], ["status", "--json"], ["config"]):
@@ -78,7 +78,7 @@ def test_a_life_of_an_application(
     }[proof]
     wanted = [SECRET, certificates.PASSPHRASE, certificates.key_pem(key).decode().splitlines()[3]]
     user = product(world)
-    with Watch(user, entra, monkeypatch) as watch:
+    with LeakSearch(user, entra, monkeypatch) as watch:
         app = ["--app-only", "--client-id", APP, *options(entra)]
         assert watch.hear(user.run("-v", "login", NAME, *app, *how)).code == 0
         assert watch.hear(user.run("-v", "token", NAME), out=False).code == 0

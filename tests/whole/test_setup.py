@@ -12,7 +12,7 @@ import pytest
 
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, options, sign_in
-from tests.whole.keyboard import Terminal, product
+from tests.whole.terminal import Terminal, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

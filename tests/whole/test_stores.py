@@ -14,8 +14,8 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, paths
 from offlineimap_m365.stores import selection
 from offlineimap_m365.tokens import engine, move_store
-from tests.kept import ALICE, TOKEN, age, invent, keep
-from tests.whole import kills, storm
+from tests.signed_in_accounts import ALICE, TOKEN, age, invent, keep
+from tests.whole import kill_points, many_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,13 +123,13 @@ class TestEveryStore:
         """Of so many writers at once none is lost: two hundred, or fewer where each takes a hundred times as long."""
         number = {"file": 200, "gpg": 20, "keyring": 10}[selection.kind(place.store)]
 
-        found = kills.run(world, "count", place.store, str(number))
+        found = kill_points.run(world, "count", place.store, str(number))
 
         assert found == [number, number]
 
     def test_a_write_is_killed_before_each_step(self, world: World, place: Place) -> None:
         """Whenever a writer is killed, the last state or the new one is there, and the next writer comes through."""
-        found = kills.run(world, "write", place.store)
+        found = kill_points.run(world, "write", place.store)
 
         assert set(found) == {"before", "after"}
         assert found[-1] == "after"
@@ -149,7 +149,7 @@ class TestEveryStore:
         place.kept.write(b"after")
         assert place.kept.read() == b"after"
 
-    @storm.sizes(20, 200)
+    @many_processes.sizes(20, 200)
     def test_all_share_one_refresh(self, world: World, entra: Entra, place: Place, number: int) -> None:
         """Many processes that find a stale token: one request to a provider that forgives nothing, one answer."""
         entra.strict, entra.access_token_seconds = True, 3600
@@ -158,7 +158,7 @@ class TestEveryStore:
         in_store(place, account)
         number = number if place.store == "file" else min(number, 20)
 
-        outcomes = [storm.finish(process) for process in [storm.start(world) for _ in range(number)]]
+        outcomes = [many_processes.finish(process) for process in [many_processes.start(world) for _ in range(number)]]
 
         assert {(outcome.code, outcome.err) for outcome in outcomes} == {(0, "")}
         assert len({outcome.out for outcome in outcomes}) == 1
@@ -198,7 +198,7 @@ class TestMoving:
         assert "already" in again.err
         assert world.run("token", ALICE).out == f"{SECRETS[0]}\n"
         assert profiles.get(ALICE).chosen["store"] == new.store
-        assert kills.holders() == [target]
+        assert kill_points.holders() == [target]
         assert all((secret in readable(world)) == (target == "file") for secret in SECRETS)
 
     @pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.long)])
@@ -209,7 +209,7 @@ class TestMoving:
         invent()
         old, new = all_places.get(source).store, all_places.get(target).store
 
-        found = kills.run(world, "move", old, new, str(stride))
+        found = kill_points.run(world, "move", old, new, str(stride))
 
         assert [is_there for _, _, is_there, _ in found] == [True] * len(found)
         pointed = [where for _, where, _, _ in found]
@@ -225,12 +225,12 @@ class TestMoving:
         account = in_store(all_places.get(source), invent())
         new = all_places.get(target).kept
         new.write(selection.open_store(account.store, account.folder, ALICE).read() or b"")
-        held = kills.holders()
+        held = kill_points.holders()
 
         done = world.run("logout", ALICE)
 
         assert sorted(held) == sorted((source, target))
-        assert (done.code, kills.holders()) == (0, [])
+        assert (done.code, kill_points.holders()) == (0, [])
         assert [secret for secret in SECRETS if secret in readable(world)] == []
 
     def test_a_new_place_that_is_closed(self, world: World, all_places: Places, source: str, target: str) -> None:
@@ -261,12 +261,12 @@ def test_a_login_changes_the_store(world: World, entra: Entra, all_places: Place
     place = all_places.get(name)
     first = sign_in(world, entra, ALICE, *options(entra))
     second = sign_in(world, entra, ALICE, "--store", place.store)
-    held = kills.holders()
+    held = kill_points.holders()
 
     third = sign_in(world, entra, ALICE)
 
     assert [first.code, second.code, third.code] == [0, 0, 0], second.err + third.err
-    assert held == kills.holders() == [name]
+    assert held == kill_points.holders() == [name]
     assert profiles.get(ALICE).store == place.store
     assert world.run("token", ALICE).code == 0
 
@@ -304,7 +304,7 @@ def test_a_logout_of_a_locked_keyring_says_so(world: World, all_places: Places) 
 
     assert done.code == 75
     assert "logout" in done.err.splitlines()[-1]
-    assert kills.holders() == ["keyring"]
+    assert kill_points.holders() == ["keyring"]
     assert SECRETS[1] not in readable(world)
     with contextlib.suppress(errors.M365Error):
         assert not profiles.get(ALICE).is_signed_in

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kept import ALICE, age, keep
+from tests.signed_in_accounts import ALICE, age, keep
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

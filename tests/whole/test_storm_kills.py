@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.tokens import engine
-from tests.kept import ALICE, age, keep
-from tests.whole import storm
+from tests.signed_in_accounts import ALICE, age, keep
+from tests.whole import many_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ engine.access_token(sys.argv[1])
 def kill_during_refresh(world: World, entra: Entra, chance: random.Random, command: Sequence[str] = ()) -> None:
     """Start a process and kill it: now and then wherever it is, mostly while it asks or saves what it got."""
     asked = len(entra.requests)
-    process = storm.start(world, command)
+    process = many_processes.start(world, command)
     if chance.random() < 0.25:
         time.sleep(chance.uniform(0, 0.4))
     else:
@@ -53,7 +53,7 @@ def kill_during_refresh(world: World, entra: Entra, chance: random.Random, comma
     process.communicate()
 
 
-@storm.sizes(40, 1000)
+@many_processes.sizes(40, 1000)
 def test_a_lenient_provider_costs_nothing(world: World, entra: Entra, number: int) -> None:
     """Entra takes an old refresh token again: after every kill a token is to be had at once, without a sign-in."""
     entra.access_token_seconds = 3600
@@ -68,10 +68,10 @@ def test_a_lenient_provider_costs_nothing(world: World, entra: Entra, number: in
 
     age(account, -10)
     engine.access_token(ALICE)  # whoever writes next clears up
-    assert storm.litter(account.folder) == []
+    assert many_processes.litter(account.folder) == []
 
 
-@storm.sizes(40, 1000)
+@many_processes.sizes(40, 1000)
 def test_a_strict_provider_costs_what_fell_into_the_gap(
     world: World, entra: Entra, number: int, record_property: Callable[[str, object], None]
 ) -> None:
@@ -104,4 +104,4 @@ def test_a_strict_provider_costs_what_fell_into_the_gap(
     assert ended < number
     age(account, -10)
     engine.access_token(ALICE)  # whoever writes next clears up
-    assert storm.litter(account.folder) == []
+    assert many_processes.litter(account.folder) == []

@@ -11,8 +11,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.tokens import engine
-from tests.kept import ALICE, TOKEN, age, keep
-from tests.whole import storm
+from tests.signed_in_accounts import ALICE, TOKEN, age, keep
+from tests.whole import many_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def disturb(entra: Entra, over: threading.Event, chance: random.Random) -> None:
         entra.fail_next(TOKEN, times=chance.randint(1, 3), **chance.choice(OUTAGES))  # type: ignore[arg-type]
 
 
-@storm.sizes(15, 300)
+@many_processes.sizes(15, 300)
 def test_a_soak(world: World, entra: Entra, number: int, record_property: Callable[[str, object], None]) -> None:
     """For so many seconds nobody is told anything but a token or 75, nothing hammers, and afterwards all is well."""
     entra.access_token_seconds = 305
@@ -64,12 +64,12 @@ def test_a_soak(world: World, entra: Entra, number: int, record_property: Callab
     chance, over = random.Random(number), threading.Event()
     disturbing = threading.Thread(target=disturb, args=(entra, over, chance))
     disturbing.start()
-    staying = [storm.start(world, [sys.executable, "-c", STAYING, str(number)]) for _ in range(2)]
+    staying = [many_processes.start(world, [sys.executable, "-c", STAYING, str(number)]) for _ in range(2)]
     codes: Counter[int] = Counter()
     end = time.monotonic() + number
 
     while time.monotonic() < end:
-        process = storm.start(world)
+        process = many_processes.start(world)
         try:
             out, err = process.communicate(timeout=chance.choice([0.1, 0.3, 5]))
             assert process.returncode in (0, 75), err
@@ -82,7 +82,7 @@ def test_a_soak(world: World, entra: Entra, number: int, record_property: Callab
 
     over.set()
     disturbing.join()
-    said = [storm.finish(process) for process in staying]
+    said = [many_processes.finish(process) for process in staying]
     entra.script.clear()
     asked = entra.count(TOKEN)
     assert [(outcome.code, outcome.err) for outcome in said] == [(0, "")] * 2
@@ -92,5 +92,5 @@ def test_a_soak(world: World, entra: Entra, number: int, record_property: Callab
     assert found.is_good(290, time.time())
     age(account, -10)
     engine.access_token(ALICE)  # whoever writes next clears up
-    assert storm.litter(account.folder) == []
+    assert many_processes.litter(account.folder) == []
     record_property("figures", f"{number} s: {asked} requests, exit codes {dict(codes)}")

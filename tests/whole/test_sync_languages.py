@@ -133,7 +133,7 @@ def run(sync: Sync, *encodings: str) -> None:
 
 def here(sync: Sync, name: str) -> dict[str, Counter[bytes]]:
     """Return what lies in a Maildir, by folders as people read them."""
-    return {decode(folder): held for folder, held in sync.here(name).items()}
+    return {decode(folder): held for folder, held in sync.in_maildir(name).items()}
 
 
 def there(sync: Sync, box: Mailbox) -> dict[str, Counter[bytes]]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.recipes import timers
-from tests.kept import ALICE
-from tests.whole.keyboard import product
+from tests.signed_in_accounts import ALICE
+from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.tokens import engine
-from tests.kept import ALICE, invent, made_up
+from tests.signed_in_accounts import ALICE, invent, made_up
 from tests.unit.accounts.test_account_state import JSON
 
 if TYPE_CHECKING:

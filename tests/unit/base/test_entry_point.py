@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.base import account_lock
-from tests.kept import ALICE, age, invent, keep
+from tests.signed_in_accounts import ALICE, age, invent, keep
 from tests.sign_in import Login, options
 from tests.world import PATIENCE
 

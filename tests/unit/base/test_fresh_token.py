@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.base import errors, fresh_token
-from tests.kept import ALICE, invent, made_up, put
+from tests.signed_in_accounts import ALICE, invent, made_up, put
 
 if TYPE_CHECKING:
     from tests.world import World

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kept import ALICE, invent
+from tests.signed_in_accounts import ALICE, invent
 from tests.setup.test_fences import FOREIGN
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, notices, paths, permissions, process
-from tests.kept import ALICE, invent
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

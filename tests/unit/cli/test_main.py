@@ -17,8 +17,8 @@ from offlineimap_m365.cli import arguments, commands, main
 from offlineimap_m365.cli.commands import status_command
 from offlineimap_m365.console import prompt
 from offlineimap_m365.plugin import stub
-from tests.kept import invent
-from tests.unit import looked_at
+from tests.signed_in_accounts import invent
+from tests.unit import terminal_output
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -188,10 +188,10 @@ def test_scope_does_not_swallow_the_account() -> None:
     assert (options.scope, options.account) == (["imap", "smtp"], ALICE)
 
 
-def look_at_stderr(monkeypatch: pytest.MonkeyPatch, columns: int) -> looked_at.Screen:
+def look_at_stderr(monkeypatch: pytest.MonkeyPatch, columns: int) -> terminal_output.Screen:
     """Make stderr a terminal of so many columns."""
-    looked_at.look(monkeypatch, columns)
-    screen = looked_at.Screen()
+    terminal_output.look(monkeypatch, columns)
+    screen = terminal_output.Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     return screen
 

@@ -10,7 +10,7 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.cli.main import main
 from offlineimap_m365.tokens import engine
-from tests.kept import invent
+from tests.signed_in_accounts import invent
 
 if TYPE_CHECKING:
     from tests.world import World

@@ -10,7 +10,7 @@ import pytest
 
 from offlineimap_m365.base import environment
 from offlineimap_m365.console import output, prompt
-from tests.unit.looked_at import Screen, look
+from tests.unit.terminal_output import Screen, look
 
 if TYPE_CHECKING:
     from tests.world import World

@@ -12,7 +12,7 @@ import pytest
 from offlineimap_m365.console import output
 from offlineimap_m365.console.table import of_accounts, of_events
 from offlineimap_m365.tokens.status import Report
-from tests.unit.looked_at import look
+from tests.unit.terminal_output import look
 
 if TYPE_CHECKING:
     from tests.world import World

@@ -16,16 +16,16 @@ from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.cli import main
 from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.check import Check, Step, Subject
-from tests import unified
-from tests.kept import ALICE, invent
-from tests.unit.looked_at import Screen
+from tests import unified_diff
+from tests.signed_in_accounts import ALICE, invent
+from tests.unit.terminal_output import Screen
 from tests.world import child_environ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from offlineimap_m365.doctor import Order
-    from tests.unit.desk import Desk
+    from tests.unit.offlineimaprc_file import OfflineimaprcFile
     from tests.world import World
 
 GOOD = Check("clock", ok=True, meaning="The clock is right", account=ALICE)
@@ -322,7 +322,7 @@ def test_an_unexpected_error_in_a_configuration_is_a_failed_check(
     assert "RecursionError" in capsys.readouterr().out
 
 
-def test_the_diff_alone_is_on_stdout(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_diff_alone_is_on_stdout(desk: OfflineimaprcFile, capsys: pytest.CaptureFixture[str]) -> None:
     """With --diff nothing else is, so that patch can read it; the text and the JSON hide the secret in it."""
     desk.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = PLAIN\nremotepass = hunter2")
     before = desk.text
@@ -337,6 +337,6 @@ def test_the_diff_alone_is_on_stdout(desk: Desk, capsys: pytest.CaptureFixture[s
     assert "-remotepass = <hidden>" in shown
     assert f"doctor --config {desk.path} --offline --diff | patch {desk.path}" in shown
     assert desk.text == before
-    unified.apply(diff)
+    unified_diff.apply(diff)
     assert main.main([*command, "--diff"]) == 0
     assert capsys.readouterr().out == ""

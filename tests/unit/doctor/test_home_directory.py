@@ -17,8 +17,8 @@ from offlineimap_m365.cli import main
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.tokens import notify
-from tests.examined import checks_of, follow, is_well, named, only, put_stub
-from tests.kept import ALICE, invent
+from tests.doctor_checks import checks_of, follow, is_well, named, only, put_stub
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,9 @@ import trustme
 from offlineimap_m365.doctor.mail import connection_trouble, imap_checks
 from offlineimap_m365.knowledge import powershell
 from offlineimap_m365.mail import bounded_reader, tcp_connect
-from tests import examined
+from tests import doctor_checks
 from tests.imap_server import OK, ImapServer
-from tests.kept import ALICE, invent
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,17 +38,17 @@ IMAP_PAGE = "https://outlook.live.com/mail/0/options/mail/popImap"
 
 def subject_at(address: str, mailbox: str = ALICE, *, token: str | None = TOKEN, **changes: Any) -> Subject:
     """Return Alice, signed in, with her mail at *address*."""
-    return examined.subject_of(invent(imap=address, **changes), mailbox, token)
+    return doctor_checks.subject_of(invent(imap=address, **changes), mailbox, token)
 
 
 def examine(subject: Subject) -> dict[str, Check]:
     """Return the checks by name; each failure has a meaning and a remedy, and none holds the token."""
-    return examined.by_name(examined.checks_of(imap_checks.STEPS, subject), TOKEN)
+    return doctor_checks.by_name(doctor_checks.checks_of(imap_checks.STEPS, subject), TOKEN)
 
 
 def failed(subject: Subject) -> Check:
     """Return the only check that failed; those before it are good, those after it were not tried."""
-    return examined.step_that_failed(examine(subject))
+    return doctor_checks.step_that_failed(examine(subject))
 
 
 def token_of(**claims: str) -> str:

@@ -17,7 +17,7 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor.check import Step, Subject
 from offlineimap_m365.doctor.network import certificate_checks, login_host
 from offlineimap_m365.provider import http_client
-from tests import examined
+from tests import doctor_checks
 from tests.certificates import certificate, ec_key
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.entra import CAPTIVE_PORTAL
@@ -70,13 +70,13 @@ def microsoft() -> Subject:
 
 def look(about: Subject) -> dict[str, Check]:
     """Return the checks by name; none says the proxy's password."""
-    return examined.by_name(examined.checks_of(STEPS, about), "geheim")
+    return doctor_checks.by_name(doctor_checks.checks_of(STEPS, about), "geheim")
 
 
 def only(name: str, about: Subject) -> Check:
     """Return the one check that failed; those after it were not tried because of it."""
     checks = look(about)
-    failed = examined.step_that_failed(checks)
+    failed = doctor_checks.step_that_failed(checks)
     assert failed.name == name, failed
     assert {checks[other].since for other in NAMES[NAMES.index(name) + 1 :]} <= {name}
     return failed
@@ -148,7 +148,7 @@ def test_a_proxy_that_does_not_count_is_not_asked(world: World, entra: Entra, mo
 
 def test_an_account_without_a_profile_is_not_tried(world: World) -> None:
     """Without a profile the sign-in service is not known."""
-    checks = examined.checks_of(login_host.STEPS, Subject(ALICE, ALICE))
+    checks = doctor_checks.checks_of(login_host.STEPS, Subject(ALICE, ALICE))
 
     assert {check.ok for check in checks} == {None}
 
@@ -497,7 +497,7 @@ def test_many_accounts_ask_once(world: World, entra: Entra) -> None:
     checks = [
         check
         for number in range(500)
-        for check in examined.checks_of(
+        for check in doctor_checks.checks_of(
             login_host.STEPS, subject(entra.authority, f"u{number}@x.example", shared=shared)
         )
     ]
@@ -512,7 +512,7 @@ def test_many_accounts_fail_once(world: World) -> None:
     port = closed_port()
     subjects = [at(port, name=f"user{number}@example.org", shared=shared) for number in range(3)]
 
-    checks = [check for about in subjects for check in examined.checks_of(login_host.STEPS, about)]
+    checks = [check for about in subjects for check in doctor_checks.checks_of(login_host.STEPS, about)]
 
     assert [check.name for check in checks if check.ok is False] == ["tls"]
     assert checks[-1].since == "tls of user0@example.org"

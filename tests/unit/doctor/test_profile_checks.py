@@ -16,9 +16,9 @@ from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.tokens import move_store
 from tests import certificates
-from tests.examined import checks_of, command_of, follow, is_well, named, only, put_stub
-from tests.kept import ALICE, SCOPES, cache_of, invent, put
-from tests.unit import ring
+from tests.doctor_checks import checks_of, command_of, follow, is_well, named, only, put_stub
+from tests.signed_in_accounts import ALICE, SCOPES, cache_of, invent, put
+from tests.unit import fake_keyring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -308,7 +308,7 @@ def test_an_application_needs_nothing_in_its_store(world: World) -> None:
 
 def test_a_locked_keyring(alice: profiles.Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is called locked, with how to unlock it and with the way round it; the token is not tried then."""
-    locked = ring.install(monkeypatch)
+    locked = fake_keyring.install(monkeypatch)
     move_store.move(ALICE, "keyring")
     well = is_well(offline())
     locked.is_locked = True

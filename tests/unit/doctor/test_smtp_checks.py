@@ -13,8 +13,8 @@ import trustme
 from offlineimap_m365.doctor.mail import smtp_checks
 from offlineimap_m365.knowledge import powershell
 from offlineimap_m365.mail import bounded_reader
-from tests import examined
-from tests.kept import ALICE, invent
+from tests import doctor_checks
+from tests.signed_in_accounts import ALICE, invent
 from tests.smtp_server import SmtpServer, certificate
 
 if TYPE_CHECKING:
@@ -48,17 +48,17 @@ def tls(ca: trustme.CA) -> ssl.SSLContext:
 
 def subject_at(address: str, mailbox: str = ALICE, *, token: str | None = TOKEN, **changes: Any) -> Subject:
     """Return Alice, signed in, who sends mail through *address*."""
-    return examined.subject_of(invent(smtp=address, **changes), mailbox, token)
+    return doctor_checks.subject_of(invent(smtp=address, **changes), mailbox, token)
 
 
 def examine(subject: Subject) -> dict[str, Check]:
     """Return the checks by name; each failure has a meaning and a remedy, and none holds the token."""
-    return examined.by_name(examined.checks_of(smtp_checks.STEPS, subject), TOKEN)
+    return doctor_checks.by_name(doctor_checks.checks_of(smtp_checks.STEPS, subject), TOKEN)
 
 
 def failed(subject: Subject) -> Check:
     """Return the only check that failed; those before it are good, those after it were not tried."""
-    return examined.step_that_failed(examine(subject))
+    return doctor_checks.step_that_failed(examine(subject))
 
 
 def token_of(*roles: str) -> str:

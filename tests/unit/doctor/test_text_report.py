@@ -11,7 +11,7 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import Check, Diff
 from offlineimap_m365.doctor.output.text_report import Text
-from tests.unit.looked_at import look
+from tests.unit.terminal_output import look
 
 if TYPE_CHECKING:
     from tests.world import World

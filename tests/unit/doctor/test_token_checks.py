@@ -19,8 +19,8 @@ from offlineimap_m365.doctor.check import Step, Subject
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine, notify
 from tests import certificates
-from tests.examined import checks_of, command_of, follow, is_well, named, only
-from tests.kept import ALICE, TOKEN, cache_of, describe, invent, keep
+from tests.doctor_checks import checks_of, command_of, follow, is_well, named, only
+from tests.signed_in_accounts import ALICE, TOKEN, cache_of, describe, invent, keep
 from tests.m365.entra import CONSUMERS, THUNDERBIRD
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.folders import folder_filter, nametrans, patterns, utf7
-from tests import steps
+from tests import executed_lines
 from tests.bench import filtering
 
 if TYPE_CHECKING:
@@ -85,5 +85,5 @@ def test_a_long_name_takes_no_time(make: Callable[[int], str]) -> None:
     started = time.process_time()
     assert ask(100_000)() == (True, True, True)
     assert time.process_time() - started < 1
-    assert steps.count(ask(20_000)) <= 2 * steps.count(ask(10_000)) + 10
+    assert executed_lines.count(ask(20_000)) <= 2 * executed_lines.count(ask(10_000)) + 10
     assert max(map(len, patterns._keys)) < 10_000  # noqa: SLF001 - what would grow

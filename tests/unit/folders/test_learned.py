@@ -9,7 +9,7 @@ import pytest
 
 import offlineimap_m365
 from offlineimap_m365.folders import learned
-from tests import kept
+from tests import signed_in_accounts
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts import profiles
@@ -27,7 +27,7 @@ DUTCH = {
 
 def keep(found: dict[str, Any], mailbox: str = ALICE) -> profiles.Account:
     """Keep an account of which *found* was learnt."""
-    return kept.invent(mailboxes={mailbox: found})
+    return signed_in_accounts.invent(mailboxes={mailbox: found})
 
 
 def test_a_filter_knows_what_was_learnt(world: World) -> None:

@@ -17,7 +17,7 @@ from offlineimap_m365.learn import classify
 from offlineimap_m365.learn.classify import Finding, find_out
 from offlineimap_m365.learn.evidence import Evidence, weigh
 from offlineimap_m365.mail.folder_list import Folder
-from tests import kept
+from tests import signed_in_accounts
 from tests.unit.learn.test_language import DEFAULT, TOLD, mailbox
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def test_headers_tell_items_from_mail(text: str, items: int, mail: int) -> None:
 
 def test_a_finding_is_kept_in_the_profile(world: World) -> None:
     """Under the account's lock, by mailbox; what is known of others stays, and nothing secret is among it."""
-    account = kept.invent(mailboxes={"info@example.org": {"not_mail": ["Agenda"]}})
+    account = signed_in_accounts.invent(mailboxes={"info@example.org": {"not_mail": ["Agenda"]}})
     finding = find_out(TABLE, listed(DUTCH), {})
 
     stored = classify.keep(account, "ALICE@example.org", finding)
@@ -268,7 +268,7 @@ def test_a_finding_is_kept_in_the_profile(world: World) -> None:
 
 def test_findings_of_two_processes_do_not_get_lost(world: World) -> None:
     """Each takes the profile as it is under the lock: of eight mailboxes learnt at once, eight are kept."""
-    account = kept.invent()
+    account = signed_in_accounts.invent()
     finding = find_out(TABLE, listed(DUTCH), {})
     mailboxes = [f"team{number}@example.org" for number in range(8)]
 
@@ -280,7 +280,7 @@ def test_findings_of_two_processes_do_not_get_lost(world: World) -> None:
 
 def test_a_profile_that_cannot_be_written_is_named(world: World, tmp_path: Path) -> None:
     """Without the right to write, 78 with the place; without the account, 77."""
-    account = kept.invent()
+    account = signed_in_accounts.invent()
     folder = world.folder(ALICE)
     folder.chmod(0o500)
 

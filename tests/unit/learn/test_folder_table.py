@@ -15,7 +15,7 @@ from offlineimap_m365.mail.folder_list import Folder
 from tests import steps
 from tests.unit.learn.test_classify import DUTCH, ITEMS, MAIL, TABLE, listed
 from tests.unit.learn.test_language import mailbox
-from tests.unit.looked_at import look
+from tests.unit.terminal_output import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable

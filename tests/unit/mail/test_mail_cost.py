@@ -9,7 +9,7 @@ import pytest
 
 from offlineimap_m365.mail import folder_list, server_text
 from offlineimap_m365.mail.bounded_reader import BoundedReader
-from tests import steps
+from tests import executed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def test_no_line_takes_long(answer: Callable[[int], Callable[[], Any]]) -> None:
     long()
 
     assert time.process_time() - started < SECONDS
-    assert steps.count(long) <= 2 * steps.count(short) + 10
+    assert executed_lines.count(long) <= 2 * executed_lines.count(short) + 10
 
 
 @pytest.mark.parametrize("number", [200, 400])
@@ -57,7 +57,7 @@ def test_each_folder_costs_the_same(number: int) -> None:
         counts = [b'"folder %d" (MESSAGES 3)' % n for n in range(folders)]
         return lambda: (folder_list.listed(lines), list(folder_list.messages(counts)))
 
-    assert steps.count(lists(2 * number)) <= 2 * steps.count(lists(number)) + 10
+    assert executed_lines.count(lists(2 * number)) <= 2 * executed_lines.count(lists(number)) + 10
 
 
 class Dripping:
@@ -83,4 +83,4 @@ def test_a_line_that_comes_byte_by_byte_is_searched_once() -> None:
         reader.attach(Dripping(b"x" * size + b"\n"))  # type: ignore[arg-type]
         return reader.readline
 
-    assert steps.count(read(4000)) <= 2 * steps.count(read(2000)) + 10
+    assert executed_lines.count(read(4000)) <= 2 * executed_lines.count(read(2000)) + 10

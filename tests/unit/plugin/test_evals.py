@@ -12,7 +12,7 @@ import pytest
 import offlineimap_m365
 from offlineimap_m365.base import errors, installation
 from offlineimap_m365.folders import learned
-from tests.kept import age, keep
+from tests.signed_in_accounts import age, keep
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

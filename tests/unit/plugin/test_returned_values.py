@@ -16,7 +16,7 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.plugin import evals, offlineimap_builds
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.tokens import engine, token_cache
-from tests.kept import ALICE, TOKEN, age, attempt, cache_of, keep, provider
+from tests.signed_in_accounts import ALICE, TOKEN, age, attempt, cache_of, keep, provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.tokens import engine
 from tests import certificates
-from tests.kept import TOKEN, cache_of
+from tests.signed_in_accounts import TOKEN, cache_of
 from tests.sign_in import options, sign_in
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 from offlineimap_m365.base import errors
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.provider import silence_loggers
-from tests.kept import ALICE, TOKEN, attempt, describe, provider
+from tests.signed_in_accounts import ALICE, TOKEN, attempt, describe, provider
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD
 

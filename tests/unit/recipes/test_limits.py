@@ -10,7 +10,7 @@ import pytest
 from offlineimap_m365.cli.main import main
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import limits
-from tests.kept import ALICE, invent
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from tests.world import World

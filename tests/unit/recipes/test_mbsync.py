@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365 import recipes
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.recipes import targets
-from tests.kept import ALICE, invent
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     import pytest

@@ -11,7 +11,7 @@ import pytest
 
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.setup import mail_files, timer, written_files
-from tests.kept import ALICE, invent
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from tests.world import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from offlineimap_m365.signin.after_sign_in import lines_after
-from tests.kept import ALICE
+from tests.signed_in_accounts import ALICE
 from tests.unit.provider.test_next_step import IMAP, LOGIN, PERSONAL, SMTP, account_of
 
 

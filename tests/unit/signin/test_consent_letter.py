@@ -12,7 +12,7 @@ import pytest
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.cli import arguments, main
 from offlineimap_m365.signin import consent_letter, login_request
-from tests.kept import ALICE, invent
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from tests.world import World

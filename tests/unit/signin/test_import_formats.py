@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.signin import import_formats
-from tests.kept import ALICE, made_up
+from tests.signed_in_accounts import ALICE, made_up
 
 if TYPE_CHECKING:
     from pathlib import Path

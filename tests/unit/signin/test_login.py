@@ -17,7 +17,7 @@ from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider import msal_client
 from offlineimap_m365.signin import flows, login, login_request, tenant_discovery
 from offlineimap_m365.signin.flows import Waiting
-from tests.kept import provider as known_provider
+from tests.signed_in_accounts import provider as known_provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 from offlineimap_m365.cli import arguments, main
 from offlineimap_m365.signin import login_options
 from offlineimap_m365.signin.repeat_command import command_line
-from tests.kept import ALICE, invent
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from tests.world import World

@@ -14,23 +14,23 @@ from offlineimap_m365.signin import save
 from offlineimap_m365.stores import gpg, selection
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine
-from tests.kept import ALICE
-from tests.unit import ring
+from tests.signed_in_accounts import ALICE
+from tests.unit import fake_keyring
 from tests.unit.signin.test_login import make_plan, sign_in_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from offlineimap_m365.signin.login_request import Plan
-    from tests.unit.ring import Ring
+    from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
 
 
 @pytest.fixture
-def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> Ring:
+def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
     """Return the keyring of this world, in which nothing lies."""
     assert world
-    return ring.install(monkeypatch)
+    return fake_keyring.install(monkeypatch)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def held() -> dict[str, bool]:
 
 
 @pytest.mark.parametrize(("first", "second"), [("file", "keyring"), ("keyring", "file"), ("keyring", "keyring")])
-def test_an_earlier_sign_in_is_nowhere_any_more(keys: Ring, world: World, first: str, second: str) -> None:
+def test_an_earlier_sign_in_is_nowhere_any_more(keys: FakeKeyring, world: World, first: str, second: str) -> None:
     """After a login only its own secrets are there, and only in the store that it chose."""
     kept(first, "old")
 
@@ -74,7 +74,7 @@ def test_an_earlier_sign_in_is_nowhere_any_more(keys: Ring, world: World, first:
 
 
 @pytest.mark.parametrize(("first", "second"), [("file", "keyring"), ("keyring", "keyring")])
-def test_a_store_that_gives_back_something_else_keeps_the_earlier_sign_in(keys: Ring, first: str, second: str) -> None:
+def test_a_store_that_gives_back_something_else_keeps_the_earlier_sign_in(keys: FakeKeyring, first: str, second: str) -> None:
     """What does not come back as it was written is refused, and the earlier sign-in is where it was."""
     before = kept(first, "old")
     prepared = save.check_store(plan_for(second))
@@ -89,7 +89,7 @@ def test_a_store_that_gives_back_something_else_keeps_the_earlier_sign_in(keys: 
     assert [kind for kind, is_there in held().items() if is_there] == [first]
 
 
-def test_a_locked_keyring_troubles_nobody(keys: Ring, world: World) -> None:
+def test_a_locked_keyring_troubles_nobody(keys: FakeKeyring, world: World) -> None:
     """It is 75 before the sign-in begins, with a store that works instead, and nothing is made."""
     keys.is_locked = True
 
@@ -117,7 +117,7 @@ def test_a_key_that_cannot_decrypt_troubles_nobody(world: World, monkeypatch: py
     assert list((world.home / "accounts").iterdir()) == []
 
 
-def test_what_auto_decided_is_said_and_remembered(keys: Ring, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_auto_decided_is_said_and_remembered(keys: FakeKeyring, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The next login without options does the same, whatever works then."""
     monkeypatch.setattr(selection, "_choose", lambda *_: ("keyring", "It answered"))
 
@@ -128,14 +128,14 @@ def test_what_auto_decided_is_said_and_remembered(keys: Ring, said: list[str], m
     assert keys.items
 
 
-def test_who_chose_no_store_has_chosen_none(keys: Ring) -> None:
+def test_who_chose_no_store_has_chosen_none(keys: FakeKeyring) -> None:
     """The default is not remembered as if somebody had wanted it."""
     account = save.save(save.check_store(make_plan()), sign_in_of(ALICE))
 
     assert (account.store, account.chosen, keys.asked) == ("file", {}, [])
 
 
-def test_an_old_place_that_cannot_be_emptied_undoes_no_sign_in(keys: Ring, said: list[str]) -> None:
+def test_an_old_place_that_cannot_be_emptied_undoes_no_sign_in(keys: FakeKeyring, said: list[str]) -> None:
     """It is one line that names it; the sign-in counts, and the next one removes what was left."""
     kept("keyring", "old")
     keys.is_locked = True
@@ -152,7 +152,7 @@ def test_an_old_place_that_cannot_be_emptied_undoes_no_sign_in(keys: Ring, said:
 
 
 def test_a_folder_that_takes_nothing_once_it_is_kept(
-    keys: Ring, said: list[str], monkeypatch: pytest.MonkeyPatch
+    keys: FakeKeyring, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that fails after the profile was written undoes no sign-in either."""
     kept("file", "old")

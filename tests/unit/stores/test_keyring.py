@@ -14,7 +14,7 @@ import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.stores import keyring, keyring_child
-from tests.kept import ALICE
+from tests.signed_in_accounts import ALICE
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SERVICE, USER = keyring.SERVICE, f"{ALICE} (/home/alice)"
 
 
-class Ring:
+class FakeKeyring:
     """Items in memory; *dies_after* so many changes whoever changes them is killed."""
 
     def __init__(self, dies_after: int = 1000) -> None:
@@ -50,7 +50,7 @@ class Ring:
         self.left -= 1
 
 
-class Keychain(Ring):
+class Keychain(FakeKeyring):
     """Replaces an item as macOS's backend does: it is removed, and then added."""
 
     __module__ = "keyring.backends.macOS"
@@ -62,47 +62,47 @@ class Keychain(Ring):
         super().set_password(service, user, secret)
 
 
-def item_of(ring: Ring) -> keyring_child.Item:
-    """Return the item of alice in *ring*."""
-    return keyring_child.Item(ring, SERVICE, USER)
+def item_of(fake_keyring: FakeKeyring) -> keyring_child.Item:
+    """Return the item of alice in *fake_keyring*."""
+    return keyring_child.Item(fake_keyring, SERVICE, USER)
 
 
-@pytest.mark.parametrize("kind", [Ring, Keychain])
-def test_an_item_is_written_read_and_removed(kind: type[Ring]) -> None:
+@pytest.mark.parametrize("kind", [FakeKeyring, Keychain])
+def test_an_item_is_written_read_and_removed(kind: type[FakeKeyring]) -> None:
     """An item is replaced whole, nothing else stays beside it, and nothing of it stays in the end."""
-    ring = kind()
-    item = item_of(ring)
+    fake_keyring = kind()
+    item = item_of(fake_keyring)
     item.write("older")
     item.write("newer")
-    result, count = item.read(), len(ring.items)
+    result, count = item.read(), len(fake_keyring.items)
     item.delete()
     item.delete()
 
     assert (result, count) == ("newer", 1)
-    assert (item.read(), ring.items) == (None, {})
+    assert (item.read(), fake_keyring.items) == (None, {})
 
 
-@pytest.mark.parametrize("kind", [Ring, Keychain])
+@pytest.mark.parametrize("kind", [FakeKeyring, Keychain])
 @pytest.mark.parametrize("steps", range(8))
-def test_a_kill_at_each_step_leaves_the_old_or_the_new_one(kind: type[Ring], steps: int) -> None:
+def test_a_kill_at_each_step_leaves_the_old_or_the_new_one(kind: type[FakeKeyring], steps: int) -> None:
     """A keyring that removes before it adds is no danger either: the next reader finds one of the two, whole."""
-    ring = kind()
-    item_of(ring).write("older")
-    ring.left = steps
+    fake_keyring = kind()
+    item_of(fake_keyring).write("older")
+    fake_keyring.left = steps
 
     with contextlib.suppress(KeyboardInterrupt):
-        item_of(ring).write("newer")
-    ring.left = 1000
+        item_of(fake_keyring).write("newer")
+    fake_keyring.left = 1000
 
-    assert item_of(ring).read() in {"older", "newer"}
-    item_of(ring).delete()
-    assert ring.items == {}
+    assert item_of(fake_keyring).read() in {"older", "newer"}
+    item_of(fake_keyring).delete()
+    assert fake_keyring.items == {}
 
 
 def test_a_trial_that_gives_back_something_else() -> None:
     """A keyring that says it kept something, and gives back another thing, is none to trust."""
 
-    class Liar(Ring):
+    class Liar(FakeKeyring):
         def get_password(self, service: str, user: str) -> str | None:
             result = super().get_password(service, user)
             return result and "x"

@@ -15,7 +15,7 @@ import pytest
 
 from offlineimap_m365.base import account_lock, atomic_file, errors
 from offlineimap_m365.tokens import engine
-from tests.kept import ALICE, TOKEN, age, invent, keep, made_up, put
+from tests.signed_in_accounts import ALICE, TOKEN, age, invent, keep, made_up, put
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

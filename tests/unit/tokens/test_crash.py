@@ -13,8 +13,8 @@ import pytest
 from offlineimap_m365.base import atomic_file, errors, notices
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine
-from tests.kept import ALICE, TOKEN, age, keep
-from tests.unit.crashes import Disk, Recorder, lay_out
+from tests.signed_in_accounts import ALICE, TOKEN, age, keep
+from tests.unit.crash_simulation import Disk, Recorder, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from offlineimap_m365.base import errors, fresh_token, notices
 from offlineimap_m365.provider import http_client
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine
-from tests.kept import ALICE, TOKEN, age, cache_of, invent, keep, put
+from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, invent, keep, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

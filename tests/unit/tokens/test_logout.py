@@ -13,8 +13,8 @@ import pytest
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import account_lock, errors
 from offlineimap_m365.tokens import engine, logout, move_store
-from tests.kept import ALICE, TOKEN, age, invent, keep
-from tests.unit import ring
+from tests.signed_in_accounts import ALICE, TOKEN, age, invent, keep
+from tests.unit import fake_keyring
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -132,7 +132,7 @@ def test_a_logout_waits_for_a_refresh(world: World, entra: Entra) -> None:
 
 def test_every_place_is_emptied(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Secrets in stores that the profile does not name, set aside or half written: all go."""
-    keys = ring.install(monkeypatch)
+    keys = fake_keyring.install(monkeypatch)
     account = invent()
     move_store.move(ALICE, "keyring")
     folder = Path(account.folder)
@@ -153,7 +153,7 @@ def test_a_place_that_cannot_be_emptied_is_said(
     world: World, monkeypatch: pytest.MonkeyPatch, everything: bool
 ) -> None:
     """All others are emptied, nobody counts as signed in, and what leads to the rest stays for the next try."""
-    keys = ring.install(monkeypatch)
+    keys = fake_keyring.install(monkeypatch)
     account = invent()
     move_store.move(ALICE, "keyring")
     engine.access_token(ALICE)

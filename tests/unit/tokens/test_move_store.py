@@ -14,11 +14,11 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, notices
 from offlineimap_m365.stores import gpg, selection
 from offlineimap_m365.tokens import engine, move_store
-from tests.kept import ALICE, invent
-from tests.unit import ring
+from tests.signed_in_accounts import ALICE, invent
+from tests.unit import fake_keyring
 
 if TYPE_CHECKING:
-    from tests.unit.ring import Ring
+    from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
 
 TOKEN = "a-made-up-access-token"
@@ -26,10 +26,10 @@ OTHER = "another-made-up-token"
 
 
 @pytest.fixture
-def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> Ring:
+def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
     """Return the keyring of this world, in which nothing lies."""
     assert world
-    return ring.install(monkeypatch)
+    return fake_keyring.install(monkeypatch)
 
 
 def files() -> list[str]:
@@ -37,7 +37,7 @@ def files() -> list[str]:
     return sorted(set(os.listdir(profiles.get(ALICE).folder)) - {"lock"})  # noqa: PTH208 - names
 
 
-def test_there_and_back(keys: Ring) -> None:
+def test_there_and_back(keys: FakeKeyring) -> None:
     """Each way the secrets are in one place only, the profile names it, and the next login would choose it."""
     invent(chosen={"tenant": "example.org"})
 
@@ -54,7 +54,7 @@ def test_there_and_back(keys: Ring) -> None:
     assert engine.access_token(ALICE).value == TOKEN
 
 
-def test_the_same_store_is_left_alone(keys: Ring) -> None:
+def test_the_same_store_is_left_alone(keys: FakeKeyring) -> None:
     """Where the secrets are already, nothing is read or written, not even if it is locked."""
     invent()
     move_store.move(ALICE, "keyring")
@@ -66,7 +66,7 @@ def test_the_same_store_is_left_alone(keys: Ring) -> None:
     assert (found.store, before, keys.asked) == ("keyring", "keyring", [])
 
 
-def test_nobody_to_move(keys: Ring) -> None:
+def test_nobody_to_move(keys: FakeKeyring) -> None:
     """An account that is not known, or signed out, is 77; nothing is asked of any store."""
     with pytest.raises(errors.SignInNeeded):
         move_store.move(ALICE, "keyring")
@@ -77,7 +77,7 @@ def test_nobody_to_move(keys: Ring) -> None:
     assert keys.asked == []
 
 
-def test_a_sign_in_that_is_gone_is_77(keys: Ring) -> None:
+def test_a_sign_in_that_is_gone_is_77(keys: FakeKeyring) -> None:
     """A profile whose secrets are gone has nothing to move, and stays as it was."""
     account = invent()
     (Path(account.folder) / "cache.json").unlink()
@@ -90,7 +90,7 @@ def test_a_sign_in_that_is_gone_is_77(keys: Ring) -> None:
 
 
 @pytest.mark.parametrize("word", ["shelf", "gpg", "File", ""])
-def test_a_store_that_there_is_not(keys: Ring, word: str) -> None:
+def test_a_store_that_there_is_not(keys: FakeKeyring, word: str) -> None:
     """Another word is wrong usage, with the words that are known."""
     invent()
 
@@ -100,7 +100,7 @@ def test_a_store_that_there_is_not(keys: Ring, word: str) -> None:
     assert keys.asked == []
 
 
-def test_a_store_that_gives_back_something_else(keys: Ring) -> None:
+def test_a_store_that_gives_back_something_else(keys: FakeKeyring) -> None:
     """If what was read back is not what was written, all is as it was, and nothing is left in the new place."""
     account = invent()
     keys.spoil = lambda secret: secret.replace(TOKEN, OTHER)
@@ -115,7 +115,7 @@ def test_a_store_that_gives_back_something_else(keys: Ring) -> None:
 
 
 @pytest.mark.parametrize("action", ["try", "look", "write", "read"])
-def test_a_keyring_that_locks_itself_on_the_way(keys: Ring, action: str) -> None:
+def test_a_keyring_that_locks_itself_on_the_way(keys: FakeKeyring, action: str) -> None:
     """Whenever the new place refuses, it is 75, the profile names the old one, and that still has the secrets."""
     account = invent()
     keys.locks_at = action
@@ -131,7 +131,7 @@ def test_a_keyring_that_locks_itself_on_the_way(keys: Ring, action: str) -> None
     assert files() == ["cache.json", "profile.json"]
 
 
-def test_an_old_place_that_cannot_be_emptied(keys: Ring) -> None:
+def test_an_old_place_that_cannot_be_emptied(keys: FakeKeyring) -> None:
     """The secrets are in the new place then, what is left is said with the command that completes it."""
     invent()
     move_store.move(ALICE, "keyring")
@@ -148,7 +148,7 @@ def test_an_old_place_that_cannot_be_emptied(keys: Ring) -> None:
     assert keys.items == {}
 
 
-def test_a_profile_that_has_no_room(keys: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_that_has_no_room(keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the profile cannot be written, the new place is not written either."""
     account = invent()
 
@@ -164,7 +164,7 @@ def test_a_profile_that_has_no_room(keys: Ring, monkeypatch: pytest.MonkeyPatch)
     assert keys.items == {}
 
 
-def test_what_auto_decided_is_said_and_remembered(keys: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_auto_decided_is_said_and_remembered(keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
     """``auto`` becomes the store that works now, and its reason one line."""
     said: list[str] = []
     notices.listen(said.append)

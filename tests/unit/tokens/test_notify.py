@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from offlineimap_m365.accounts import account_state
 from offlineimap_m365.base import account_lock, errors, notices
 from offlineimap_m365.tokens import engine, notify
-from tests.kept import ALICE, invent
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ import pytest
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import fresh_token, paths
 from offlineimap_m365.tokens import engine, status
-from tests.kept import ALICE
+from tests.signed_in_accounts import ALICE
 
 if TYPE_CHECKING:
     from tests.world import World

@@ -12,8 +12,8 @@ import pytest
 from offlineimap_m365.accounts import account_state
 from offlineimap_m365.base import errors
 from offlineimap_m365.tokens import move_store, status
-from tests.kept import ALICE, invent, made_up, put
-from tests.unit import ring
+from tests.signed_in_accounts import ALICE, invent, made_up, put
+from tests.unit import fake_keyring
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -172,7 +172,7 @@ def test_a_refusal_that_depends_on_the_place_waits_for_a_day(
 
 def test_a_locked_store_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A keyring that is locked now needs nobody to sign in: it waits, and says what unlocks it."""
-    keys = ring.install(monkeypatch)
+    keys = fake_keyring.install(monkeypatch)
     invent()
     move_store.move(ALICE, "keyring")
     keys.is_locked = True

@@ -12,7 +12,7 @@ import pytest
 from offlineimap_m365.base import errors, notices
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine, token_cache
-from tests.kept import ALICE, age, invent, keep, made_up, put
+from tests.signed_in_accounts import ALICE, age, invent, keep, made_up, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

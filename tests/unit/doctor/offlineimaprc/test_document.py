@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from offlineimap_m365.doctor.offlineimaprc.document import DEFAULT, BadValue, Document
-from tests import unified
-from tests.unit.desk import EVAL, LOCAL, REMOTE, SAMPLE, Desk
+from tests import unified_diff
+from tests.unit.offlineimaprc_file import EVAL, LOCAL, REMOTE, SAMPLE, OfflineimaprcFile
 
 FUZZ = settings(
     max_examples=150,
@@ -67,42 +67,42 @@ def test_it_reads_what_configparser_reads(text: str) -> None:
 
 @FUZZ
 @given(text=files(), is_whole=st.booleans())
-def test_whatever_the_file_holds_it_is_mended_and_never_run(desk: Desk, text: str, is_whole: bool) -> None:
+def test_whatever_the_file_holds_it_is_mended_and_never_run(config: OfflineimaprcFile, text: str, is_whole: bool) -> None:
     """No exception, no trace of what its lines would do, and after the diff there is nothing left to mend."""
-    trace, own = desk.path.parent / "trace", desk.path.parent / "own.py"
+    trace, own = config.path.parent / "trace", config.path.parent / "own.py"
     own.write_text(f"from offlineimap_m365 import *\nopen({str(trace)!r}, 'w')\n", encoding="utf-8")
     head = (
         f"[general]\naccounts = work\npythonfile = {own}\n[Account work]\nlocalrepository = work-local\n"
         f"remoterepository = work-remote\n{LOCAL}\ntype = Maildir\n{REMOTE}\nremotehost = outlook.office365.com\n"
     )
     text = (head if is_whole else "") + text.replace("{t}", str(trace))
-    desk.path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
+    config.path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
 
-    checks = desk.examine()
-    unified.apply(desk.diff())
+    checks = config.examine()
+    unified_diff.apply(config.diff())
 
     assert checks
     assert not trace.exists()
     assert all(check.remedy.text for check in checks if check.ok is False)
-    assert desk.diff() == ""
+    assert config.diff() == ""
 
 
 @FUZZ
 @given(data=st.binary(max_size=300))
-def test_whatever_bytes_the_file_holds(desk: Desk, data: bytes) -> None:
+def test_whatever_bytes_the_file_holds(config: OfflineimaprcFile, data: bytes) -> None:
     """Bytes that are no text at all are a finding, too."""
-    desk.path.write_bytes(data)
+    config.path.write_bytes(data)
 
-    assert desk.examine()
+    assert config.examine()
 
 
-def test_references_that_multiply_are_bounded(desk: Desk) -> None:
+def test_references_that_multiply_are_bounded(config: OfflineimaprcFile) -> None:
     """Seven levels of references in 500 bytes would be gigabytes: the line is found, and nothing is expanded."""
     levels = ["a0 = xxxxxxxxxx", *(f"a{n} = " + f"%(a{n - 1})s" * 14 for n in range(1, 8))]
-    desk.change("remoteport = 993", "remoteport = %(a7)s\n" + "\n".join(levels))
+    config.change("remoteport = 993", "remoteport = %(a7)s\n" + "\n".join(levels))
     started = time.monotonic()
 
-    checks = desk.examine()
+    checks = config.examine()
 
     assert time.monotonic() - started < 5
     assert any(check.meaning.startswith("remoteport: its references") for check in checks)

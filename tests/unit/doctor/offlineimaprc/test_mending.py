@@ -14,9 +14,9 @@ from offlineimap_m365 import recipes
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor.offlineimaprc import mailboxes, usual_file
 from offlineimap_m365.plugin import stub
-from tests import unified
-from tests.kept import ALICE, invent
-from tests.unit.desk import (
+from tests import unified_diff
+from tests.signed_in_accounts import ALICE, invent
+from tests.unit.offlineimaprc_file import (
     BOB,
     EVAL,
     FILTER,
@@ -25,8 +25,8 @@ from tests.unit.desk import (
     LOCAL,
     REMOTE,
     SECRETS,
-    Desk,
-    make_desk,
+    OfflineimaprcFile,
+    make_offlineimaprc,
     make_maildir,
     own_pythonfile,
 )
@@ -42,7 +42,7 @@ WAYS = json.loads((CASES / "ways.json").read_text(encoding="utf-8"))
 IMAP = "outlook.office365.com:993"
 
 
-def place_case(world: World, name: str) -> Desk:
+def place_case(world: World, name: str) -> OfflineimaprcFile:
     """Return the case *name* with its files and with who is signed in."""
     for person, kind in EXPECTED[name].get("people", PEOPLE).items():
         tenant = profiles.personal_tenant() if kind == "personal" else "11111111-1111-4222-8333-444444444444"
@@ -52,28 +52,28 @@ def place_case(world: World, name: str) -> Desk:
         text = source.read_text(encoding="utf-8").replace("@DIR@", str(world.root)).replace("@STUB@", str(pythonfile))
         (world.root / source.name).write_text(text.replace("@CA@", str(world.root / "ca.pem")), encoding="utf-8")
         (world.root / source.name).chmod(0o600)
-    return Desk(world.root / f"{name}.rc", [])
+    return OfflineimaprcFile(world.root / f"{name}.rc", [])
 
 
 @pytest.mark.parametrize("name", [name for name, case in EXPECTED.items() if "args" not in case])
 def test_real_configurations_give_what_is_expected(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong is found, what is right is kept as it is, and after one diff there is nothing left to mend."""
     monkeypatch.setenv("PATH", str(world.root))  # no OfflineIMAP is there
-    desk, expected = place_case(world, name), EXPECTED[name]
-    lines = desk.text.splitlines()
-    checks = [check for check in desk.examine() if check.name != "config"]
+    config, expected = place_case(world, name), EXPECTED[name]
+    lines = config.text.splitlines()
+    checks = [check for check in config.examine() if check.name != "config"]
     found = " ".join(f"{check.file}:{check.line} {check.meaning} {check.remedy.text}" for check in checks)
-    diff = desk.diff()
+    diff = config.diff()
 
-    unified.apply(diff)
+    unified_diff.apply(diff)
 
     assert [text for text in expected["problems"] if not re.search(text, found, re.IGNORECASE)] == []
     assert [text for text in expected["silent"] if re.search(text, found, re.IGNORECASE)] == []
     assert expected["exit"] in (None, int(any(check.ok is False for check in checks)))
     assert bool(diff) == expected.get("diff", bool(expected["exit"]))
-    assert desk.diff() == ""
+    assert config.diff() == ""
     kept = [line for line in lines for text in expected["keep"] if line.startswith(text.partition("@")[0])]
-    assert set(kept) <= set(desk.text.splitlines())
+    assert set(kept) <= set(config.text.splitlines())
     assert len(kept) >= len(expected["keep"])
 
 
@@ -84,27 +84,27 @@ def broken(name: str) -> tuple[str, str, str]:
     return texts[0], texts[1], texts[2] if len(texts) > 2 else texts[1].splitlines()[0]
 
 
-def test_the_sample_has_nothing_wrong(desk: Desk) -> None:
+def test_the_sample_has_nothing_wrong(config: OfflineimaprcFile) -> None:
     """The shipped sample, filled in, is right, and the check says what it syncs."""
-    checks = desk.examine()
+    checks = config.examine()
 
     assert [(check.name, check.ok) for check in checks if check.ok is not None] == [("config", True)]
     assert ALICE in checks[-1].meaning
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_each_way_to_break_the_sample_is_found_and_mended(desk: Desk, name: str) -> None:
+def test_each_way_to_break_the_sample_is_found_and_mended(config: OfflineimaprcFile, name: str) -> None:
     """A finding has the line; after one diff nothing is wrong, and no secret is left in the file."""
     old, new, start = broken(name)
-    desk.change(old, new)
-    lines = desk.text.split("\n")
+    config.change(old, new)
+    lines = config.text.split("\n")
 
-    failed = desk.mend()
+    failed = config.mend()
 
     assert any(lines[(check.line or 1) - 1].startswith(start) for check in failed)
     assert all(check.meaning and check.remedy.text and check.diff for check in failed)
-    assert desk.failed() == []
-    assert not any(secret in desk.text for secret in SECRETS)
+    assert config.failed() == []
+    assert not any(secret in config.text for secret in SECRETS)
 
 
 def mutations(text: str) -> list[str]:
@@ -123,102 +123,102 @@ def mutations(text: str) -> list[str]:
 def test_after_one_diff_there_is_no_other(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """However a line of a real configuration or of the sample is changed."""
     monkeypatch.setenv("PATH", str(world.root))
-    desk = make_desk(world) if name == "sample" else place_case(world, name)
+    config = make_offlineimaprc(world) if name == "sample" else place_case(world, name)
     own = {path: path.read_bytes() for path in world.root.glob("*.py")}
 
-    for text in mutations(desk.text)[::23]:
+    for text in mutations(config.text)[::23]:
         for path, content in own.items():
             path.write_bytes(content)
-        desk.write(text)
-        desk.mend()
+        config.write(text)
+        config.mend()
 
 
-def test_what_a_fault_hides_is_found_in_the_same_run(desk: Desk) -> None:
+def test_what_a_fault_hides_is_found_in_the_same_run(config: OfflineimaprcFile) -> None:
     """White space, quotes and a misspelt header do not keep other lines from being checked."""
-    desk.change(f"remoteuser = {ALICE}", f'  remoteuser = "{ALICE}"')
-    desk.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = LOGIN")
-    desk.change("[Account work]", "[Acount work]")
+    config.change(f"remoteuser = {ALICE}", f'  remoteuser = "{ALICE}"')
+    config.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = LOGIN")
+    config.change("[Account work]", "[Acount work]")
 
-    options = [check.meaning.partition(":")[0] for check in desk.mend()]
+    options = [check.meaning.partition(":")[0] for check in config.mend()]
 
     assert options == ["[Account work]", "remoteuser", "remoteuser", "auth_mechanisms"]
-    assert desk.failed() == []
+    assert config.failed() == []
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 @pytest.mark.parametrize("is_ended", [True, False])
-def test_the_ends_of_lines_stay_as_they_are(desk: Desk, end: str, is_ended: bool) -> None:
+def test_the_ends_of_lines_stay_as_they_are(config: OfflineimaprcFile, end: str, is_ended: bool) -> None:
     """Windows' ends of lines and a last line without one are kept, and new lines are like the others."""
-    desk.change("auth_mechanisms = XOAUTH2\n", "")
-    desk.write(desk.text.rstrip("\n").replace("\n", end) + end * is_ended)
+    config.change("auth_mechanisms = XOAUTH2\n", "")
+    config.write(config.text.rstrip("\n").replace("\n", end) + end * is_ended)
 
-    desk.mend()
+    config.mend()
 
-    assert desk.text.count("\n") == desk.text.count(end) > 0
-    assert f"auth_mechanisms = XOAUTH2{end}" in desk.text + end
-    assert desk.text.endswith("\n") is is_ended
+    assert config.text.count("\n") == config.text.count(end) > 0
+    assert f"auth_mechanisms = XOAUTH2{end}" in config.text + end
+    assert config.text.endswith("\n") is is_ended
 
 
 @pytest.mark.parametrize("indent", ["  ", "\t"])
-def test_indented_options_stay_options(desk: Desk, indent: str) -> None:
+def test_indented_options_stay_options(config: OfflineimaprcFile, indent: str) -> None:
     """An option with more white space than the one above would be read as a part of it."""
-    desk.write(re.sub(r"(?m)^(?=[a-z_0-9]+ =)", indent, desk.text))
+    config.write(re.sub(r"(?m)^(?=[a-z_0-9]+ =)", indent, config.text))
     for old, new in (("auth_mechanisms = XOAUTH2", "auth_mechanisms LOGIN"), ("sep = /", "sep = //"), (EVAL, "x = y")):
-        desk.change(f"{indent}{old}", f"{indent}{new}")
+        config.change(f"{indent}{old}", f"{indent}{new}")
 
-    desk.mend()
+    config.mend()
 
-    assert desk.failed() == []
-    assert f"\n{indent}{EVAL}\n" in desk.text
+    assert config.failed() == []
+    assert f"\n{indent}{EVAL}\n" in config.text
 
 
 # The file itself
 
 
-def test_a_file_that_others_can_read_is_found(desk: Desk) -> None:
+def test_a_file_that_others_can_read_is_found(config: OfflineimaprcFile) -> None:
     """OfflineIMAP runs the Python in it."""
-    desk.path.chmod(0o644)
+    config.path.chmod(0o644)
 
-    [check] = desk.failed()
+    [check] = config.failed()
 
     assert check.name == "config-mode"
-    assert f"chmod 600 {desk.path}" in check.remedy.text
+    assert f"chmod 600 {config.path}" in check.remedy.text
 
 
-def test_a_file_that_is_not_utf8_is_found_at_its_line(desk: Desk) -> None:
+def test_a_file_that_is_not_utf8_is_found_at_its_line(config: OfflineimaprcFile) -> None:
     """The line is named, since OfflineIMAP's own message does not."""
-    desk.path.write_bytes(b"[general]\n# M\xfcll\n")
+    config.path.write_bytes(b"[general]\n# M\xfcll\n")
 
-    [check] = desk.failed()
+    [check] = config.failed()
 
     assert (check.name, check.line) == ("config-file", 2)
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "pipe", "large", "long", "nul", "empty"])
-def test_what_is_no_offlineimaprc_is_one_finding(desk: Desk, kind: str) -> None:
+def test_what_is_no_offlineimaprc_is_one_finding(config: OfflineimaprcFile, kind: str) -> None:
     """Nothing is waited for, and nothing raises."""
-    desk.path.unlink()
+    config.path.unlink()
     if kind == "directory":
-        desk.path.mkdir()
+        config.path.mkdir()
     elif kind == "pipe":
-        os.mkfifo(desk.path)
+        os.mkfifo(config.path)
     elif kind in {"large", "empty"}:
-        desk.path.write_bytes(b"#" * (5 << 20 if kind == "large" else 0))
-        desk.path.chmod(0o600)
-    desk.path = {"long": Path("/x" * 3000), "nul": Path("/a\0b")}.get(kind, desk.path)
+        config.path.write_bytes(b"#" * (5 << 20 if kind == "large" else 0))
+        config.path.chmod(0o600)
+    config.path = {"long": Path("/x" * 3000), "nul": Path("/a\0b")}.get(kind, config.path)
 
-    [check] = desk.failed()
+    [check] = config.failed()
 
     assert check.name == "config-file"
     assert check.remedy.text
 
 
-def test_a_file_of_another_program_is_not_changed(desk: Desk) -> None:
+def test_a_file_of_another_program_is_not_changed(config: OfflineimaprcFile) -> None:
     """What it looks like is said, and there is no diff."""
-    desk.path = desk.path.with_name(".msmtprc")
-    desk.write("account work\nhost smtp.office365.com\npassword hunter2\n")
+    config.path = config.path.with_name(".msmtprc")
+    config.write("account work\nhost smtp.office365.com\npassword hunter2\n")
 
-    [check] = desk.failed()
+    [check] = config.failed()
 
     assert "msmtp" in check.meaning
     assert "--config ~/.offlineimaprc" in check.remedy.text
@@ -239,73 +239,73 @@ def test_the_usual_file_is_the_one_that_offlineimap_reads(world: World, monkeypa
 # What is left as it is
 
 
-def test_other_providers_are_left_alone(desk: Desk) -> None:
+def test_other_providers_are_left_alone(config: OfflineimaprcFile) -> None:
     """Whatever a repository of another provider says, it is neither judged nor changed."""
     other = (
         "[Account home]\nlocalrepository = hl\nremoterepository = hr\n[Repository hl]\ntype = Maildir\n"
         "localfolders = ~/home\n[Repository hr]\ntype = IMAP\nremotehost = imap.example.com\nremoteuser = x\n"
         "remotepass = 100%hunter2\nssl = no\nfolderfilter = lambda: broken\noauth2_refresh_token = other\n"
     )
-    desk.change("accounts = work", "accounts = work, home")
-    desk.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = LOGIN")
-    desk.write(desk.text + other)
+    config.change("accounts = work", "accounts = work, home")
+    config.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = LOGIN")
+    config.write(config.text + other)
 
-    failed = desk.mend()
+    failed = config.mend()
 
     assert [check.name for check in failed] == ["config-auth-mechanisms"]
-    assert other in desk.text
+    assert other in config.text
 
 
-def test_a_file_without_a_mailbox_of_microsofts_is_not_judged(desk: Desk) -> None:
+def test_a_file_without_a_mailbox_of_microsofts_is_not_judged(config: OfflineimaprcFile) -> None:
     """It may be right; that there is nothing to check is said."""
-    desk.write(
+    config.write(
         "[general]\naccounts = g\n[Account g]\nlocalrepository = l\nremoterepository = r\n[Repository l]\n"
         "type = Maildir\nlocalfolders = ~/g\n[Repository r]\ntype = Gmail\n"
     )
 
-    assert [(check.name, check.ok) for check in desk.examine()] == [("config", True)]
+    assert [(check.name, check.ok) for check in config.examine()] == [("config", True)]
 
 
 @pytest.mark.parametrize("kind", ["delegated", "app-only"])
-def test_what_config_prints_is_right(desk: Desk, kind: str) -> None:
+def test_what_config_prints_is_right(config: OfflineimaprcFile, kind: str) -> None:
     """For a shared mailbox, and for an application with many, whatever an address looks like."""
     account = invent("backup" if kind == "app-only" else ALICE, imap=IMAP, kind=kind)
 
-    desk.write(recipes.render("offlineimap", account, ["team@example.org", "100%@example.org", "o'hara@example.org"]))
+    config.write(recipes.render("offlineimap", account, ["team@example.org", "100%@example.org", "o'hara@example.org"]))
 
-    assert desk.failed() == []
-    assert desk.diff() == ""
+    assert config.failed() == []
+    assert config.diff() == ""
 
 
-def test_python_of_several_lines_is_one_value(desk: Desk) -> None:
+def test_python_of_several_lines_is_one_value(config: OfflineimaprcFile) -> None:
     """A line of it may look like an option."""
-    desk.change(FILTER, "folderfilter = make_folderfilter(\n  keep=[],\n  drop=['Archive'])")
+    config.change(FILTER, "folderfilter = make_folderfilter(\n  keep=[],\n  drop=['Archive'])")
 
-    assert desk.failed() == []
+    assert config.failed() == []
 
 
-def test_what_applies_to_all_sections_is_not_removed(desk: Desk) -> None:
+def test_what_applies_to_all_sections_is_not_removed(config: OfflineimaprcFile) -> None:
     """An option of [DEFAULT] may be needed by another account: a note says so."""
-    desk.write("[DEFAULT]\nremotepass = hunter2\n" + desk.text)
+    config.write("[DEFAULT]\nremotepass = hunter2\n" + config.text)
 
-    checks = desk.examine()
+    checks = config.examine()
 
-    assert desk.diff() == ""
+    assert config.diff() == ""
     assert [check.ok for check in checks if check.name == "config-remotepass"] == [None]
 
 
 # Who is signed in
 
 
-def test_an_account_that_is_not_signed_in_has_its_command(desk: Desk) -> None:
+def test_an_account_that_is_not_signed_in_has_its_command(config: OfflineimaprcFile) -> None:
     """Its colleague who is signed in is named, and nothing is changed."""
-    desk.change(f"remoteuser = {ALICE}", "remoteuser = carol@example.org")
+    config.change(f"remoteuser = {ALICE}", "remoteuser = carol@example.org")
 
-    [check] = desk.failed()
+    [check] = config.failed()
 
     assert check.remedy.text.endswith("offlineimap-m365 login carol@example.org")
     assert f'get_access_token("{ALICE}", 1800)' in check.remedy.text
-    assert desk.diff() == ""
+    assert config.diff() == ""
 
 
 @pytest.mark.parametrize(
@@ -325,25 +325,25 @@ def test_a_typing_error_is_not_another_person(one: str, other: str, are_similar:
 
 
 @pytest.mark.parametrize("user", ["alice", "alcie@example.org", "<you@example.org>", ALICE.upper()])
-def test_remoteuser_becomes_the_address_before_the_token_is_judged(desk: Desk, user: str) -> None:
+def test_remoteuser_becomes_the_address_before_the_token_is_judged(config: OfflineimaprcFile, user: str) -> None:
     """A bare name, a typing error and the sample's placeholder are mended there; the token's line stays."""
-    desk.change(f"remoteuser = {ALICE}", f"remoteuser = {user}")
+    config.change(f"remoteuser = {ALICE}", f"remoteuser = {user}")
 
-    desk.mend()
+    config.mend()
 
-    assert f"remoteuser = {ALICE}" in desk.text or user == ALICE.upper()
-    assert EVAL in desk.text
+    assert f"remoteuser = {ALICE}" in config.text or user == ALICE.upper()
+    assert EVAL in config.text
 
 
 @pytest.mark.parametrize("call", [f'get_access_token("{BOB}")', "get_access_token()"])
-def test_the_token_is_the_mailboxs_own(desk: Desk, call: str) -> None:
+def test_the_token_is_the_mailboxs_own(config: OfflineimaprcFile, call: str) -> None:
     """Where the mailbox's account is signed in, neither another one's token nor a guess is right."""
     invent(BOB, imap=IMAP)
-    desk.change(EVAL, f"oauth2_access_token_eval = {call}")
+    config.change(EVAL, f"oauth2_access_token_eval = {call}")
 
-    desk.mend()
+    config.mend()
 
-    assert EVAL in desk.text
+    assert EVAL in config.text
 
 
 # The pythonfile
@@ -357,11 +357,11 @@ def test_the_token_is_the_mailboxs_own(desk: Desk, call: str) -> None:
         ('"""What I need."""\nfrom __future__ import annotations\n', 2),
     ],
 )
-def test_the_users_own_pythonfile_gets_our_functions(desk: Desk, head: str, line: int) -> None:
+def test_the_users_own_pythonfile_gets_our_functions(config: OfflineimaprcFile, head: str, line: int) -> None:
     """One line is added where code may begin; the user's functions come later, so they win."""
-    own = own_pythonfile(desk, f"{head}import os\n\n\ndef secret(name):\n    return os.environ[name]\n")
+    own = own_pythonfile(config, f"{head}import os\n\n\ndef secret(name):\n    return os.environ[name]\n")
 
-    desk.mend()
+    config.mend()
 
     lines = own.read_text(encoding="utf-8").split("\n")
     assert str(stub.stub_path()) in lines[line]
@@ -369,42 +369,42 @@ def test_the_users_own_pythonfile_gets_our_functions(desk: Desk, head: str, line
     compile("\n".join(lines), "own.py", "exec")
 
 
-def test_a_function_that_hides_ours_is_the_users_own(desk: Desk) -> None:
+def test_a_function_that_hides_ours_is_the_users_own(config: OfflineimaprcFile) -> None:
     """Their get_access_token is not judged as ours; that it could be ours is a note."""
-    own_pythonfile(desk, "from offlineimap_m365 import *\ndef get_access_token(a, b, c=1):\n    return 'x'\n")
+    own_pythonfile(config, "from offlineimap_m365 import *\ndef get_access_token(a, b, c=1):\n    return 'x'\n")
 
-    assert desk.diff() == ""
-    assert [check.ok for check in desk.examine() if check.name == "config-oauth2-access-token-eval"] == [None]
+    assert config.diff() == ""
+    assert [check.ok for check in config.examine() if check.name == "config-oauth2-access-token-eval"] == [None]
 
 
-def test_the_pythonfile_of_another_home_is_replaced(desk: Desk) -> None:
+def test_the_pythonfile_of_another_home_is_replaced(config: OfflineimaprcFile) -> None:
     """It would look for the sign-in elsewhere, such as where XDG_DATA_HOME of a shell says."""
-    other = desk.path.parent / "pythonfile.py"
+    other = config.path.parent / "pythonfile.py"
     other.write_bytes(stub.stub_path().read_bytes())
-    desk.change(f"pythonfile = {stub.stub_path()}", f"pythonfile = {other}")
+    config.change(f"pythonfile = {stub.stub_path()}", f"pythonfile = {other}")
 
-    desk.mend()
+    config.mend()
 
-    assert f"pythonfile = {stub.stub_path()}" in desk.text
+    assert f"pythonfile = {stub.stub_path()}" in config.text
 
 
 # The Maildir
 
 
 @pytest.mark.parametrize("own_local", [True, False])
-def test_two_accounts_in_one_maildir_are_found(desk: Desk, own_local: bool) -> None:
+def test_two_accounts_in_one_maildir_are_found(config: OfflineimaprcFile, own_local: bool) -> None:
     """Each deletes what the other adds: the second gets a Maildir of its own where the section is its own."""
-    second = re.sub(r"\bwork(?=\b)", "team", desk.text[desk.text.index("[Account work]") :])
+    second = re.sub(r"\bwork(?=\b)", "team", config.text[config.text.index("[Account work]") :])
     if not own_local:
         second = "[Account team]\nremoterepository = work-remote\nlocalrepository = work-local\n"
-    desk.change("accounts = work", "accounts = work, team")
-    desk.write(desk.text + second)
+    config.change("accounts = work", "accounts = work, team")
+    config.write(config.text + second)
 
-    failed = desk.mend()
+    failed = config.mend()
 
     assert [check.line for check in failed]
     assert len(failed) == 1
-    assert (f"{desk.path.parent}/mail-team" in desk.text) is own_local
+    assert (f"{config.path.parent}/mail-team" in config.text) is own_local
 
 
 @pytest.mark.parametrize(
@@ -417,32 +417,32 @@ def test_two_accounts_in_one_maildir_are_found(desk: Desk, own_local: bool) -> N
         ("sep = /\n", ("Sent", "Sent.2024", "Sent/2024"), "sep = /"),
     ],
 )
-def test_sep_is_what_the_maildir_was_made_with(desk: Desk, sep: str, folders: tuple[str, ...], right: str) -> None:
+def test_sep_is_what_the_maildir_was_made_with(config: OfflineimaprcFile, sep: str, folders: tuple[str, ...], right: str) -> None:
     """With another one all nested folders are downloaded again; a Maildir with both layouts is not judged."""
-    desk.change("sep = /\n", sep)
-    make_maildir(desk, *folders)
+    config.change("sep = /\n", sep)
+    make_maildir(config, *folders)
 
-    desk.mend()
+    config.mend()
 
-    assert f"\n{right}\n" in desk.text
+    assert f"\n{right}\n" in config.text
 
 
-def test_our_nametrans_is_for_a_new_maildir(desk: Desk) -> None:
+def test_our_nametrans_is_for_a_new_maildir(config: OfflineimaprcFile) -> None:
     """One with the server's names would be downloaded again under ours."""
-    desk.change(REMOTE, f"{REMOTE}\nnametrans = nametrans_remote")
-    desk.change(LOCAL, f"{LOCAL}\nnametrans = nametrans_local")
-    assert desk.diff() == ""
-    make_maildir(desk, "INBOX", "Sent Items")
+    config.change(REMOTE, f"{REMOTE}\nnametrans = nametrans_remote")
+    config.change(LOCAL, f"{LOCAL}\nnametrans = nametrans_local")
+    assert config.diff() == ""
+    make_maildir(config, "INBOX", "Sent Items")
 
-    desk.mend()
+    config.mend()
 
-    assert "\nnametrans" not in desk.text
+    assert "\nnametrans" not in config.text
 
 
 @pytest.mark.parametrize("secret", [JWT, GRANT, "abc8Q~DEFghiJKLmno.PQRstuVWXyz0123456789a"])
-def test_a_secret_is_never_shown_wherever_it_is(desk: Desk, secret: str) -> None:
+def test_a_secret_is_never_shown_wherever_it_is(config: OfflineimaprcFile, secret: str) -> None:
     """In the place of any value, or behind one, it is not shown, nor is its beginning."""
-    lines = desk.text.split("\n")
+    lines = config.text.split("\n")
     for number, line in enumerate(lines):
         if " = " in line and not line.startswith("#"):
             name, _, value = line.partition(" = ")
@@ -452,7 +452,7 @@ def test_a_secret_is_never_shown_wherever_it_is(desk: Desk, secret: str) -> None
                 f"{name} {secret}",
                 f'{name} = x("{secret}"',
             ):
-                desk.write("\n".join([*lines[:number], text, *lines[number + 1 :]]))
-                checks: list[Any] = [check.as_dict() for check in desk.examine()]
-                checks += [check.diff.shown for check in desk.examine() if check.diff]
+                config.write("\n".join([*lines[:number], text, *lines[number + 1 :]]))
+                checks: list[Any] = [check.as_dict() for check in config.examine()]
+                checks += [check.diff.shown for check in config.examine() if check.diff]
                 assert secret[:24] not in json.dumps(checks), text

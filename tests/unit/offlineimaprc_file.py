@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.plugin import stub
-from tests import unified
-from tests.kept import ALICE, invent
+from tests import unified_diff
+from tests.signed_in_accounts import ALICE, invent
 from tests.whole.sync import fill_in
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SECRETS = (JWT, GRANT, "hunter2", "abcDEF~123456789")
 
 
 @dataclasses.dataclass
-class Desk:
+class OfflineimaprcFile:
     """An offlineimaprc at *path*, and the accounts that were examined before."""
 
     path: Path
@@ -78,12 +78,12 @@ class Desk:
     def mend(self) -> list[Check]:
         """Apply the diff, after which there is none; return what failed before."""
         failed = self.failed()
-        unified.apply(self.diff())
+        unified_diff.apply(self.diff())
         assert self.diff() == ""
         return failed
 
 
-def make_desk(world: World) -> Desk:
+def make_offlineimaprc(world: World) -> OfflineimaprcFile:
     """Return the shipped sample, filled in for Alice, who is signed in."""
     invent(ALICE, imap="outlook.office365.com:993")
     values = {
@@ -92,22 +92,22 @@ def make_desk(world: World) -> Desk:
         "~/.local/share/offlineimap-m365/pythonfile.py": str(stub.write_stub()),
         "~/Mail/work": str(world.root / "mail"),
     }
-    desk = Desk(world.root / "offlineimaprc", [Subject(ALICE, ALICE, offline=True)])
+    config = OfflineimaprcFile(world.root / "offlineimaprc", [Subject(ALICE, ALICE, offline=True)])
     text = fill_in(SAMPLE.read_text(encoding="utf-8"), values)
-    desk.write(text.replace("/etc/ssl/certs/ca-certificates.crt", str(world.root / "ca.pem")))
-    return desk
+    config.write(text.replace("/etc/ssl/certs/ca-certificates.crt", str(world.root / "ca.pem")))
+    return config
 
 
-def own_pythonfile(desk: Desk, text: str) -> Path:
+def own_pythonfile(config: OfflineimaprcFile, text: str) -> Path:
     """Let the file name a pythonfile of the user's own."""
-    own = desk.path.parent / "own.py"
+    own = config.path.parent / "own.py"
     own.write_text(text, encoding="utf-8")
-    desk.write(re.sub(r"^pythonfile = .*$", f"pythonfile = {own}", desk.text, flags=re.MULTILINE))
+    config.write(re.sub(r"^pythonfile = .*$", f"pythonfile = {own}", config.text, flags=re.MULTILINE))
     return own
 
 
-def make_maildir(desk: Desk, *folders: str) -> None:
+def make_maildir(config: OfflineimaprcFile, *folders: str) -> None:
     """Make Maildirs where the file says that they are."""
     for folder in folders:
         for part in ("cur", "new", "tmp"):
-            (desk.path.parent / "mail" / folder / part).mkdir(parents=True)
+            (config.path.parent / "mail" / folder / part).mkdir(parents=True)

@@ -35,7 +35,7 @@ def find(program: str) -> str:
 
 
 @dataclasses.dataclass
-class Mailer:
+class MailUser:
     """Alice, signed in, who may open INFO as well; *world* has nothing else yet."""
 
     world: World
@@ -43,7 +43,7 @@ class Mailer:
     exchange: Exchange
 
     @classmethod
-    def make(cls, world: World, entra: Entra, exchange: Exchange) -> Mailer:
+    def make(cls, world: World, entra: Entra, exchange: Exchange) -> MailUser:
         """Give Alice a mailbox and a shared one, and sign her in."""
         made = cls(world, entra, exchange)
         entra.access_token_seconds = 3600

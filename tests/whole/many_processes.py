@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kept import ALICE
+from tests.signed_in_accounts import ALICE
 from tests.world import PATIENCE, Outcome
 
 if TYPE_CHECKING:

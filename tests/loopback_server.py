@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Listening(ABC):
+class LoopbackServer(ABC):
     """A context manager that hands each connection to converse(); a client that hangs up is no error."""
 
     #: Seconds for which a client may say nothing.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.base.errors import COMMAND
 from tests.sign_in import options, sign_in
-from tests.whole import administrator
-from tests.whole.keyboard import product
+from tests.whole import exchange_powershell
+from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ ALICE = "alice@example.org"
 
 
 @dataclasses.dataclass
-class Patient:
+class AdviceFollower:
     """
     Alice, signed in, with a mailbox: her *world*, and the *entra* and *exchange* that it is connected with.
 
@@ -39,10 +39,10 @@ class Patient:
     admin: dict[str, Callable[[list[str]], None]] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def make(cls, world: World, entra: Entra, exchange: Exchange, *also: str) -> Patient:
+    def make(cls, world: World, entra: Entra, exchange: Exchange, *also: str) -> AdviceFollower:
         """Sign Alice in, with options of ``login`` in *also*, and give her a mailbox."""
         entra.access_token_seconds = 3600
-        made = cls(product(world), entra, exchange, administrator.commands(exchange))
+        made = cls(product(world), entra, exchange, exchange_powershell.commands(exchange))
         exchange.add_mailbox(ALICE)
         made.sign_in(*also)
         entra.forget()
@@ -82,7 +82,7 @@ class Patient:
         assert failed[0]["remedy"]
         return failed[0]
 
-    def is_healed(self, *arguments: str) -> bool:
+    def has_no_failure(self, *arguments: str) -> bool:
         """Tell whether the doctor finds nothing any more."""
         failed = [check for check in self.examine(*arguments) if check["ok"] is False]
         assert failed == [], json.dumps(failed, indent=1)

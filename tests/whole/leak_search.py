@@ -26,7 +26,7 @@ _ASKED = ("code", "code_verifier", "device_code", "refresh_token", "client_secre
 _ANSWERED = ("access_token", "refresh_token", "id_token")
 
 
-class Watch:
+class LeakSearch:
     """
     Everything that somebody else could see while it is entered: processes, and what *heard* is told.
 
@@ -34,7 +34,7 @@ class Watch:
     """
 
     def __init__(self, world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Watch *world*; *entra* tells what is secret."""
+        """LeakSearch *world*; *entra* tells what is secret."""
         self._world = world
         self._entra = entra
         self._seen: set[bytes] = set()

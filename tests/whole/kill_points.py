@@ -1,7 +1,7 @@
 """
 Writers of a store that come all at once, or that are killed before each of their steps.
 
-Run as a program with one thread, since only that may fork: ``python -m tests.whole.kills WHAT …`` does it and prints
+Run as a program with one thread, since only that may fork: ``python -m tests.whole.kill_points WHAT …`` does it and prints
 what it found as JSON.
 """
 
@@ -20,7 +20,7 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import account_lock, errors, paths
 from offlineimap_m365.stores import selection
 from offlineimap_m365.tokens import engine, move_store
-from tests.kept import ALICE
+from tests.signed_in_accounts import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ _LINE = 300.0
 def run(world: World, *arguments: str) -> Any:
     """Run this program in *world* and return what it found."""
     environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    done = world.execute([sys.executable, "-m", "tests.whole.kills", *arguments], environ=environ, timeout=_LINE)
+    done = world.execute([sys.executable, "-m", "tests.whole.kill_points", *arguments], environ=environ, timeout=_LINE)
     assert done.code == 0, done.err
     return json.loads(done.out)
 

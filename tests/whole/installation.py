@@ -48,7 +48,7 @@ def table(text: str) -> list[list[str]]:
     return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
 
 
-class Shop:
+class Installation:
     """The machine of *world*, with the *wheels* that its pip finds besides those of others."""
 
     def __init__(self, world: World) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass
-class Ring:
+class FakeKeyring:
     """
     What lies in it: *items* by their user's name. *asked* is what was done to it.
 
@@ -41,11 +41,11 @@ class Ring:
             self.items[user] = self.spoil(secret)
         if action == "delete":
             self.items.pop(user, None)
-        return {"kind": kind or "a ring", "value": self.items.get(user)}
+        return {"kind": kind or "a fake_keyring", "value": self.items.get(user)}
 
 
-def install(monkeypatch: pytest.MonkeyPatch) -> Ring:
-    """Let every store ``keyring`` of this process ask a ring, and return it."""
-    made = Ring()
+def install(monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
+    """Let every store ``keyring`` of this process ask a fake_keyring, and return it."""
+    made = FakeKeyring()
     monkeypatch.setattr(keyring, "ask", made.ask)
     return made
