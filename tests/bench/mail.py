@@ -11,8 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.bench.pairs import HEADINGS, compare, table
-from tests.signed_in_accounts import ALICE
 from tests.m365.exchange import Exchange
+from tests.signed_in_accounts import ALICE
 from tests.whole.builds import Build
 from tests.whole.sync import Sync
 

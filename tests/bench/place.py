@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from tests.signed_in_accounts import ALICE, keep
 from tests.m365.entra import Entra
 from tests.sign_in import PASSWORD
+from tests.signed_in_accounts import ALICE, keep
 from tests.world import World
 
 if TYPE_CHECKING:

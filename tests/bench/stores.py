@@ -21,8 +21,8 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.stores import selection
 from tests.bench.pairs import Pair, compare, table, timed
 from tests.bench.place import machine, place
-from tests.signed_in_accounts import age, keep
 from tests.sign_in import PASSWORD
+from tests.signed_in_accounts import age, keep
 from tests.whole import gpg_home, keyring_daemon
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from offlineimap_m365.base import errors, notices
 from offlineimap_m365.provider import http_client, msal_cache
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.tokens import engine
-from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, keep, provider
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.garbage import Garbage
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD
+from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, keep, provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,10 +12,9 @@ import pytest
 
 from tests.m365.exchange import Exchange
 from tests.whole import builds, gpg_home, keyring_daemon
-from tests.whole.terminal import product
-from tests.whole.mail_user import MailUser
-from tests.whole.office import open_office
+from tests.whole.mail_user import MailUser, open_mail_user
 from tests.whole.sync import Sync
+from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from tests.whole.builds import Build
     from tests.whole.gpg_home import GpgHome
     from tests.whole.keyring_daemon import Desktop
-    from tests.whole.office import Office
     from tests.world import World
 
 _INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
@@ -86,16 +84,16 @@ def gpg(world: World) -> Iterator[GpgHome]:
 
 
 @pytest.fixture(scope="module")
-def whole_office(tmp_path_factory: pytest.TempPathFactory, ca: trustme.CA) -> Iterator[Office]:
-    """Furnish an shared_user for all tests of a file."""
-    with open_office(tmp_path_factory.mktemp("office"), ca) as made:
-        yield made
+def module_user(tmp_path_factory: pytest.TempPathFactory, ca: trustme.CA) -> Iterator[MailUser]:
+    """Sign a mail user in once for all tests of a module."""
+    with open_mail_user(tmp_path_factory.mktemp("user"), ca) as user:
+        yield user
 
 
 @pytest.fixture
-def shared_user(whole_office: Office) -> Office:
-    """Return the shared_user, with nothing sent and nothing opened yet."""
-    whole_office.exchange.outbox.clear()
-    whole_office.exchange.sessions.clear()
-    whole_office.exchange.refusals.clear()
-    return whole_office
+def shared_user(module_user: MailUser) -> MailUser:
+    """Return the mail user whom the tests of a module share, with nothing sent and nothing opened yet."""
+    module_user.exchange.outbox.clear()
+    module_user.exchange.sessions.clear()
+    module_user.exchange.refusals.clear()
+    return module_user

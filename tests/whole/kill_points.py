@@ -1,8 +1,8 @@
 """
 Writers of a store that come all at once, or that are killed before each of their steps.
 
-Run as a program with one thread, since only that may fork: ``python -m tests.whole.kill_points WHAT …`` does it and prints
-what it found as JSON.
+Run as a program with one thread, since only that may fork: ``python -m tests.whole.kill_points WHAT …`` prints what
+it found as JSON.
 """
 
 from __future__ import annotations

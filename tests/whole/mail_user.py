@@ -1,29 +1,40 @@
 """
-A person with mail, a shared mailbox and an application, whose mail programs are set up with what ``config`` prints.
+Alice, a mailbox that she shares, and an application that may open it; her mail programs use what ``config`` prints.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
+import time
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pexpect
 from hypothesis import strategies as st
 
 from tests import certificates
-from tests.sign_in import options, sign_in
+from tests.m365.entra import Entra
+from tests.m365.exchange import Exchange
+from tests.sign_in import PASSWORD, options, sign_in
+from tests.whole.terminal import product
+from tests.world import PATIENCE, World
 
 if TYPE_CHECKING:
-    from tests.m365.entra import Entra
-    from tests.m365.exchange import Exchange
-    from tests.world import Outcome, World
+    from collections.abc import Callable, Iterator
 
-ALICE, INFO = "alice@example.org", "info@example.org"
+    import trustme
+
+    from tests.world import Outcome
+
+ALICE, BOB, INFO = "alice@example.org", "bob@example.org", "info@example.org"
 #: An application that may open INFO, and the name that its account has here.
 APP, BACKUP, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "backup", "wq18Q~a.very.secret.value-of-40-letters"
-#: What Exchange takes before the @ of an address, with characters that mean something to shells and parsers.
+#: What Exchange accepts before the @, with characters that are special in shells and parsers.
 LOCAL_PARTS = st.text("ab'$%`#!*?{}|&~^=+-_/UHCM\u00fc", min_size=1, max_size=12)
+#: Unusual addresses, none of which begins with a hyphen.
+NAMES = LOCAL_PARTS.map(lambda local: f"{local.lstrip('-') or 'x'}@example.org")
 MAIL = "From: {}\r\nTo: bob@example.org\r\nSubject: Lunch\r\n\r\nToday?\r\n"
 
 
@@ -34,9 +45,35 @@ def find(program: str) -> str:
     return found
 
 
+@dataclasses.dataclass(frozen=True)
+class Arrangement:
+    """Who is asked for a token (*account*), for which *mailbox*, and who signs in to send (*sender*)."""
+
+    name: str
+    account: str
+    mailbox: str
+    sender: str
+
+    def __str__(self) -> str:
+        """Return its name, for pytest."""
+        return self.name
+
+
+#: One's own mailbox; a shared one, from which a delegate sends; one that an application opens.
+ARRANGEMENTS = (
+    Arrangement("own", ALICE, ALICE, ALICE),
+    Arrangement("shared", ALICE, INFO, ALICE),
+    Arrangement("app-only", BACKUP, INFO, INFO),
+)
+
+
 @dataclasses.dataclass
 class MailUser:
-    """Alice, signed in, who may open INFO as well; *world* has nothing else yet."""
+    """
+    Alice, signed in, who may open INFO too; no mail program is set up yet.
+
+    Tests see what was opened and sent in *exchange*.
+    """
 
     world: World
     entra: Entra
@@ -94,6 +131,81 @@ class MailUser:
         for subject in subjects:
             mail = f"From: bob@example.org\r\nTo: {mailbox}\r\nSubject: {subject}\r\n\r\nToday?\r\n"
             self.exchange.deliver(mailbox, "INBOX", mail.encode())
+
+    def prepare(self, program: str, at: str, arrangement: Arrangement) -> Path:
+        """Write what ``config`` prints for *program* into the file *at* in the home; return its path."""
+        self.configure(at, arrangement.account, program, arrangement.mailbox)
+        return self.home / at
+
+    @staticmethod
+    def wait_until(happened: Callable[[], object]) -> None:
+        """Wait until *happened* returns true."""
+        end = time.monotonic() + PATIENCE
+        while not happened():
+            assert time.monotonic() < end, "it never happened"
+            time.sleep(0.02)
+
+    @contextmanager
+    def short_lives(self) -> Iterator[None]:
+        """Let Exchange accept each token for two seconds only, starting with a new one."""
+        self.renew()
+        self.exchange.token_life_override = 2
+        try:
+            yield
+        finally:
+            self.exchange.token_life_override = None
+            self.renew()
+
+    def renew(self) -> None:
+        """Refresh Alice's token."""
+        self.world.age(ALICE, left=-5)
+        done = self.world.run("refresh", ALICE)
+        assert done.code == 0, done.err
+
+    def sent(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Return who signed in to send, as whom, and to whom; oldest first."""
+        return [(mail.user, mail.sender, mail.recipients) for mail in self.exchange.outbox]
+
+    def opened(self) -> set[str]:
+        """Return the users whose mailboxes were opened."""
+        return {session.user for session in self.exchange.sessions}
+
+
+@contextmanager
+def open_mail_user(top: Path, ca: trustme.CA) -> Iterator[MailUser]:
+    """Yield a user whose files are in *top*, for many tests: Alice and the application are signed in."""
+    ca.cert_pem.write_to_path(str(top / "ca.pem"))
+    (top / "entra").mkdir()
+    with ExitStack() as stack:
+        entra = stack.enter_context(Entra(top / "entra", ca))
+        exchange = stack.enter_context(
+            Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()),
+        )
+        entra.add_person(ALICE, PASSWORD)
+        user = MailUser.make(product(World.make(top / "world", top / "ca.pem")), entra, exchange)
+        user.add_application()
+        for mailbox in (ALICE, INFO):
+            exchange.furnish(mailbox, dict.fromkeys(("Drafts", "Sent Items", "Deleted Items", "Junk Email"), ()))
+            user.deliver(mailbox, "Lunch")
+        yield user
+
+
+@contextmanager
+def on_screen(world: World, *command: str | Path, **environ: str) -> Iterator[Any]:
+    """Run *command* on a terminal of 30 lines; yield pexpect's process, which is gone afterwards."""
+    process = pexpect.spawn(
+        str(command[0]),
+        [str(word) for word in command[1:]],
+        env={**world.environ, "TERM": "xterm", **environ},
+        cwd=str(world.root),
+        dimensions=(30, 100),
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+    try:
+        yield process
+    finally:
+        process.close(force=True)
 
 
 def subjects(maildir: Path) -> list[str]:

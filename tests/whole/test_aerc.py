@@ -7,70 +7,71 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.mail_user import ALICE, find
-from tests.whole.office import ARRANGEMENTS, BOB, Arrangement, on_screen
+from tests.whole.mail_user import ALICE, ARRANGEMENTS, BOB, Arrangement, find, on_screen
 
 if TYPE_CHECKING:
-    from tests.whole.office import Office
+    from tests.whole.mail_user import MailUser
 
 ODD = "a#b'c`d$HOME%20|&+?/e{f}=*!~^@example.org"
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
-def test_aerc_reads_and_sends(shared_user: Office, arrangement: Arrangement) -> None:
+def test_aerc_reads_and_sends(shared_user: MailUser, arrangement: Arrangement) -> None:
     """The mailbox opens and a mail is read; another is sent by who may, and no second copy of it is kept."""
     shared_user.prepare("aerc", ".config/aerc/accounts.conf", arrangement)
-    editor = office.world.root / "editor"
+    editor = shared_user.world.root / "editor"
     editor.write_text('#!/bin/sh\necho "Tomorrow?" >>"$1"\n', encoding="utf-8")
     editor.chmod(0o755)
 
     with on_screen(
-        office.world, find("aerc"), XDG_CONFIG_HOME=str(office.home / ".config"), EDITOR=str(editor)
+        shared_user.world, find("aerc"), XDG_CONFIG_HOME=str(shared_user.home / ".config"), EDITOR=str(editor)
     ) as screen:
         screen.expect("Lunch")
         screen.send(f":compose -H 'To: {BOB}' -H 'Subject: Lunch'\r")
         screen.expect("Send this email")
         screen.send(":send\r")
-        shared_user.wait_until(lambda: office.exchange.outbox)
+        shared_user.wait_until(lambda: shared_user.exchange.outbox)
         screen.expect("Lunch")
         screen.send("\r")
         screen.expect("Today")
 
     assert shared_user.opened() == {arrangement.mailbox}
     assert shared_user.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
-    assert b"Tomorrow?" in office.exchange.outbox[0].data
-    assert office.exchange.contents(arrangement.mailbox)["Sent Items"] == []
+    assert b"Tomorrow?" in shared_user.exchange.outbox[0].data
+    assert shared_user.exchange.contents(arrangement.mailbox)["Sent Items"] == []
 
 
-def test_aerc_reads_back_what_was_meant(shared_user: Office) -> None:
+def test_aerc_reads_back_what_was_meant(shared_user: MailUser) -> None:
     """An address full of what parsers and shells stumble over reaches the token's command and the server whole."""
-    script, noted = office.world.root / "script", office.world.root / "noted"
+    script, noted = shared_user.world.root / "script", shared_user.world.root / "noted"
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{noted}\necho token\n', encoding="utf-8")
     script.chmod(0o755)
     at = shared_user.prepare("aerc", ".config/aerc/accounts.conf", Arrangement("odd", ODD, ODD, ODD))
-    text = at.read_text(encoding="utf-8").replace(shlex.join(office.world.command), str(script))
-    at.write_text(text.replace("outlook.office365.com:993", f"localhost:{office.exchange.imap_port}"), encoding="utf-8")
+    text = at.read_text(encoding="utf-8").replace(shlex.join(shared_user.world.command), str(script))
+    at.write_text(
+        text.replace("outlook.office365.com:993", f"localhost:{shared_user.exchange.imap_port}"), encoding="utf-8"
+    )
 
-    with on_screen(office.world, find("aerc"), XDG_CONFIG_HOME=str(office.home / ".config")) as screen:
+    with on_screen(shared_user.world, find("aerc"), XDG_CONFIG_HOME=str(shared_user.home / ".config")) as screen:
         screen.expect("AUTHENTICATE")
 
     assert noted.read_text(encoding="utf-8").splitlines() == ["token", ODD]
-    assert {refusal.user for refusal in office.exchange.refusals} == {ODD}
+    assert {refusal.user for refusal in shared_user.exchange.refusals} == {ODD}
 
 
-def test_aerc_reconnects_with_the_token_that_it_was_started_with(shared_user: Office) -> None:
+def test_aerc_reconnects_with_the_token_that_it_was_started_with(shared_user: MailUser) -> None:
     """What config says of it: after the session ended with its token, a new one is there, and aerc offers the old."""
     shared_user.prepare("aerc", ".config/aerc/accounts.conf", ARRANGEMENTS[0])
 
     with (
         shared_user.short_lives(),
-        on_screen(office.world, find("aerc"), XDG_CONFIG_HOME=str(office.home / ".config")) as screen,
+        on_screen(shared_user.world, find("aerc"), XDG_CONFIG_HOME=str(shared_user.home / ".config")) as screen,
     ):
         screen.expect("Lunch")
         shared_user.renew()
-        shared_user.wait_until(lambda: office.exchange.refusals)
+        shared_user.wait_until(lambda: shared_user.exchange.refusals)
 
-    [session] = office.exchange.sessions
+    [session] = shared_user.exchange.sessions
     assert session.closed_by == "bye"
-    assert {refusal.token_sha256 for refusal in office.exchange.refusals} == {session.token_sha256}
-    assert "token that it was started with" in office.world.run("config", ALICE, "aerc").err
+    assert {refusal.token_sha256 for refusal in shared_user.exchange.refusals} == {session.token_sha256}
+    assert "token that it was started with" in shared_user.world.run("config", ALICE, "aerc").err

@@ -60,7 +60,7 @@ def test_a_backup_leaves_the_server_alone(ready: Sync) -> None:
     """Local changes stay local, without a message and with exit code 0; changes on the server arrive."""
     choose(ready, "readonly")
     first = ready.run()
-    before = ready.there()
+    before = ready.on_server()
     top = ready.maildir()
     next((top / "INBOX" / "new").iterdir()).unlink()
     (top / "Drafts" / "new" / "1.made-here").write_bytes(letter("made-here"))
@@ -69,7 +69,7 @@ def test_a_backup_leaves_the_server_alone(ready: Sync) -> None:
     read.rename(top / "Archives" / "cur" / f"{read.name.partition(':')[0]}:2,S")
 
     second = ready.run()
-    there = ready.there()
+    there = ready.on_server()
     ready.exchange.deliver(ALICE, "INBOX", letter("came"))
     with ready.exchange._open(ALICE) as box:  # noqa: SLF001 - nothing else in the tests deletes there
         box.select('"Sent Items"')
@@ -80,9 +80,9 @@ def test_a_backup_leaves_the_server_alone(ready: Sync) -> None:
     assert [done.code for done in (first, second, third)] == [0, 0, 0], third.out
     assert not re.search("(?i)read-?only", second.out + second.err)
     assert there == before
-    assert ready.here()["INBOX"] == Counter([letter("came")])
-    assert ready.here()["Sent Items"] == Counter()
-    assert sum(ready.here()["Made here"].values()) == 2
+    assert ready.in_maildir()["INBOX"] == Counter([letter("came")])
+    assert ready.in_maildir()["Sent Items"] == Counter()
+    assert sum(ready.in_maildir()["Made here"].values()) == 2
 
 
 def test_a_shared_mailbox_in_dutch(ready: Sync) -> None:
@@ -100,8 +100,8 @@ def test_a_shared_mailbox_in_dutch(ready: Sync) -> None:
     done = ready.run(sections=("team",))
 
     assert learnt.code == done.code == 0, learnt.err + done.out + done.err
-    assert set(ready.here("team")) == mail
-    assert ready.here("team")["INBOX"] == Counter(map(plain, ready.exchange.contents(TEAM)["INBOX"]))
+    assert set(ready.in_maildir("team")) == mail
+    assert ready.in_maildir("team")["INBOX"] == Counter(map(plain, ready.exchange.contents(TEAM)["INBOX"]))
 
 
 def test_an_existing_maildir_is_kept(ready: Sync) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from offlineimap_m365.doctor.local import interpreters
-from tests.unit.offlineimaprc_file import make_offlineimaprc
 from tests.unit.doctor.offlineimaprc import test_mending as mending
+from tests.unit.offlineimaprc_file import make_offlineimaprc
 from tests.whole.advice_follower import ALICE, AdviceFollower
 from tests.whole.sync import plain
 

@@ -14,11 +14,10 @@ from offlineimap_m365 import recipes
 from offlineimap_m365.accounts.profiles import clean_name
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
-from tests.whole.mail_user import ALICE, find
-from tests.whole.office import ARRANGEMENTS, BOB, NAMES
+from tests.whole.mail_user import ALICE, ARRANGEMENTS, BOB, NAMES, find
 
 if TYPE_CHECKING:
-    from tests.whole.office import Arrangement, Office
+    from tests.whole.mail_user import Arrangement, MailUser
     from tests.world import Outcome, World
 
 OWN = ARRANGEMENTS[0]
@@ -44,22 +43,22 @@ CAREFULLY = "(condition-case told (progn {}) (error (princ (error-message-string
 COMPILE = '(unless (let ((byte-compile-error-on-warn t)) (byte-compile-file "{}")) (kill-emacs 1))'
 
 
-def emacs(shared_user: Office, init: Path, code: str, *, environ: dict[str, str] | None = None) -> Outcome:
+def emacs(shared_user: MailUser, init: Path, code: str, *, environ: dict[str, str] | None = None) -> Outcome:
     """Let Emacs, which finds nothing but *init* and mu4e, do what *code* says; an error comes out in its words."""
-    (office.home / ".emacs.d").mkdir(exist_ok=True)  # where an Emacs with a person keeps what it saw of a server
-    return office.world.execute(
+    (shared_user.home / ".emacs.d").mkdir(exist_ok=True)  # where an Emacs with a person keeps what it saw of a server
+    return shared_user.world.execute(
         [find("emacs"), "-Q", "--batch", "-L", str(_MU4E), "-l", str(init), "--eval", CAREFULLY.format(code)],
         environ=environ,
     )
 
 
-def configured(shared_user: Office, name: str, arrangement: Arrangement = OWN) -> Path:
+def configured(shared_user: MailUser, name: str, arrangement: Arrangement = OWN) -> Path:
     """Write what ``config`` prints for the program *name* into an init file; return it."""
     return shared_user.prepare(name, f"{name}.el", arrangement)
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
-def test_emacs_sends(shared_user: Office, arrangement: Arrangement) -> None:
+def test_emacs_sends(shared_user: MailUser, arrangement: Arrangement) -> None:
     """A mail is sent by who may, as the mailbox."""
     init = configured(shared_user, "emacs", arrangement)
 
@@ -67,11 +66,11 @@ def test_emacs_sends(shared_user: Office, arrangement: Arrangement) -> None:
 
     assert done.code == 0, done.err
     assert shared_user.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
-    assert b"Tomorrow?" in office.exchange.outbox[0].data
+    assert b"Tomorrow?" in shared_user.exchange.outbox[0].data
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
-def test_gnus_reads_and_sends(shared_user: Office, arrangement: Arrangement) -> None:
+def test_gnus_reads_and_sends(shared_user: MailUser, arrangement: Arrangement) -> None:
     """The mailbox opens and a mail is read; another is sent by who may, as the mailbox."""
     init = configured(shared_user, "gnus", arrangement)
 
@@ -83,20 +82,20 @@ def test_gnus_reads_and_sends(shared_user: Office, arrangement: Arrangement) -> 
     assert shared_user.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
 
 
-def test_an_emacs_from_a_dock_finds_everything(shared_user: Office) -> None:
+def test_an_emacs_from_a_dock_finds_everything(shared_user: MailUser) -> None:
     """With HOME only, and without a PATH, it still sends: nothing is looked for."""
     init = configured(shared_user, "emacs")
 
-    done = emacs(shared_user, init, SEND, environ={"HOME": office.world.environ["HOME"]})
+    done = emacs(shared_user, init, SEND, environ={"HOME": shared_user.world.environ["HOME"]})
 
     assert done.code == 0, done.err
     assert shared_user.sent() == [(ALICE, ALICE, (BOB,))]
 
 
-def test_each_mail_asks_for_a_token_and_says_why_there_is_none(shared_user: Office) -> None:
+def test_each_mail_asks_for_a_token_and_says_why_there_is_none(shared_user: MailUser) -> None:
     """A mail is sent; once the sign-in is gone the next one is not, in our words with the command that helps."""
     init = configured(shared_user, "emacs")
-    folder, away = office.world.folder(ALICE), office.world.root / "away"
+    folder, away = shared_user.world.folder(ALICE), shared_user.world.root / "away"
 
     done = emacs(shared_user, init, f'{SEND} (rename-file "{folder}" "{away}") {SEND}')
 
@@ -107,7 +106,7 @@ def test_each_mail_asks_for_a_token_and_says_why_there_is_none(shared_user: Offi
 
 
 @pytest.mark.parametrize("name", ["emacs", "gnus", "mu4e"])
-def test_what_is_printed_compiles_without_a_warning(shared_user: Office, name: str) -> None:
+def test_what_is_printed_compiles_without_a_warning(shared_user: MailUser, name: str) -> None:
     """The byte compiler finds nothing wrong."""
     init = configured(shared_user, name)
 
@@ -117,7 +116,7 @@ def test_what_is_printed_compiles_without_a_warning(shared_user: Office, name: s
     assert "Warning" not in done.err
 
 
-def test_mu4e_has_mail_fetched_and_sends(shared_user: Office) -> None:
+def test_mu4e_has_mail_fetched_and_sends(shared_user: MailUser) -> None:
     """Its command fetches through OfflineIMAP, mu finds the mail under the folders that it names, and it sends."""
     shared_user.prepare("offlineimap", ".offlineimaprc", OWN)
     init = configured(shared_user, "mu4e")
@@ -129,15 +128,15 @@ def test_mu4e_has_mail_fetched_and_sends(shared_user: Office) -> None:
         f'(unless (eq 0 (call-process-shell-command mu4e-get-mail-command nil "*fetch*")) (kill-emacs 3)) {SEND}'
         "(princ (list mu4e-sent-folder mu4e-trash-folder (directory-file-name mu4e-drafts-folder)))",
     )
-    office.world.execute([mu, "init", "--maildir", str(office.home / "Mail")])
-    office.world.execute([mu, "index"])
-    found = office.world.execute([mu, "find", "--fields", "m s", "subject:Lunch"])
+    shared_user.world.execute([mu, "init", "--maildir", str(shared_user.home / "Mail")])
+    shared_user.world.execute([mu, "index"])
+    found = shared_user.world.execute([mu, "find", "--fields", "m s", "subject:Lunch"])
 
     assert done.code == 0, done.err
     assert "/alice/INBOX Lunch" in found.out
     for folder in ("Sent Items", "Deleted Items", "Drafts"):
         assert f"/alice/{folder}" in done.out
-        assert (office.home / "Mail/alice" / folder / "cur").is_dir()
+        assert (shared_user.home / "Mail/alice" / folder / "cur").is_dir()
     assert shared_user.sent() == [(ALICE, ALICE, (BOB,))]
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.signed_in_accounts import ALICE, TOKEN, age, keep
 from tests.m365.garbage import Garbage
+from tests.signed_in_accounts import ALICE, TOKEN, age, keep
 from tests.whole.terminal import product
 
 if TYPE_CHECKING:

@@ -44,7 +44,9 @@ def is_documented(installation: Installation, prefix: Path) -> None:
     assert set(SHELLS) <= found
     assert {f"man/man1/offlineimap-m365{end}.1" for end in ("", *(f"-{name}" for name in arguments.COMMANDS))} <= found
     assert "offlineimap-m365-login - sign in" in installation.do(f"man -M '{share}/man' offlineimap-m365-login")
-    assert installation.do(f"bash -c 'source {share}/{SHELLS[0]}; complete -p offlineimap-m365'").startswith("complete ")
+    assert installation.do(f"bash -c 'source {share}/{SHELLS[0]}; complete -p offlineimap-m365'").startswith(
+        "complete "
+    )
 
 
 #: How to install, by what the reader has; how to upgrade and remove, in the same order.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.signed_in_accounts import ALICE, age, invent
 from tests.sign_in import options
+from tests.signed_in_accounts import ALICE, age, invent
 from tests.whole.terminal import Terminal, product
 
 if TYPE_CHECKING:

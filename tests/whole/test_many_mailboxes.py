@@ -58,8 +58,8 @@ def test_one_token_of_an_application_fetches_all_its_mailboxes(backup: Sync) -> 
     done = backup.run(sections=("info", "bob"))
 
     assert done.code == 0, done.out + done.err
-    assert backup.here("info") == backup.there(INFO)
-    assert backup.here("bob") == backup.there(BOB)
+    assert backup.in_maildir("info") == backup.on_server(INFO)
+    assert backup.in_maildir("bob") == backup.on_server(BOB)
     assert backup.entra.count(_COUNTED) == 0
     assert len({session.token_sha256 for session in backup.exchange.sessions}) == 1
     assert SECRET not in done.out + done.err
@@ -73,8 +73,8 @@ def test_a_mailbox_that_was_not_granted_is_refused(backup: Sync) -> None:
     done = backup.run(sections=("info", "bob"))
 
     assert done.code != 0
-    assert backup.here("info") == backup.there(INFO)
-    assert not backup.here("bob")
+    assert backup.in_maildir("info") == backup.on_server(INFO)
+    assert not backup.in_maildir("bob")
 
 
 def test_five_hundred_mailboxes_cost_one_token(backup: Sync) -> None:

@@ -16,8 +16,8 @@ from offlineimap_m365.knowledge import tables
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
 from tests.sign_in import options, sign_in
-from tests.whole.terminal import product
 from tests.whole.mail_user import ALICE, BACKUP, INFO, LOCAL_PARTS, find
+from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

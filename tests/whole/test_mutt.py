@@ -13,13 +13,12 @@ from offlineimap_m365 import recipes
 from offlineimap_m365.accounts.profiles import clean_name
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
-from tests.whole.mail_user import ALICE, find
-from tests.whole.office import ARRANGEMENTS, BOB, NAMES, on_screen
+from tests.whole.mail_user import ALICE, ARRANGEMENTS, BOB, NAMES, find, on_screen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.whole.office import Arrangement, Office
+    from tests.whole.mail_user import Arrangement, MailUser
     from tests.world import Outcome, World
 
 OWN = ARRANGEMENTS[0]
@@ -32,24 +31,24 @@ def mutt(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def configured(shared_user: Office, mutt: str, arrangement: Arrangement) -> list[str | Path]:
+def configured(shared_user: MailUser, mutt: str, arrangement: Arrangement) -> list[str | Path]:
     """Return the command that starts *mutt* with what ``config`` prints, and nothing else."""
     at = shared_user.prepare(mutt, f".{mutt}rc", arrangement)
     return [find(mutt), "-n", "-F", at]
 
 
-def send(shared_user: Office, command: list[str | Path]) -> Outcome:
+def send(shared_user: MailUser, command: list[str | Path]) -> Outcome:
     """Send a mail to Bob, as from a script."""
     words = [str(word) for word in (*command, "-s", "Lunch", BOB)]
-    return office.world.execute(words, stdin="Tomorrow?\n", environ={**office.world.environ, "TERM": "xterm"})
+    return shared_user.world.execute(words, stdin="Tomorrow?\n", environ={**shared_user.world.environ, "TERM": "xterm"})
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
-def test_mutt_reads_and_sends(shared_user: Office, mutt: str, arrangement: Arrangement) -> None:
+def test_mutt_reads_and_sends(shared_user: MailUser, mutt: str, arrangement: Arrangement) -> None:
     """The mailbox opens and a mail is read; another is sent by who may, and no second copy of it is kept."""
     command = configured(shared_user, mutt, arrangement)
 
-    with on_screen(office.world, *command) as screen:
+    with on_screen(shared_user.world, *command) as screen:
         screen.expect("Lunch")
         screen.send("\r")
         screen.expect("Today")
@@ -59,14 +58,14 @@ def test_mutt_reads_and_sends(shared_user: Office, mutt: str, arrangement: Arran
     assert done.code == 0, done.err
     assert shared_user.opened() == {arrangement.mailbox}
     assert shared_user.sent() == [(arrangement.sender, arrangement.mailbox, (BOB,))]
-    assert b"Tomorrow?" in office.exchange.outbox[0].data
-    assert office.exchange.contents(arrangement.mailbox)["Sent Items"] == []
+    assert b"Tomorrow?" in shared_user.exchange.outbox[0].data
+    assert shared_user.exchange.contents(arrangement.mailbox)["Sent Items"] == []
 
 
-def test_a_sign_in_that_is_gone_reaches_the_person(shared_user: Office, mutt: str) -> None:
+def test_a_sign_in_that_is_gone_reaches_the_person(shared_user: MailUser, mutt: str) -> None:
     """Without a token nothing is sent, and what is shown has our line with the command that helps."""
     command = configured(shared_user, mutt, OWN)
-    profile = office.world.folder(ALICE)
+    profile = shared_user.world.folder(ALICE)
     profile.rename(profile.with_suffix(".away"))
 
     done = send(shared_user, command)
@@ -77,35 +76,38 @@ def test_a_sign_in_that_is_gone_reaches_the_person(shared_user: Office, mutt: st
     assert f"offlineimap-m365 login {ALICE}" in done.out + done.err
 
 
-def test_the_mailbox_opens_again_after_its_token_died(shared_user: Office, mutt: str) -> None:
+def test_the_mailbox_opens_again_after_its_token_died(shared_user: MailUser, mutt: str) -> None:
     """Exchange ends a session with its token; whoever opens the mailbox again does so with another one."""
     command = configured(shared_user, mutt, OWN)
 
-    with shared_user.short_lives(), on_screen(office.world, *command, "-e", "set mark_old=no sleep_time=0") as screen:
+    with (
+        shared_user.short_lives(),
+        on_screen(shared_user.world, *command, "-e", "set mark_old=no sleep_time=0") as screen,
+    ):
         screen.expect("Lunch")
         shared_user.renew()
-        shared_user.wait_until(lambda: office.exchange.sessions[0].closed_by)
+        shared_user.wait_until(lambda: shared_user.exchange.sessions[0].closed_by)
         screen.send("c+INBOX\r")
-        shared_user.wait_until(lambda: len(office.exchange.sessions) > 1)
+        shared_user.wait_until(lambda: len(shared_user.exchange.sessions) > 1)
 
-    first, second, *_ = office.exchange.sessions
+    first, second, *_ = shared_user.exchange.sessions
     assert first.closed_by == "bye"
     assert first.token_sha256 != second.token_sha256
-    assert office.exchange.refusals == []
+    assert shared_user.exchange.refusals == []
 
 
-def test_neomutt_has_no_room_for_a_longer_token(shared_user: Office) -> None:
+def test_neomutt_has_no_room_for_a_longer_token(shared_user: MailUser) -> None:
     """Where neomutt gives up, config says so beforehand; mutt goes on."""
-    office.entra.access_token_bytes = 4200
-    office.world.age(ALICE, left=-5)
-    assert 4095 < len(office.world.run("token", ALICE).out) < 4300
+    shared_user.entra.access_token_bytes = 4200
+    shared_user.world.age(ALICE, left=-5)
+    assert 4095 < len(shared_user.world.run("token", ALICE).out) < 4300
 
-    told = office.world.run("config", ALICE, "neomutt")
+    told = shared_user.world.run("config", ALICE, "neomutt")
     refused = send(shared_user, configured(shared_user, "neomutt", OWN))
     done = send(shared_user, configured(shared_user, "mutt", OWN))
 
-    office.entra.access_token_bytes = 1400
-    office.world.age(ALICE, left=-5)
+    shared_user.entra.access_token_bytes = 1400
+    shared_user.world.age(ALICE, left=-5)
     assert "too long for neomutt" in told.err
     assert "too big" in refused.out + refused.err
     assert done.code == 0, done.err

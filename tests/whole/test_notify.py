@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.signed_in_accounts import ALICE, age, keep
 from tests.sign_in import options, sign_in
+from tests.signed_in_accounts import ALICE, age, keep
 from tests.whole import many_processes
 from tests.whole.terminal import product
 from tests.world import PATIENCE

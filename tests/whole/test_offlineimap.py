@@ -42,8 +42,10 @@ def test_a_first_sync_brings_all_mail_and_nothing_else(ready: Sync) -> None:
     done = ready.run()
 
     assert done.code == 0, done.out + done.err
-    assert ready.here() == ready.there()
-    assert {"INBOX/Notes", "Calendars of the team", "Projects/Calendar redesign", "Contacts-old"} <= set(ready.here())
+    assert ready.in_maildir() == ready.on_server()
+    assert {"INBOX/Notes", "Calendars of the team", "Projects/Calendar redesign", "Contacts-old"} <= set(
+        ready.in_maildir()
+    )
     assert ready.entra.count(_COUNTED) <= asked + 1  # its wish for half an hour more costs one refresh at the most
 
 
@@ -56,7 +58,7 @@ def test_later_syncs_go_both_ways(ready: Sync) -> None:
     done = ready.run()
 
     assert done.code == 0, done.out + done.err
-    assert ready.here() == ready.there()
+    assert ready.in_maildir() == ready.on_server()
     assert ready.exchange.messages(ALICE)["Drafts"]["<made-here@example.org>"] == 1
 
 
@@ -66,15 +68,15 @@ def test_a_mail_moved_into_a_folder_made_here_arrives(ready: Sync) -> None:
     moved = next((ready.maildir() / "INBOX" / "new").iterdir())
     for name in ("cur", "new", "tmp"):
         (ready.maildir() / "Made here" / name).mkdir(parents=True)
-    before = sum(ready.there()["INBOX"].values())
+    before = sum(ready.on_server()["INBOX"].values())
     moved.rename(ready.maildir() / "Made here" / "new" / moved.name.partition(",")[0])
 
     done = ready.run()
     ready.run()
 
     assert done.code == 0, done.out + done.err
-    assert sum(ready.there()["Made here"].values()) == 1
-    assert sum(ready.there()["INBOX"].values()) == before - 1
+    assert sum(ready.on_server()["Made here"].values()) == 1
+    assert sum(ready.on_server()["INBOX"].values()) == before - 1
 
 
 def test_the_nametrans_lines_of_the_sample_hold_both_ways(ready: Sync) -> None:
@@ -87,8 +89,8 @@ def test_the_nametrans_lines_of_the_sample_hold_both_ways(ready: Sync) -> None:
 
     assert [done.code for done in results] == [0, 0, 0], results[-1].out
     assert set(ready.exchange.contents(ALICE)) == folders
-    assert {"Sent", "Trash", "Junk"} <= set(ready.here())
-    assert ready.here()["Sent"] == ready.there()["Sent Items"]
+    assert {"Sent", "Trash", "Junk"} <= set(ready.in_maildir())
+    assert ready.in_maildir()["Sent"] == ready.on_server()["Sent Items"]
 
 
 @pytest.mark.matrix
@@ -103,7 +105,7 @@ def test_an_account_that_is_not_signed_in_is_skipped_and_the_others_go_on(ready:
     assert "carol@example.org is not signed in" in first
     assert "offlineimap-m365 login carol@example.org" in first
     assert done.code != 0
-    assert ready.here() == ready.there()
+    assert ready.in_maildir() == ready.on_server()
     assert ready.entra.count(_COUNTED) <= asked + 1
 
 
@@ -174,11 +176,11 @@ def test_a_process_that_stays_outlives_its_tokens(ready: Sync) -> None:
     ready.rc.write_text(text.replace("#autorefresh = 10", "autorefresh = 0.1"), encoding="utf-8")
 
     with ready.start() as running:
-        running.wait_for(lambda: ready.here() == ready.there())
+        running.wait_for(lambda: ready.in_maildir() == ready.on_server())
         ready.exchange.deliver(ALICE, "INBOX", _mail("later"))
-        running.wait_for(lambda: ready.here() == ready.there())
+        running.wait_for(lambda: ready.in_maildir() == ready.on_server())
         ready.exchange.deliver(ALICE, "INBOX", _mail("much-later"))
-        running.wait_for(lambda: ready.here() == ready.there())
+        running.wait_for(lambda: ready.in_maildir() == ready.on_server())
 
     assert len({session.token_sha256 for session in ready.exchange.sessions}) >= 3
     assert ready.exchange.refusals == []
@@ -207,7 +209,7 @@ def test_a_first_sync_that_outlives_its_tokens_ends_complete(ready: Sync) -> Non
     assert len(cut) >= 3
     assert ready.exchange.refusals == []
     assert done.code == 0, done.out + done.err
-    assert ready.here() == ready.there()
+    assert ready.in_maildir() == ready.on_server()
 
 
 def _second_account() -> str:

@@ -45,7 +45,7 @@ def test_a_harmful_pythonpath_does_no_harm(ready: Sync) -> None:
     done = ready.run()
 
     assert done.code == 0, done.out + done.err
-    assert ready.here() == ready.there()
+    assert ready.in_maildir() == ready.on_server()
     assert not marker.exists(), marker.read_text(encoding="utf-8")
 
 
@@ -59,7 +59,7 @@ def test_the_environment_of_another_python_on_pythonpath_does_no_harm(ready: Syn
     done = ready.run()
 
     assert done.code == 0, done.out + done.err
-    assert ready.here() == ready.there()
+    assert ready.in_maildir() == ready.on_server()
 
 
 @pytest.mark.parametrize("way", ["by its own path", "by the user's own file"])
@@ -76,7 +76,7 @@ def test_other_ways_to_load_it(ready: Sync, way: str) -> None:
     done = ready.run("-k", f"general:pythonfile={chosen}")
 
     assert done.code == 0, done.out + done.err
-    assert ready.here() == ready.there()
+    assert ready.in_maildir() == ready.on_server()
 
 
 def test_it_works_in_an_empty_environment(ready: Sync) -> None:
@@ -89,7 +89,7 @@ def test_it_works_in_an_empty_environment(ready: Sync) -> None:
     done = ready.run()
 
     assert done.code == 0, done.out + done.err
-    assert ready.here() == ready.there()
+    assert ready.in_maildir() == ready.on_server()
 
 
 _RAISED = """
@@ -166,7 +166,7 @@ def test_a_rebuilt_environment_is_found_again(ready: Sync, tmp_path: Path) -> No
     done = ready.run()
 
     assert done.code == 0, done.out + done.err
-    assert ready.here() == ready.there()
+    assert ready.in_maildir() == ready.on_server()
     assert ready.rc.read_bytes() == before
 
 

@@ -44,7 +44,9 @@ def proxy(entra: Entra) -> Iterator[ConnectProxy]:
 
 
 @pytest.fixture
-def you(world: World, entra: Entra, exchange: Exchange, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch) -> Installation:
+def you(
+    world: World, entra: Entra, exchange: Exchange, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch
+) -> Installation:
     """Return a newcomer with a mailbox, a real browser, and the README."""
     monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", _INVENTORY)
     installation = Installation(world)

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.signed_in_accounts import TOKEN
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
-from tests.whole.terminal import product
+from tests.signed_in_accounts import TOKEN
 from tests.whole.leak_search import LeakSearch, forms
+from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

@@ -10,8 +10,8 @@ import pytest
 from tests import certificates
 from tests.sign_in import options, sign_in
 from tests.whole.gpg_home import PASSPHRASE
-from tests.whole.terminal import product
 from tests.whole.leak_search import LeakSearch, forms
+from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

@@ -19,7 +19,10 @@ def test_all_share_one_refresh(world: World, entra: Entra, number: int) -> None:
     account = keep(entra)
     age(account, -10)
 
-    processes = [many_processes.start(world, many_processes.with_threads(64)), *(many_processes.start(world) for _ in range(number))]
+    processes = [
+        many_processes.start(world, many_processes.with_threads(64)),
+        *(many_processes.start(world) for _ in range(number)),
+    ]
     outcomes = [many_processes.finish(process) for process in processes]
 
     assert [(outcome.code, outcome.err) for outcome in outcomes] == [(0, "")] * (number + 1)

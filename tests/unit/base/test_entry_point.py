@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.base import account_lock
-from tests.signed_in_accounts import ALICE, age, invent, keep
 from tests.sign_in import Login, options
+from tests.signed_in_accounts import ALICE, age, invent, keep
 from tests.world import PATIENCE
 
 if TYPE_CHECKING:

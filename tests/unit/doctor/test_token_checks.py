@@ -20,8 +20,8 @@ from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine, notify
 from tests import certificates
 from tests.doctor_checks import checks_of, command_of, follow, is_well, named, only
-from tests.signed_in_accounts import ALICE, TOKEN, cache_of, describe, invent, keep
 from tests.m365.entra import CONSUMERS, THUNDERBIRD
+from tests.signed_in_accounts import ALICE, TOKEN, cache_of, describe, invent, keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,11 +15,11 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import explain, tables
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.signin.redirect_response import read_answer
-from tests.signed_in_accounts import ALICE, TOKEN, attempt, describe, provider
 from tests.m365.entra import THUNDERBIRD, Entra
 from tests.m365.person import Browser
 from tests.named_commands import commands_in, parse
 from tests.sign_in import PASSWORD
+from tests.signed_in_accounts import ALICE, TOKEN, attempt, describe, provider
 from tests.world import World
 
 if TYPE_CHECKING:

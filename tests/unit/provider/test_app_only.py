@@ -13,8 +13,8 @@ from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.tokens import engine
 from tests import certificates
-from tests.signed_in_accounts import TOKEN, cache_of
 from tests.sign_in import options, sign_in
+from tests.signed_in_accounts import TOKEN, cache_of
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

@@ -14,11 +14,11 @@ import pytest
 from offlineimap_m365.base import errors
 from offlineimap_m365.provider import http_client, msal_cache
 from offlineimap_m365.provider import msal_client as door
-from tests.signed_in_accounts import ALICE, SCOPES, TOKEN, attempt, describe, provider
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
 from tests.m365.wire import ConnectProxy
 from tests.sign_in import PASSWORD
+from tests.signed_in_accounts import ALICE, SCOPES, TOKEN, attempt, describe, provider
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra

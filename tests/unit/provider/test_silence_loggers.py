@@ -13,9 +13,9 @@ import pytest
 from offlineimap_m365.base import errors
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.provider import silence_loggers
-from tests.signed_in_accounts import ALICE, TOKEN, attempt, describe, provider
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD
+from tests.signed_in_accounts import ALICE, TOKEN, attempt, describe, provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -74,7 +74,9 @@ def test_an_earlier_sign_in_is_nowhere_any_more(keys: FakeKeyring, world: World,
 
 
 @pytest.mark.parametrize(("first", "second"), [("file", "keyring"), ("keyring", "keyring")])
-def test_a_store_that_gives_back_something_else_keeps_the_earlier_sign_in(keys: FakeKeyring, first: str, second: str) -> None:
+def test_a_store_that_gives_back_something_else_keeps_the_earlier_sign_in(
+    keys: FakeKeyring, first: str, second: str
+) -> None:
     """What does not come back as it was written is refused, and the earlier sign-in is where it was."""
     before = kept(first, "old")
     prepared = save.check_store(plan_for(second))
@@ -117,7 +119,9 @@ def test_a_key_that_cannot_decrypt_troubles_nobody(world: World, monkeypatch: py
     assert list((world.home / "accounts").iterdir()) == []
 
 
-def test_what_auto_decided_is_said_and_remembered(keys: FakeKeyring, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_auto_decided_is_said_and_remembered(
+    keys: FakeKeyring, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The next login without options does the same, whatever works then."""
     monkeypatch.setattr(selection, "_choose", lambda *_: ("keyring", "It answered"))
 

@@ -67,7 +67,9 @@ def test_it_reads_what_configparser_reads(text: str) -> None:
 
 @FUZZ
 @given(text=files(), is_whole=st.booleans())
-def test_whatever_the_file_holds_it_is_mended_and_never_run(config: OfflineimaprcFile, text: str, is_whole: bool) -> None:
+def test_whatever_the_file_holds_it_is_mended_and_never_run(
+    config: OfflineimaprcFile, text: str, is_whole: bool
+) -> None:
     """No exception, no trace of what its lines would do, and after the diff there is nothing left to mend."""
     trace, own = config.path.parent / "trace", config.path.parent / "own.py"
     own.write_text(f"from offlineimap_m365 import *\nopen({str(trace)!r}, 'w')\n", encoding="utf-8")

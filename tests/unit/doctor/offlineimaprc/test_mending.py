@@ -417,7 +417,9 @@ def test_two_accounts_in_one_maildir_are_found(config: OfflineimaprcFile, own_lo
         ("sep = /\n", ("Sent", "Sent.2024", "Sent/2024"), "sep = /"),
     ],
 )
-def test_sep_is_what_the_maildir_was_made_with(config: OfflineimaprcFile, sep: str, folders: tuple[str, ...], right: str) -> None:
+def test_sep_is_what_the_maildir_was_made_with(
+    config: OfflineimaprcFile, sep: str, folders: tuple[str, ...], right: str
+) -> None:
     """With another one all nested folders are downloaded again; a Maildir with both layouts is not judged."""
     config.change("sep = /\n", sep)
     make_maildir(config, *folders)
