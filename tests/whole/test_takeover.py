@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.provider import msal_cache
-from tests.signed_in_accounts import attempt
 from tests.m365.entra import THUNDERBIRD
 from tests.sign_in import options, sign_in
+from tests.signed_in_accounts import attempt
 from tests.whole.terminal import Terminal, files_of, product, secrets_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from offlineimap_m365.folders import folder_filter
 from offlineimap_m365.learn import folder_table
 from offlineimap_m365.learn.classify import find_out
 from offlineimap_m365.mail.folder_list import Folder
-from tests import steps
+from tests import executed_lines
 from tests.unit.learn.test_classify import DUTCH, ITEMS, MAIL, TABLE, listed
 from tests.unit.learn.test_language import mailbox
 from tests.unit.terminal_output import look
@@ -114,7 +114,7 @@ def test_each_folder_costs_the_same() -> None:
         return lambda: folder_table.as_table(rows(names), folder_table.lines("a", "a", is_learnt=False))
 
     work(400)()  # what is cached is cached for both
-    assert steps.count(work(400)) <= 2 * steps.count(work(200)) + 10
+    assert executed_lines.count(work(400)) <= 2 * executed_lines.count(work(200)) + 10
 
 
 def test_lines_survive_the_configuration_file() -> None:

@@ -26,8 +26,8 @@ from tests.unit.offlineimaprc_file import (
     REMOTE,
     SECRETS,
     OfflineimaprcFile,
-    make_offlineimaprc,
     make_maildir,
+    make_offlineimaprc,
     own_pythonfile,
 )
 
