@@ -42,7 +42,7 @@ def alice(world: World) -> World:
 
 
 @pytest.fixture
-def patient(world: World) -> World:
+def broken(world: World) -> World:
     """Return somebody whose doctor looks at made-up things."""
     invent()
     return dataclasses.replace(world, command=[sys.executable, "-c", _DOCTOR])
@@ -72,9 +72,9 @@ def test_status_on_a_narrow_terminal_is_a_list(alice: World, variables: dict[str
 
 
 @pytest.mark.parametrize("variables", [{"LC_ALL": "C"}, {"LANG": "C"}, {"PYTHONIOENCODING": "ascii"}])
-def test_a_locale_without_unicode_gets_none(patient: World, variables: dict[str, str]) -> None:
+def test_a_locale_without_unicode_gets_none(broken: World, variables: dict[str, str]) -> None:
     """The doctor's marks, and whatever else is ours, are ASCII there."""
-    done = dataclasses.replace(patient, environ=patient.environ | variables).run()
+    done = dataclasses.replace(broken, environ=broken.environ | variables).run()
 
     assert done.code == 1
     assert done.out.isascii()
@@ -82,9 +82,9 @@ def test_a_locale_without_unicode_gets_none(patient: World, variables: dict[str,
     assert "\n!! imap-list" in done.out
 
 
-def test_the_doctor_on_a_terminal(patient: World) -> None:
+def test_the_doctor_on_a_terminal(broken: World) -> None:
     """Marks in colour, sentences wrapped, and the command whole on a line of its own, however narrow it is."""
-    with Terminal(patient, columns=44) as terminal:
+    with Terminal(broken, columns=44) as terminal:
         done = terminal.end()
 
     lines = done.err.splitlines()
@@ -97,9 +97,9 @@ def test_the_doctor_on_a_terminal(patient: World) -> None:
     assert max(len(line) for line in lines[2:-1] if command not in line) < 44
 
 
-def test_control_c_ends_the_doctor(patient: World) -> None:
+def test_control_c_ends_the_doctor(broken: World) -> None:
     """What was found until then stays on the terminal, which is as it was before; 130."""
-    with Terminal(patient, "wait", columns=80) as terminal:
+    with Terminal(broken, "wait", columns=80) as terminal:
         terminal.wait_for("Checking alice@example.org")
         terminal.type("\x03")
         done = terminal.end()

@@ -322,11 +322,11 @@ def test_an_unexpected_error_in_a_configuration_is_a_failed_check(
     assert "RecursionError" in capsys.readouterr().out
 
 
-def test_the_diff_alone_is_on_stdout(desk: OfflineimaprcFile, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_diff_alone_is_on_stdout(config: OfflineimaprcFile, capsys: pytest.CaptureFixture[str]) -> None:
     """With --diff nothing else is, so that patch can read it; the text and the JSON hide the secret in it."""
-    desk.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = PLAIN\nremotepass = hunter2")
-    before = desk.text
-    command = ["doctor", "--offline", "--config", str(desk.path)]
+    config.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = PLAIN\nremotepass = hunter2")
+    before = config.text
+    command = ["doctor", "--offline", "--config", str(config.path)]
 
     assert main.main([*command, "--diff"]) == 1
     diff = capsys.readouterr().out
@@ -335,8 +335,8 @@ def test_the_diff_alone_is_on_stdout(desk: OfflineimaprcFile, capsys: pytest.Cap
 
     assert "hunter2" not in shown
     assert "-remotepass = <hidden>" in shown
-    assert f"doctor --config {desk.path} --offline --diff | patch {desk.path}" in shown
-    assert desk.text == before
+    assert f"doctor --config {config.path} --offline --diff | patch {config.path}" in shown
+    assert config.text == before
     unified_diff.apply(diff)
     assert main.main([*command, "--diff"]) == 0
     assert capsys.readouterr().out == ""
