@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import paths
+from offlineimap_m365.base import paths, time_words
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.stores.file import FileStore
 from tests.m365.entra import THUNDERBIRD
@@ -49,7 +49,7 @@ def describe(entra: Entra, name: str = ALICE) -> profiles.Account:
         smtp="localhost:587",
         redirect_uri="https://localhost",
         identity=name,
-        signed_in_at=profiles.now(),
+        signed_in_at=time_words.timestamp(),
     )
 
 
@@ -73,7 +73,7 @@ def invent(name: str = ALICE, life: float = 3600, **changes: Any) -> profiles.Ac
         "imap": "localhost:993",
         "smtp": "localhost:587",
         "redirect_uri": "https://localhost",
-        "signed_in_at": profiles.now(),
+        "signed_in_at": time_words.timestamp(),
     }
     account = profiles.Account(**(fields | changes))
     paths.make(account.folder)

@@ -14,7 +14,6 @@ import json
 import time
 from typing import Any
 
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import atomic_file, errors, safe_file, time_words
 
 #: Seconds for which a refusal counts for the same refresh token (contract §5.6).
@@ -31,6 +30,8 @@ _MOST_EVENTS = 20
 _LONGEST_FACT = 300
 #: Characters of a claims challenge; real ones have some hundred.
 _LONGEST_CLAIMS = 8192
+#: The parts of a failure that are texts, and the parts of its remedy.
+_TEXTS, _REMEDY = ("account", "meaning", "code", "correlation_id", "time"), ("advice", "command", "where")
 #: The end of the year 9999 in seconds since 1970: no number in the file is larger.
 _LAST = 253_402_300_799
 
@@ -60,35 +61,29 @@ def last_failure(folder: str, refresh_token: str | None = None) -> errors.M365Er
     With *refresh_token* only one that was met with it and whose time is not over; without, the last one whatever its
     age, as long as nothing succeeded since.
     """
-    failure = _read(folder).get("failure")
-    if not isinstance(failure, dict):
+    failure = _read(folder)["failure"]
+    left = _number(failure, "until") - time.time()
+    is_other = refresh_token is not None and failure.get("refresh_token") != fingerprint(refresh_token)
+    if not failure or is_other or (refresh_token is not None and not 0 < left <= _LONGEST):
         return None
-    left = _number(failure.get("until")) - time.time()
-    if refresh_token is not None and (
-        failure.get("refresh_token") != fingerprint(refresh_token) or not 0 < left <= _LONGEST
-    ):
-        return None
-    kind = errors.for_exit_code(int(_number(failure.get("exit_code"))))
-    names = ("account", "meaning", "code", "correlation_id", "time")
-    parts = {name: failure[name] for name in names if failure.get(name) and isinstance(failure[name], str)}
+    texts = {name: value for name, value in failure.items() if name in _TEXTS and value and isinstance(value, str)}
     if refresh_token is not None:
         remembered = f"This answer is remembered; the next request is made from {time_words.until(left)} on"
-        parts["meaning"] = ". ".join(part for part in (parts.get("meaning"), remembered) if part)
-    error = kind(str(failure.get("fact", "A failure")), remedy=_remedy(failure.get("remedy")), **parts)
+        texts["meaning"] = ". ".join(filter(None, (texts.get("meaning"), remembered)))
+    kind = errors.for_exit_code(int(_number(failure, "exit_code")))
+    error = kind(str(failure.get("fact", "A failure")), remedy=_remedy(failure.get("remedy")), **texts)
     error.place = failure.get("place") is True
     return error
 
 
 def _remedy(stored: object) -> errors.Remedy:
     """Return the remedy of a failure; release 0.1.0 stored its text."""
-    if isinstance(stored, str):
-        return errors.Remedy(stored)
-    parts = stored if isinstance(stored, dict) else {}
-    advice, command, where = (parts.get(name) for name in ("advice", "command", "where"))
+    parts = stored if isinstance(stored, dict) else {"advice": stored}
+    advice, command, where = (parts.get(name) for name in _REMEDY)
     return errors.Remedy(
         advice if isinstance(advice, str) else "",
         command if isinstance(command, str) else None,
-        where if where in errors.WHERE else "shell",
+        where if where in ("powershell", "file") else "shell",
     )
 
 
@@ -99,13 +94,12 @@ def failing_since(folder: str) -> float | None:
     Temporary failures (no network, an outage) neither begin nor end it.
     """
     state = _read(folder)
-    since = _number(state.get("failing_since"))
-    return since if since > 0 and isinstance(state.get("failure"), dict) else None
+    return _number(state, "failing_since") or None if state["failure"] else None
 
 
 def demand(folder: str) -> Demand:
     """Return what the next sign-in to the account must do; any success ends a demand."""
-    stored = _object(_read(folder), "demand")
+    stored = _read(folder)["demand"]
     prompt = stored.get("prompt")
     return Demand(usable_claims(stored.get("claims")), prompt if prompt in ("login", "consent") else None)
 
@@ -127,9 +121,8 @@ def refused_login(folder: str, error: errors.M365Error) -> None:
     A demand to ask for consent counts once: where only an administrator can consent, asking again is useless.
     """
     state = _read(folder)
-    stored = _object(state, "demand")
-    if stored.get("prompt") == "consent":
-        state["demand"] = {**stored, "prompt": None}
+    if state["demand"].get("prompt") == "consent":
+        del state["demand"]["prompt"]
     _add_demand(state, error)
     _add_event(state, "failed", error)
     _write(folder, state)
@@ -143,18 +136,15 @@ def remember(folder: str, error: errors.M365Error, refresh_token: str) -> None:
     """
     if isinstance(error, errors.Misconfigured) and error.code is None:
         return
-    is_temporary = isinstance(error, errors.Temporary)
     seconds = min(error.retry_after, _LONGEST) if isinstance(error, errors.Temporary) else REFUSED
     state = _read(folder)
-    names = ("exit_code", "fact", "account", "meaning", "code", "correlation_id", "time", "place")
-    remedy = {name: getattr(error.remedy, name) for name in ("advice", "command", "where")}
-    state["failure"] = {name: getattr(error, name) for name in names} | {
-        "remedy": remedy,
+    state["failure"] = {name: getattr(error, name) for name in ("exit_code", "fact", "place", *_TEXTS)} | {
+        "remedy": {name: getattr(error.remedy, name) for name in _REMEDY},
         "until": time.time() + seconds,
         "refresh_token": fingerprint(refresh_token),
     }
-    if not is_temporary:
-        state["failing_since"] = _number(state.get("failing_since")) or time.time()
+    if not isinstance(error, errors.Temporary):
+        state["failing_since"] = _number(state, "failing_since") or time.time()
     _add_demand(state, error)
     _add_event(state, "failed", error)
     _write(folder, state)
@@ -162,18 +152,13 @@ def remember(folder: str, error: errors.M365Error, refresh_token: str) -> None:
 
 def succeeded(folder: str, event: str) -> None:
     """Forget the last failure and what it demanded; note the *event*: ``login``, ``refresh`` or ``logout``."""
-    state = _read(folder)
-    for name in (
-        "failure",
-        "failing_since",
-        "unsuccessful_since",
-        "reminded_at",
-        "demand",
-        "tried",
-    ):  # the last is release 0.1.0's
-        state.pop(name, None)
-    state["notified"] = {reason: subject for reason, subject in _notified(state).items() if subject}
-    state["worked_at"] = time.time()
+    before = _read(folder)
+    state = {
+        "certificate_ends": before.get("certificate_ends"),
+        "events": before["events"],
+        "notified": {reason: subject for reason, subject in before["notified"].items() if subject},
+        "worked_at": time.time(),
+    }
     _add_event(state, event)
     _write(folder, state)
 
@@ -187,14 +172,13 @@ def note_certificate(folder: str, ends: float | None) -> None:
 
 def certificate_ends(folder: str) -> float | None:
     """Return when the certificate expires that was used last, in seconds since 1970; None if there was none."""
-    ends = _number(_read(folder).get("certificate_ends"))
-    return ends if ends > 0 else None
+    return _number(_read(folder), "certificate_ends") or None
 
 
 def is_reminder_due(folder: str) -> bool:
     """Must note_reminder() be called after a temporary failure? At the first one, after three days, and weekly then."""
     state, now = _read(folder), time.time()
-    since, reminded = _number(state.get("unsuccessful_since")), _number(state.get("reminded_at"))
+    since, reminded = _number(state, "unsuccessful_since"), _number(state, "reminded_at")
     return since == 0 or (now - since >= _SILENT and now - reminded >= _REPEATED)
 
 
@@ -208,15 +192,15 @@ def note_reminder(folder: str) -> float | None:
     if not is_reminder_due(folder):
         return None  # another process was faster
     state, now = _read(folder), time.time()
-    since = _number(state.get("unsuccessful_since"))
+    since = _number(state, "unsuccessful_since")
     news = {"reminded_at": now} if since else {"unsuccessful_since": now}
     return now - since if _write(folder, {**state, **news}) and since else None
 
 
 def unused_seconds(folder: str) -> float | None:
     """Return for how many seconds the sign-in has not been used; None if that is not known."""
-    since = _number(_read(folder).get("worked_at"))
-    return max(0.0, time.time() - since) if since > 0 else None
+    since = _number(_read(folder), "worked_at")
+    return max(0.0, time.time() - since) if since else None
 
 
 def notified(folder: str) -> dict[str, str]:
@@ -225,60 +209,51 @@ def notified(folder: str) -> dict[str, str]:
 
     A reason with a subject, such as a certificate, outlives a success; one with an empty text ends with it.
     """
-    return _notified(_read(folder))
+    return {reason: subject for reason, subject in _read(folder)["notified"].items() if isinstance(subject, str)}
 
 
 def note_notified(folder: str, reason: str, subject: str) -> bool:
     """Remember that a person is notified, while holding the lock; return whether it will be remembered."""
     state = _read(folder)
-    state["notified"] = {**_notified(state), reason: subject}
+    state["notified"][reason] = subject
     return _write(folder, state)
 
 
 def events(folder: str) -> list[dict[str, Any]]:
     """Return the last 20 events, oldest first: time, what, code, correlation_id; of a failure also its fact."""
-    return _events(_read(folder))
+    return [row for row in _read(folder)["events"] if isinstance(row, dict)]
 
 
 def _add_demand(state: dict[str, Any], error: errors.M365Error) -> None:
     """Add to what the next sign-in must do; earlier demands remain until a success."""
-    new = {name: value for name, value in (("claims", usable_claims(error.claims)), ("prompt", error.prompt)) if value}
-    if new:
-        state["demand"] = {**_object(state, "demand"), **new}
+    new = {"claims": usable_claims(error.claims), "prompt": error.prompt}
+    state["demand"] |= {name: value for name, value in new.items() if value}
 
 
 def _add_event(state: dict[str, Any], event: str, error: errors.M365Error | None = None) -> None:
-    row = {"time": profiles.now(), "what": event, "code": None, "correlation_id": None}
+    row = {"time": time_words.timestamp(), "what": event, "code": None, "correlation_id": None}
     if error is not None:  # only the fact tells of a failure without a code, such as no network
         row |= {"code": error.code, "correlation_id": error.correlation_id, "fact": error.fact[:_LONGEST_FACT]}
-    state["events"] = [*_events(state), row][-_MOST_EVENTS:]
+    state["events"] = [*state["events"], row][-_MOST_EVENTS:]
 
 
-def _events(state: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = state.get("events")
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-
-def _notified(state: dict[str, Any]) -> dict[str, str]:
-    return {reason: subject for reason, subject in _object(state, "notified").items() if isinstance(subject, str)}
-
-
-def _object(state: dict[str, Any], name: str) -> dict[str, Any]:
-    value = state.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _number(value: object) -> float:
-    """Return *value* if it is a possible number, else 0: the file may hold anything."""
-    return float(value) if isinstance(value, (int, float)) and abs(value) <= _LAST else 0.0
+def _number(fields: dict[str, Any], name: str) -> float:
+    """Return a number of the file, 0 for anything that is none or that no time can be."""
+    value = fields.get(name)
+    return float(value) if isinstance(value, (int, float)) and 0 <= value <= _LAST else 0.0
 
 
 def _read(folder: str) -> dict[str, Any]:
+    """Return what the file holds; its objects and its list are always there. A damaged file holds nothing."""
     try:
         state = json.loads(safe_file.read(f"{folder}/state.json", is_ours=True))
     except (FileNotFoundError, ValueError, RecursionError, errors.M365Error):
-        return {}
-    return state if isinstance(state, dict) else {}
+        state = None
+    fields = state if isinstance(state, dict) else {}
+    for name, kind in (("failure", dict), ("demand", dict), ("notified", dict), ("events", list)):
+        if not isinstance(fields.get(name), kind):
+            fields[name] = kind()
+    return fields
 
 
 def _write(folder: str, state: dict[str, Any]) -> bool:

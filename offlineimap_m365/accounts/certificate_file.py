@@ -8,18 +8,14 @@ Needs ``cryptography``, which MSAL depends on. Sources: RFC 7468 (PEM), RFC 7292
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 import warnings
-from datetime import datetime, timezone
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-#: A block of PEM without the begin of another block in it, so that many begins without an end take linear time.
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----BEGIN ).)+?-----END \1-----", re.DOTALL)
 _PEM = b"-----BEGIN "
 
 
@@ -55,7 +51,7 @@ def read(data: bytes, passphrase: str | None) -> KeyPair:
         raise Unusable(
             "its certificate is for another key", "Put the key and the certificate made for it into the file"
         )
-    begins, ends = validity(own)
+    begins, ends = own.not_valid_before_utc.timestamp(), own.not_valid_after_utc.timestamp()
     now = time.time()
     if now < begins:
         raise Unusable(f"it is not valid before {_date(begins)}", "Wait until then, or set this machine's clock")
@@ -76,37 +72,24 @@ def end(data: bytes) -> float | None:
     """Return when the certificate in *data* expires, in seconds since 1970; None if a passphrase is needed to look."""
     try:
         certificates = _certificates(data) if _PEM in data else _open_pfx(data, None)[1]
-        return validity(certificates[0])[1] if certificates else None
     except ValueError:
         return None
-
-
-def validity(certificate: x509.Certificate) -> tuple[float, float]:
-    """Return when the *certificate* begins and ends, in seconds since 1970."""
-    if hasattr(certificate, "not_valid_after_utc"):
-        times: tuple[datetime, datetime] = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
-    else:  # cryptography before 42: times without a zone, which are UTC
-        times = (certificate.not_valid_before, certificate.not_valid_after)
-    begins, ends = (time.replace(tzinfo=timezone.utc).timestamp() for time in times)
-    return begins, ends
+    return certificates[0].not_valid_after_utc.timestamp() if certificates else None
 
 
 def _from_pem(data: bytes, passphrase: str | None) -> tuple[object, list[x509.Certificate]]:
-    keys = [block[0] for block in _BLOCK.finditer(data) if block[1].endswith(b"PRIVATE KEY")]
-    if not keys:
+    if b"PRIVATE KEY-----" not in data:
         raise Unusable("it holds no private key", "Append the private key in PEM: cat KEY >>FILE")
     try:
         certificates = _certificates(data)
     except ValueError:
-        certificates = []
-    if not certificates:
-        raise Unusable("it holds no certificate", "Append the certificate in PEM: cat CERTIFICATE >>FILE")
-    is_encrypted = b"ENCRYPTED" in keys[0]
+        raise Unusable("it holds no certificate", "Append the certificate in PEM: cat CERTIFICATE >>FILE") from None
+    is_encrypted = b"ENCRYPTED" in data
     if is_encrypted and passphrase is None:
         raise _locked()
     try:
         secret = passphrase.encode() if is_encrypted and passphrase is not None else None
-        return serialization.load_pem_private_key(keys[0] + b"\n", secret), certificates
+        return serialization.load_pem_private_key(data, secret), certificates
     except Exception as error:  # noqa: BLE001 - its text may hold parts of the key
         if is_encrypted and isinstance(error, ValueError):
             raise _wrong_passphrase() from None
@@ -114,10 +97,9 @@ def _from_pem(data: bytes, passphrase: str | None) -> tuple[object, list[x509.Ce
 
 
 def _certificates(data: bytes) -> list[x509.Certificate]:
-    blocks = [block[0] for block in _BLOCK.finditer(data) if block[1] == b"CERTIFICATE"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about serial numbers
-        return [x509.load_pem_x509_certificate(block + b"\n") for block in blocks]
+        return x509.load_pem_x509_certificates(data)
 
 
 def _from_pfx(data: bytes, passphrase: str | None) -> tuple[object, list[x509.Certificate]]:
@@ -133,16 +115,11 @@ def _from_pfx(data: bytes, passphrase: str | None) -> tuple[object, list[x509.Ce
 
 
 def _open_pfx(data: bytes, passphrase: str | None) -> tuple[object, list[x509.Certificate]]:
-    """Return what a PKCS #12 file holds; without a passphrase an empty one is tried too. Raises ValueError."""
-    for secret in [None, b""] if passphrase is None else [passphrase.encode()]:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about encodings that are not strict DER
-                key, own, others = pkcs12.load_key_and_certificates(data, secret)
-        except ValueError:
-            continue
-        return key, [certificate for certificate in (own, *others) if certificate is not None]
-    raise ValueError("not PKCS #12, or another passphrase")
+    """Return what a PKCS #12 file holds; without a passphrase an empty one is tried. Raises ValueError."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about encodings that are not strict DER
+        key, own, others = pkcs12.load_key_and_certificates(data, None if passphrase is None else passphrase.encode())
+    return key, [certificate for certificate in (own, *others) if certificate is not None]
 
 
 def _locked() -> Unusable:

@@ -9,7 +9,6 @@ import dataclasses
 import json
 import os
 import re
-import time
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +27,8 @@ _CONSUMERS = re.compile(r"(?:outlook|hotmail|live|msn|windowslive|passport)\.(?:
 #: The ``kind`` of a profile: a person's sign-in, or an application's own (client credentials, RFC 6749 §4.4).
 DELEGATED, APP_ONLY = "delegated", "app-only"
 #: What a confidential client authenticates with, by the names of login's options; and what opens the last one.
-CREDENTIALS, PASSPHRASE = (
-    ("client_secret_file", "client_secret_command", "certificate"),
-    "certificate_passphrase_command",
-)
+CREDENTIALS = ("client_secret_file", "client_secret_command", "certificate")
+PASSPHRASE = "certificate_passphrase_command"  # noqa: S105 - the name of an option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,18 +115,13 @@ def load(name: str) -> Account | None:
     """
     Return the account *name* (compared without case), None if there is none.
 
-    Raises Misconfigured for an unsafe or broken profile or one of a later release, Temporary if the home cannot be
-    read now.
+    Raises Misconfigured for a profile that is unsafe, broken or of a later release, Temporary if it cannot be read now.
     """
     return _load(paths.folder(clean_name(name)))
 
 
 def names() -> list[str]:
-    """
-    Return the names of all accounts; for a broken one the name of its folder.
-
-    Raises Temporary if the home cannot be read now.
-    """
+    """Return the names of all accounts, for a broken one its folder's; Temporary if the home cannot be read now."""
     return list(_names())
 
 
@@ -145,18 +137,13 @@ def _names() -> dict[str, bool]:
     """Return the names of all accounts, and whether each is signed in; a broken one counts as signed in."""
     accounts: dict[str, bool] = {}
     for folder in paths.folders():
-        name, is_signed_in = _name(folder)
-        accounts |= {name: is_signed_in} if name else {}
+        try:
+            account = _load(folder)
+        except errors.M365Error:  # noqa: PERF203 - one broken account hides no other
+            accounts[unquote(Path(folder).name)] = True
+        else:
+            accounts |= {account.name: account.is_signed_in} if account else {}
     return accounts
-
-
-def _name(folder: str) -> tuple[str, bool]:
-    """Return the name of the account in *folder*, an empty one if there is none, and whether it is signed in."""
-    try:
-        account = _load(folder)
-    except errors.M365Error:
-        return unquote(Path(folder).name), True
-    return (account.name, account.is_signed_in) if account else ("", False)
 
 
 def get(name: str | None) -> Account:
@@ -228,27 +215,12 @@ def save(account: Account) -> None:
 
 @contextlib.contextmanager
 def prepared(account: Account) -> Iterator[Callable[[], None]]:
-    """
-    Write the profile to a temporary file; yield a function that renames it into place. A full disk fails first.
-
-    The caller holds the account's lock, and its folder exists. Raises OSError.
-    """
+    """As save(), but yield a function that renames the written file into place: a full disk fails before."""
     fields = {f.name: getattr(account, f.name) for f in dataclasses.fields(account)}
-    others, name = fields.pop("others"), fields.pop("name")
-    document = {**others, "version": fresh_token.VERSION, "account": name, **fields}
+    document = {**fields.pop("others"), "version": fresh_token.VERSION, "account": fields.pop("name"), **fields}
     data = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
     with atomic_file.prepared(f"{account.folder}/profile.json", data + b"\n") as write:
         yield write
-
-
-def now() -> str:
-    """Return the time as profiles and reports give it: RFC 3339, UTC, whole seconds."""
-    return timestamp(time.time())
-
-
-def timestamp(seconds: float) -> str:
-    """Return *seconds* since 1970 as RFC 3339 in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _load(folder: str) -> Account | None:
@@ -278,14 +250,17 @@ def _load(folder: str) -> Account | None:
 
 
 def _build(document: dict[str, Any]) -> Account | None:
-    """Return the account that a profile describes, None if a field is missing or has the wrong type."""
+    """Return the account that a profile describes, None if a field is missing or is not what it should be."""
     document.pop("runtime_cache", None)  # release 0.1.0's
-    fields = {f.name: document.pop(f.name) for f in dataclasses.fields(Account) if f.name in document}
-    fields |= {"name": document.pop("account", None), "others": document}
-    required = {f.name for f in dataclasses.fields(Account) if f.default is f.default_factory is dataclasses.MISSING}
-    if not required <= set(fields) or not _are_right(fields):
+    document["name"] = document.pop("account", None)
+    fields = {name: document.pop(name) for name in _TYPES if name in document}
+    if not all(isinstance(value, _TYPES[name]) for name, value in fields.items()):
         return None
-    return Account(**{**fields, "scopes": tuple(fields["scopes"])})
+    try:
+        account = Account(**{**fields, "scopes": tuple(fields["scopes"]), "others": document})
+    except (KeyError, TypeError):  # a field is missing
+        return None
+    return account if _is_right(account) else None
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -297,18 +272,16 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def _are_right(fields: dict[str, Any]) -> bool:
-    """Has each of the *fields* of a profile the right type? The file may hold anything."""
-    if not all(isinstance(fields[name], types) for name, types in _TYPES.items() if name in fields):
-        return False
-    person, credential, endpoints = (fields.get(name) or {} for name in ("person", "credential", "endpoints"))
-    texts = [*fields["scopes"], *person.values(), *credential.values(), *endpoints.values()]
-    addresses = [fields["authority"], *(value for name, value in endpoints.items() if name != "issuer")]
+def _is_right(account: Account) -> bool:
+    """Is what the fields of a profile contain right? The file may hold anything."""
+    credential, endpoints = account.credential or {}, account.endpoints or {}
+    texts = [*account.scopes, *account.person.values(), *credential.values(), *endpoints.values()]
+    addresses = [account.authority, *(value for name, value in endpoints.items() if name != "issuer")]
     return (
         all(isinstance(text, str) for text in texts)
         and all(address.startswith("https://") for address in addresses)
-        and (fields.get("credential") is None or len(set(CREDENTIALS).intersection(credential)) == 1)
-        and all(learned.is_finding(item) for item in fields.get("mailboxes", {}).values())
+        and (account.credential is None or len(set(CREDENTIALS).intersection(credential)) == 1)
+        and all(learned.is_finding(item) for item in account.mailboxes.values())
     )
 
 

@@ -1,5 +1,5 @@
 """
-Lengths of time as a person says them: ``41 min``, ``5 min ago``.
+Times as a person says them (``41 min``, ``5 min ago``) and as files and reports give them.
 """
 
 from __future__ import annotations
@@ -31,3 +31,8 @@ def days(number: int) -> str:
 def until(seconds: float) -> str:
     """Return the time of day in so many *seconds*, and how far it is: ``11:12 (in 29 min)``."""
     return f"{time.strftime('%H:%M', time.localtime(time.time() + seconds))} (in {duration(seconds)})"
+
+
+def timestamp(seconds: float | None = None) -> str:
+    """Return *seconds* since 1970 (None: now) as RFC 3339 in UTC, in whole seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import account_lock, errors
+from offlineimap_m365.base import account_lock, errors, time_words
 from offlineimap_m365.folders import learned, nametrans
 from offlineimap_m365.folders.patterns import key
 from offlineimap_m365.folders.utf7 import decode
@@ -67,7 +67,7 @@ class Finding:
             "mail": sorted(name for name, verdict in known if verdict.rule == "messages"),
             "languages": [code for group in self.languages for code in group],
             "names": self.names,
-            "learnt_at": profiles.now(),
+            "learnt_at": time_words.timestamp(),
         }
 
 

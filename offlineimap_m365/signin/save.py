@@ -10,7 +10,7 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, environment, errors, notices, paths
+from offlineimap_m365.base import account_lock, environment, errors, notices, paths, time_words
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.signin import guest
@@ -117,7 +117,7 @@ def _account(plan: Plan, signed_in: msal_client.SignIn, before: Account | None) 
         home_tenant=guest.home_of_guest(signed_in.claims, personal),
         flow=plan.flow,
         store=plan.store,
-        signed_in_at=profiles.now(),
+        signed_in_at=time_words.timestamp(),
         chosen=plan.chosen,
         mailboxes=dict(before.mailboxes) if before else {},
         others=dict(before.others) if before else {},

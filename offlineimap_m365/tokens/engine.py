@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, TypeAlias
 
 from offlineimap_m365.accounts import account_state, client_credential, profiles
-from offlineimap_m365.base import account_lock, errors, fresh_token, notices, paths
+from offlineimap_m365.base import account_lock, errors, fresh_token, notices, paths, time_words
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.provider import msal_cache
 from offlineimap_m365.tokens import token_cache, token_request
@@ -267,4 +267,4 @@ def _tell_of_certificate(account: profiles.Account) -> None:
     if ends is not None:
         from offlineimap_m365.tokens import notify  # noqa: PLC0415 - only certificates pay for it
 
-        notify.certificate_ends(account, int((ends - time.time()) // 86_400), profiles.timestamp(ends))
+        notify.certificate_ends(account, int((ends - time.time()) // 86_400), time_words.timestamp(ends))

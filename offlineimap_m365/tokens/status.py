@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import account_state, client_credential, profiles
-from offlineimap_m365.base import errors, fresh_token
+from offlineimap_m365.base import errors, fresh_token, time_words
 from offlineimap_m365.tokens import engine
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ def _with_credential(report: Report, account: profiles.Account) -> Report:
         return _broken(report, error)
     if ends is None:
         return report
-    report = dataclasses.replace(report, certificate_ends=profiles.timestamp(ends))
+    report = dataclasses.replace(report, certificate_ends=time_words.timestamp(ends))
     days = int((ends - time.time()) // _DAY)
     if days > client_credential.SOON:
         return report
-    when = f"ended on {profiles.timestamp(ends)}" if days < 0 else f"ends in {days} days"
+    when = f"ended on {time_words.timestamp(ends)}" if days < 0 else f"ends in {days} days"
     where = (account.credential or {})["certificate"]
     reason = f"Its certificate {when}: upload another one to the application's registration, and put it into {where}"
     return dataclasses.replace(
@@ -121,7 +121,7 @@ def _signed_in(base: Report, account: profiles.Account, token: msal_cache.Access
             base,
             state="ok" if is_fresh else "stale",
             expires_in=max(0, int(token.expires_on - now)),
-            last_refresh=profiles.timestamp(token.cached_at),
+            last_refresh=time_words.timestamp(token.cached_at),
             unused_days=unused,
             reason=_near_its_end(account, unused),
         )

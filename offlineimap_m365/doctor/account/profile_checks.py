@@ -57,7 +57,7 @@ def examine_client(subject: Subject) -> Check:
             advice = (
                 f"Make a new one, upload it to the application's registration, and put it with its key into {where}"
             )
-            meaning = f"Its certificate {where} ended on {profiles.timestamp(ends)}"
+            meaning = f"Its certificate {where} ended on {time_words.timestamp(ends)}"
             return subject.bad("client", meaning, Remedy(advice, again))
         if set(account.credential) == {"certificate"}:  # with a passphrase a command would have to run
             client_credential.read(account.credential, account.name)
@@ -79,7 +79,7 @@ def _ends_soon(ends: float | None) -> str:
     days = None if ends is None else int((ends - time.time()) // _DAY)
     if ends is None or days is None or days > client_credential.SOON:
         return ""
-    return f", which ends in {time_words.days(days)}, on {profiles.timestamp(ends)}: upload another one before"
+    return f", which ends in {time_words.days(days)}, on {time_words.timestamp(ends)}: upload another one before"
 
 
 # The store
