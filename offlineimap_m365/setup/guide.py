@@ -226,8 +226,9 @@ def _set_up_timer(account: Account, asker: _Asker) -> None:
         say("To keep the sign-in alive, add this line to the table that crontab -e opens:")
         fresh_token.hand_out(timer.crontab_line())
         return
-    also = " and a desktop notification when you must sign in again" if notification else ""
-    if not asker.yes(f"Keep the sign-in alive by a daily timer{also}?"):
+    also = " A desktop notification tells you when you must sign in again." if notification else ""
+    say(f"A daily timer keeps the sign-in alive.{also}")
+    if not asker.yes("Switch it on?"):
         return
     for path, text in timer.units():
         if written_files.write_new(account, path, text):
@@ -240,7 +241,8 @@ def _set_up_timer(account: Account, asker: _Asker) -> None:
 def _sync(account: Account, file: MailFile, asker: _Asker) -> None:
     """Offer a sync and say how it ended."""
     again = " ".join(map(quoted, first_sync.words(file)))
-    if not asker.yes("Fetch the mail now? A large mailbox takes hours; Ctrl-C ends it, and it can be continued."):
+    say("The first sync of a large mailbox takes hours. Ctrl-C ends it, and it can be continued.")
+    if not asker.yes("Fetch the mail now?"):
         return
     with prompt.ended_by_signals():
         end = first_sync.run(file)
