@@ -140,9 +140,8 @@ def _one_pass(review: Review, known: Known) -> list[Mailbox]:
 
 def _misspelt_options(review: Review, section: Section) -> None:
     """Mend the name of an option that OfflineIMAP does not know and that is like one that it knows."""
-    text = review.document.text()
     for part in section.options:
-        if part.name in known_options() or f"%({part.name})s" in text:
+        if part.name in known_options() or f"%({part.name})s" in review.document.text():
             continue
         close = difflib.get_close_matches(part.name, known_options(), 1, 0.8)
         right = _OTHER_NAMES.get(part.name) or next(iter(close), None)

@@ -97,6 +97,7 @@ class Document:
         self.line_end = "\r" if lines[0].endswith("\r") else ""
         self.sections = [Section("", 0, "")]
         self._parse(lines)
+        self.default = self.section(DEFAULT)
 
     def _parse(self, lines: list[str]) -> None:
         """Take the lines apart as RawConfigParser._read does."""
@@ -138,8 +139,7 @@ class Document:
 
     def find(self, section: Section, name: str) -> Part | None:
         """Return the option *name* that counts in *section*: its own, else that of DEFAULT."""
-        default = self.section(DEFAULT)
-        return section.option(name) or (default.option(name) if default else None)
+        return section.option(name) or (self.default.option(name) if self.default else None)
 
     def get(self, section: Section, name: str) -> str | None:
         """Return a value as OfflineIMAP gets it; None if it is not set or cannot be resolved."""

@@ -184,9 +184,11 @@ def _reference(review: Review, account: Section, option: str) -> None:
     """Let *option* of an account name a repository of the right kind: one like it, or the only one that is free."""
     document = review.document
     value = document.get(account, option) or ""
-    right = [name for name in document.named("Repository") if _is_remote(review, name) is (option == _REMOTE)]
-    if value in right:
+    repository = document.section(f"Repository {value}")
+    if repository is not None and _is_remote(review, repository) is (option == _REMOTE):
         return
+    repositories = [one for one in document.sections if one.name.startswith("Repository ")]
+    right = [one.name.partition(" ")[2] for one in repositories if _is_remote(review, one) is (option == _REMOTE)]
     used = {document.get(one, side) for one in document.sections if one is not account for side in (_REMOTE, _LOCAL)}
     free = [name for name in right if name not in used]
     meant = _similar(value, right) or (free[0] if len(free) == 1 else "")
@@ -194,15 +196,14 @@ def _reference(review: Review, account: Section, option: str) -> None:
     fact = f"names {show(value)}, which is not a {kind} repository of this file" if value else "is missing"
     if meant:
         review.set(account, option, as_value(meant), _ENDS, fact)
-    elif document.section(f"Repository {value}") is None:
+    elif repository is None:
         remedy = Remedy(f"Write the section [Repository {value or kind}] as it is printed", f"{COMMAND} config")
         review.report(account.line, option, fact, remedy)
 
 
-def _is_remote(review: Review, name: str) -> bool:
+def _is_remote(review: Review, section: Section) -> bool:
     """Is it a repository on a server? Its type may be missing or misspelt."""
-    section = review.document.section(f"Repository {name}")
-    if section is None or review.document.get(section, "localfolders"):
+    if review.document.get(section, "localfolders"):
         return False
     kind = (review.document.get(section, "type") or "").lower()
     return kind in {"imap", "gmail"} or review.document.find(section, "remotehost") is not None
