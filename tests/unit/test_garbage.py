@@ -220,7 +220,7 @@ def passing(call: Callable[[], object], account: profiles.Account) -> errors.Tem
         call()
 
     error = caught.value
-    assert type(error) is errors.Temporary, error
+    assert isinstance(error, errors.Temporary), error
     assert time.monotonic() - started < 5
     assert len(error.lines()) <= 6
     assert len(str(error)) < 600
