@@ -107,30 +107,20 @@ def ascii_only() -> bool:
     return (everything or (kind if kind != "C.UTF-8" else usual) or usual) in ("", "C", "POSIX")
 
 
-def certificates(*without: str) -> str | None:
+def certificates(*without: str) -> tuple[str, str]:
     """
-    Return the file or directory of trusted certificates that the environment names, or None.
+    Return the variable that names trusted certificates, and the file or directory that it names; empty without one.
 
     ``REQUESTS_CA_BUNDLE`` comes first, then ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, OpenSSL's own. The last may be a
     list (SSL_CTX_set_default_verify_paths(3)), of which the first directory that exists counts. The variables
     *without* count as if they were not set.
     """
-    return _certificates(without)[1]
-
-
-def certificates_variable(*without: str) -> str | None:
-    """Return the name of the variable that names them, or None; *without* as in certificates()."""
-    return _certificates(without)[0]
-
-
-def _certificates(without: tuple[str, ...]) -> tuple[str, str] | tuple[None, None]:
-    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-        if os.environ.get(name) and name not in without:
-            return name, os.environ[name]
-    listed = [path for path in os.environ.get("SSL_CERT_DIR", "").split(os.pathsep) if path]
-    if not listed or "SSL_CERT_DIR" in without:
-        return None, None
-    return "SSL_CERT_DIR", next((path for path in listed if safe_file.exists(path)), listed[0])
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        value = os.environ.get(name, "") if name not in without else ""
+        named = [path for path in value.split(os.pathsep) if path] if name == "SSL_CERT_DIR" else [value]
+        if any(named):
+            return name, next((path for path in named if safe_file.exists(path)), named[0])
+    return "", ""
 
 
 def proxy_variables() -> list[str]:

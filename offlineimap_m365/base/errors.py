@@ -12,12 +12,8 @@ TYPE_CHECKING = False  # importing typing would cost more than reading a token
 if TYPE_CHECKING:
     from typing import Any
 
-#: What a POSIX shell takes as it is.
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./-_")
 #: What the command is called in every message that names a remedy.
 COMMAND = "offlineimap-m365"
-
-
 #: What stands before a remedy's command, by where it is typed; a line of a file stands alone.
 WHERE = {"shell": "Run: ", "powershell": "In PowerShell: ", "file": ""}
 
@@ -99,35 +95,26 @@ class M365Error(Exception):
 
     def replaced(self, kind: type[M365Error] | None = None, **changes: Any) -> M365Error:
         """Return the same error with some parts changed, or as another *kind*."""
-        names = ("meaning", "remedy", "account", "code", "correlation_id", "time")
-        parts: dict[str, Any] = {"fact": self.fact} | {name: getattr(self, name) for name in names} | changes
-        error = (kind or type(self))(parts.pop("fact"), **parts)
-        for name in ("claims", "prompt", "place", "topic", "named", "retry_after"):
-            if hasattr(self, name):
-                setattr(error, name, getattr(self, name))
+        names = ("fact", "account", "meaning", "remedy", "code", "correlation_id", "time")
+        error = (kind or type(self))(**{name: changes.get(name, getattr(self, name)) for name in names})
+        vars(error).update({**vars(self), **vars(error)})
         return error
 
     def one_line(self) -> str:
         """Return the error as OfflineIMAP shows it: a single line."""
-        parts = [self.fact]
-        if self.code and self.code not in self.fact:
-            parts[0] += f" ({self.code})"
-        parts += [part for part in (self.meaning, self.remedy.text) if part]
-        return ". ".join(part.rstrip(".") for part in parts)
+        code = f" ({self.code})" if self._has_code_of_its_own() else ""
+        parts = (self.fact + code, self.meaning, self.remedy.text)
+        return ". ".join(part.rstrip(".") for part in parts if part)
 
     def lines(self) -> list[str]:
         """Return the error as the command shows it: what, Microsoft's reference, meaning, remedy; at most six lines."""
-        reference = [
-            text
-            for text in (
-                self.code if self.code and self.code not in self.fact else None,
-                f"correlation id {self.correlation_id}" if self.correlation_id else None,
-                self.time,
-            )
-            if text
-        ]
-        lines = [self.fact, ", ".join(reference), self.meaning, self.remedy.text]
-        return [line for line in lines if line][:6]
+        code = self.code if self._has_code_of_its_own() else None
+        correlation_id = f"correlation id {self.correlation_id}" if self.correlation_id else None
+        reference = ", ".join(filter(None, (code, correlation_id, self.time)))
+        return [line for line in (self.fact, reference, self.meaning, self.remedy.text) if line]
+
+    def _has_code_of_its_own(self) -> bool:
+        return self.code is not None and self.code not in self.fact
 
 
 class Temporary(M365Error):
@@ -160,19 +147,8 @@ class WrongUsage(M365Error):
 
 
 #: Failures of a medium or of this machine's resources: trying again can help. Others (EROFS, EACCES) need a person.
-PASSING = frozenset(
-    {
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EIO,
-        errno.ESTALE,
-        errno.ETIMEDOUT,
-        errno.EAGAIN,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOMEM,
-    }
-)
+_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+PASSING = frozenset((*_OF_A_DISK, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 
 
 def for_oserror(error: OSError) -> type[M365Error]:
@@ -182,19 +158,16 @@ def for_oserror(error: OSError) -> type[M365Error]:
 
 def cannot_write(folder: str, account: str, error: OSError) -> M365Error:
     """Return the error for the directory *folder* of *account* that cannot be written: Temporary if that may pass."""
-    remedies = {
-        errno.ENOSPC: Remedy("The disk is full: free some space on it", f"df -h {quoted(folder)}"),
-        errno.EDQUOT: Remedy("Your quota on this disk is used up: free some space on it", f"df -h {quoted(folder)}"),
-        errno.EROFS: Remedy(
-            "The file system is read-only: mount it for writing; in a systemd unit, add ReadWritePaths=",
-            f"findmnt --target {quoted(folder)}",
-        ),
+    steps = {
+        errno.ENOSPC: ("The disk is full: free some space on it", "df -h"),
+        errno.EDQUOT: ("Your quota on this disk is used up: free some space on it", "df -h"),
+        errno.EROFS: ("The file system is read-only: mount it; in a systemd unit, add ReadWritePaths=", "findmnt -T"),
     }
-    other = Remedy("Look at the owners and modes of the path", f"ls -ld {quoted(folder)}")
+    advice, command = steps.get(error.errno or 0, ("Look at the owners and modes of the path", "ls -ld"))
     return for_oserror(error)(
         f"{account}: the sign-in cannot be saved in {folder} ({error.strerror})",
         account=account,
-        remedy=remedies.get(error.errno or 0, other),
+        remedy=Remedy(advice, f"{command} {quoted(folder)}"),
     )
 
 
@@ -224,6 +197,7 @@ def login_command(account: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return *text*, such as a path below macOS's ``Application Support``, as one word of a shell (as shlex does)."""
-    is_plain = bool(text) and all(c in _PLAIN for c in text)
-    return text if is_plain else "'" + text.replace("'", "'\"'\"'") + "'"
+    """Return *text*, such as a path below macOS's ``Application Support``, as one word of a shell."""
+    import shlex  # noqa: PLC0415 - a fresh token does not need it
+
+    return shlex.quote(text)

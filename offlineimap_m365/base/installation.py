@@ -18,20 +18,16 @@ UNKNOWN = errors.Remedy(f"Install {errors.COMMAND} again, the way you installed 
 
 def repair() -> errors.Remedy:
     """Return what installs this program again, by the directory that it is installed in."""
-    kind, prefix, source = _kind(), errors.quoted(sys.prefix), _source()
-    if kind == _PIPX:
-        environment = os.path.basename(sys.prefix)
-        is_own = environment == errors.COMMAND
-        return _again(f"pipx install --force {source}" if is_own else f"pipx inject --force {environment} {source}")
+    kind, prefix, source, environment = _kind(), errors.quoted(sys.prefix), _source(), os.path.basename(sys.prefix)
+    is_own = environment == errors.COMMAND
     commands = {
+        _PIPX: f"pipx install --force {source}" if is_own else f"pipx inject --force {environment} {source}",
         _UV: f"uv tool install --force {source}",
         _VENV: f"python3 -m venv {prefix} && {prefix}/bin/pip install {source}",
     }
-    if kind in commands:
-        return _again(commands[kind])
     if kind == _DISTRIBUTION:
         return errors.Remedy(f"Install your distribution's package {errors.COMMAND} again")
-    return UNKNOWN
+    return errors.Remedy("Install it again", commands[kind]) if kind else UNKNOWN
 
 
 def upgrade() -> errors.Remedy:
@@ -73,10 +69,6 @@ def broken(error: ImportError, account: str | None = None) -> errors.Misconfigur
     return errors.Misconfigured(
         f"{errors.COMMAND} is not completely installed ({error})", account=account, remedy=repair()
     )
-
-
-def _again(command: str) -> errors.Remedy:
-    return errors.Remedy("Install it again", command)
 
 
 def _source() -> str:

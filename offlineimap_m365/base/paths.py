@@ -104,8 +104,9 @@ def check(account_folder: str | None = None) -> bool:
     Judges the path to the home, the home, ``accounts`` and the *account_folder*. Return whether all of them exist.
     Raises Misconfigured (78), and Temporary (75) for what cannot be looked at now.
     """
-    home = _walk(directory())
-    if home is None:
+    try:
+        home = _walk(directory())
+    except FileNotFoundError:
         return False
     _check_is_store(home)
     store = [home, os.path.join(home, "accounts"), *([account_folder] if account_folder else [])]
@@ -144,8 +145,7 @@ def make(path: str) -> None:
     """
     Make the directory *path*, which is the home or a directory in it, and what is missing above it, with mode 0700.
 
-    Every missing directory gets that mode, whatever the umask (XDG Base Directory Specification, "Referencing this
-    specification"). The path is judged first, as check() does. Raises OSError, too.
+    They get that mode whatever the umask. The path is judged first, as check() does. Raises OSError, too.
     """
     accounts = os.path.join(directory(), "accounts")
     account_folder = path if os.path.dirname(path) == accounts else None
@@ -166,43 +166,35 @@ def _make(path: str) -> None:
     os.chmod(path, 0o700)
 
 
-def _walk(path: str) -> str | None:
+def _walk(path: str, *, link: str = "", links: int = 0, is_above: bool = False) -> str:
     """
-    Judge every component above the directory *path*, links included, from / downward.
+    Judge every component above the directory *path* from / downward, and each link that it leads through.
 
-    Return its path without links, None if it does not exist. Raises Temporary if a link leads to nothing: its disk is
-    not mounted now.
+    *link* is the link that led here after *links* of them; with *is_above* the directory itself is judged, too. Return
+    its path without links. Raises FileNotFoundError if it does not exist, Temporary if a link leads to nothing (a disk
+    that is not mounted now).
     """
-    current, links = "/", 0
-    steps = [(name, "") for name in reversed(path.split("/"))]  # each with the link that it comes from
-    while steps:
-        name, link = steps.pop()
-        if name in ("", "."):
-            continue
-        if name == "..":
-            current = os.path.dirname(current)
-            continue
-        step = os.path.join(current, name)
+    if links > _MOST_LINKS:
+        raise errors.Misconfigured(f"{link} leads through too many symbolic links", remedy=_SET_HOME)
+    current = "/"
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    for position, name in enumerate(names, 1):
+        step = os.path.dirname(current) if name == ".." else os.path.join(current, name)
         state = _lstat(step)
-        if state is None:
-            if not link:
-                return None
+        if state is None and link:
             raise errors.Temporary(
                 f"{link} leads to {os.path.realpath(link)}, which does not exist now",
                 remedy=Remedy("Mount the disk that it is on, or remove the link", f"ls -ld {errors.quoted(link)}"),
             )
-        is_link = stat.S_ISLNK(state.st_mode)
-        if is_link or any(name for name, _ in steps):
+        if state is None:
+            raise FileNotFoundError(path)
+        is_link, is_above_here = stat.S_ISLNK(state.st_mode), is_above or position < len(names)
+        if is_link or is_above_here:
             permissions.judge_above(state, step)
-        if not is_link:
-            current = step
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            raise errors.Misconfigured(f"{path} has too many symbolic links", remedy=_SET_HOME)
-        target = os.readlink(step)
-        current = "/" if target.startswith("/") else current
-        steps += [(name, link or step) for name in reversed(target.split("/"))]
+        if is_link:
+            target = os.path.join(current, os.readlink(step))
+            step = _walk(target, link=link or step, links=links + 1, is_above=is_above_here)
+        current = step
     return current
 
 

@@ -15,7 +15,7 @@ from offlineimap_m365.base import environment
 
 TYPE_CHECKING = False  # importing typing would cost more than reading a token
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from subprocess import Popen
     from typing import Any
 
@@ -31,10 +31,9 @@ _PAUSE = 0.1
 
 class Result:
     """
-    What a program did.
+    What a program did: how it *ended*, its exit *code*, its output *out* and *err*, the *reason* if it was not started.
 
-    *ended* is one of ENDED, TIMED_OUT, NOT_STARTED, TOO_MUCH_OUTPUT. *code* is its exit code, negative for a signal,
-    None unless it ended by itself. *out* and *err* are its output. *reason* says why it was not started.
+    *code* is negative for a signal and None unless the program ended by itself.
     """
 
     __slots__ = ("code", "ended", "err", "out", "reason")
@@ -109,15 +108,11 @@ def _exchange(
     out, err = parts
     with selectors.DefaultSelector() as pipes:
         read, write = selectors.EVENT_READ, selectors.EVENT_WRITE
-        wanted = (
-            (program.stdout, read, _reader(out)),
-            (program.stderr, read, _reader(err)),
-            (program.stdin, write, _writer(data)),
-        )
-        for stream, event, step in wanted:
+        streams = ((program.stdout, read, out), (program.stderr, read, err), (program.stdin, write, bytearray(data)))
+        for stream, event, part in streams:
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
-                pipes.register(stream, event, step)
+                pipes.register(stream, event, part)
         while pipes.get_map():
             left = deadline - time.monotonic()
             if left <= 0:
@@ -125,8 +120,8 @@ def _exchange(
             ready = pipes.select(min(left, _PAUSE))
             if not ready and program.poll() is not None:
                 break  # a program that it started in the background still holds the pipes
-            for key, _ in ready:
-                if key.data(key.fd):
+            for key, event in ready:
+                if not _transfer(key.fd, key.data, is_input=event == write):
                     pipes.unregister(key.fileobj)
                     _close(key.fileobj)
             if len(out) > most_bytes:
@@ -139,30 +134,17 @@ def _exchange(
     return ENDED
 
 
-def _reader(part: bytearray) -> Callable[[int], bool]:
-    """Return a function that adds to *part* what a descriptor has, and tells whether that was the end."""
-
-    def read(descriptor: int) -> bool:
-        chunk = os.read(descriptor, 65_536)
-        part.extend(chunk)
-        return not chunk
-
-    return read
-
-
-def _writer(data: bytes) -> Callable[[int], bool]:
-    """Return a function that writes a part of *data* to a descriptor, and tells whether that was the last one."""
-    left = memoryview(data)
-
-    def write(descriptor: int) -> bool:
-        nonlocal left
+def _transfer(descriptor: int, part: bytearray, *, is_input: bool) -> bool:
+    """Write a piece of *part* to a pipe that is ready, or add to *part* what it has; return whether there is more."""
+    if is_input:
         try:
-            left = left[os.write(descriptor, left) :]
+            del part[: os.write(descriptor, part)]
         except BrokenPipeError:  # the program reads no more
-            return True
-        return not left
-
-    return write
+            return False
+        return bool(part)
+    chunk = os.read(descriptor, 65_536)
+    part.extend(chunk)
+    return bool(chunk)
 
 
 def _close(stream: Any) -> None:

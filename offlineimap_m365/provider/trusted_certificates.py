@@ -22,7 +22,7 @@ def find(*without: str) -> str:
     The variables *without* count as if they were not set. Raises Misconfigured if the environment names one that is
     not there.
     """
-    named = environment.certificates(*without)
+    named = environment.certificates(*without)[1]
     if named:
         if not Path(named).exists():
             raise errors.Misconfigured(
@@ -37,7 +37,7 @@ def find(*without: str) -> str:
 
 def origin(path: str) -> str:
     """Return why *path*, which find() returned, is trusted."""
-    variable = environment.certificates_variable()
+    variable = environment.certificates()[0]
     if variable:
         return f"{variable} names it"
     return "the store of certifi, a Python package" if path == str(certifi.where()) else "the system's own store"

@@ -111,7 +111,7 @@ def _mbsync(values: Values) -> dict[str, str]:
     Its Maildir is its own, since two programs cannot share one. PipelineDepth 1 in the template is what mbsync(1)
     recommends for Exchange; mutt-wizard#377 needed it with outlook.com.
     """
-    own = environment.certificates()
+    own = environment.certificates()[1]
     finding = learned.find(values["account"], values["mailbox"])
     unlearned = f"by their English names. For others first run: {errors.COMMAND} folders {values['login']} --learn"
     return {

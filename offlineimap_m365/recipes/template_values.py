@@ -84,7 +84,7 @@ def command_words(*arguments: str) -> list[str]:
 
 def certificates() -> str | None:
     """Return the file of trusted certificates: the one that the environment names, else the system's."""
-    candidates = [environment.certificates(), *CERTIFICATES, ssl.get_default_verify_paths().cafile]
+    candidates = [environment.certificates()[1], *CERTIFICATES, ssl.get_default_verify_paths().cafile]
     return next((path for path in candidates if path and Path(path).is_file()), None)
 
 

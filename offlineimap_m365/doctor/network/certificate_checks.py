@@ -103,7 +103,7 @@ def _not_trusted(peer: Peer) -> Trouble:
     fewer = next((names for names in _fewer_variables() if _is_trusted(peer, names)), None)
     if fewer:
         return Trouble(f"{meaning}; it is trusted without that variable", _unset(fewer), causes)
-    variable = environment.certificates_variable()
+    variable = environment.certificates()[0]
     variable = variable if variable == "REQUESTS_CA_BUNDLE" else "SSL_CERT_FILE"
     command = f"export {variable}=CERTIFICATE.pem"
     if Path(path).is_file():
@@ -152,7 +152,7 @@ def _is_trusted(peer: Peer, without: tuple[str, ...]) -> bool:
 def _fewer_variables() -> Iterator[tuple[str, ...]]:
     """Yield which variables could be unset: the one in force, then also the one that would be, and so on."""
     names: tuple[str, ...] = ()
-    while variable := environment.certificates_variable(*names):
+    while variable := environment.certificates(*names)[0]:
         names = (*names, variable)
         yield names
 

@@ -55,11 +55,12 @@ def test_certificates_in_their_order(world: World, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SSL_CERT_FILE", "/b")
     monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(["/nonexistent", str(tmp_path)]))
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        found.append(environment.certificates())
+        assert environment.certificates()[0] == name
+        found.append(environment.certificates()[1])
         monkeypatch.delenv(name)
 
     assert found == ["/a", "/b", str(tmp_path)]
-    assert environment.certificates() is None
+    assert environment.certificates() == ("", "")
 
 
 def test_a_child_gets_nothing_of_this_interpreter(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
