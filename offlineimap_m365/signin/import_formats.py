@@ -1,9 +1,8 @@
 """
 Reads the files in which other tools keep refresh tokens, with the client id and the organisation that go with them.
 
-Nothing in them is executed, and nothing in them decides where a token is sent: an address counts only if it is one of
-Microsoft's. Formats: UvA-FNWI/M365-IMAP (get_token.py, config.py), mutt's and neomutt's contrib mutt_oauth2.py, MSAL's
-token cache (its token_cache.py, ``serialize``).
+Nothing in them is executed, and only an address of Microsoft decides where a token is sent. Formats: M365-IMAP by
+UvA-FNWI (get_token.py, config.py), mutt_oauth2.py of mutt and neomutt, MSAL (token_cache.py, ``serialize``).
 """
 
 from __future__ import annotations

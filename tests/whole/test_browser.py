@@ -77,18 +77,6 @@ def test_an_address_opened_by_hand_signs_in(user: World, entra: Entra) -> None:
     assert page["title"] == "Signed in"
 
 
-def test_somebody_else_is_not_kept(user: World, entra: Entra) -> None:
-    """Without a terminal somebody else's sign-in is refused: 77, nothing kept, and the page names both."""
-    script = chromium.person(user, entra, "bob@example.org", PASSWORD)
-
-    done, page = sign_in(user, entra, script)
-
-    assert (done.code, files_of(user)) == (77, [])
-    check(page, entra)
-    assert page["title"] == "Not signed in"
-    assert f"bob@example.org signed in, and {ALICE} was meant" in page["text"]
-
-
 def test_cancel_comes_back(user: World, entra: Entra) -> None:
     """Who presses Cancel sees the page that says so, and login ends with 77."""
     entra.add_person(CAROL, PASSWORD, consent="ask")
@@ -113,17 +101,3 @@ def test_a_refusal_that_comes_back_is_explained(user: World, entra: Entra) -> No
     check(page, entra)
     assert page["title"] == "Not signed in"
     assert page["text"].count("\n") < 12
-
-
-def test_a_page_that_never_comes_back_can_be_pasted(user: World, entra: Entra) -> None:
-    """A refusal that stays in the browser is copied from it as it stands there, and explained: 77."""
-    entra.add_person(CAROL, PASSWORD, blocked=53003)
-    script = chromium.person(user, entra, CAROL, PASSWORD)
-    user.environ["BROWSER"] = str(script)
-    with Login(user, CAROL, *options(entra)) as login:
-        page = chromium.seen(script)
-        done = login.paste(page["text"])
-
-    assert (done.code, files_of(user)) == (77, [])
-    assert "AADSTS53003" in done.err
-    assert urlsplit(page["bar"]).port == entra.port

@@ -120,16 +120,6 @@ def test_an_address_can_be_pasted_while_a_browser_is_waited_for(user: World, ent
         assert terminal.is_as_before
 
 
-def test_an_error_page_can_be_pasted_while_a_browser_is_waited_for(user: World, entra: Entra) -> None:
-    """A page that never comes back is explained from its text, 77."""
-    with Login(user, ALICE, "--browser", *options(entra)) as login:
-        done = login.paste("Need admin approval") if login.address else None
-
-    assert done is not None
-    assert (done.code, files_of(user)) == (77, [])
-    assert f"offlineimap-m365 consent {ALICE}" in done.err
-
-
 def test_cancelling_ends_it(user: World, entra: Entra, browser: Browser) -> None:
     """Cancel in the browser comes back as access_denied: 77, nothing kept, and the last page says so."""
     entra.add_person("carol@example.org", PASSWORD, consent="ask")

@@ -63,13 +63,6 @@ def test_nothing_but_the_address_is_needed(user: World, entra: Entra, proxy: Con
     assert user.run("token", ALICE).code == 0
 
 
-@pytest.mark.parametrize("account", ["eve@outlook.com", "eve@nowhere.example.com"])
-def test_a_domain_without_an_organisation_is_common(user: World, account: str) -> None:
-    """For personal accounts and unknown domains everybody may sign in: common."""
-    with Login(user, account, "--paste") as login:
-        assert login.address.startswith(f"https://{MICROSOFT}/common/oauth2/v2.0/authorize?")
-
-
 def test_a_personal_account_signs_in(user: World, entra: Entra, proxy: ConnectProxy) -> None:
     """An outlook.com mailbox, whose access tokens nobody can read, works as any other."""
     entra.add_person("eve@outlook.com", PASSWORD, opaque=True)

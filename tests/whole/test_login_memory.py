@@ -59,30 +59,6 @@ def test_a_login_without_options_does_what_the_last_one_did(user: World, entra: 
     assert set(profile["chosen"]) == {"flow", "client_id", "redirect_uri", "scope", "authority", "imap", "smtp"}
 
 
-def test_the_device_flow_is_remembered(user: World, entra: Entra) -> None:
-    """Who chose a code gets one next time, too."""
-    sign_in(user, entra, ALICE, *options(entra))
-    profile = user.folder(ALICE) / "profile.json"
-    document = json.loads(profile.read_text(encoding="utf-8"))
-    document["chosen"]["flow"] = "device"
-    profile.write_text(json.dumps(document), encoding="utf-8")
-
-    with Login(user, ALICE) as login:
-        assert login.device_code
-
-
-def test_defaults_starts_anew(user: World, entra: Entra) -> None:
-    """With --defaults nothing of the last login counts, who signed in included."""
-    entra.add_client("my-client", ["http://localhost"])
-    sign_in(user, entra, ALICE, "--client-id", "my-client", "--identity", BOB, *options(entra), upn=BOB)
-    plain = asked(user, ALICE, "--defaults", "--paste", *options(entra))
-    done = sign_in(user, entra, ALICE, "--defaults", *options(entra))
-
-    assert plain["client_id"].startswith("9e5f94bc-")
-    assert plain["login_hint"] == ALICE
-    assert done.code == 0, done.err
-
-
 @pytest.mark.parametrize("also", [["--tenant", "t"], ["--cloud", "usgov"]])
 def test_an_authority_names_the_tenant_itself(user: World, entra: Entra, also: list[str]) -> None:
     """--authority with --tenant or --cloud is wrong usage: 2, before anybody is asked."""

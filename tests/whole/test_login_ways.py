@@ -122,36 +122,6 @@ def test_a_page_of_a_policy_leads_to_a_managed_device(
     assert "administrator" in done.err or "help desk" in done.err
 
 
-DEAD_ENDS = {
-    50011: "--browser --port 8400",
-    90094: "AADSTS90094",
-    90095: "AADSTS90095",
-    65001: "login",
-    53003: "administrator",
-    53000: "help desk",
-    700016: "--client-id",
-    50105: "assign",
-}
-
-
-@pytest.mark.parametrize("code", DEAD_ENDS)
-def test_pages_that_never_come_back_are_explained(user: World, entra: Entra, code: int) -> None:
-    """Pasted at the prompt they end the wait with 77 and the advice; ``explain`` says the same of them."""
-    reference = "Correlation ID: 00000000-0000-0000-0000-000000000000"
-    page = f"Sorry, but we're having trouble signing you in.\nAADSTS{code}: ...\n{reference}"
-    with Login(user, ALICE, "--paste", *options(entra)) as login:
-        done = login.paste(page) if login.address else None
-    explained = user.run("explain", ALICE, "-", stdin=page)
-
-    assert done is not None
-    assert (done.code, explained.code, files_of(user)) == (77, 0, [])
-    said = done.err.rpartition("offlineimap-m365: ")[2]
-    assert f"AADSTS{code}, correlation id 00000000-" in said
-    assert explained.out.startswith(f"AADSTS{code}, correlation id 00000000-")
-    assert DEAD_ENDS[code] in said
-    assert DEAD_ENDS[code] in explained.out
-
-
 def visit(address: str) -> requests.Response:
     """Go to the listener on this machine as a browser does."""
     with requests.Session() as session:
