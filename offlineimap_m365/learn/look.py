@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.learn import classify, evidence
-from offlineimap_m365.mail import bounded_reader
+from offlineimap_m365.mail import bounded_socket
 from offlineimap_m365.mail.mailbox import Mailbox
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def look(account: Account, mailbox: str, token: str, table: Mapping[str, Any], s
         box.sign_in(mailbox, token)
         folders = box.folders()
         if len(folders) > _MANY:
-            seconds = bounded_reader.WHOLE + _SECONDS
+            seconds = bounded_socket.WHOLE + _SECONDS
             say(f"{len(folders)} folders: looking at as many as possible in {seconds:.0f} s.")
         counts = box.count(folders)
         shown = _sample(box, classify.worth_a_look(table, folders), counts)

@@ -1,20 +1,22 @@
 """
-What a mailbox and a submission server share: whose connection it is, and which error a failure becomes.
+What a mailbox and a submission server share: the connection's limits, XOAUTH2, and which error a failure becomes.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ssl
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
+from offlineimap_m365.mail.bounded_socket import READ, BoundedReader, dial
 from offlineimap_m365.mail.server_text import reason
+from offlineimap_m365.provider import trusted_certificates
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
-
-    from typing_extensions import Self
 
 #: Seconds for which a busy server that names no time is left alone.
 PAUSE = 60.0
@@ -30,19 +32,51 @@ class MailServer:
     SMTP server answered to a sign-in that it refused.
     """
 
-    #: What the server should speak.
-    protocol = ""
+    #: What the server should speak, and the bytes that one answer may have.
+    protocol, largest_answer = "", 0
 
-    def __init__(self, host: str, account: str) -> None:
-        """Connect to nothing yet."""
+    def __init__(self, host: str, account: str, family: int = 0) -> None:
+        """Connect to nothing yet. Raises Misconfigured for certificates that are not there."""
         self.host = host
         self.account = account
         self.refusal: dict[str, str] = {}
         self.reply = ""
+        self._family = family
+        self._context = trusted_certificates.context()
+        self._reader = BoundedReader(self.largest_answer)
 
-    def __enter__(self) -> Self:
-        """Use it in a ``with`` statement."""
-        return self
+    @property
+    def mechanisms(self) -> list[str]:
+        """The ways to sign in that the server offers over TLS, such as ``XOAUTH2``."""
+        return []
+
+    @property
+    def offers_xoauth2(self) -> bool:
+        """Does the server let anybody sign in with a token?"""
+        return "XOAUTH2" in self.mechanisms
+
+    def _dial(self, host: str, port: int) -> socket.socket:
+        plain = dial(host, port, self._family)
+        plain.settimeout(READ)
+        return plain
+
+    def _xoauth2(self, user: str, token: str) -> bytes:
+        """
+        Return what signs *user* in; from now on nothing that is read shows the token.
+
+        As on Microsoft's page "Authenticate an IMAP, POP or SMTP connection using OAuth". Raises Misconfigured if the
+        server offers no XOAUTH2: then it gets no token.
+        """
+        if not self.offers_xoauth2:
+            again = f"{errors.login_command(self.account)} --{self.protocol.lower()} HOST:PORT"
+            raise errors.Misconfigured(
+                f"{self.account}: {self.host} does not let anybody sign in with a token (no AUTH=XOAUTH2)",
+                account=self.account,
+                remedy=errors.Remedy("If that is the wrong server, name the right one", again),
+            )
+        response = base64.b64encode(f"user={user}\x01auth=Bearer {token}\x01\x01".encode())
+        self._reader.hide(token.encode(), response)
+        return response
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -68,5 +102,7 @@ class MailServer:
         error.retry_after = wait
         return error
 
-    def _doctor(self, options: str = "") -> errors.Remedy:
-        return errors.Remedy("", f"{errors.COMMAND} doctor {errors.quoted(self.account)}{options}")
+    def _doctor(self, mailbox: str | None = None) -> errors.Remedy:
+        """Return the command that examines the account, and *mailbox* if it is another one."""
+        other = "" if mailbox in (None, self.account) else f" --mailbox {errors.quoted(mailbox or '')}"
+        return errors.Remedy("", f"{errors.COMMAND} doctor {errors.quoted(self.account)}{other}")

@@ -11,7 +11,7 @@ import socket
 import ssl
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.mail.bounded_reader import TooLong
+from offlineimap_m365.mail.bounded_socket import TooLong
 
 _LONGEST_TEXT = 200
 _QUOTATION_MARKS = str.maketrans("“”", '""')

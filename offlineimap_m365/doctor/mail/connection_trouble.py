@@ -14,9 +14,10 @@ from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import Trouble
 from offlineimap_m365.doctor.network import certificate_checks
 from offlineimap_m365.knowledge import tables
+from offlineimap_m365.mail import bounded_socket
 from offlineimap_m365.mail import mailbox as mailboxes
-from offlineimap_m365.mail import smtp, tcp_connect
-from offlineimap_m365.provider import request_failure, trusted_certificates
+from offlineimap_m365.mail.submission import Submission
+from offlineimap_m365.provider import request_failure
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
@@ -68,10 +69,12 @@ def _trouble(account: Account, which: str, error: errors.M365Error, command: str
         return Trouble(meaning, Remedy("", name))
     tls_error = next((cause for cause in request_failure.causes(error) if isinstance(cause, ssl.SSLError)), None)
     if tls_error is not None:
-        peer = certificate_checks.Peer(host, lambda: _connect(host, port, which), command, _rename(account, which))
+        peer = certificate_checks.Peer(
+            host, lambda: _connect(account.name, host, port, which), command, _rename(account, which)
+        )
         return certificate_checks.tls_trouble(peer, tls_error)
     try:
-        tcp_connect.dial(host, port).close()
+        bounded_socket.dial(host, port).close()
     except socket.gaierror:
         advice = "Correct the name, or this machine's network"
         causes = ("network", f"name {host}")
@@ -81,11 +84,11 @@ def _trouble(account: Account, which: str, error: errors.M365Error, command: str
     return None
 
 
-def _connect(host: str, port: int, which: str) -> socket.socket:
+def _connect(account: str, host: str, port: int, which: str) -> socket.socket:
     """Return a connection that is ready for a TLS handshake."""
     if which == "imap":
-        return tcp_connect.dial(host, port)
-    return smtp.Connection(host, port, trusted_certificates.context()).hand_over()
+        return bounded_socket.dial(host, port)
+    return Submission(host, port, account).hand_over()
 
 
 def _blocked(account: Account, host: str, port: int, failure: OSError, command: str) -> Trouble:
@@ -103,7 +106,7 @@ def _blocked(account: Account, host: str, port: int, failure: OSError, command: 
 
 def _answers(host: str, port: int) -> bool:
     try:
-        tcp_connect.dial(host, port, timeout=_GLANCE).close()
+        bounded_socket.dial(host, port, timeout=_GLANCE).close()
     except OSError:
         return False
     return True

@@ -21,7 +21,7 @@ from offlineimap_m365.base import environment, errors, time_words
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import Step, Trouble
 from offlineimap_m365.doctor.network import certificate_checks
-from offlineimap_m365.mail import tcp_connect
+from offlineimap_m365.mail import bounded_socket
 from offlineimap_m365.provider import http_client, request_failure
 from offlineimap_m365.provider.request_failure import RequestFailure
 
@@ -201,7 +201,7 @@ def _no_proxy(visit: _Visit, failure: RequestFailure) -> Trouble:
     if not variables:
         return Trouble(meaning, Remedy("Correct it in the system's settings", visit.again))
     with contextlib.suppress(OSError):
-        tcp_connect.dial(visit.host, visit.port).close()
+        bounded_socket.dial(visit.host, visit.port).close()
         unset = Remedy(f"{visit.host} can be reached without it", f"unset {' '.join(variables)}")
         return Trouble(meaning, unset)
     ask = Remedy("Ask the administrator of this network for its proxy", f"export {variables[0]}=http://HOST:PORT")
@@ -223,7 +223,7 @@ def _without_password(proxy: str) -> str:
 def _connect(visit: _Visit) -> socket.socket:
     """Return a connection to the host of *visit*, through its proxy if that is one for HTTP. Raises OSError."""
     if not visit.proxy:
-        return tcp_connect.dial(visit.host, visit.port)
+        return bounded_socket.dial(visit.host, visit.port)
     parts = urlsplit(visit.proxy if "://" in visit.proxy else f"http://{visit.proxy}")
     if parts.scheme != "http" or not parts.hostname:
         raise OSError("certificates are not read through such a proxy")

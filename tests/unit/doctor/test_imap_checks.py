@@ -13,7 +13,7 @@ import trustme
 
 from offlineimap_m365.doctor.mail import connection_trouble, imap_checks
 from offlineimap_m365.knowledge import powershell
-from offlineimap_m365.mail import bounded_reader, tcp_connect
+from offlineimap_m365.mail import bounded_socket
 from tests import doctor_checks
 from tests.imap_server import OK, ImapServer
 from tests.signed_in_accounts import ALICE, invent
@@ -238,7 +238,7 @@ def test_a_port_that_does_not_answer(world: World, monkeypatch: pytest.MonkeyPat
 
 def test_a_port_that_drops_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not answer is not waited for."""
-    monkeypatch.setattr(tcp_connect, "CONNECT", 0.3)
+    monkeypatch.setattr(bounded_socket, "CONNECT", 0.3)
     monkeypatch.setattr(connection_trouble, "_GLANCE", 0.3)
     with silent_port() as port:
         assert "does not answer" in failed(subject_at(f"localhost:{port}")).meaning
@@ -305,8 +305,8 @@ def test_what_may_pass_is_checked_again(
 
 def test_a_server_that_drips_is_left(world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """However steadily the bytes come, the check ends."""
-    monkeypatch.setattr(bounded_reader, "READ", 0.6)
-    monkeypatch.setattr(bounded_reader, "WHOLE", 1.0)
+    monkeypatch.setattr(bounded_socket, "READ", 0.6)
+    monkeypatch.setattr(bounded_socket, "WHOLE", 1.0)
 
     with ImapServer(ca, drip=0.1) as server:
         assert failed(subject_at(server.address)).name == "imap-connect"

@@ -12,7 +12,7 @@ import trustme
 
 from offlineimap_m365.doctor.mail import smtp_checks
 from offlineimap_m365.knowledge import powershell
-from offlineimap_m365.mail import bounded_reader
+from offlineimap_m365.mail import bounded_socket
 from tests import doctor_checks
 from tests.signed_in_accounts import ALICE, invent
 from tests.smtp_server import SmtpServer, certificate
@@ -255,8 +255,8 @@ def test_what_may_pass_is_checked_again(
 
 def test_a_server_that_drips_is_left(world: World, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """However steadily the bytes come, the check ends."""
-    monkeypatch.setattr(bounded_reader, "READ", 0.4)
-    monkeypatch.setattr(bounded_reader, "WHOLE", 0.6)
+    monkeypatch.setattr(bounded_socket, "READ", 0.4)
+    monkeypatch.setattr(bounded_socket, "WHOLE", 0.6)
 
     with SmtpServer(tls, drip=0.1) as server:
         assert failed(subject_at(server.address)).name == "smtp-connect"

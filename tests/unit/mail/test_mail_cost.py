@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365.mail import folder_list, server_text
-from offlineimap_m365.mail.bounded_reader import BoundedReader
+from offlineimap_m365.mail.bounded_socket import BoundedReader
 from tests import executed_lines
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import trustme
 from hypothesis import strategies as st
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.mail import bounded_reader, imap
+from offlineimap_m365.mail import bounded_socket
 from offlineimap_m365.mail.folder_list import Folder
 from offlineimap_m365.mail.mailbox import Mailbox
 from tests.imap_server import GREETING, OK, ImapServer
@@ -37,7 +37,7 @@ RESPONSE = base64.b64encode(f"user={ALICE}\x01auth=Bearer {TOKEN}\x01\x01".encod
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an answer end at a megabyte, so that a slow machine gets to its end in time."""
-    monkeypatch.setattr(imap, "_LARGEST_ANSWER", 1 << 20)
+    monkeypatch.setattr(Mailbox, "largest_answer", 1 << 20)
 
 
 def enter(server: ImapServer, work: Callable[[Mailbox], Any] = Mailbox.folders) -> Any:
@@ -219,8 +219,8 @@ def test_no_answer_is_a_bug(world: World, ca: trustme.CA, answer: bytes) -> None
 
 def test_a_server_that_drips_is_left(world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """However steadily the bytes come: a whole command has its time."""
-    monkeypatch.setattr(bounded_reader, "READ", 0.6)
-    monkeypatch.setattr(bounded_reader, "WHOLE", 1.0)
+    monkeypatch.setattr(bounded_socket, "READ", 0.6)
+    monkeypatch.setattr(bounded_socket, "WHOLE", 1.0)
 
     with ImapServer(ca, drip=0.1) as server:
         started = time.monotonic()

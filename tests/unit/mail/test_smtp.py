@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import smtplib
 import traceback
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,8 @@ import pytest
 import trustme
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.mail import bounded_reader, smtp
+from offlineimap_m365.mail import bounded_socket
 from offlineimap_m365.mail.submission import Submission
-from offlineimap_m365.provider import trusted_certificates
 from tests.smtp_server import SmtpServer, certificate
 
 if TYPE_CHECKING:
@@ -90,12 +88,13 @@ def test_no_token_without_starttls(world: World, tls: ssl.SSLContext) -> None:
 
 
 def test_the_connection_itself_refuses_to_send_a_token_in_clear(world: World, tls: ssl.SSLContext) -> None:
-    """Without STARTTLS it raises an error before a byte is sent."""
-    with SmtpServer(tls, {"EHLO": b"250-localhost\r\n250 AUTH XOAUTH2\r\n"}) as server:
-        made = smtp.Connection("localhost", server.port, trusted_certificates.context())
-        with pytest.raises(smtplib.SMTPNotSupportedError):
-            made.authenticate(ALICE, TOKEN)
-        made.leave()
+    """Without STARTTLS signing in is an error before a byte is sent."""
+    with (
+        SmtpServer(tls, {"EHLO": b"250-localhost\r\n250 AUTH XOAUTH2\r\n"}) as server,
+        Submission("localhost", server.port, ALICE) as made,
+        pytest.raises(errors.Misconfigured),
+    ):
+        made.sign_in(ALICE, TOKEN)
 
     assert server.commands == ["EHLO", "QUIT"]
 
@@ -218,7 +217,7 @@ def test_garbage_is_an_error(world: World, tls: ssl.SSLContext, when: str, answe
 
 def test_a_server_that_is_silent_is_left(world: World, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """A silent server is left after the time that the next bytes may take."""
-    monkeypatch.setattr(bounded_reader, "READ", 0.3)
+    monkeypatch.setattr(bounded_socket, "READ", 0.3)
 
     with SmtpServer(tls, {"AUTH": b""}) as server:
         error = failure(server)

@@ -1,17 +1,16 @@
 """
-What imaplib and smtplib read a server's answers from: bounded in time and in size, whatever the server sends.
+A connection to a mail server, bounded in time and in size, whatever the network does and the server sends.
 """
 
 from __future__ import annotations
 
+import queue
+import socket
+import threading
 import time
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import socket
-
-#: Seconds for the next bytes, and for a whole command (contract §5.7).
-READ, WHOLE = 10.0, 20.0
+#: Seconds for one address, for the next bytes, and for a whole command or all addresses of a host (contract §5.7).
+CONNECT, READ, WHOLE = 5.0, 10.0, 20.0
 #: Bytes of a line: a folder's name may have 10,000 characters.
 LONGEST_LINE = 1 << 17
 _CHUNK = 1 << 16
@@ -19,6 +18,50 @@ _CHUNK = 1 << 16
 
 class TooLong(OSError):
     """The server sends more than any answer needs; the text says what is too long."""
+
+
+def dial(host: str, port: int, family: int = 0, *, timeout: float | None = None) -> socket.socket:
+    """
+    Return a connection to *host*, over the address *family* alone if one is given; *timeout*: seconds per address.
+
+    Raises OSError: socket.gaierror for a name without an address, TimeoutError, and the last address's own error.
+    """
+    outcome: queue.SimpleQueue[socket.socket | OSError] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            outcome.put(_connect(host, port, family, CONNECT if timeout is None else timeout))
+        except OSError as error:
+            outcome.put(error)
+
+    # In a thread, since the system's resolver promises no time.
+    threading.Thread(target=work, name="offlineimap-m365-dial", daemon=True).start()
+    try:
+        connection = outcome.get(timeout=WHOLE)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(connection, OSError):
+        raise connection
+    return connection
+
+
+def _connect(host: str, port: int, family: int, timeout: float) -> socket.socket:
+    failure: OSError = socket.gaierror("no address")
+    try:
+        addresses = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+    except UnicodeError as error:  # a name that cannot be one
+        raise socket.gaierror(str(error)) from None
+    for kind, how, protocol, _, address in addresses:
+        plain = socket.socket(kind, how, protocol)
+        try:
+            plain.settimeout(timeout)
+            plain.connect(address)
+        except OSError as error:
+            plain.close()
+            failure = error
+        else:
+            return plain
+    raise failure
 
 
 class BoundedReader:
