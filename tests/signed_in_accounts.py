@@ -12,7 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import paths, time_words
-from offlineimap_m365.provider import msal_client as door
+from offlineimap_m365.provider.provider import Provider
+from offlineimap_m365.signin.attempt import Attempt, SignIn
+from offlineimap_m365.signin.tenant_discovery import discover
 from offlineimap_m365.stores.file import FileStore
 from tests.m365.entra import THUNDERBIRD
 
@@ -25,14 +27,14 @@ SCOPES = ("https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.o
 TOKEN = "oauth2/v2.0/token"
 
 
-def provider(entra: Entra) -> door.Provider:
+def provider(entra: Entra) -> Provider:
     """Return the test bed's Entra as ``login --authority`` would know it."""
-    return door.Provider(THUNDERBIRD, entra.authority, SCOPES, door.discover(entra.authority))
+    return Provider(THUNDERBIRD, entra.authority, SCOPES, discover(entra.authority))
 
 
-def attempt(entra: Entra, name: str = ALICE) -> door.SignIn:
+def attempt(entra: Entra, name: str = ALICE) -> SignIn:
     """Sign *name* in by the authorisation code flow; return who that was, and their cache."""
-    tried = door.Attempt(provider(entra), name)
+    tried = Attempt(provider(entra), name)
     final = entra.approve(tried.begin("https://localhost", "a state", hint=name), name)
     return tried.redeem(dict(parse_qsl(urlsplit(final).query)))
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors
-from offlineimap_m365.knowledge import error_text, explain
-from offlineimap_m365.provider import next_step
+from offlineimap_m365.knowledge import error_text, explain, next_step, tables
+from offlineimap_m365.provider.provider import way_of
 from offlineimap_m365.recipes.targets import is_account
 from offlineimap_m365.signin import browser
 
@@ -65,7 +65,7 @@ def read(words: Sequence[str], standard_input: Callable[[], str]) -> Question:
 def answer(question: Question) -> Answer:
     """Return what explains the question; raises WrongUsage if nothing in the text is recognised."""
     has_browser, account = browser.is_there(), question.account
-    way = next_step.Way.of_account(account) if account else _usual(question.name, has_browser=has_browser)
+    way = way_of(account) if account else _usual(question.name, has_browser=has_browser)
     tenant = account.tenant if account else None
     is_personal = account.is_personal if account else profiles.is_consumer(question.name or "")
     situation = explain.Situation(question.name, way.client_id, tenant, way.redirect_uri, is_personal)
@@ -125,4 +125,7 @@ def _letter(explanation: Explanation, situation: Situation) -> str:
 def _usual(name: str | None, *, has_browser: bool) -> next_step.Way:
     """Return how somebody who never signed in would: as a login without options does."""
     scopes = ("IMAP.AccessAsUser.All", "SMTP.Send")
-    return next_step.Way.usual(name or "ACCOUNT", "browser" if has_browser else "paste", scopes)
+    flow, clients = "browser" if has_browser else "paste", tables.load("clients")
+    client_id = clients["default"]
+    redirect_uri, is_personal = clients["clients"][client_id][flow], profiles.is_consumer(name or "")
+    return next_step.Way(name or "ACCOUNT", flow, client_id, redirect_uri, scopes, is_personal=is_personal)

@@ -13,7 +13,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,8 +37,6 @@ _REDIRECTS = range(300, 400)
 _DOCTOR = Remedy("Find out what is in the way", f"{errors.COMMAND} doctor")
 _PORTAL = "This network may want a sign-in of its own first (a captive portal), or a proxy is in the way"
 _SIGN_IN_TO_NETWORK = Remedy("Open any web page, sign in to the network there, and try again")
-
-
 _CONNECT = Remedy("Try again with a network connection")
 #: What happened, by the step at which a request failed, and what helps.
 _STEPS = {
@@ -66,10 +63,7 @@ class Answer:
 class Unreachable(errors.Temporary):
     """A request got no answer; *failure* says at which step."""
 
-    def __init__(self, fact: str, *, failure: request_failure.RequestFailure | None = None, **parts: Any) -> None:
-        """Add the *failure* to what every error has."""
-        super().__init__(fact, **parts)
-        self.failure = failure
+    failure: request_failure.RequestFailure | None = None
 
 
 class _QuietAdapter(requests.adapters.HTTPAdapter):
@@ -79,32 +73,23 @@ class _QuietAdapter(requests.adapters.HTTPAdapter):
     A user's Python may set ``http.client.HTTPConnection.debuglevel``, which prints every request with its secrets.
     """
 
-    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
-        """Return the connections to a host (requests 2.32 and later)."""
-        return _quiet(super().get_connection_with_tls_context(*arguments, **options))
-
-    def get_connection(self, *arguments: Any, **options: Any) -> Any:
-        """Return the connections to a host (requests before 2.32)."""
-        return _quiet(super().get_connection(*arguments, **options))
-
-
-def _quiet(pool: Any) -> Any:
-    pool.ConnectionCls = type("QuietConnection", (pool.ConnectionCls,), {"debuglevel": 0})
-    return pool
+    def cert_verify(self, conn: Any, *arguments: Any) -> None:
+        """Prepare the connections of the pool *conn*: requests calls this before each request."""
+        super().cert_verify(conn, *arguments)  # type: ignore[no-untyped-call]
+        conn.ConnectionCls = type("QuietConnection", (conn.ConnectionCls,), {"debuglevel": 0})
 
 
 class Wire:
-    """The *http_client* for MSAL: POST goes out, GET of an OpenID configuration is answered from what is known."""
+    """The *http_client* for MSAL: POST goes out, GET is answered with the OpenID configuration *known*."""
 
-    def __init__(self, known: Mapping[str, str] | None = None) -> None:
-        """Open nothing yet; *known* is the OpenID configuration with which GET is answered."""
+    def __init__(self, known: Mapping[str, str]) -> None:
+        """Open nothing yet."""
         self._known = known
 
     def get(self, url: str, **_: Any) -> Answer:
-        """Answer with the known OpenID configuration; without one, ask *url*."""
-        if self._known is not None:
-            return Answer(200, json.dumps(dict(self._known)), {})
-        return _exchange("GET", url)
+        """Answer with the known OpenID configuration, whatever the *url*."""
+        del url
+        return Answer(200, json.dumps(dict(self._known)))
 
     def post(
         self,
@@ -123,31 +108,17 @@ class Wire:
         fields: dict[str, Any] = json.loads(answer.text)
         if "error" not in fields and answer.status_code != requests.codes.ok:
             raise _failed(url, f"sent an answer without an OAuth error (HTTP {answer.status_code})", _DOCTOR)
+        asked = data if isinstance(data, Mapping) else {}
         try:
-            fields = token_response.read(fields, data if isinstance(data, Mapping) else None)
+            fields = token_response.read(fields, asked)
         except ValueError as error:
             raise _failed(url, f"sent an answer that OAuth does not allow (its field {error})", _DOCTOR) from None
+        if "access_token" in fields and asked.get("grant_type") == "refresh_token":
+            fields.setdefault("refresh_token", asked["refresh_token"])  # it can be used again (RFC 6749 §6)
         return Answer(answer.status_code, json.dumps(fields), answer.headers)
 
     def close(self) -> None:
         """Nothing is kept open between two requests."""
-
-
-class Keeping(Wire):
-    """A Wire for one refresh token: an answer without a new one means that it can be used again (RFC 6749 §6)."""
-
-    def __init__(self, known: Mapping[str, str], refresh_token: str) -> None:
-        """Open nothing yet; see Wire."""
-        super().__init__(known)
-        self._refresh_token = refresh_token
-
-    def post(self, url: str, *arguments: Any, **options: Any) -> Answer:
-        """Send one request, see Wire; a granted answer has a refresh token in any case."""
-        answer = super().post(url, *arguments, **options)
-        body = json.loads(answer.text)
-        if "access_token" in body and not body.get("refresh_token"):
-            return dataclasses.replace(answer, text=json.dumps({**body, "refresh_token": self._refresh_token}))
-        return answer
 
 
 def get_json(url: str) -> dict[str, Any]:
@@ -177,15 +148,9 @@ def proxy_for(url: str) -> str | None:
 
 def retry_after(text: str | None) -> float:
     """Return the seconds of a Retry-After header, a number or a date (RFC 9110 §10.2.3); BUSY without one."""
-    if not text:
-        return BUSY
     try:
-        return max(1.0, float(text))
-    except ValueError:
-        pass
-    try:
-        return max(1.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
+        return max(1.0, urllib3.Retry().parse_retry_after(text)) if text else BUSY
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return BUSY
 
 
@@ -236,14 +201,6 @@ def _send(method: str, url: str, **arguments: Any) -> Answer:
             raise _unanswered(url, error) from None  # the original may name proxy passwords
 
 
-def _redirect_host(answer: Answer) -> str:
-    """Return the host of a redirect; the rest of the address may repeat what was sent."""
-    try:
-        return (urlsplit(answer.headers.get("Location", "")).hostname or "another page")[:_MOST_OF_ADDRESS]
-    except ValueError:
-        return "another page"
-
-
 def _check(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
     """Raise Temporary for what is not an answer of a provider that works."""
     status = answer.status_code
@@ -265,11 +222,18 @@ def _check(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
     return answer
 
 
+def _redirect_host(answer: Answer) -> str:
+    """Return the host of a redirect; the rest of the address may repeat what was sent."""
+    try:
+        return (urlsplit(answer.headers.get("Location", "")).hostname or "another page")[:_MOST_OF_ADDRESS]
+    except ValueError:
+        return "another page"
+
+
 def _busy(url: str, answer: Answer) -> errors.Temporary:
     """Return the error for a provider that is busy or broken; of its text only the references are used."""
-    wait = answer.headers.get("Retry-After")
+    wait, host = answer.headers.get("Retry-After"), urlsplit(url).hostname
     seconds = retry_after(wait)
-    host = urlsplit(url).hostname
     advice = f"Wait: {host} asks to wait until {until(seconds)}" if wait else "Wait a minute: nothing is wrong here"
     codes, reference = error_text.find_codes(answer.text), error_text.find_reference(answer.text)
     error = errors.Temporary(
@@ -288,13 +252,13 @@ def _unanswered(url: str, error: Exception) -> Unreachable:
     failure = request_failure.diagnose(error, proxy_for(url))
     event, remedy = _STEPS[failure.step]
     if failure.needs_socks:
-        event, remedy = (
-            "cannot be reached through a SOCKS proxy without the package PySocks",
-            installation.add("PySocks"),
-        )
+        event = "cannot be reached through a SOCKS proxy without the package PySocks"
+        remedy = installation.add("PySocks")
     elif isinstance(failure.tls_error, ssl.SSLCertVerificationError):
         event = "showed a TLS certificate that is not trusted here"
-    return Unreachable(f"{urlsplit(url).hostname} {event}", remedy=remedy, failure=failure)
+    unreachable = Unreachable(f"{urlsplit(url).hostname} {event}", remedy=remedy)
+    unreachable.failure = failure
+    return unreachable
 
 
 def _failed(url: str, event: str, remedy: Remedy, meaning: str = "") -> errors.Temporary:

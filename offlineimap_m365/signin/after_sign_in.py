@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import powershell, tables
-from offlineimap_m365.provider.next_step import permissions
+from offlineimap_m365.knowledge.next_step import permissions
 
 if TYPE_CHECKING:
     from collections.abc import Collection

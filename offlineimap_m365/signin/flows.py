@@ -29,7 +29,7 @@ from offlineimap_m365.signin.redirect_response import WrongPaste
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offlineimap_m365.provider import msal_client
+    from offlineimap_m365.signin.attempt import Attempt, DeviceCode, SignIn
     from offlineimap_m365.signin.login_request import Plan
 
 #: Seconds without an answer after which the usual dead ends are named once.
@@ -67,11 +67,11 @@ class Waiting:
     situation: Situation
     state: str = ""
     listener: Listener | None = None
-    device: queue.Queue[msal_client.SignIn | Exception] | None = None
+    device: queue.Queue[SignIn | Exception] | None = None
 
 
 @contextlib.contextmanager
-def begin(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt: str | None) -> Iterator[Waiting]:
+def begin(plan: Plan, attempt: Attempt, person: Person, prompt: str | None) -> Iterator[Waiting]:
     """Begin the flow of *plan* and tell the *person* what to do; *prompt* is OpenID Connect's."""
     if plan.client_name:
         person.say(f'The page names "{plan.client_name}": its public client id is used. To use another: --client-id ID')
@@ -82,7 +82,7 @@ def begin(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt: str 
 
 
 @contextlib.contextmanager
-def _begin_page(plan: Plan, attempt: msal_client.Attempt, person: Person, prompt: str | None) -> Iterator[Waiting]:
+def _begin_page(plan: Plan, attempt: Attempt, person: Person, prompt: str | None) -> Iterator[Waiting]:
     """Show the address of the sign-in page; open it in a browser if that is the flow."""
     state = secrets.token_urlsafe(24)
     with contextlib.ExitStack() as stack:
@@ -125,7 +125,7 @@ def _after_address(redirect_uri: str, listener: Listener | None) -> list[str]:
 
 
 @contextlib.contextmanager
-def _begin_device(plan: Plan, attempt: msal_client.Attempt, person: Person) -> Iterator[Waiting]:
+def _begin_device(plan: Plan, attempt: Attempt, person: Person) -> Iterator[Waiting]:
     """Show a code and where to type it; ask the provider in the background whether that was done."""
     if not plan.provider.configuration().get("device_authorization_endpoint"):
         raise errors.Misconfigured(
@@ -134,7 +134,7 @@ def _begin_device(plan: Plan, attempt: msal_client.Attempt, person: Person) -> I
             remedy=Remedy("", f"{plan.again} --paste"),
         )
     code = attempt.begin_device()
-    outcome: queue.Queue[msal_client.SignIn | Exception] = queue.Queue()
+    outcome: queue.Queue[SignIn | Exception] = queue.Queue()
     person.say("Open this address in a browser, on any computer:")
     person.say()
     person.say_unwrapped(code.address)
@@ -154,9 +154,9 @@ def _begin_device(plan: Plan, attempt: msal_client.Attempt, person: Person) -> I
 
 def _poll_device(
     plan: Plan,
-    attempt: msal_client.Attempt,
-    code: msal_client.DeviceCode,
-    outcome: queue.Queue[msal_client.SignIn | Exception],
+    attempt: Attempt,
+    code: DeviceCode,
+    outcome: queue.Queue[SignIn | Exception],
 ) -> None:
     """Put into *outcome* who signed in, or why nobody did."""
     try:
@@ -183,9 +183,7 @@ def _situation(plan: Plan, redirect_uri: str) -> Situation:
     return Situation(plan.name, plan.provider.client_id, plan.tenant, redirect_uri, plan.is_personal)
 
 
-def wait(
-    plan: Plan, attempt: msal_client.Attempt, waiting: Waiting, person: Person, deadline: float
-) -> msal_client.SignIn:
+def wait(plan: Plan, attempt: Attempt, waiting: Waiting, person: Person, deadline: float) -> SignIn:
     """
     Wait until *deadline* for the first answer: from the browser, from the provider, or from the person.
 
@@ -226,7 +224,7 @@ def wait(
     )
 
 
-def _arrived(waiting: Waiting, attempt: msal_client.Attempt) -> msal_client.SignIn | None:
+def _arrived(waiting: Waiting, attempt: Attempt) -> SignIn | None:
     """Return who signed in through the listener or with the device code, None if neither has an answer yet."""
     if waiting.listener and not waiting.listener.answers.empty():
         parameters = waiting.listener.answers.get()

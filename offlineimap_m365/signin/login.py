@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from offlineimap_m365.accounts import account_state, client_credential
 from offlineimap_m365.base import account_lock, environment, errors, paths, safe_file
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.provider import msal_client, next_step
+from offlineimap_m365.knowledge import next_step
+from offlineimap_m365.provider import msal_client
 from offlineimap_m365.signin import browser, flows, save, tenant_discovery
+from offlineimap_m365.signin.attempt import Attempt, SignIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,12 +62,12 @@ def _question_typo(plan: Plan, person: Person) -> None:
         )
 
 
-def _as_application(plan: Plan) -> msal_client.SignIn:
+def _as_application(plan: Plan) -> SignIn:
     """Ask for a token of the application's own, which proves its secret or certificate."""
     proof = client_credential.read(plan.provider.credential, plan.name)
     if proof is None:
         raise AssertionError  # login_request.make() refuses that
-    return msal_client.SignIn({}, msal_client.obtain(plan.provider, plan.name, proof), certificate_ends=proof.ends)
+    return SignIn({}, msal_client.obtain(plan.provider, plan.name, proof), certificate_ends=proof.ends)
 
 
 def _proves_more(error: errors.M365Error, person: Person) -> bool:
@@ -87,7 +89,7 @@ def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
             remedy=Remedy("For a person's sign-in drop what was chosen before: add --defaults"),
         )
     plan = save.check_store(plan)
-    attempt = msal_client.Attempt(plan.provider, plan.name, is_personal=plan.is_personal)
+    attempt = Attempt(plan.provider, plan.name, is_personal=plan.is_personal)
     signed_in = attempt.adopt(refresh_token)
     if not _was_meant(plan, signed_in):
         raise _somebody_else(plan, signed_in, again)
@@ -111,7 +113,7 @@ def naming(name: str, again: str) -> Iterator[None]:
 
 def _attempt(plan: Plan, person: Person, deadline: float, demand: account_state.Demand) -> Account | None:
     """Return the account as it was saved, or None to try again with the account chooser."""
-    attempt = msal_client.Attempt(plan.provider, plan.name, claims=demand.claims, is_personal=plan.is_personal)
+    attempt = Attempt(plan.provider, plan.name, claims=demand.claims, is_personal=plan.is_personal)
     with contextlib.ExitStack() as stack:
         with _advised(plan):
             waiting = stack.enter_context(flows.begin(plan, attempt, person, demand.prompt))
@@ -151,7 +153,7 @@ def _advised(plan: Plan) -> Iterator[None]:
         raise next_step.after_refusal(error, plan.way, has_browser=browser.is_there()) from error
 
 
-def _is_accepted(plan: Plan, signed_in: msal_client.SignIn, person: Person) -> bool:
+def _is_accepted(plan: Plan, signed_in: SignIn, person: Person) -> bool:
     """
     Return whether to save the sign-in (True) or to try again (False); raises SignInNeeded to abort.
 
@@ -169,7 +171,7 @@ def _is_accepted(plan: Plan, signed_in: msal_client.SignIn, person: Person) -> b
     return choice == "k"
 
 
-def _was_meant(plan: Plan, signed_in: msal_client.SignIn) -> bool:
+def _was_meant(plan: Plan, signed_in: SignIn) -> bool:
     """Compare who signed in with who was meant: by the ids of the last login, at a first one by the names."""
     if plan.person and plan.person.keys() == signed_in.person.keys():
         return signed_in.person == plan.person or _has_moved(plan, signed_in)
@@ -177,12 +179,12 @@ def _was_meant(plan: Plan, signed_in: msal_client.SignIn) -> bool:
     return meant in _sign_in_names(signed_in) or _has_mail_address(plan, signed_in, meant)
 
 
-def _sign_in_names(signed_in: msal_client.SignIn) -> set[str]:
+def _sign_in_names(signed_in: SignIn) -> set[str]:
     """Return the names that the organisation gave, in lower case."""
     return {str(signed_in.claims.get(claim, "")).casefold() for claim in ("preferred_username", "upn")}
 
 
-def _has_mail_address(plan: Plan, signed_in: msal_client.SignIn, meant: str) -> bool:
+def _has_mail_address(plan: Plan, signed_in: SignIn, meant: str) -> bool:
     """
     Return whether *meant* is the mail address of who signed in.
 
@@ -198,7 +200,7 @@ def _has_mail_address(plan: Plan, signed_in: msal_client.SignIn, meant: str) -> 
     return owner is not None and owner.tenant == signed_in.claims.get("tid")
 
 
-def _has_moved(plan: Plan, signed_in: msal_client.SignIn) -> bool:
+def _has_moved(plan: Plan, signed_in: SignIn) -> bool:
     """
     Return whether the same name signed in at another organisation, the one that was asked: a mailbox that moved.
 
@@ -215,11 +217,11 @@ def _has_moved(plan: Plan, signed_in: msal_client.SignIn) -> bool:
     )
 
 
-def _name(signed_in: msal_client.SignIn) -> str:
+def _name(signed_in: SignIn) -> str:
     return errors.printable(signed_in.names[0] if signed_in.names else "Somebody without a name")
 
 
-def _somebody_else(plan: Plan, signed_in: msal_client.SignIn, again: str) -> errors.SignInNeeded:
+def _somebody_else(plan: Plan, signed_in: SignIn, again: str) -> errors.SignInNeeded:
     who = _name(signed_in)
     return errors.SignInNeeded(
         f"{who} signed in, and {plan.hint} was meant" + (f" for {plan.name}" if plan.hint != plan.name else ""),

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from offlineimap_m365.accounts import client_credential, profiles
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.knowledge import mail_scopes, tables
-from offlineimap_m365.provider import msal_client, next_step
+from offlineimap_m365.knowledge import mail_scopes, next_step, tables
+from offlineimap_m365.provider.provider import Provider
 from offlineimap_m365.signin import browser, login_options, tenant_discovery
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Plan:
     name: str
     hint: str
     person: dict[str, str]
-    provider: msal_client.Provider
+    provider: Provider
     flow: str
     port: int
     opens: bool
@@ -78,8 +78,8 @@ class Plan:
         """The way of signing in, for advice about another."""
         provider = self.provider
         return next_step.Way(
-            self.name, self.flow, provider.client_id, self.client_name, self.redirect_uri, provider.scopes, self.cloud,
-            self.chosen, self.is_personal,
+            self.name, self.flow, provider.client_id, self.redirect_uri, provider.scopes, self.cloud, self.chosen,
+            self.is_personal,
         )  # fmt: skip
 
     @property
@@ -128,9 +128,7 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     is_personal = (
         not is_app_only and cloud == "global" and not endpoints and tenant_discovery.is_personal(name, chosen, known)
     )
-    provider = msal_client.Provider(
-        client_id, authority, _scopes(chosen, cloud), endpoints, client_credential.from_options(chosen)
-    )
+    provider = Provider(client_id, authority, _scopes(chosen, cloud), endpoints, client_credential.from_options(chosen))
     is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")
     last = known if known is not None and is_same_person and not known.is_app_only else None
     return Plan(
@@ -160,7 +158,7 @@ def _doubt(name: str, place: tenant_discovery.Place) -> str:
     return f"Microsoft does not know the domain {domain}" if place.is_unknown else ""
 
 
-def _comparable(before: Account, provider: msal_client.Provider) -> dict[str, str]:
+def _comparable(before: Account, provider: Provider) -> dict[str, str]:
     """
     Return the ids of who signed in last time, none if the new sign-in cannot have the same ones.
 
@@ -192,7 +190,11 @@ def _authority(
     if chosen.get("authority"):
         authority = _checked_authority(str(chosen["authority"]))
         kept = known.endpoints if known and known.authority == authority else None
-        return authority, msal_client.discover(authority) if may_ask else kept, tenant_discovery.Place("", "global")
+        return (
+            authority,
+            tenant_discovery.discover(authority) if may_ask else kept,
+            tenant_discovery.Place("", "global"),
+        )
     place = tenant_discovery.place(name, chosen, known, is_default_client=is_default_client, may_ask=may_ask)
     login_host = tables.load("clouds")["clouds"][place.cloud]["login"]
     return f"https://{login_host}/{place.tenant}", None, place

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offlineimap_m365.accounts.profiles import Account
-    from offlineimap_m365.provider import msal_client
+    from offlineimap_m365.signin.attempt import SignIn
     from offlineimap_m365.signin.login_request import Plan
     from offlineimap_m365.stores.base import Store
 
@@ -43,7 +43,7 @@ def check_store(plan: Plan) -> Plan:
     return dataclasses.replace(plan, store=store, chosen=chosen)
 
 
-def save(plan: Plan, signed_in: msal_client.SignIn) -> Account:
+def save(plan: Plan, signed_in: SignIn) -> Account:
     """
     Save the sign-in as *plan* says; return the account.
 
@@ -95,7 +95,7 @@ def _empty_others(account: Account) -> None:
         notices.say(f"An earlier sign-in is still in another store: {trouble.one_line()}")
 
 
-def _account(plan: Plan, signed_in: msal_client.SignIn, before: Account | None) -> Account:
+def _account(plan: Plan, signed_in: SignIn, before: Account | None) -> Account:
     """Return the account as it will be saved, with what was learned *before* and the fields of a later release."""
     tenant, personal = _text(signed_in.claims.get("tid")), profiles.personal_tenant()
     imap, smtp = plan.mail_hosts(is_personal=tenant == personal)

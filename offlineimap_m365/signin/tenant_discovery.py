@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
+from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.provider.http_client import get_json
 
@@ -164,3 +165,29 @@ def _registered(cloud: str, *, is_default_client: bool) -> tuple[str, ...]:
 
 def _title(cloud: str) -> str:
     return str(_clouds()[cloud]["title"])
+
+
+def discover(authority: str) -> dict[str, str]:
+    """
+    Request the OpenID configuration of *authority* (https, without a trailing slash) and return the part that is kept.
+
+    Entra serves it below ``/v2.0``, other providers directly (OpenID Connect Discovery 1.0 §4). Raises Temporary,
+    and Misconfigured if there is none, if it lacks what is needed, or if an endpoint is not https.
+    """
+    needed = ("issuer", "authorization_endpoint", "token_endpoint")
+    fault = "is not there"
+    for base in (f"{authority}/v2.0", authority):
+        document = get_json(f"{base}/.well-known/openid-configuration")
+        names = (*needed, "device_authorization_endpoint")
+        endpoints = {name: document[name] for name in names if isinstance(document.get(name), str) and document[name]}
+        missing = [name for name in needed if name not in endpoints]
+        insecure = [url for name, url in endpoints.items() if name != "issuer" and not url.startswith("https://")]
+        if not missing and not insecure:
+            return endpoints
+        if document:
+            fault = f"names an address that is not https: {insecure[0]}" if insecure else f"names no {missing[0]}"
+    raise errors.Misconfigured(
+        f"The OpenID configuration of {authority} {fault}",
+        meaning="Without it, who signed in and who receives the token cannot be checked",
+        remedy=Remedy("Correct what --authority names, or ask its administrator to repair the configuration"),
+    )

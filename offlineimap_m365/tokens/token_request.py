@@ -40,11 +40,12 @@ def send(cache: Cache, *, impatient: bool) -> bytes:
 
 def _exchange(cache: Cache, proof: Proof | None, tried: str) -> bytes:
     from offlineimap_m365.provider import msal_client  # noqa: PLC0415 - MSAL takes 200 ms to import
+    from offlineimap_m365.provider.provider import Provider  # noqa: PLC0415 - it imports knowledge
 
     account = cache.account
     try:
         if account.is_app_only and proof is not None:
-            data = msal_client.obtain(msal_client.Provider.of(account), account.name, proof)
+            data = msal_client.obtain(Provider.of(account), account.name, proof)
         else:
             data = msal_client.refresh(account, cache.data or b"", proof)
     except errors.M365Error as error:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import explain
 from offlineimap_m365.knowledge.explain import Situation
-from offlineimap_m365.provider import id_token, token_response
+from offlineimap_m365.provider import token_response
 from offlineimap_m365.signin import callback_request, paste
+from offlineimap_m365.signin.attempt import check_claims
 from offlineimap_m365.signin.callback_server import Listener
 from offlineimap_m365.signin.redirect_response import WrongPaste, read_answer, refusal
 from tests.unit.callback_client import RIGHT, STATE, ask, is_waiting, text_of
@@ -174,7 +175,7 @@ def test_whatever_a_provider_grants(body: dict[str, Any]) -> None:
 def test_whatever_an_id_token_claims(claims: dict[str, Any]) -> None:
     """Claims are refused with an error of ours in a few short lines, unless they are right."""
     _, error = _outcome(
-        lambda: id_token.check_claims(claims, "https://issuer/{tenantid}", "a client id", ALICE), errors.SignInNeeded
+        lambda: check_claims(claims, "https://issuer/{tenantid}", "a client id", ALICE), errors.SignInNeeded
     )
 
     assert len(str(error)) < 1000

@@ -17,7 +17,8 @@ import pytest
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, notices
 from offlineimap_m365.provider import http_client, msal_cache
-from offlineimap_m365.provider import msal_client as door
+from offlineimap_m365.signin import tenant_discovery
+from offlineimap_m365.signin.attempt import Attempt
 from offlineimap_m365.tokens import engine
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.garbage import Garbage
@@ -174,7 +175,7 @@ def refresh(entra: Entra, endpoints: Mapping[str, str]) -> object:
 def redeem(entra: Entra, endpoints: Mapping[str, str]) -> object:
     """Redeem a code."""
     known = provider(entra)
-    tried = door.Attempt(dataclasses.replace(known, endpoints={**(known.endpoints or {}), **endpoints}), ALICE)
+    tried = Attempt(dataclasses.replace(known, endpoints={**(known.endpoints or {}), **endpoints}), ALICE)
     with Browser(entra.ca_file) as browser:
         landing = browser.sign_in(tried.begin("https://localhost", "a state", hint=ALICE), ALICE, PASSWORD)
     return tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query)))
@@ -183,14 +184,12 @@ def redeem(entra: Entra, endpoints: Mapping[str, str]) -> object:
 def device(entra: Entra, endpoints: Mapping[str, str]) -> object:
     """Ask for a device code."""
     known = provider(entra)
-    return door.Attempt(
-        dataclasses.replace(known, endpoints={**(known.endpoints or {}), **endpoints}), ALICE
-    ).begin_device()
+    return Attempt(dataclasses.replace(known, endpoints={**(known.endpoints or {}), **endpoints}), ALICE).begin_device()
 
 
 def discover(entra: Entra, endpoints: Mapping[str, str]) -> object:
     """Ask an authority for its configuration."""
-    return door.discover(next(iter(endpoints.values()), entra.authority))
+    return tenant_discovery.discover(next(iter(endpoints.values()), entra.authority))
 
 
 #: Each way on which an answer is waited for: who asks, the endpoint, and what it is called in a configuration.

@@ -14,6 +14,7 @@ import pytest
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import explain, tables
 from offlineimap_m365.provider import msal_client as door
+from offlineimap_m365.signin.attempt import Attempt
 from offlineimap_m365.signin.redirect_response import read_answer
 from tests.m365.entra import THUNDERBIRD, Entra
 from tests.m365.person import Browser
@@ -60,9 +61,9 @@ class Stage:
     cache: bytes
     browser: Browser
 
-    def attempt(self) -> tuple[door.Attempt, str]:
+    def attempt(self) -> tuple[Attempt, str]:
         """Return a new attempt to sign in, and its address."""
-        tried = door.Attempt(provider(self.entra), ALICE)
+        tried = Attempt(provider(self.entra), ALICE)
         return tried, tried.begin(LAST_PAGE, "a state", hint=ALICE)
 
 

@@ -14,7 +14,8 @@ import pytest
 import offlineimap_m365
 from offlineimap_m365.base import errors
 from offlineimap_m365.plugin import evals, offlineimap_builds
-from offlineimap_m365.provider import msal_client as door
+from offlineimap_m365.provider import msal_client
+from offlineimap_m365.signin.attempt import Attempt
 from offlineimap_m365.tokens import engine, token_cache
 from tests.signed_in_accounts import ALICE, TOKEN, age, attempt, cache_of, keep, provider
 
@@ -94,7 +95,7 @@ def test_no_bug_holds_a_secret(world: World, entra: Entra, monkeypatch: pytest.M
     def fail(*arguments: object, **others: object) -> bytes:
         raise ZeroDivisionError(arguments, others)
 
-    monkeypatch.setattr(door, "refresh", fail)
+    monkeypatch.setattr(msal_client, "refresh", fail)
 
     error = _raised(lambda: offlineimap_m365.get_access_token(ALICE))
 
@@ -105,7 +106,7 @@ def test_no_bug_holds_a_secret(world: World, entra: Entra, monkeypatch: pytest.M
 def test_nothing_shows_what_it_holds(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
     """The objects for a sign-in, an attempt, a code, a token and a store show no secret when printed."""
     account = keep(entra)
-    tried = door.Attempt(provider(entra), ALICE)
+    tried = Attempt(provider(entra), ALICE)
     address = tried.begin("https://localhost", "a-state-of-this-sign-in", hint=ALICE)
     code = tried.begin_device()
     found: list[Any] = [tried, code, attempt(entra), engine.access_token(ALICE), token_cache.read(account), account]

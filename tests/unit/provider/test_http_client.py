@@ -32,7 +32,7 @@ PUBLIC = "https://login.microsoftonline.com/token"
 def post(entra: Entra, url: str | None = None) -> http_client.Answer:
     """Send a refresh that Entra refuses in the ordinary way."""
     form = {"grant_type": "refresh_token", "refresh_token": "unknown", "client_id": next(iter(entra.clients))}
-    return http_client.Wire().post(url or f"{entra.authority}/{TOKEN}", data=form)
+    return http_client.Wire({}).post(url or f"{entra.authority}/{TOKEN}", data=form)
 
 
 def failure(entra: Entra, url: str | None = None) -> errors.Temporary:
@@ -89,8 +89,8 @@ def test_known_configuration_is_not_asked_for(world: World, entra: Entra) -> Non
         (None, 60),
         ("7", 7),
         ("0", 1),
-        ("-5", 1),
-        ("nan", 1),
+        ("-5", 60),
+        ("nan", 60),
         ("soon", 60),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 1),
         ("Wed, 99 Foo 99999 07:28:00 GMT", 60),

@@ -13,6 +13,7 @@ import pytest
 from offlineimap_m365.base import errors
 from offlineimap_m365.provider import msal_client as door
 from offlineimap_m365.provider import silence_loggers
+from offlineimap_m365.signin.attempt import Attempt
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD
 from tests.signed_in_accounts import ALICE, TOKEN, attempt, describe, provider
@@ -75,7 +76,7 @@ def configured(handler: Everything) -> None:
 def whole_life(entra: Entra) -> None:
     """Sign in with a code and with a device, refresh, and meet a refusal, garbage, and no answer."""
     cache = attempt(entra).cache
-    tried = door.Attempt(provider(entra), ALICE)
+    tried = Attempt(provider(entra), ALICE)
     code = tried.begin_device()
     with Browser(entra.ca_file) as browser:
         browser.enter_device_code(code.address, code.user_code, ALICE, PASSWORD)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.signin.after_sign_in import lines_after
 from tests.signed_in_accounts import ALICE
-from tests.unit.provider.test_next_step import IMAP, LOGIN, PERSONAL, SMTP, account_of
+from tests.unit.knowledge.test_next_step import IMAP, LOGIN, SMTP
+
+PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
+
+def account_of(**changes: Any) -> profiles.Account:
+    """Return Alice's account after a login."""
+    fields: dict[str, Any] = {
+        "name": ALICE, "client_id": "an-id", "authority": "https://login.microsoftonline.com/common",
+        "scopes": (IMAP, SMTP), "imap": "i:993", "smtp": "s:587", "redirect_uri": "https://localhost",
+        "identity": ALICE, "tenant": "a-tenant",
+    }  # fmt: skip
+    return profiles.Account(**(fields | changes))
 
 
 def test_nothing_is_said_where_all_is_well() -> None:

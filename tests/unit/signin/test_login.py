@@ -14,9 +14,11 @@ from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import account_lock, atomic_file, environment, errors, notices
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge.explain import Situation
-from offlineimap_m365.provider import msal_client
+from offlineimap_m365.provider.provider import Provider
 from offlineimap_m365.signin import flows, login, login_request, tenant_discovery
+from offlineimap_m365.signin.attempt import Attempt, DeviceCode, SignIn
 from offlineimap_m365.signin.flows import Waiting
+from tests.m365.entra import THUNDERBIRD
 from tests.signed_in_accounts import provider as known_provider
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
 IDS = {ALICE: "1", BOB: "2"}
-PROVIDER = msal_client.Provider("my-client", "https://login.microsoftonline.com/common", ("a", "b"))
+PROVIDER = Provider("my-client", "https://login.microsoftonline.com/common", ("a", "b"))
 
 
 @dataclasses.dataclass
@@ -73,15 +75,15 @@ def make_plan(**changes: Any) -> login_request.Plan:
     return login_request.Plan(**{**fields, **changes})
 
 
-def sign_in_of(who: str, secret: str = "secret") -> msal_client.SignIn:
+def sign_in_of(who: str, secret: str = "secret") -> SignIn:
     """Return what a flow brings when *who* signs in."""
     entry = {"secret": secret, "cached_at": "1", "expires_on": "2"}
     cache = {"AccessToken": {"k": entry}, "RefreshToken": {"k": {"secret": f"refresh {secret}"}}}
     claims = {"preferred_username": who, "tid": "t", "oid": IDS.get(who, "9")}
-    return msal_client.SignIn(claims, json.dumps(cache).encode())
+    return SignIn(claims, json.dumps(cache).encode())
 
 
-def let_sign_in(monkeypatch: pytest.MonkeyPatch, *people: msal_client.SignIn) -> list[str | None]:
+def let_sign_in(monkeypatch: pytest.MonkeyPatch, *people: SignIn) -> list[str | None]:
     """Let *people* come through the flow one after the other; return the prompts that it is begun with."""
     waiting, prompts = list(people), list[str | None]()
 
@@ -161,7 +163,7 @@ def test_a_sign_in_of_another_program_is_kept_if_it_is_who_was_meant(
 ) -> None:
     """One that a refresh proved is kept as any other; somebody else's is refused without a question."""
     waiting = [sign_in_of(ALICE, "new"), sign_in_of(BOB, "another")]
-    monkeypatch.setattr(msal_client.Attempt, "adopt", lambda *_: waiting.pop(0))
+    monkeypatch.setattr(Attempt, "adopt", lambda *_: waiting.pop(0))
 
     account = login.take_over(make_plan(), "a refresh token", "import it")
     with pytest.raises(errors.SignInNeeded, match=f"{BOB} signed in, and {ALICE} was meant") as caught:
@@ -299,9 +301,7 @@ def refused(code: str, **demands: object) -> errors.SignInNeeded:
     return error
 
 
-def let_happen(
-    monkeypatch: pytest.MonkeyPatch, *outcomes: msal_client.SignIn | errors.M365Error
-) -> list[tuple[Any, Any]]:
+def let_happen(monkeypatch: pytest.MonkeyPatch, *outcomes: SignIn | errors.M365Error) -> list[tuple[Any, Any]]:
     """Let one flow after the other end in these *outcomes*; return prompt and claims with which each was begun."""
     waiting, asked = list(outcomes), list[tuple[Any, Any]]()
 
@@ -314,13 +314,13 @@ def let_happen(
         asked.append((prompt, attempt.claims))
         yield Waiting(Situation())
 
-    def wait(*_: object) -> msal_client.SignIn:
+    def wait(*_: object) -> SignIn:
         outcome = waiting.pop(0)
         if isinstance(outcome, errors.M365Error):
             raise outcome
         return outcome
 
-    monkeypatch.setattr(msal_client, "Attempt", Attempt)
+    monkeypatch.setattr(login, "Attempt", Attempt)
     monkeypatch.setattr(flows, "begin", begin)
     monkeypatch.setattr(flows, "wait", wait)
     return asked
@@ -374,13 +374,13 @@ def test_a_refused_first_login_leaves_nothing(world: World, monkeypatch: pytest.
     let_happen(monkeypatch, refused("AADSTS50011"))
 
     with pytest.raises(errors.SignInNeeded) as caught:
-        login.sign_in(make_plan(client_name="Mozilla Thunderbird"), Somebody(), 1)
+        login.sign_in(make_plan(provider=dataclasses.replace(PROVIDER, client_id=THUNDERBIRD)), Somebody(), 1)
 
     assert list(world.home.rglob("*.json")) == []
     assert "--browser" in str(caught.value.remedy.command)
 
 
-def moved(who: str, tenant: str, **claims: str) -> msal_client.SignIn:
+def moved(who: str, tenant: str, **claims: str) -> SignIn:
     """Return a sign-in of *who* in another organisation."""
     found = sign_in_of(who)
     return dataclasses.replace(found, claims={**found.claims, "tid": tenant, "oid": "new", **claims})
@@ -502,11 +502,11 @@ def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(
 ) -> None:
     """What goes wrong in the background comes out in front at once, and is not waited for until the code expires."""
 
-    def fail(attempt: msal_client.Attempt, code: msal_client.DeviceCode) -> None:
+    def fail(attempt: Attempt, code: DeviceCode) -> None:
         raise ZeroDivisionError(attempt, code)
 
     server: Entra = request.getfixturevalue("entra")  # the name is the room's here
-    monkeypatch.setattr(msal_client.Attempt, "_poll", fail)
+    monkeypatch.setattr(Attempt, "_poll", fail)
     made = make_plan(provider=known_provider(server), flow="device")
 
     with pytest.raises(ZeroDivisionError):

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
-from offlineimap_m365.provider import msal_client
 from offlineimap_m365.signin import browser, login_request, tenant_discovery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offlineimap_m365.provider.provider import Provider
     from tests.world import World
 
 ALICE = "alice@example.org"
@@ -51,7 +51,7 @@ def offline(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer for the network: one organisation, one custom authority; there is no browser."""
     assert world
     monkeypatch.setattr(tenant_discovery, "get_json", answer)
-    monkeypatch.setattr(msal_client, "discover", lambda _: ENDPOINTS)
+    monkeypatch.setattr(tenant_discovery, "discover", lambda _: ENDPOINTS)
     monkeypatch.setattr(browser, "is_there", lambda: False)
 
 
@@ -99,9 +99,9 @@ def test_nobody_is_asked_where_nobody_may_be(monkeypatch: pytest.MonkeyPatch) ->
     """Without the network a plan makes do with what was chosen or kept; what is missing is ``common``."""
     before = dataclasses.replace(kept(make(authority="https://id.example.org/x")), endpoints=ENDPOINTS)
     monkeypatch.delattr(tenant_discovery, "get_json")
-    monkeypatch.delattr(msal_client, "discover")
+    monkeypatch.delattr(tenant_discovery, "discover")
 
-    def offline(known: profiles.Account | None = None, **typed: Any) -> msal_client.Provider:
+    def offline(known: profiles.Account | None = None, **typed: Any) -> Provider:
         return login_request.make(ALICE, typed, known, defaults=False, may_ask=False).provider
 
     assert offline().authority == "https://login.microsoftonline.com/common"

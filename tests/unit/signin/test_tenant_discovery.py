@@ -15,6 +15,7 @@ from offlineimap_m365.signin import tenant_discovery
 from offlineimap_m365.signin.tenant_discovery import Place
 
 if TYPE_CHECKING:
+    from tests.m365.entra import Entra
     from tests.world import World
 
 FIELDS = ("issuer", "cloud_instance_name", "tenant_region_sub_scope")
@@ -234,3 +235,33 @@ def test_a_cloud_that_nobody_chose_is_told(discovery: Discovery) -> None:
     assert "registered in it" in own[1]
     assert "--client-id" in default[1]
     assert tenant_discovery.place("a@example.com", {}, None, is_default_client=True).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"token_endpoint": "http://x/t"}, "not https: http://x/t"),
+        ({"device_authorization_endpoint": "http://x/d"}, "not https: http://x/d"),
+        ({"token_endpoint": 5}, "no token_endpoint"),
+        ({"authorization_endpoint": None}, "no authorization_endpoint"),
+        ({"issuer": ""}, "no issuer"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used(world: World, entra: Entra, change: dict[str, object], text: str) -> None:
+    """A configuration without an issuer or an endpoint, or with one that is not https, is 78."""
+    body = {"issuer": "https://x", "token_endpoint": "https://x/t", "authorization_endpoint": "https://x/a"} | change
+    entra.fail_next("openid-configuration", 2, status=200, body=body)
+
+    with pytest.raises(errors.Misconfigured, match=text):
+        tenant_discovery.discover(entra.authority)
+
+
+def test_the_configuration_of_an_authority(world: World, entra: Entra) -> None:
+    """The issuer and three addresses are kept; an authority without any is 78, after both places were looked at."""
+    kept = tenant_discovery.discover(entra.authority)
+    entra.forget()
+    with pytest.raises(errors.Misconfigured, match="is not there"):
+        tenant_discovery.discover(f"https://localhost:{entra.port}/nowhere.example")
+
+    assert sorted(kept) == ["authorization_endpoint", "device_authorization_endpoint", "issuer", "token_endpoint"]
+    assert len(entra.requests) == 2

@@ -7,15 +7,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import mail_scopes, tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-    from offlineimap_m365.accounts.profiles import Account
 
 #: A port for a browser that is on another machine; any that is free will do.
 _PORT = 8400
@@ -31,45 +28,17 @@ class Way:
     """
     How somebody signs in to the account *name*, or did: *flow* is ``browser``, ``paste`` or ``device``.
 
-    *client_name* is None for a client id of one's own, *cloud* for a provider of one's own. *chosen* is what the
-    person chose (``login_request.CHOICES``).
+    *cloud* is None for a provider of one's own. *chosen* is what the person chose (``login_request.CHOICES``).
     """
 
     name: str
     flow: str
     client_id: str
-    client_name: str | None
     redirect_uri: str
     scopes: Collection[str] = ()
     cloud: str | None = "global"
     chosen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     is_personal: bool = False
-
-    @classmethod
-    def of_account(cls, account: Account) -> Way:
-        """Return the way that the last login went."""
-        known = tables.load("clients")["clients"].get(account.client_id)
-        return cls(
-            account.name,
-            account.flow or "paste",
-            account.client_id,
-            known["name"] if known else None,
-            account.redirect_uri,
-            account.scopes,
-            account.cloud,
-            account.chosen,
-            account.is_personal,
-        )
-
-    @classmethod
-    def usual(cls, name: str, flow: str, scopes: Collection[str]) -> Way:
-        """Return the way of a login by *flow* without options."""
-        clients = tables.load("clients")
-        client = clients["clients"][clients["default"]]
-        page = "browser" if flow == "browser" else "paste"
-        return cls(
-            name, flow, clients["default"], client["name"], client[page], scopes, is_personal=profiles.is_consumer(name)
-        )
 
     @property
     def again(self) -> str:
@@ -83,9 +52,8 @@ def after_refusal(error: errors.M365Error, way: Way, *, has_browser: bool) -> er
     return error.replaced(remedy=remedy) if remedy else error
 
 
-def after_refresh(error: errors.M365Error, account: Account) -> errors.M365Error:
+def after_refresh(error: errors.M365Error, way: Way) -> errors.M365Error:
     """Return *error*, met at a refresh, with what is next if SMTP lacks consent or a device code may be the reason."""
-    way = Way.of_account(account)
     is_about_smtp = error.topic in _PERMISSION and _is_only_smtp(error.named, way)
     is_about_device_code = way.flow == "device" and error.topic in ("policy", "device")
     return after_refusal(error, way, has_browser=False) if is_about_smtp or is_about_device_code else error
@@ -136,7 +104,7 @@ def _other_cloud(named: Collection[str], way: Way) -> Remedy | None:
 
 def _other_redirect(way: Way, *, has_browser: bool) -> Remedy:
     """Return how to get round a redirect URI that is not registered."""
-    if way.client_name is None:
+    if way.client_id not in tables.load("clients")["clients"]:
         where = f"In the registration of the client id {way.client_id}, under “Mobile and desktop applications”"
         return Remedy(f"{where}, add exactly {way.redirect_uri}", f"{way.again} --{way.flow}")
     if "redirect_uri" in way.chosen:

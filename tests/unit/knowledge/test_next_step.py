@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.cli import arguments
-from offlineimap_m365.knowledge import explain
-from offlineimap_m365.provider import msal_client, next_step
+from offlineimap_m365.knowledge import explain, next_step
+from offlineimap_m365.provider.provider import Provider
+from tests.m365.entra import THUNDERBIRD
 from tests.unit.signin.test_login import ALICE, make_plan
 
 if TYPE_CHECKING:
@@ -23,16 +23,15 @@ pytestmark = pytest.mark.once
 
 PREFIX = "https://outlook.office.com/"
 IMAP, SMTP = f"{PREFIX}IMAP.AccessAsUser.All", f"{PREFIX}SMTP.Send"
-THUNDERBIRD = "Mozilla Thunderbird"
 LOGIN = f"offlineimap-m365 login {ALICE}"
-PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
+OWN = Provider("an-id", "https://login.microsoftonline.com/common", (IMAP, SMTP))
 
 
 def plan_of(flow: str = "browser", **changes: Any) -> Plan:
     """Return the plan of a login by *flow* with Thunderbird's client id, for IMAP and SMTP."""
-    provider = msal_client.Provider("an-id", "https://login.microsoftonline.com/common", (IMAP, SMTP))
+    provider = Provider(THUNDERBIRD, "https://login.microsoftonline.com/common", (IMAP, SMTP))
     uri = "http://localhost" if flow == "browser" else "https://localhost"
-    fields = {"flow": flow, "provider": provider, "client_name": THUNDERBIRD, "redirect_uri": uri}
+    fields = {"flow": flow, "provider": provider, "redirect_uri": uri}
     return make_plan(**(fields | changes))
 
 
@@ -102,14 +101,14 @@ def test_where_only_the_help_desk_can_help_no_other_way_is_named(code: int, flow
 )
 def test_a_refresh_of_a_sign_in_by_device_code(code: int, flow: str, options: str | None) -> None:
     """If the device code may be why, the next sign-in does without; all else is as the table says."""
-    remedy = next_step.after_refresh(refusal(code), account_of(flow=flow)).remedy
+    remedy = next_step.after_refresh(refusal(code), plan_of(flow).way).remedy
 
     assert remedy.command == (f"{LOGIN} {options}" if options else by_table(code).command)
 
 
 def test_a_client_id_of_ones_own_gets_its_very_redirect_uri() -> None:
     """What must be registered is shown as it was sent, and the command repeats this way."""
-    remedy = advise(50011, plan_of(client_name=None, redirect_uri="http://localhost/mine"))
+    remedy = advise(50011, plan_of(provider=OWN, redirect_uri="http://localhost/mine"))
 
     assert "add exactly http://localhost/mine" in remedy.advice
     assert remedy.command == f"{LOGIN} --browser"
@@ -143,7 +142,7 @@ def test_consent_that_lacks_for_smtp_only(code: int, named: tuple[str, ...], adv
 
 def test_who_asked_for_one_permission_is_not_told_to_ask_for_less() -> None:
     """Without IMAP there is nothing left to fetch with."""
-    only = msal_client.Provider("an-id", "https://login.microsoftonline.com/common", (SMTP,))
+    only = Provider(THUNDERBIRD, "https://login.microsoftonline.com/common", (SMTP,))
 
     assert advise(65001, plan_of(provider=only), "smtp") == by_table(65001)
 
@@ -180,7 +179,7 @@ def test_every_command_of_the_advice_can_be_run() -> None:
         advise(code, plan_of(flow, **changes), *named, has_browser=has_browser)
         for code in (50011, 53003, 65001, 90038)
         for flow in ("browser", "paste", "device")
-        for changes in ({}, {"client_name": None})
+        for changes in ({}, {"provider": OWN})
         for named in (("smtp",), ("usgov",), ())
         for has_browser in (True, False)
     ]
@@ -189,22 +188,6 @@ def test_every_command_of_the_advice_can_be_run() -> None:
     for command in commands:
         arguments.parser().parse_args(shlex.split(command)[1:])
     assert len(commands) > 5
-
-
-def account_of(**changes: Any) -> profiles.Account:
-    """Return Alice's account as a login kept it."""
-    fields: dict[str, Any] = {
-        "name": ALICE,
-        "client_id": "an-id",
-        "authority": "https://login.microsoftonline.com/common",
-        "scopes": (IMAP, SMTP),
-        "imap": "i:993",
-        "smtp": "s:587",
-        "redirect_uri": "https://localhost",
-        "identity": ALICE,
-        "tenant": "a-tenant",
-    }
-    return profiles.Account(**(fields | changes))
 
 
 def test_names_are_quoted_for_the_shell() -> None:

@@ -1,0 +1,198 @@
+"""One attempt to sign in: whose it became, and what every failure turns into."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from offlineimap_m365.base import errors
+from offlineimap_m365.provider import http_client, msal_cache
+from offlineimap_m365.provider.provider import Provider
+from offlineimap_m365.signin import attempt as attempts
+from offlineimap_m365.signin.attempt import Attempt, SignIn, granted
+from tests.m365.entra import THUNDERBIRD
+from tests.m365.person import Browser
+from tests.m365.wire import ConnectProxy
+from tests.sign_in import PASSWORD
+from tests.signed_in_accounts import ALICE, SCOPES, TOKEN, attempt, provider
+
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.world import World
+
+pytestmark = pytest.mark.matrix
+
+
+def refresh_token_of(signed_in: SignIn) -> str:
+    """Return the refresh token in the cache of a sign-in."""
+    token = msal_cache.refresh_token(signed_in.cache)
+    assert token
+    return token
+
+
+def test_signing_in_tells_who_it_was(world: World, entra: Entra) -> None:
+    """A code is redeemed with one request; the result is the person and a cache with one sign-in, and shows neither."""
+    signed_in = attempt(entra)
+
+    cache = json.loads(signed_in.cache)
+    assert signed_in.names == [ALICE]
+    assert signed_in.person == {"tid": entra.tenant, "oid": entra.people[0].oid}
+    assert entra.count(TOKEN) == 1
+    assert [len(cache[kind]) for kind in ("AccessToken", "RefreshToken", "Account")] == [1, 1, 1]
+    assert repr(signed_in) == "SignIn()"
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "reason"),
+    [
+        ("iss", "https://evil.example", "issued by https://evil.example"),
+        ("aud", "another", "another client id"),
+        ("exp", 1, "it has expired"),
+        ("exp", None, "it has expired"),
+        ("exp", "tomorrow", "it has expired"),
+        ("nonce", "another", "not accepted"),
+    ],
+)
+def test_a_wrong_id_token_is_refused(world: World, entra: Entra, claim: str, value: object, reason: str) -> None:
+    """An ID token of another issuer, for another client, expired or with a wrong nonce is 77, and the error says so."""
+    entra.id_token_claims_override = {claim: value}
+
+    with pytest.raises(errors.SignInNeeded, match=f"{reason}|was not accepted"):  # MSAL < 1.38 looks at some itself
+        attempt(entra)
+
+
+def test_a_wrong_state_is_refused(world: World, entra: Entra) -> None:
+    """An address of an earlier attempt is 77, and no request is made."""
+    tried = Attempt(provider(entra), ALICE)
+    tried.begin("https://localhost", "a state", hint=ALICE)
+    entra.forget()
+
+    with pytest.raises(errors.SignInNeeded, match="earlier attempt"):
+        tried.redeem({"code": "a code", "state": "another"})
+
+    assert entra.requests == []
+
+
+def test_an_answer_is_redeemed_once(world: World, entra: Entra) -> None:
+    """The same address again is 77, not a second request with the same verifier."""
+    tried = Attempt(provider(entra), ALICE)
+    final = entra.approve(tried.begin("https://localhost", "a state", hint=ALICE), ALICE)
+    answer = dict(parse_qsl(urlsplit(final).query))
+    tried.redeem(answer)
+
+    with pytest.raises(errors.SignInNeeded):
+        tried.redeem(answer)
+
+    assert entra.count(TOKEN) == 1
+
+
+@pytest.mark.parametrize("extras", [True, False])
+def test_a_device_code_outlasts_an_outage(
+    world: World, entra: Entra, extras: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two answers that are none do not end the wait for a person (RFC 8628 §3.5)."""
+    monkeypatch.setattr(attempts, "_DEVICE_PAUSE", 0.1)
+    entra.extras = extras
+    tried = Attempt(provider(entra), ALICE)
+    code = tried.begin_device()
+    entra.fail_next("device_code", 2, status=503)
+    with Browser(entra.ca_file) as browser:
+        browser.enter_device_code(code.address, code.user_code, ALICE, PASSWORD)
+
+    signed_in = tried.poll_device(code)
+
+    assert signed_in.names == [ALICE]
+    assert code.seconds == 900
+    assert "device_code" not in repr(code)
+
+
+def test_a_device_code_can_be_given_up(world: World, entra: Entra) -> None:
+    """stop() ends the wait within seconds."""
+    tried = Attempt(provider(entra), ALICE)
+    code = tried.begin_device()
+    threading.Timer(0.3, Attempt.stop, [code]).start()
+    started = time.monotonic()
+
+    with pytest.raises(errors.M365Error):
+        tried.poll_device(code)
+
+    assert time.monotonic() - started < 5
+
+
+def test_a_refresh_token_of_another_program_is_adopted(world: World, entra: Entra) -> None:
+    """One request redeems it; the answer tells whose it is, and the cache holds what may be kept."""
+    entra.strict = True
+    given = refresh_token_of(attempt(entra))
+    entra.forget()
+
+    signed_in = Attempt(provider(entra), ALICE).adopt(given)
+
+    assert [request.grant_type for request in entra.requests if request.method == "POST"] == ["refresh_token"]
+    assert signed_in.names == [ALICE]
+    assert refresh_token_of(signed_in) != given
+
+
+def test_a_refresh_token_stays_where_no_other_is_issued(world: World, entra: Entra) -> None:
+    """A provider may answer without another refresh token (RFC 6749 §6): then the one that was redeemed is kept."""
+    given = refresh_token_of(attempt(entra))
+    form = {
+        "grant_type": "refresh_token", "client_id": THUNDERBIRD, "refresh_token": given, "client_info": "1",
+        "scope": " ".join(["openid", "profile", "offline_access", *SCOPES]),
+    }  # fmt: skip
+    known = provider(entra).configuration()
+    answer = json.loads(http_client.Wire(known).post(known["token_endpoint"], data=form).text)
+    del answer["refresh_token"]
+    entra.fail_next("refresh_token", status=200, body=answer)
+
+    signed_in = Attempt(provider(entra), ALICE).adopt(given)
+
+    assert refresh_token_of(signed_in) == given
+
+
+def test_a_refresh_token_that_tells_nobody_is_not_adopted(world: World, entra: Entra) -> None:
+    """Without an ID token nobody knows whose it is: 78."""
+    given = refresh_token_of(attempt(entra))
+    entra.fail_next("refresh_token", status=200, body={"access_token": "a", "expires_in": 3600, "token_type": "Bearer"})
+
+    with pytest.raises(errors.Misconfigured, match="no ID token"):
+        Attempt(provider(entra), ALICE).adopt(given)
+
+
+def test_the_default_authority(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Microsoft's own host is asked for nothing but the token: its configuration follows a template."""
+    host = "login.microsoftonline.com"
+    tried = Attempt(Provider(THUNDERBIRD, f"https://{host}/common", SCOPES), ALICE)
+    with ConnectProxy({f"{host}:443": ("127.0.0.1", entra.port)}) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        address = tried.begin("https://localhost", "s", hint=ALICE)
+        asked_before = len(entra.requests)
+        with Browser(entra.ca_file, proxy=proxy.url) as browser:
+            landing = browser.sign_in(address, ALICE, PASSWORD)
+        signed_in = tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query)))
+
+    assert asked_before == 0
+    assert signed_in.names == [ALICE]
+    assert proxy.refused == []
+    assert entra.count("openid-configuration") == 0
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("answered", "scopes"),
+    [
+        (" ".join(SCOPES), SCOPES),
+        ("https://outlook.office365.com/imap.accessasuser.all openid", SCOPES[:1]),
+        (f"profile {SCOPES[1]} offline_access", SCOPES[1:]),
+        ("https://outlook.office.com/.default", None),
+        (None, None),
+        (["x"], None),
+    ],
+)
+def test_what_was_granted_is_in_the_answer(answered: object, scopes: tuple[str, ...] | None) -> None:
+    """By the ends of the names, whatever host they have; words that name none of them tell nothing."""
+    assert granted(SCOPES, answered) == scopes
