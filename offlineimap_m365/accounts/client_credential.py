@@ -53,18 +53,14 @@ def from_options(options: Mapping[str, Any]) -> dict[str, str] | None:
     Raises WrongUsage for more than one.
     """
     kinds = [name for name in profiles.CREDENTIALS if options.get(name)]
-    passphrase = options.get(profiles.PASSPHRASE)
     if len(kinds) > 1:
-        raise errors.WrongUsage(
-            f"{' and '.join(map(_option, kinds))} cannot be combined", remedy=Remedy("Give one of them")
-        )
-    if passphrase and kinds != ["certificate"]:
+        names = " and ".join(map(_option, kinds))
+        raise errors.WrongUsage(f"{names} cannot be combined", remedy=Remedy("Give one of them"))
+    if options.get(profiles.PASSPHRASE) and kinds != ["certificate"]:
         raise errors.WrongUsage(
             f"{_option(profiles.PASSPHRASE)} needs --certificate", remedy=Remedy("Give --certificate FILE as well")
         )
-    if not kinds:
-        return None
-    return {kinds[0]: str(options[kinds[0]])} | ({profiles.PASSPHRASE: str(passphrase)} if passphrase else {})
+    return {name: str(options[name]) for name in (*kinds, profiles.PASSPHRASE) if options.get(name)} or None
 
 
 def read(credential: Mapping[str, str] | None, name: str) -> Proof | None:

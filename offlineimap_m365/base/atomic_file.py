@@ -113,7 +113,7 @@ def _create(path: str) -> int:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
     os.fsync(descriptor)

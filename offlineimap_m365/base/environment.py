@@ -16,6 +16,8 @@ from offlineimap_m365.base import safe_file
 TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
 #: The characters that are not escaped in the address of a D-Bus (D-Bus specification, "Server Addresses").
 _PLAIN_IN_ADDRESS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/.*\\")
+#: Where systemd has the runtime directories of the users who are logged in.
+_SESSIONS = "/run/user"
 #: Set for the command of ``notify``, which must not run it again.
 NOTIFYING = "M365_NOTIFYING"
 
@@ -36,17 +38,6 @@ def user_data() -> str:
         return os.path.expanduser("~/Library/Application Support")
     named = os.environ.get("XDG_DATA_HOME", "")
     return named if os.path.isabs(named) else os.path.expanduser("~/.local/share")
-
-
-def runtime_folders() -> list[str]:
-    """
-    Return the runtime directories of this user's session, best first (XDG Base Directory Specification).
-
-    In cron ``$XDG_RUNTIME_DIR`` is not set although systemd's folder is there while the user is logged in.
-    """
-    named = os.environ.get("XDG_RUNTIME_DIR", "")
-    usual = f"/run/user/{os.geteuid()}"
-    return [path for path in dict.fromkeys((named, usual)) if os.path.isabs(path)]
 
 
 def user_config() -> str:
@@ -149,9 +140,9 @@ def session_bus() -> str:
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
     if address:
         return address
-    for directory in runtime_folders():
-        path = os.path.join(directory, "bus")
-        if _is_our_socket(path):
+    named = os.environ.get("XDG_RUNTIME_DIR", "")  # not set in cron
+    for path in (f"{named}/bus", f"{_SESSIONS}/{os.geteuid()}/bus"):
+        if os.path.isabs(path) and _is_our_socket(path):
             return "unix:path=" + "".join(chr(b) if b in _PLAIN_IN_ADDRESS else f"%{b:02x}" for b in os.fsencode(path))
     return ""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.signin.attempt import SignIn
     from offlineimap_m365.signin.login_request import Plan
-    from offlineimap_m365.stores.base import Store
+    from offlineimap_m365.stores.file import FileStore
 
 
 def check_store(plan: Plan) -> Plan:
@@ -72,7 +72,7 @@ def save(plan: Plan, signed_in: SignIn) -> Account:
     return account
 
 
-def _undo(store: Store) -> Callable[[], None]:
+def _undo(store: FileStore) -> Callable[[], None]:
     """Return a function that restores what *store* holds now."""
     earlier = None
     with contextlib.suppress(errors.Misconfigured):  # damaged: not worth restoring

@@ -1,5 +1,8 @@
 """
 The store ``file``: MSAL's own JSON in the account's ``cache.json``, closed to others and replaced whole.
+
+Every store has its methods. Writers hold the account's lock. A store raises OSError for its files, and Temporary or
+Misconfigured for all else.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ _MOST_BYTES = 16_777_216
 class FileStore:
     """The store ``file``: one closed file in the account's folder."""
 
+    #: As in the profile: ``file``, ``keyring``, ``gpg:`` and a fingerprint.
     name = "file"
 
     def __init__(self, folder: str, file: str = "cache.json") -> None:
@@ -23,19 +27,19 @@ class FileStore:
         self._path = os.path.join(folder, file)
 
     def read(self) -> bytes | None:
-        """Return the file's bytes, None if there is no file."""
+        """Return what was written last, None if there is nothing."""
         try:
             return safe_file.read(self._path, most_bytes=_MOST_BYTES, is_ours=True)
         except FileNotFoundError:
             return None
 
     def write(self, data: bytes) -> None:
-        """Replace the file by *data*, and remove the temporary files of writers that were killed."""
-        atomic_file.clean(self._folder)
+        """Replace everything by *data*, durably; after an exception the last state is still there."""
+        atomic_file.clean(self._folder)  # temporary files of writers that were killed
         atomic_file.write_whole(self._path, data)
 
     def generation(self) -> tuple[int, ...] | None:
-        """Return the file's inode, time and size: one ``stat``."""
+        """Return a value that changes with every write and costs one ``stat``; None if there is nothing."""
         try:
             state = os.stat(self._path)
         except FileNotFoundError:
@@ -43,7 +47,7 @@ class FileStore:
         return (state.st_ino, state.st_mtime_ns, state.st_size)
 
     def delete(self) -> None:
-        """Remove the file, temporary files, and the damaged files that release 0.1.0 moved away."""
+        """Remove everything, and the damaged files that release 0.1.0 moved away; nothing to remove is no error."""
         atomic_file.clean(self._folder)
         aside = f"{os.path.basename(self._path)}.broken-"
         for name in os.listdir(self._folder):

@@ -29,23 +29,21 @@ _CHILD = Path(__file__).with_name("keyring_child.py")
 _silent: dict[str, float] = {}
 
 
-class KeyringStore:
-    """The store ``keyring``: one item per account in the default collection."""
+class KeyringStore(FileStore):
+    """The store ``keyring``: one item per account in the default collection, and the file that says so."""
 
     name = "keyring"
 
     def __init__(self, folder: str, account: str) -> None:
         """Name the item of *account* in *folder*; nothing is asked yet."""
-        self._file = FileStore(folder, MARKER)
+        super().__init__(folder, MARKER)
         self._home = str(Path(folder).parent.parent)  # two homes may have the same account
         self._account = account
 
     def read(self) -> bytes | None:
         """Return what was written last, None if there is nothing; without the marker the keyring is not asked."""
         marker = self._marker()
-        if marker is None:
-            return None
-        value = self._ask("read", marker)["value"]
+        value = self._ask("read", marker)["value"] if marker else None
         return None if value is None else str(value).encode("latin-1")
 
     def write(self, data: bytes) -> None:
@@ -58,20 +56,16 @@ class KeyringStore:
         self._ask("write", marker, data.decode("latin-1"))
         self._mark(marker)
 
-    def generation(self) -> tuple[int, ...] | None:
-        """Return the marker's inode, time and size."""
-        return self._file.generation()
-
     def delete(self) -> None:
         """Remove the item, then the marker, so that the item in a locked keyring can be removed later."""
         marker = self._marker()
-        if marker is not None:
+        if marker:
             self._ask("delete", marker)
-        self._file.delete()
+        super().delete()
 
     def _marker(self) -> dict[str, str] | None:
         """Return what the marker says, None without one; of a damaged one only that there is an item."""
-        data = self._file.read()
+        data = super().read()
         if data is None:
             return None
         try:
@@ -85,7 +79,7 @@ class KeyringStore:
         return {"service": SERVICE, "kind": kind, "home": home if was_moved else self._home}
 
     def _mark(self, marker: dict[str, str]) -> None:
-        self._file.write(json.dumps(marker, indent=2).encode("ascii") + b"\n")
+        super().write(json.dumps(marker, indent=2).encode("ascii") + b"\n")
 
     def _ask(self, action: str, marker: dict[str, str], secret: str | None = None) -> dict[str, Any]:
         user = item(self._account, marker["home"])

@@ -15,15 +15,13 @@ from offlineimap_m365.stores.file import FileStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offlineimap_m365.stores.base import Store
-
 #: What ``--store`` takes.
 KNOWN = ("file", "keyring", "gpg:KEY", "auto")
 #: Bytes that a first sign-in writes: the secrets and the profile.
 _SPACE = 65_536
 
 
-def open_store(name: str, folder: str, account: str, *, may_ask: bool = False) -> Store:
+def open_store(name: str, folder: str, account: str, *, may_ask: bool = False) -> FileStore:
     """
     Return the store called *name* for the *account* in *folder*; nothing is opened yet.
 
@@ -68,13 +66,8 @@ def settle(word: str, folder: str, account: str) -> tuple[str, str]:
 
 
 def _choose(folder: str, account: str) -> tuple[str, str]:
-    """
-    Return the desktop's keyring if it works without a question, else the file; and the reason.
-
-    A session over ssh gets the file even if a keyring is unlocked now: that one is locked when nobody is logged in to
-    the desktop.
-    """
-    if environment.over_ssh():
+    """Return the desktop's keyring if it works without a question, else the file; and the reason."""
+    if environment.over_ssh():  # an unlocked keyring is the desktop's, and locked when nobody is logged in there
         return "file", "This is a session over ssh, which has no keyring of its own"
     try:
         kind = keyring.probe(folder, account)
@@ -103,7 +96,7 @@ def prove(store: str, folder: str, account: str, *, may_ask: bool = False) -> No
         gpg.GpgStore(folder, account, store.removeprefix(gpg.PREFIX), may_ask=may_ask).prove()
 
 
-def put(store: Store, data: bytes, account: str, undo: Callable[[], None]) -> None:
+def put(store: FileStore, data: bytes, account: str, undo: Callable[[], None]) -> None:
     """
     Write *data* to *store* and read it back; if that fails, call *undo*.
 
@@ -123,7 +116,7 @@ def put(store: Store, data: bytes, account: str, undo: Callable[[], None]) -> No
         raise
 
 
-def everywhere(folder: str, account: str) -> list[Store]:
+def everywhere(folder: str, account: str) -> list[FileStore]:
     """Return all stores that may have something of the *account* in *folder*, those that are files first."""
     return [FileStore(folder), gpg.GpgStore(folder, account, ""), keyring.KeyringStore(folder, account)]
 

@@ -14,7 +14,7 @@ from offlineimap_m365.stores import selection
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
-    from offlineimap_m365.stores.base import Store
+    from offlineimap_m365.stores.file import FileStore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Cache:
     """
 
     account: Account = dataclasses.field(repr=False)
-    store: Store = dataclasses.field(repr=False)
+    store: FileStore = dataclasses.field(repr=False)
     generation: tuple[int, ...] | None = dataclasses.field(default=None, repr=False)
     data: bytes | None = dataclasses.field(default=None, repr=False)
     access_token: msal_cache.AccessToken | None = None

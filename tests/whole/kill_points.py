@@ -25,7 +25,7 @@ from tests.signed_in_accounts import ALICE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offlineimap_m365.stores.base import Store
+    from offlineimap_m365.stores.file import FileStore
     from tests.world import World
 
 #: Seconds that a writer may stand in line here: as many of them come at once as never do in life.
@@ -101,7 +101,7 @@ def holders() -> list[str]:
     return [selection.kind(store.name) for store in kept if store.generation() is not None]
 
 
-def _open(store: str) -> Store:
+def _open(store: str) -> FileStore:
     return selection.open_store(store, paths.folder(ALICE), ALICE)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offlineimap_m365.accounts.profiles import Account
-    from offlineimap_m365.stores.base import Store
+    from offlineimap_m365.stores.file import FileStore
     from tests.m365.entra import Entra
     from tests.whole.gpg_home import GpgHome
     from tests.whole.keyring_daemon import Desktop
@@ -41,7 +41,7 @@ class Place:
     open: Callable[[], object]
 
     @property
-    def kept(self) -> Store:
+    def kept(self) -> FileStore:
         """The store of Alice's account."""
         return selection.open_store(self.store, paths.folder(ALICE), ALICE)
 

@@ -108,7 +108,7 @@ def test_what_is_no_bus_of_ours(world: World, monkeypatch: pytest.MonkeyPatch) -
     """A file, a link to somebody's socket, or nothing is no bus."""
     run = Path(world.environ["XDG_RUNTIME_DIR"])
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
-    monkeypatch.setattr(environment, "runtime_folders", lambda: [str(run)])
+    monkeypatch.setattr(environment, "_SESSIONS", "/nonexistent")
     nothing = environment.session_bus()
     (run / "bus").write_bytes(b"")
     file = environment.session_bus()
