@@ -25,8 +25,8 @@ from tests.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# No time limit per example, since machines differ, and nothing is written into the checkout.
-hypothesis.settings.register_profile("here", database=None, deadline=None)
+# The same examples in each run; no time limit per example, since machines differ; no file in the checkout.
+hypothesis.settings.register_profile("here", database=None, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("here")
 
 

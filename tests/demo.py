@@ -68,7 +68,7 @@ def show(sync: Sync, say: Callable[[str], None]) -> bool:
     say("A Microsoft 365 made of real parts, on this machine only:")
     say(f"  sign-in   {sync.entra.authority}")
     say(f"  IMAP      localhost:{sync.exchange.imap_port} (Dovecot, XOAUTH2 only)")
-    say(f"  SMTP      localhost:{sync.exchange.smtp_port} (Dovecot submission, XOAUTH2 only)")
+    say(f"  SMTP      localhost:{sync.exchange.smtp_port} (XOAUTH2 only)")
     steps = (_set_up, _status, _compare, _send)
     return all(step(sync, say) for step in steps)
 

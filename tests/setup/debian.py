@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 #: What the demonstration needs.
-FOR_TRYING = ("ca-certificates", "dovecot-imapd", "dovecot-submissiond", "msmtp", "python3-venv")
+FOR_TRYING = ("ca-certificates", "dovecot-imapd", "msmtp", "python3-venv")
 #: What the tests need as well.
 FOR_TESTING = (
     *FOR_TRYING,

@@ -100,7 +100,7 @@ class Connection:
             if not initial:
                 await self._client.send(b"+ \r\n")
                 initial = (await self._client.line()).strip()
-            bearer, reason = await self._check(tag, initial)
+            bearer, reason = await self._check(initial)
         if reason:
             self._rules.refuse(reason, bearer)
             await self._client.send(tag + b" NO AUTHENTICATE failed.\r\n")
@@ -108,7 +108,7 @@ class Connection:
         await self._client.send(tag + b" OK AUTHENTICATE completed.\r\n")
         return bearer
 
-    async def _check(self, tag: bytes, response: bytes) -> tuple[Bearer | None, str]:
+    async def _check(self, response: bytes) -> tuple[Bearer | None, str]:
         """Return what was presented and why it is refused; no reason if it is good."""
         try:
             bearer = read_xoauth2(response)
@@ -118,20 +118,7 @@ class Connection:
             return bearer, "dead"
         if self._rules.withdrawn(bearer):
             return bearer, "withdrawn"
-        answer = await self._ask_dovecot(tag, response)
-        while b"[UNAVAILABLE]" in answer:  # a busy machine's "temporary authentication failure": no word on the token
-            await asyncio.sleep(_PAUSE)
-            answer = await self._ask_dovecot(tag, response)
-        return bearer, "" if answer.startswith(tag + b" OK") else "token"
-
-    async def _ask_dovecot(self, tag: bytes, response: bytes) -> bytes:
-        """Return what Dovecot says to XOAUTH2's *response*, its last line."""
-        await self._server.send(tag + b" AUTHENTICATE XOAUTH2 " + response + b"\r\n")
-        while (answer := await self._server.line()) and not answer.startswith(tag + b" "):
-            if answer.startswith(b"+"):
-                # The error in JSON (RFC 7628 §3.2.2), which Exchange does not send; an empty line takes note of it.
-                await self._server.send(b"\r\n")
-        return answer
+        return bearer, "" if await accepts(self._server, response) else "token"
 
     async def _open(self, bearer: Bearer) -> None:
         """Pass everything on until the client or Dovecot hangs up or the token dies."""
@@ -172,6 +159,20 @@ class Connection:
             if _MESSAGE.match(unit) and self._rules.slow_seconds:
                 await asyncio.sleep(self._rules.slow_seconds)
             await self._client.send(_translate(unit))
+
+
+async def accepts(server: Wire, response: bytes) -> bool:
+    """Return whether Dovecot (*server*) signs in *response* of XOAUTH2: signature, issuer and times are good."""
+    answer = b"[UNAVAILABLE]"
+    while b"[UNAVAILABLE]" in answer:  # a busy machine's "temporary authentication failure" says nothing of the token
+        await server.send(b"A AUTHENTICATE XOAUTH2 " + response + b"\r\n")
+        while (answer := await server.line()) and not answer.startswith(b"A "):
+            if answer.startswith(b"+"):
+                # The error in JSON (RFC 7628 §3.2.2), which Exchange does not send; an empty line acknowledges it.
+                await server.send(b"\r\n")
+        if b"[UNAVAILABLE]" in answer:
+            await asyncio.sleep(_PAUSE)
+    return answer.startswith(b"A OK")
 
 
 def _translate(unit: bytes) -> bytes:

@@ -36,7 +36,7 @@ class Dovecot:
     Dovecot's users can reach even if *directory* is root's alone, and which :meth:`stop` removes.
     """
 
-    def __init__(self, directory: Path, relay_port: int, *, issuers: Sequence[str], keys: Mapping[str, bytes]) -> None:
+    def __init__(self, directory: Path, *, issuers: Sequence[str], keys: Mapping[str, bytes]) -> None:
         """Prepare a Dovecot that believes *issuers* whose public *keys* (kid to PEM) these are."""
         self.directory = directory
         self.log = directory / "dovecot.log"
@@ -47,7 +47,6 @@ class Dovecot:
             **_users(),
             "directory": str(directory),
             "run": str(self._run),
-            "relay_port": str(relay_port),
             "issuers": " ".join(issuers),
         }
         for name in ("base", "state", "mail", "keys/default/RS256"):
@@ -56,13 +55,13 @@ class Dovecot:
             (self._run / "keys/default/RS256" / kid).write_bytes(pem)
         self._open_to_dovecots_users()
 
-    def start(self) -> tuple[tuple[str, int], tuple[str, int]]:
-        """Start and return where IMAP and submission listen, once they do; another pair of ports if one was taken."""
+    def start(self) -> tuple[str, int]:
+        """Start and return where IMAP listens, once it does; try another port if one was taken."""
         for _ in range(5):
-            imap, smtp = _free_ports()
-            self._configure(imap, smtp)
-            if self._launch(imap):
-                return ("127.0.0.1", imap), ("127.0.0.1", smtp)
+            port = _free_port()
+            self._configure(port)
+            if self._launch(port):
+                return "127.0.0.1", port
         raise RuntimeError(f"Dovecot does not start: {self._last_words()}")
 
     def imap(self, user: str) -> list[str]:
@@ -84,8 +83,8 @@ class Dovecot:
         self._end()
         shutil.rmtree(self._run, ignore_errors=True)
 
-    def _configure(self, imap: int, smtp: int) -> None:
-        settings = {**self._settings, "imap_port": str(imap), "smtp_port": str(smtp)}
+    def _configure(self, port: int) -> None:
+        settings = {**self._settings, "imap_port": str(port)}
         for name in (self.configuration.name, "dovecot-oauth2.conf"):
             template = string.Template((_HERE / name).read_text())
             (self.directory / name).write_text(template.substitute(settings))
@@ -151,7 +150,7 @@ def _users() -> dict[str, str]:
 def _program(name: str) -> str:
     found = shutil.which(name, path=_PATH)
     if not found:
-        raise RuntimeError(f"{name} is missing. Install: dovecot-imapd dovecot-submissiond")
+        raise RuntimeError(f"{name} is missing. Install: dovecot-imapd")
     return found
 
 
@@ -171,10 +170,10 @@ def _short_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="m365-", dir=directory if len(directory) < _LONGEST_RUN_DIRECTORY else "/tmp"))
 
 
-def _free_ports() -> tuple[int, int]:
-    """Return two ports of 127.0.0.1 that nobody uses now; Dovecot cannot choose its own."""
-    with socket.create_server(("127.0.0.1", 0)) as imap, socket.create_server(("127.0.0.1", 0)) as smtp:
-        return imap.getsockname()[1], smtp.getsockname()[1]
+def _free_port() -> int:
+    """Return a port of 127.0.0.1 that is free now; Dovecot cannot choose its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _greets(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""The thread in which Exchange's own sockets live: IMAP over TLS, submission, and the outbox behind Dovecot."""
+"""The thread that serves Exchange's own sockets: IMAP over TLS, and submission."""
 
 from __future__ import annotations
 
@@ -7,40 +7,36 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from .connection import Connection
-from .submission import Submission
+from .connection import Connection, accepts
+from .outbox import Outbox
 from .wire import LIMIT, Wire
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable
 
-    from .outbox import Outbox
     from .rules import Rules
 
 
 class Loopback:
     """Listens from the beginning, so that its ports are known, and answers once it is started."""
 
-    def __init__(self, rules: Rules, tls: ssl.SSLContext, outbox: Outbox, ports: tuple[int, int]) -> None:
-        """Take the *ports* of IMAP and SMTP at 127.0.0.1 (0: any free one), and one for the outbox."""
+    def __init__(self, rules: Rules, tls: ssl.SSLContext, ports: tuple[int, int]) -> None:
+        """Take the *ports* of IMAP and SMTP at 127.0.0.1 (0: any free one)."""
         self._rules = rules
         self._tls = tls
-        self._outbox = outbox
-        self._imap, self._smtp, self._relay = (socket.create_server(("127.0.0.1", port)) for port in (*ports, 0))
-        self.imap_port, self.smtp_port, self.relay_port = (
-            listener.getsockname()[1] for listener in (self._imap, self._smtp, self._relay)
-        )
+        self.outbox = Outbox(rules, tls, self._is_valid)
+        self._imap, self._smtp = (socket.create_server(("127.0.0.1", port)) for port in ports)
+        self.imap_port, self.smtp_port = (listener.getsockname()[1] for listener in (self._imap, self._smtp))
         self._servers: dict[str, asyncio.AbstractServer] = {}
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None] | None] = set()
         self._thread = threading.Thread(target=self._run, name="exchange", daemon=True)
 
-    def start(self, dovecot_imap: tuple[str, int], dovecot_smtp: tuple[str, int]) -> None:
-        """Begin to answer, with the Dovecot at these addresses."""
-        self._dovecot_imap = dovecot_imap
-        self._dovecot_smtp = dovecot_smtp
+    def start(self, dovecot: tuple[str, int]) -> None:
+        """Begin to answer, with the *dovecot* at this address."""
+        self._dovecot = dovecot
         self._thread.start()
 
     def open_nothing_at(self, address: str) -> None:
@@ -72,7 +68,7 @@ class Loopback:
             take = self._take_imap if what == "imap" else self._take_and_open_nothing
             made = await asyncio.start_server(take, sock=listener, ssl=self._tls, limit=LIMIT)
         else:
-            made = await asyncio.start_server(self._take_smtp, sock=listener, limit=LIMIT)
+            made = await self._loop.create_server(lambda: self.outbox.protocol(self._loop), sock=listener)
         self._servers[what] = made
 
     def stop(self) -> None:
@@ -80,7 +76,7 @@ class Loopback:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._ended.set)
             self._thread.join()
-        for listener in (self._imap, self._smtp, self._relay):
+        for listener in (self._imap, self._smtp):
             listener.close()
         self._loop.close()
 
@@ -90,11 +86,10 @@ class Loopback:
     async def _serve(self) -> None:
         await self._listen("imap", self._imap)
         await self._listen("smtp", self._smtp)
-        relay = await self._loop.create_server(lambda: self._outbox.protocol(self._loop), sock=self._relay)
         await self._ended.wait()
-        for server in (*self._servers.values(), relay):
+        for server in self._servers.values():
             server.close()
-        self._outbox.hang_up()
+        self.outbox.hang_up()
         await self._end_conversations()
         # What was cut off is closed in the loop's next turns, in which a TLS handshake may still end in a conversation.
         await asyncio.sleep(0.01)
@@ -123,17 +118,16 @@ class Loopback:
         async def talk(client: Wire, server: Wire) -> None:
             await Connection(self._rules, client, server, opens=opens).serve()
 
-        await self._held(_join(Wire(reader, writer), self._dovecot_imap, talk))
+        await self._held(_join(Wire(reader, writer), self._dovecot, talk))
 
-    async def _take_smtp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._ended.is_set():
-            writer.transport.abort()
-            return
-
-        async def talk(client: Wire, server: Wire) -> None:
-            await Submission(self._rules, self._tls, client, server).serve()
-
-        await self._held(_join(Wire(reader, writer), self._dovecot_smtp, talk))
+    async def _is_valid(self, response: bytes) -> bool:
+        """Return whether Dovecot accepts the token in *response* of XOAUTH2."""
+        server = Wire(*await asyncio.open_connection(*self._dovecot, limit=LIMIT))
+        try:
+            await server.line()
+            return await accepts(server, response)
+        finally:
+            server.cut()
 
     async def _held(self, conversation: Awaitable[None]) -> None:
         """Wait for a *conversation*, whose task nobody else need hold (asyncio.create_task, "Save a reference")."""

@@ -1,16 +1,21 @@
-"""Where sent mail ends: an SMTP server that keeps what Dovecot's submission service relays to it."""
+"""Submission as Exchange Online offers it, by aiosmtpd: STARTTLS, then XOAUTH2; what is sent stays here."""
 
 from __future__ import annotations
 
+import base64
 import logging
-import re
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult
+
+from .bearer import read_xoauth2
 
 if TYPE_CHECKING:
     import asyncio
+    import ssl
+    from collections.abc import Awaitable, Callable
 
     from aiosmtpd.smtp import Envelope
     from aiosmtpd.smtp import Session as Dialogue
@@ -19,6 +24,15 @@ if TYPE_CHECKING:
 
 # aiosmtpd 1.4.6 warns of its own use of Session.login_data, once a mail.
 logging.getLogger("mail.log").setLevel(logging.ERROR)
+
+#: The longest line in bytes: Exchange takes a whole token beside AUTH.
+_LIMIT = 1 << 16
+_REFUSED = "535 5.7.3 Authentication unsuccessful [AM0PR06CA0126.eurprd06.prod.outlook.com]"
+#: What Exchange Online answers to users whose mailbox may not send by SMTP (email-oauth2-proxy#193).
+_SENDING_IS_OFF = (
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
+    " Visit https://aka.ms/smtp_auth_disabled for more information. [AM0PR06CA0126.eurprd06.prod.outlook.com]"
+)
 
 
 @dataclass(frozen=True)
@@ -31,27 +45,40 @@ class SentMessage:
     data: bytes
 
 
-class _Relay(SMTP):
-    """Dovecot names the authenticated user in MAIL FROM (RFC 4954 §5), which aiosmtpd takes for a mistake."""
+class _Submission(SMTP):
+    """aiosmtpd with lines as long as Exchange's."""
 
-    async def smtp_MAIL(self, arg: str) -> None:  # noqa: N802  aiosmtpd's name
-        await super().smtp_MAIL(re.sub(r" AUTH=\S+", "", arg or ""))
+    line_length_limit = _LIMIT
 
 
 class Outbox:
-    """Takes mail from Dovecot, which names the mailbox as user and the token's identities as password."""
+    """
+    Accept mail from users who sign in with a token.
 
-    def __init__(self, rules: Rules) -> None:
-        """Make an empty outbox; *rules* say who may send as whom."""
+    Microsoft documents AUTH with the token in the same line and in the next one ("Authenticate an IMAP, POP or SMTP
+    connection using OAuth").
+    """
+
+    def __init__(self, rules: Rules, tls: ssl.SSLContext, is_valid: Callable[[bytes], Awaitable[bool]]) -> None:
+        """Make an empty outbox; *rules* say who may send, *is_valid* checks the token in a response of XOAUTH2."""
         self.sent: list[SentMessage] = []
         self._rules = rules
+        self._tls = tls
+        self._is_valid = is_valid
         self._connections: list[SMTP] = []
 
     def protocol(self, loop: asyncio.AbstractEventLoop) -> SMTP:
         """Return the server side of one connection."""
-        connection = _Relay(
-            self, authenticator=self._authenticate, auth_require_tls=False, hostname="localhost", loop=loop
+        connection = _Submission(
+            self,
+            tls_context=self._tls,
+            require_starttls=True,
+            auth_required=True,
+            auth_exclude_mechanism=["LOGIN", "PLAIN"],
+            hostname="localhost",
+            loop=loop,
         )
+        connection.command_size_limits = defaultdict(lambda: _LIMIT)
         self._connections.append(connection)
         return connection
 
@@ -61,18 +88,29 @@ class Outbox:
             if connection.transport:
                 connection.transport.close()
 
+    async def auth_XOAUTH2(self, server: SMTP, arguments: list[str]) -> AuthResult:  # noqa: N802  aiosmtpd's name
+        """Check the token in this line or the next (RFC 4954 §4)."""
+        if len(arguments) > 1:
+            response = arguments[1].encode()
+        elif isinstance(answer := await server.challenge_auth(""), bytes):
+            response = base64.b64encode(answer)
+        else:
+            return AuthResult(success=False)  # aiosmtpd has answered
+        try:
+            bearer = read_xoauth2(response)
+        except ValueError:
+            return AuthResult(success=False, handled=False, message=_REFUSED)
+        if bearer.user.lower() in self._rules.smtp_off:
+            return AuthResult(success=False, handled=False, message=_SENDING_IS_OFF)
+        is_valid = await self._is_valid(response)
+        user = bearer.user.lower() if self._rules.may_open(bearer.identity, bearer.user) else ""
+        return AuthResult(success=is_valid, handled=False, message=None if is_valid else _REFUSED, auth_data=user)
+
     async def handle_DATA(self, _server: SMTP, dialogue: Dialogue, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
-        """Keep one message."""
+        """Keep one message of a user whose token opens the mailbox."""
         user = dialogue.auth_data
         if not user:
             return "530 5.7.57 Client not authenticated to send mail."
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         self.sent.append(SentMessage(user, envelope.mail_from or "", tuple(envelope.rcpt_tos), content))
         return "250 2.0.0 OK"
-
-    def _authenticate(self, _server: SMTP, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
-        assert isinstance(data, LoginPassword)
-        user = data.login.decode()
-        person, _, application = data.password.decode().partition("/")
-        identity = person or application  # a token of an application has no upn (Microsoft: "Access tokens")
-        return AuthResult(success=self._rules.may_open(identity, user), handled=False, auth_data=user)

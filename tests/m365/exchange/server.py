@@ -13,7 +13,6 @@ from .folders import FOLDERS, holds_items, holds_mail
 from .loopback import Loopback
 from .mail import make_message, stand_in
 from .mailbox import Mailbox, message_id
-from .outbox import Outbox, SentMessage
 from .rules import Rules
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
     import trustme
     from typing_extensions import Self
+
+    from .outbox import SentMessage
 
 
 class Exchange(Rules):
@@ -59,10 +60,9 @@ class Exchange(Rules):
         certificate.configure_cert(tls)
         (directory / "server.pem").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
         (directory / "server.key").write_bytes(certificate.private_key_pem.bytes())
-        self._outbox = Outbox(self)
         self._tls = tls
-        self._loopback = Loopback(self, tls, self._outbox, ports)
-        self._dovecot = Dovecot(directory, self._loopback.relay_port, issuers=issuers, keys=keys)
+        self._loopback = Loopback(self, tls, ports)
+        self._dovecot = Dovecot(directory, issuers=issuers, keys=keys)
         self.imap_port = self._loopback.imap_port
         self.smtp_port = self._loopback.smtp_port
 
@@ -78,11 +78,11 @@ class Exchange(Rules):
     def start(self) -> None:
         """Start Dovecot and what stands before it; both answer when this returns."""
         try:
-            imap, smtp = self._dovecot.start()
+            dovecot = self._dovecot.start()
         except BaseException:
             self.stop()
             raise
-        self._loopback.start(imap, smtp)
+        self._loopback.start(dovecot)
 
     def stop(self) -> None:
         """End every process, socket and mailbox; *sessions* and *outbox* stay readable."""
@@ -92,7 +92,7 @@ class Exchange(Rules):
     @property
     def outbox(self) -> list[SentMessage]:
         """What was sent, oldest first."""
-        return self._outbox.sent
+        return self._loopback.outbox.sent
 
     def processes(self) -> list[int]:
         """Return the ids of the processes that belong to it and live."""

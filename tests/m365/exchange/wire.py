@@ -57,12 +57,6 @@ class Wire:
             left -= len(chunk)
         return True
 
-    async def pass_all(self, onward: Wire) -> None:
-        """Pass whatever comes to *onward*, until one of the two ends."""
-        with contextlib.suppress(OSError):
-            while chunk := await self.reader.read(_CHUNK):
-                await onward.send(chunk)
-
     async def close(self) -> None:
         """Send what is left and hang up; whoever takes no note of it within a second is cut off."""
         self.writer.close()
