@@ -130,13 +130,13 @@ def _learn(account: Account) -> Account:
     try:
         token = engine.access_token(account.name, engine.Wanted(impatient=True)).value
         view = look.look(account, account.name, token, folder_filter.load_table(), say)
-        kept = classify.keep(account, account.name, view.finding)
+        finding = classify.keep(account, account.name, view.finding)
     except errors.M365Error:
         progress.clear()
         say("Setup stops here. After the repair below, continue with:", _ours("setup", account))
         raise
     progress.clear()
-    skipped = ", ".join(kept["not_mail"]) or "none"
+    skipped = ", ".join(finding["not_mail"]) or "none"
     say(f"{len(view.folders)} folders. These hold no mail and will not be synced: {skipped}.")
     return profiles.get(account.name)
 

@@ -1,1 +1,1 @@
-"""A person signs in: what is asked where, by which flow, and what of it is kept."""
+"""How a person signs in: the options, the three flows, and what is saved."""

@@ -21,9 +21,9 @@ def is_there() -> bool:
 
 def show(address: str) -> None:
     """Open *address*; in a thread of its own, since some browsers come back only when they are closed."""
-    found = _find()
-    if found is not None:
-        threading.Thread(target=_open, args=(found, address), daemon=True).start()
+    program = _find()
+    if program is not None:
+        threading.Thread(target=_open, args=(program, address), daemon=True).start()
 
 
 def _find() -> webbrowser.BaseBrowser | None:
@@ -31,13 +31,13 @@ def _find() -> webbrowser.BaseBrowser | None:
     if not (environment.browser() or environment.graphical()):
         return None
     try:
-        found = webbrowser.get()
+        program = webbrowser.get()
     except webbrowser.Error:
         return None
-    name = Path(str(getattr(found, "name", ""))).name
-    return None if name in environment.TEXT_BROWSERS else found
+    name = Path(str(getattr(program, "name", ""))).name
+    return None if name in environment.TEXT_BROWSERS else program
 
 
-def _open(found: webbrowser.BaseBrowser, address: str) -> None:
+def _open(program: webbrowser.BaseBrowser, address: str) -> None:
     with contextlib.suppress(webbrowser.Error, OSError):  # the address stands on the terminal, too
-        found.open(address)
+        program.open(address)

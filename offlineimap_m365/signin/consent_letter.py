@@ -47,8 +47,8 @@ _SWITCHES = {
 
 def tenant(plan: Plan) -> str | None:
     """Return the organisation that is asked, None if it is not known."""
-    found = urlsplit(plan.provider.authority).path.strip("/").partition("/")[0]
-    return None if found in (_EVERYBODY, _ANY_ORGANISATION, "") else found
+    name = urlsplit(plan.provider.authority).path.strip("/").partition("/")[0]
+    return None if name in (_EVERYBODY, _ANY_ORGANISATION, "") else name
 
 
 def address(plan: Plan, scopes: Sequence[str] = ()) -> str:
@@ -75,7 +75,7 @@ def letter(plan: Plan) -> str:
         "purpose": "programs such as OfflineIMAP and msmtp",
         "account_quoted": powershell.quoted(plan.name),
         "application": name or "shown under the client id in Entra's App registrations",
-        "publisher": publisher or "whoever registered the client id",
+        "publisher": publisher or "the owner of the client id",
         "borrowed": f"uses {publisher}'s public client id" if client else "uses a client id registered for it",
         "secret": "the client secret is with me already"
         if has_secret
@@ -118,24 +118,24 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
 
 def remarks(plan: Plan) -> list[str]:
     """Return what the person should know who sends the letter."""
-    found = ["Nothing was sent. Mail this to whoever administers your organisation's Microsoft 365."]
+    lines = ["Nothing was sent. Mail this to the administrator of your organisation's Microsoft 365."]
     if tenant(plan) is None:
-        found.append(
+        lines.append(
             "The organisation (tenant) is not known, so the address leads to whichever the administrator signs in to;"
             " --tenant makes it exact."
         )
     if plan.cloud not in (None, "global") and _client(plan):
-        found.append(
+        lines.append(
             f"{_client(plan)['name']}'s client id is not registered in this national cloud: one of your own is needed,"
             " --client-id."
         )
-    return found
+    return lines
 
 
 def _client(plan: Plan) -> Mapping[str, Any]:
     """Return our row about the client id, an empty one if it is not known."""
-    found: Mapping[str, Any] = tables.load("clients")["clients"].get(plan.provider.client_id, {})
-    return found
+    row: Mapping[str, Any] = tables.load("clients")["clients"].get(plan.provider.client_id, {})
+    return row
 
 
 def _redirect_uri(plan: Plan) -> str:
@@ -145,11 +145,11 @@ def _redirect_uri(plan: Plan) -> str:
 
 
 def _permissions(plan: Plan) -> list[str]:
-    found = []
+    lines = []
     for scope in [*plan.provider.scopes, *_ALWAYS]:
         why = _WHY.get(scope.rpartition("/")[2].lower(), "what I asked for")
-        found += [f"  - {scope}", f"      to {why}"]
-    return found
+        lines += [f"  - {scope}", f"      to {why}"]
+    return lines
 
 
 def _switches(plan: Plan) -> list[str]:

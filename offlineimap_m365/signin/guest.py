@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _AT_HOME = re.compile(r"https://(?:sts\.windows\.net|login\.[a-z.]+)/([0-9a-f-]{36})(?:/|/v2\.0)?", re.IGNORECASE)
 #: What Microsoft calls a guest: the address at home, its @ replaced (entra-docs, user-properties: UserPrincipalName).
 _EXTERNAL = re.compile(r"(?:.*_)?([A-Za-z0-9.-]+)#EXT#@.*", re.IGNORECASE)
-#: The claim *idp* of whoever has a personal account, and of guests who are at home in no organisation of Microsoft's.
+#: The claim *idp* of a person with a personal account, and of guests who are at home in no organisation of Microsoft's.
 _PERSONAL, _STRANGERS = frozenset({"live.com", "https://login.live.com"}), frozenset({"mail", "google.com"})
 
 

@@ -38,7 +38,7 @@ _MSAL, _DIGITS = ("RefreshToken", "AccessToken"), 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class Imported:
     """
     A refresh token, and what the file says about it; None for what it does not say.
 
@@ -59,7 +59,7 @@ class _UnknownError(ValueError):
     """The data is of none of the formats."""
 
 
-def read(data: bytes, source: str, account: str, config: str | None = None) -> list[Found]:
+def read(data: bytes, source: str, account: str, config: str | None = None) -> list[Imported]:
     """
     Return the refresh tokens in *data*, never none; *config* is the text of M365-IMAP's ``config.py`` beside it.
 
@@ -95,39 +95,39 @@ def _kind(data: bytes) -> str:
     return kinds.get(text[:1], "other text")
 
 
-def choose(found: Sequence[Found], names: Collection[str], client_id: str | None, source: str) -> Found:
+def choose(sign_ins: Sequence[Imported], names: Collection[str], client_id: str | None, source: str) -> Imported:
     """
-    Return the sign-in of *found* that belongs to one of *names*, with the *client_id* if that is given.
+    Return the sign-in of *sign_ins* that belongs to one of *names*, with the *client_id* if that is given.
 
     A single one counts whosever it is: the refresh tells. Raises WrongUsage with a list for several.
     """
     wanted = {name.casefold() for name in names}
-    of_client = [sign_in for sign_in in found if client_id in (None, sign_in.client_id) or sign_in.client_id is None]
+    of_client = [sign_in for sign_in in sign_ins if client_id in (None, sign_in.client_id) or sign_in.client_id is None]
     of_person = [sign_in for sign_in in of_client if (sign_in.user or "").casefold() in wanted]
     fitting = of_person or of_client
     if len(fitting) == 1:
         return fitting[0]
-    listed = [f"{sign_in.user or 'somebody'} (client id {sign_in.client_id})" for sign_in in fitting or found]
+    listed = [f"{sign_in.user or 'somebody'} (client id {sign_in.client_id})" for sign_in in fitting or sign_ins]
     more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
     raise errors.WrongUsage(
-        f"{source} holds {len(found)} sign-ins, and it is not clear which is meant: {', '.join(listed[:_NAMED])}{more}",
+        f"{source} holds {len(sign_ins)} sign-ins. Which one is meant? {', '.join(listed[:_NAMED])}{more}",
         remedy=Remedy("Name one as ACCOUNT or with --identity UPN, and its client id with --client-id ID"),
     )
 
 
-def choices(found: Found, clouds: Mapping[str, Any], source: str) -> dict[str, Any]:
+def choices(sign_in: Imported, clouds: Mapping[str, Any], source: str) -> dict[str, Any]:
     """
-    Return *found* as options of login: ``client_id``, ``tenant``, ``cloud``, ``scope``.
+    Return *sign_in* as options of login: ``client_id``, ``tenant``, ``cloud``, ``scope``.
 
     *clouds* is that table of ours. Raises Misconfigured for an address that is none of Microsoft's: no file decides
     where a token is sent.
     """
     options: dict[str, Any] = {}
-    if found.client_id:
-        options["client_id"] = found.client_id
-    if found.authority:
-        options |= _place(found.authority, clouds, source)
-    scopes = list(dict.fromkeys(filter(None, map(mail_scopes.protocol, found.scopes))))
+    if sign_in.client_id:
+        options["client_id"] = sign_in.client_id
+    if sign_in.authority:
+        options |= _place(sign_in.authority, clouds, source)
+    scopes = list(dict.fromkeys(filter(None, map(mail_scopes.protocol, sign_in.scopes))))
     if scopes:
         options["scope"] = scopes
     return options
@@ -153,7 +153,7 @@ def _place(authority: str, clouds: Mapping[str, Any], source: str) -> dict[str, 
     return options | ({"tenant": tenant} if tenant and tenant not in _ANY_TENANT else {})
 
 
-def _bare(text: str, source: str, settings: Mapping[str, Any]) -> Found:
+def _bare(text: str, source: str, settings: Mapping[str, Any]) -> Imported:
     """Return the refresh token that is the whole *text*, with what M365-IMAP's *settings* say of it."""
     if _JWT.fullmatch(text):
         raise errors.Misconfigured(
@@ -163,8 +163,8 @@ def _bare(text: str, source: str, settings: Mapping[str, Any]) -> Found:
     if not _TOKEN.fullmatch(text) or "://" in text:
         raise _UnknownError
     if not settings.get("ClientId"):
-        return Found(text, "a bare refresh token")
-    return Found(
+        return Imported(text, "a bare refresh token")
+    return Imported(
         text,
         "the refresh token of M365-IMAP, with its config.py",
         client_id=str(settings["ClientId"]),
@@ -188,7 +188,7 @@ def _settings(config: str) -> dict[str, Any]:
     return {k: v for k, v in settings.items() if isinstance(v, list | tuple if k == "Scopes" else str)}
 
 
-def _in_json(text: str, source: str, account: str) -> list[Found]:
+def _in_json(text: str, source: str, account: str) -> list[Imported]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -212,15 +212,15 @@ def _holders(document: Any) -> Iterator[dict[str, Any]]:
             waiting += value.values() if isinstance(value, dict) else value
 
 
-def _in_msal(cache: Mapping[str, Any], source: str, account: str) -> list[Found]:
+def _in_msal(cache: Mapping[str, Any], source: str, account: str) -> list[Imported]:
     """Return the newest refresh token of each person and client id in an MSAL cache."""
     users = {row.get("home_account_id"): _text(row, "username") for row in _rows(cache, "Account")}
-    newest: dict[tuple[str | None, ...], tuple[int, Found]] = {}
+    newest: dict[tuple[str | None, ...], tuple[int, Imported]] = {}
     for row in _rows(cache, "RefreshToken"):
         token, home, host = (_text(row, name) for name in ("secret", "home_account_id", "environment"))
         if not token or not fresh_token.is_secret(token):
             continue
-        found = Found(
+        sign_in = Imported(
             token,
             "an MSAL token cache",
             user=users.get(home),
@@ -228,11 +228,11 @@ def _in_msal(cache: Mapping[str, Any], source: str, account: str) -> list[Found]
             authority=f"https://{host}/{_tenant(home)}" if host else None,
             scopes=tuple((_text(row, "target") or "").split()),
         )
-        key = (home, found.client_id, host)
-        newest[key] = max((_modified(row), found), newest.get(key, (-1, found)), key=lambda pair: pair[0])
+        key = (home, sign_in.client_id, host)
+        newest[key] = max((_modified(row), sign_in), newest.get(key, (-1, sign_in)), key=lambda pair: pair[0])
     if not newest:
         raise _tokenless(source, account)
-    return [found for _, found in newest.values()]
+    return [sign_in for _, sign_in in newest.values()]
 
 
 def _rows(cache: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -254,7 +254,7 @@ def _modified(row: Mapping[str, Any]) -> int:
     return int(text) if text.isdecimal() and len(text) < _DIGITS else 0
 
 
-def _in_document(document: Mapping[str, Any], source: str, account: str) -> Found:
+def _in_document(document: Mapping[str, Any], source: str, account: str) -> Imported:
     """Return the refresh token in a token file of mutt_oauth2.py, or of another tool that uses the same names."""
     registration = _text(document, "registration")
     if "google" in (registration or "").lower():
@@ -270,7 +270,7 @@ def _in_document(document: Mapping[str, Any], source: str, account: str) -> Foun
     tenant = _text(document, "tenant")
     endpoint = _text(document, "token_endpoint") or _text(document, "endpoint") or _text(document, "authority")
     scope = document.get("scope")
-    return Found(
+    return Imported(
         token,
         "a token file of mutt_oauth2.py" if registration else "a JSON file with one refresh_token",
         user=_text(document, "email"),

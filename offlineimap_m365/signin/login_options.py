@@ -42,21 +42,21 @@ def typed(options: argparse.Namespace) -> dict[str, Any]:
 def merge(typed: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was typed, over what was remembered and does not contradict it."""
     now = {key: value for key, value in typed.items() if key in CHOICES and value not in (None, [])}
-    kept = {key: value for key, value in before.items() if key in CHOICES}
-    elsewhere = "authority" in now and now["authority"] != kept.get("authority")
+    remembered = {key: value for key, value in before.items() if key in CHOICES}
+    elsewhere = "authority" in now and now["authority"] != remembered.get("authority")
     if "authority" in now:
-        kept.pop("tenant", None)
-        kept.pop("cloud", None)
+        remembered.pop("tenant", None)
+        remembered.pop("cloud", None)
     if "tenant" in now or "cloud" in now:
-        elsewhere = kept.pop("authority", None) is not None
+        elsewhere = remembered.pop("authority", None) is not None
     if elsewhere:  # a token is never sent to the mail hosts of another provider
-        kept.pop("imap", None)
-        kept.pop("smtp", None)
-    if now.get("client_id", kept.get("client_id")) != kept.get("client_id"):
-        kept.pop("redirect_uri", None)
+        remembered.pop("imap", None)
+        remembered.pop("smtp", None)
+    if now.get("client_id", remembered.get("client_id")) != remembered.get("client_id"):
+        remembered.pop("redirect_uri", None)
         elsewhere = True
-    _forget(kept, now, is_elsewhere=elsewhere)
-    return {**kept, **now}
+    _forget(remembered, now, is_elsewhere=elsewhere)
+    return {**remembered, **now}
 
 
 def _for_client(options: dict[str, Any]) -> dict[str, Any]:
@@ -75,22 +75,22 @@ def _for_client(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _forget(kept: dict[str, Any], now: Mapping[str, Any], *, is_elsewhere: bool) -> None:
+def _forget(remembered: dict[str, Any], now: Mapping[str, Any], *, is_elsewhere: bool) -> None:
     """
-    Remove from *kept*, what was remembered, what does not go with what was chosen *now*.
+    Remove from what was *remembered* what does not go with what was chosen *now*.
 
     A secret belongs to one registration and is sent nowhere else; another one of any kind replaces it.
     *is_elsewhere*: another client id or provider is asked.
     """
-    is_other_cloud = now.get("cloud", kept.get("cloud")) != kept.get("cloud")
+    is_other_cloud = now.get("cloud", remembered.get("cloud")) != remembered.get("cloud")
     if is_elsewhere or is_other_cloud or any(name in now for name in profiles.CREDENTIALS):
         for name in (*profiles.CREDENTIALS, profiles.PASSPHRASE):
-            kept.pop(name, None)
+            remembered.pop(name, None)
     if "flow" in now or "port" in now:  # a person signs in
-        kept.pop("app_only", None)
+        remembered.pop("app_only", None)
     if "app_only" in now:
         for name in _PERSONS:
-            kept.pop(name, None)
+            remembered.pop(name, None)
 
 
 def check(chosen: Mapping[str, Any]) -> None:

@@ -89,8 +89,8 @@ class Plan:
 
     def mail_hosts(self, *, is_personal: bool) -> tuple[str, str]:
         """Return the IMAP and the SMTP server for who signed in: those that were chosen, else the cloud's."""
-        found = _mail_hosts(self.chosen, self.cloud or "global", is_personal=is_personal and self.cloud == "global")
-        return found["imap"], found["smtp"]
+        hosts = _mail_hosts(self.chosen, self.cloud or "global", is_personal=is_personal and self.cloud == "global")
+        return hosts["imap"], hosts["smtp"]
 
     def redirect_to(self, port: int) -> str:
         """Return the redirect URI for a listener on *port*: as registered, with the port if it names none."""
@@ -189,10 +189,10 @@ def _authority(
     """Return the authority, its OpenID configuration if it is none of Microsoft's, and where that is."""
     if chosen.get("authority"):
         authority = _checked_authority(str(chosen["authority"]))
-        kept = known.endpoints if known and known.authority == authority else None
+        endpoints = known.endpoints if known and known.authority == authority else None
         return (
             authority,
-            tenant_discovery.discover(authority) if may_ask else kept,
+            tenant_discovery.discover(authority) if may_ask else endpoints,
             tenant_discovery.Place("", "global"),
         )
     place = tenant_discovery.place(name, chosen, known, is_default_client=is_default_client, may_ask=may_ask)
@@ -219,24 +219,24 @@ def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
     prefix = row["scope_prefix"]
     if chosen.get("app_only"):
         return (str(row["app_scope"]),)
-    found = []
+    scopes = []
     for scope in chosen.get("scope") or ["imap", "smtp"]:
         if scope in mail_scopes.DELEGATED:
-            found.append(prefix + mail_scopes.DELEGATED[scope])
+            scopes.append(prefix + mail_scopes.DELEGATED[scope])
         elif "/" in scope or ":" in scope:
-            found.append(scope)
+            scopes.append(scope)
         elif scope not in _RESERVED:
             raise errors.WrongUsage(
                 f"--scope {scope} is not known",
                 remedy=Remedy(f"Give {', '.join(mail_scopes.DELEGATED)}, or a full one with its https://…"),
             )
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(scopes))
 
 
 def _mail_hosts(chosen: Mapping[str, Any], cloud: str, *, is_personal: bool = False) -> dict[str, str]:
     table = tables.load("clouds")
     preset = table["consumers"] if is_personal else table["clouds"][cloud]
-    found = {}
+    hosts = {}
     for key in ("imap", "smtp"):
         text = str(chosen.get(key) or preset[key])
         host, colon, port = text.rpartition(":")
@@ -244,8 +244,8 @@ def _mail_hosts(chosen: Mapping[str, Any], cloud: str, *, is_personal: bool = Fa
             raise errors.WrongUsage(
                 f"--{key} {text} is not of the form HOST:PORT", remedy=Remedy("Such as localhost:993")
             )
-        found[key] = text
-    return found
+        hosts[key] = text
+    return hosts
 
 
 def _flow(typed: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:

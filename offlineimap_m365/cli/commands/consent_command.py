@@ -21,15 +21,15 @@ def run(options: argparse.Namespace) -> int:
     typed = login_options.typed(options)
     before = _account(options.account)
     name = before.name if before else profiles.clean_name(options.account or "you@example.org")
-    made = login_request.make(name, typed, before, defaults=options.defaults, may_ask=False)
-    if made.is_personal and not made.chosen.get("tenant"):
+    plan = login_request.make(name, typed, before, defaults=options.defaults, may_ask=False)
+    if plan.is_personal and not plan.chosen.get("tenant"):
         say(f"{name} is a personal account: nobody has to approve anything but you, when you sign in.")
         say(f"Run: {errors.login_command(name)}")
         return 0
-    is_application = bool(made.chosen.get("app_only")) or (before is not None and before.kind == "app-only")
-    text = consent_letter.letter_for_application(made) if is_application else consent_letter.letter(made)
+    is_application = bool(plan.chosen.get("app_only")) or (before is not None and before.kind == "app-only")
+    text = consent_letter.letter_for_application(plan) if is_application else consent_letter.letter(plan)
     code = fresh_token.hand_out(text.rstrip("\n"))
-    for remark in consent_letter.remarks(made):
+    for remark in consent_letter.remarks(plan):
         prompt.say(errors.printable(remark))
     return code
 

@@ -30,12 +30,12 @@ def run(options: argparse.Namespace) -> int:
         before = profiles.load(name)
         name = before.name if before else name
         origin = import_file.read(options.file)
-        found = _choose(origin, typed, before, name)
-        chosen = _merge(found, typed, before, origin.name)
+        sign_in = _choose(origin, typed, before, name)
+        chosen = _merge(sign_in, typed, before, origin.name)
         plan = login_request.make(name, chosen, before, defaults=options.defaults)
-        with _doubting_client(found, typed, again):
-            account = login.take_over(plan, found.refresh_token, again)
-    login_session.report(account, plan, f": {origin.name} held {found.what}, and one refresh proved it")
+        with _doubting_client(sign_in, typed, again):
+            account = login.take_over(plan, sign_in.refresh_token, again)
+    login_session.report(account, plan, f": {origin.name} held {sign_in.what}, and one refresh proved it")
     if plan.client_name:
         say(f'Microsoft\'s sign-in log names "{plan.client_name}", whose client id is used.')
     for remark in plan.remarks:
@@ -47,56 +47,56 @@ def run(options: argparse.Namespace) -> int:
 
 def _choose(
     origin: import_file.Origin, typed: Mapping[str, Any], before: profiles.Account | None, name: str
-) -> import_formats.Found:
+) -> import_formats.Imported:
     """Return the refresh token that is meant, if it can be used at all."""
     names = [name, typed.get("identity"), before.identity if before else None]
-    found = import_formats.choose(
+    sign_in = import_formats.choose(
         import_formats.read(origin.data, origin.name, name, origin.config),
         [text for text in names if text],
         typed.get("client_id"),
         origin.name,
     )
     if "client_id" in typed:  # a person who names it knows it better than the file
-        return found
-    client = tables.load("clients")["clients"].get(found.client_id, {})
+        return sign_in
+    client = tables.load("clients")["clients"].get(sign_in.client_id, {})
     if client.get("dead"):
         raise errors.Misconfigured(
-            f"{origin.name} was made with the client id {found.client_id} ({client['name']}), which is switched off",
+            f"{origin.name} was made with the client id {sign_in.client_id} ({client['name']}), which is switched off",
             code=f"AADSTS{client['dead']}",
             meaning="Its refresh tokens do not work any more, and cannot be used with another client id",
             remedy=Remedy("Sign in again", errors.login_command(name)),
         )
-    if found.has_secret and not client and not any(typed.get(option) for option in profiles.CREDENTIALS):
+    if sign_in.has_secret and not client and not any(typed.get(option) for option in profiles.CREDENTIALS):
         raise errors.Misconfigured(
-            f"{origin.name} was made with a client secret for the client id {found.client_id}",
+            f"{origin.name} was made with a client secret for the client id {sign_in.client_id}",
             meaning="A secret is not copied from there: it is read each time from a place of your choice",
             remedy=Remedy("Put it into a file that only you can read, and run this again with --client-secret-file"),
         )
-    return found
+    return sign_in
 
 
 def _merge(
-    found: import_formats.Found, typed: Mapping[str, Any], before: profiles.Account | None, source: str
+    sign_in: import_formats.Imported, typed: Mapping[str, Any], before: profiles.Account | None, source: str
 ) -> dict[str, Any]:
     """Return what was typed over what the file says; a default is not remembered as if somebody had chosen it."""
     if {"authority", "tenant", "cloud"} & set(typed):
-        found = dataclasses.replace(found, authority=None)
-    from_file = import_formats.choices(found, tables.load("clouds")["clouds"], source)
+        sign_in = dataclasses.replace(sign_in, authority=None)
+    from_file = import_formats.choices(sign_in, tables.load("clouds")["clouds"], source)
     earlier = before.chosen if before else {}
     if from_file.get("client_id") == tables.load("clients")["default"] and not earlier.get("client_id"):
         from_file.pop("client_id")
-    if found.authority and earlier.get("authority"):
+    if sign_in.authority and earlier.get("authority"):
         from_file.setdefault("tenant", "common")  # the last sign-in was to another provider
     return {**from_file, **typed}
 
 
 @contextlib.contextmanager
-def _doubting_client(found: import_formats.Found, typed: Mapping[str, Any], again: str) -> Iterator[None]:
+def _doubting_client(sign_in: import_formats.Imported, typed: Mapping[str, Any], again: str) -> Iterator[None]:
     """Add to a refusal that the client id may be wrong, where neither the file nor the person named it."""
     try:
         yield
     except (errors.SignInNeeded, errors.Misconfigured) as error:
-        if error.code is None or found.client_id or "client_id" in typed:
+        if error.code is None or sign_in.client_id or "client_id" in typed:
             raise
         advice = f"If another client id got that token, run: {again} --client-id ID. Otherwise: {error.remedy.advice}"
         raise error.replaced(remedy=Remedy(advice, error.remedy.command)) from error

@@ -284,7 +284,7 @@ def test_a_long_list_is_cut() -> None:
 )  # fmt: skip
 def test_no_file_decides_where_a_token_goes(authority: str) -> None:
     """An address that is none of Microsoft's is refused with 78, and the option named that would allow it."""
-    found = import_formats.Found(TOKEN, "a file", authority=authority)
+    found = import_formats.Imported(TOKEN, "a file", authority=authority)
 
     with pytest.raises(errors.Misconfigured, match="none of Microsoft's") as caught:
         import_formats.choices(found, clouds(), "a file")
@@ -294,10 +294,10 @@ def test_no_file_decides_where_a_token_goes(authority: str) -> None:
 
 def test_scopes_that_are_not_for_mail_are_left_out() -> None:
     """A sign-in is taken over for the mail; without a permission for it the usual ones are asked for."""
-    mixed = import_formats.Found(
+    mixed = import_formats.Imported(
         TOKEN, "", scopes=("https://graph.microsoft.com/Mail.Read", "https://x/POP.AccessAsUser.All")
     )
-    other = import_formats.Found(TOKEN, "", scopes=("https://graph.microsoft.com/Mail.Read", "offline_access"))
+    other = import_formats.Imported(TOKEN, "", scopes=("https://graph.microsoft.com/Mail.Read", "offline_access"))
 
     assert import_formats.choices(mixed, clouds(), "") == {"scope": ["pop"]}
     assert import_formats.choices(other, clouds(), "") == {}
@@ -306,7 +306,7 @@ def test_scopes_that_are_not_for_mail_are_left_out() -> None:
 @given(st.binary() | st.text().map(str.encode) | (JSON | NEARLY).map(lambda value: json.dumps(value).encode()))
 def test_whatever_is_in_the_file(content: bytes) -> None:
     """The parser gives tokens, or an error of ours, whatever it reads."""
-    found: list[import_formats.Found] = []
+    found: list[import_formats.Imported] = []
 
     with contextlib.suppress(errors.WrongUsage, errors.Misconfigured):
         found = import_formats.read(content, "a file", ALICE, content.decode("utf-8", "replace"))
