@@ -29,6 +29,17 @@ _KINDS = {
     "rss_feeds": "RSS feeds",
     "external_contacts": "external contacts",
 }
+#: Why a folder is kept or left out, by the rule of its verdict.
+_REASONS = {
+    "inbox": "INBOX is always kept",
+    "name": "{kind}",
+    "mail": "{kind}",
+    "language": "{kind}, in this mailbox's language",
+    "items": "nothing but calendar items, contacts or the like in it",
+    "messages": "named like {kind}, but mail came into it",
+    "ambiguous": "{kind}, but an ordinary word elsewhere",
+    "unknown": "a folder like any other",
+}
 #: Characters of a name, and languages, that one line of a table shows.
 _LONGEST, _MOST_LANGUAGES = 60, 4
 
@@ -39,7 +50,8 @@ class Row:
     One folder, with the field names of ``folders --json``.
 
     *name* as the server spells it, *unicode* as people read it; *kept*: does the filter keep it? *rule* as in
-    classify.Verdict, or ``finding`` (what was learned earlier decides); *messages*: their number, None if not known.
+    classify.Verdict, which ``--learn`` would follow, or ``finding`` (what was learned earlier decides and is
+    out of date); *messages*: their number, None if not known.
     """
 
     name: str
@@ -78,7 +90,7 @@ def rows(
                 name=folder.name,
                 unicode=decode(folder.name),
                 kept=is_kept,
-                rule=verdict.rule if verdict.is_mail == is_kept else "finding" if learnt else "ambiguous",
+                rule="finding" if learnt is not None and verdict.is_mail != is_kept else verdict.rule,
                 why=_why(folder, verdict, is_kept=is_kept, is_learnt=learnt is not None),
                 kind=verdict.kind,
                 languages=verdict.languages,
@@ -92,6 +104,26 @@ def rows(
 def _order(folder: Folder) -> tuple[bool, list[str]]:
     parts = [key(part) for part in folder.name.split("/")]
     return parts[0] != "inbox", parts
+
+
+def _why(folder: Folder, verdict: Verdict, *, is_kept: bool, is_learnt: bool) -> str:
+    """Return in words why the filter keeps the folder or leaves it out."""
+    if not folder.holds_messages:
+        return "holds folders only"
+    if top(folder.name) != folder.name and verdict.rule != "unknown":
+        return f"as all below {_short(decode(top(folder.name)))}"
+    reason = _REASONS[verdict.rule].format(kind=_kind(verdict))
+    if verdict.is_mail == is_kept:
+        return reason
+    if is_learnt:
+        return f"learned as {'mail' if is_kept else 'no mail'}, which may have changed: learn again"
+    return f"{reason}: --learn {'leaves it out' if is_kept else 'keeps it'}"
+
+
+def _kind(verdict: Verdict) -> str:
+    kind = verdict.kind or "mail"
+    codes = [*verdict.languages[:_MOST_LANGUAGES], *(["…"] if len(verdict.languages) > _MOST_LANGUAGES else [])]
+    return _KINDS.get(kind, kind.replace("_", " ")) + (f" ({', '.join(codes)})" if codes else "")
 
 
 def lines(account: str, mailbox: str, *, is_learnt: bool, is_personal: bool = False) -> dict[str, str]:
@@ -141,33 +173,3 @@ def _literal(text: str) -> str:
 def _short(text: str) -> str:
     shown = errors.printable(text[: _LONGEST + 1])
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
-
-
-def _why(folder: Folder, verdict: Verdict, *, is_kept: bool, is_learnt: bool) -> str:
-    """Return in words why the filter keeps the folder or leaves it out."""
-    if not folder.holds_messages:
-        return "holds folders only"
-    if top(folder.name) != folder.name and verdict.rule != "unknown":
-        return f"as all below {_short(decode(top(folder.name)))}"
-    if verdict.is_mail != is_kept and is_learnt:
-        return f"learned as {'mail' if is_kept else 'no mail'}, which may have changed: learn again"
-    kind = _kind(verdict)
-    if verdict.is_mail != is_kept:
-        return {
-            "messages": f"named like {kind}, but mail came into it: --learn keeps it",
-            "items": "nothing but calendar items, contacts or the like in it: --learn leaves it out",
-        }.get(verdict.rule, f"{kind}, but an ordinary word elsewhere: --learn leaves it out")
-    return {
-        "inbox": "INBOX is always kept",
-        "language": f"{kind}, in this mailbox's language",
-        "items": "nothing but calendar items, contacts or the like in it",
-        "messages": f"named like {kind}, but mail came into it",
-        "ambiguous": f"{kind}, but an ordinary word elsewhere",
-        "unknown": "a folder like any other",
-    }.get(verdict.rule, kind)
-
-
-def _kind(verdict: Verdict) -> str:
-    kind = verdict.kind or "mail"
-    codes = [*verdict.languages[:_MOST_LANGUAGES], *(["…"] if len(verdict.languages) > _MOST_LANGUAGES else [])]
-    return _KINDS.get(kind, kind.replace("_", " ")) + (f" ({', '.join(codes)})" if codes else "")

@@ -5,14 +5,13 @@ The steps of ``setup``. Each looks first whether it is done already, so that a r
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.base.errors import COMMAND, Remedy, quoted
-from offlineimap_m365.console import output, prompt
+from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say, say_unwrapped
 from offlineimap_m365.folders import folder_filter
 from offlineimap_m365.learn import classify, look
@@ -125,17 +124,13 @@ def _learn(account: Account) -> Account:
     if not any("imap" in scope.lower() for scope in account.scopes):
         say("Without the permission for IMAP no mail can be fetched.")
         return account
-    progress = output.Passing(sys.stderr)
-    progress.show(f"Looking at the folders of {account.name} (about a minute at most)")
     try:
         token = engine.access_token(account.name, engine.Wanted(impatient=True)).value
-        view = look.look(account, account.name, token, folder_filter.load_table(), say)
+        view = look.look(account, account.name, token, folder_filter.load_table())
         finding = classify.keep(account, account.name, view.finding)
     except errors.M365Error:
-        progress.clear()
         say("Setup stops here. After the repair below, continue with:", _ours("setup", account))
         raise
-    progress.clear()
     skipped = ", ".join(finding["not_mail"]) or "none"
     say(f"{len(view.folders)} folders. These hold no mail and will not be synced: {skipped}.")
     return profiles.get(account.name)

@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """List the folders, and store what was learned if that is wanted; raises M365Error."""
-    table = folder_filter.load_table()
     account = profiles.get(None if options.account is None else profiles.clean_name(options.account))
     mailbox = profiles.clean_name(options.mailbox) if options.mailbox is not None else account.name
     token = engine.access_token(account.name, engine.Wanted(impatient=prompt.waits_for_answer())).value
-    view = look.look(account, mailbox, token, table, say)
+    view = look.look(account, mailbox, token, folder_filter.load_table())
     folders, counts, finding = view.folders, view.counts, view.finding
     before = account.mailboxes.get(learned.key(mailbox))
     stored = classify.keep(account, mailbox, finding) if options.learn else before

@@ -14,8 +14,8 @@ from offlineimap_m365.folders import learned, nametrans
 from offlineimap_m365.folders.folder_filter import build_filter, load_table
 from offlineimap_m365.folders.utf7 import encode
 from offlineimap_m365.learn import classify
-from offlineimap_m365.learn.classify import Finding, find_out
-from offlineimap_m365.learn.evidence import Evidence, weigh
+from offlineimap_m365.learn.classify import Evidence, Finding, find_out
+from offlineimap_m365.learn.look import weigh
 from offlineimap_m365.mail.folder_list import Folder
 from tests import signed_in_accounts
 from tests.unit.learn.test_language import DEFAULT, TOLD, mailbox

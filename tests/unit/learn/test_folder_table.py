@@ -20,7 +20,7 @@ from tests.unit.terminal_output import look
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offlineimap_m365.learn.evidence import Evidence
+    from offlineimap_m365.learn.classify import Evidence
     from tests.world import World
 
 
@@ -42,7 +42,7 @@ def test_what_is_shown_is_what_the_filter_does() -> None:
     before, after = shown(rows(DUTCH)), shown(rows(DUTCH, is_learnt=True))
 
     assert before["Agenda"] == (
-        True, "ambiguous", "calendar (nl), but an ordinary word elsewhere: --learn leaves it out",
+        True, "language", "calendar (nl), in this mailbox's language: --learn leaves it out",
     )  # fmt: skip
     assert after["Agenda"] == (False, "language", "calendar (nl), in this mailbox's language")
     assert before["INBOX"] == after["INBOX"] == (True, "inbox", "INBOX is always kept")
@@ -63,7 +63,7 @@ def test_every_rule_has_its_words() -> None:
     plain, learnt = shown(rows(names, evidence)), shown(rows(names, evidence, is_learnt=True))
     old = shown(folder_table.rows(listed(names), finding, {"not_mail": ["Agenda"], "names": {}}, {}))
 
-    assert [plain[name][:2] for name in ("Notes", "Termine")] == [(False, "ambiguous"), (True, "ambiguous")]
+    assert [plain[name][:2] for name in ("Notes", "Termine")] == [(False, "messages"), (True, "items")]
     assert "--learn keeps it" in plain["Notes"][2]
     assert "--learn leaves it out" in plain["Termine"][2]
     assert [learnt[name][:2] for name in ("Notes", "Termine")] == [(True, "messages"), (False, "items")]
