@@ -43,9 +43,9 @@ class Manual(BuildHookInterface):  # type: ignore[type-arg]
         if self.root not in sys.path:
             sys.path.insert(0, self.root)
         from docs.manual import pages  # noqa: PLC0415 - of this source tree, found only now
-        from offlineimap_m365.cli import completion  # noqa: PLC0415
+        from offlineimap_m365.cli.commands import completion_command  # noqa: PLC0415
 
         files = [(f"docs/man/{name}", f"share/man/man{name[-1]}/{name}", text) for name, text in pages.pages().items()]
         for shell, (name, installed) in _COMPLETIONS.items():
-            files.append((f"docs/completion/{name}", installed, completion.script(shell)))
+            files.append((f"docs/completion/{name}", installed, completion_command.script(shell)))
         return files

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.cli import parser_actions
+from offlineimap_m365.cli import arguments
 
 if TYPE_CHECKING:
     import argparse
 
-    from offlineimap_m365.cli.parser_actions import Command
+    from offlineimap_m365.cli.arguments import Command
 
 RESULT = Path(__file__).resolve().parents[1] / "docs" / "options.md"
 _HEAD = f"""# Commands and their options
@@ -28,8 +28,8 @@ say the same.
 
 def document() -> str:
     """Return the whole list: a table for each command."""
-    program = parser_actions.program()
-    return _HEAD + "".join(map(_section, (program, *parser_actions.commands())))
+    program = arguments.program()
+    return _HEAD + "".join(map(_section, (program, *arguments.commands())))
 
 
 def _section(command: Command) -> str:
@@ -49,7 +49,7 @@ def _section(command: Command) -> str:
 
 def _names(action: argparse.Action) -> str:
     """Return an option with what it takes; spaces and bars are kept from the table."""
-    value = parser_actions.value(action).replace("|", "\\|")
+    value = arguments.value(action).replace("|", "\\|")
     names = ", ".join(f"`{name}`" for name in action.option_strings)
     return " ".join(filter(None, (names, f"*{value}*" if value else "")))
 

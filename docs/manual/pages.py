@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import offlineimap_m365
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.cli import parser_actions
+from offlineimap_m365.cli import arguments
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from offlineimap_m365.cli.parser_actions import Command
+    from offlineimap_m365.cli.arguments import Command
 
 _SECTIONS = Path(__file__).with_name("sections.man")
 #: What groff or mandoc would show as another character than was written (groff_char(7)), or take as a command.
@@ -30,9 +30,9 @@ _SPECIAL = {"\\": r"\(rs", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha",
 
 def pages() -> dict[str, str]:
     """Return every man page by the name of its file."""
-    program, written = parser_actions.program(), sections()
+    program, written = arguments.program(), sections()
     texts = {"": _program(program, written[""])}
-    texts |= {command.name: _command(command, written[command.name]) for command in parser_actions.commands()}
+    texts |= {command.name: _command(command, written[command.name]) for command in arguments.commands()}
     files = {f"{'-'.join(filter(None, (errors.COMMAND, name)))}.1": text for name, text in texts.items()}
     return files | {f"{errors.COMMAND}.5": _api(written["api"], written[""])}
 
@@ -46,7 +46,7 @@ def sections() -> dict[str, str]:
 
 def _program(program: Command, written: str) -> str:
     """Return the page of the program: what it is for, its commands, its files."""
-    found = parser_actions.commands()
+    found = arguments.commands()
     description, _, more = written.partition(".SH FILES\n")
     return "".join(
         (
@@ -72,11 +72,7 @@ def _command(command: Command, written: str) -> str:
             _synopsis(command),
             f".SH DESCRIPTION\n{escape(command.parser.description or '')}\n{description}",
             ".SH OPTIONS\n",
-            *(
-                _entry(_italic(parser_actions.value(each)), command.help(each))
-                for each in command.operands()
-                if each.help
-            ),
+            *(_entry(_italic(arguments.value(each)), command.help(each)) for each in command.operands() if each.help),
             *_options(command),
             f".SH EXAMPLES\n{more}" if more else "",
             ".SH EXIT STATUS\n",
@@ -165,17 +161,17 @@ def _usages(command: Command) -> Iterator[str]:
 def _short(action: argparse.Action) -> str:
     names = action.option_strings if len({name.lstrip("-")[0] for name in action.option_strings}) > 1 else ()
     shown = r"\ |\ ".join(map(_bold, names or action.option_strings[:1]))
-    return r"\ ".join(filter(None, (shown, _italic(parser_actions.value(action)))))
+    return r"\ ".join(filter(None, (shown, _italic(arguments.value(action)))))
 
 
 def _operand(action: argparse.Action) -> str:
-    word = _italic(parser_actions.value(action))
+    word = _italic(arguments.value(action))
     return {"?": f"[{word}]", "*": rf"[{word}\ ...]"}.get(str(action.nargs), word)
 
 
 def _options(command: Command) -> Iterator[str]:
     for action in command.options():
-        value = _italic(parser_actions.value(action))
+        value = _italic(arguments.value(action))
         names = ", ".join(map(_bold, action.option_strings))
         yield _entry(" ".join(filter(None, (names, value))), command.help(action))
 

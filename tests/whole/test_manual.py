@@ -15,7 +15,7 @@ import pytest
 import offlineimap_m365
 from docs.manual import pages
 from offlineimap_m365.base import errors
-from offlineimap_m365.cli import arguments, parser_actions
+from offlineimap_m365.cli import arguments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.once
 
 PAGES = pages.pages()
 #: Each command of the parser, and the program itself under the empty name.
-COMMANDS = {each.name: each for each in (parser_actions.program(), *parser_actions.commands())}
+COMMANDS = {each.name: each for each in (arguments.program(), *arguments.commands())}
 
 
 def name_of(command: str) -> str:
@@ -100,7 +100,7 @@ def test_every_option_is_shown_with_its_help(command: str, page: Path) -> None:
     text = " ".join(shown(page).split())
 
     for option in COMMANDS[command].options():
-        names = " ".join(filter(None, (", ".join(option.option_strings), parser_actions.value(option))))
+        names = " ".join(filter(None, (", ".join(option.option_strings), arguments.value(option))))
         assert f"{names} {COMMANDS[command].help(option)}".lower() in text.lower()
 
 
