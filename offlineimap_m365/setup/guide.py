@@ -13,7 +13,7 @@ from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.base.errors import COMMAND, Remedy, quoted
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say, say_unwrapped
-from offlineimap_m365.folders import folder_filter
+from offlineimap_m365.folders import folder_filter, utf7
 from offlineimap_m365.learn import classify, look
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.setup import first_sync, mail_files, timer, written_files
@@ -131,7 +131,7 @@ def _learn(account: Account) -> Account:
     except errors.M365Error:
         say("Setup stops here. After the repair below, continue with:", _ours("setup", account))
         raise
-    skipped = ", ".join(finding["not_mail"]) or "none"
+    skipped = ", ".join(map(utf7.decode, finding["not_mail"])) or "none"
     say(f"{len(view.folders)} folders. These hold no mail and will not be synced: {skipped}.")
     return profiles.get(account.name)
 

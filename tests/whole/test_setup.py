@@ -223,6 +223,23 @@ def test_a_personal_account(user: World, entra: Entra, exchange: Exchange, hosts
     assert messages(user, "Mail/eve") > 0
 
 
+def test_a_mailbox_in_japanese(user: World, entra: Entra, exchange: Exchange, hosts: list[str]) -> None:
+    """Its folders are learned first, so the calendar and the contacts are left out whatever their names."""
+    hanako = "hanako@example.org"
+    entra.add_person(hanako, PASSWORD)
+    exchange.add_mailbox(
+        hanako,
+        ["INBOX", "\u4e88\u5b9a\u8868", "\u9023\u7d61\u5148", "\u9001\u4fe1\u6e08\u307f\u30a2\u30a4\u30c6\u30e0"],
+    )
+    exchange.fill(hanako, per_folder=1)
+    assert sign_in(user, entra, hanako, *hosts).code == 0
+    done = user.run("setup", hanako, "--yes")
+
+    assert done.code == 0, done.err
+    assert "\u4e88\u5b9a\u8868" in done.err
+    assert messages(user, "Mail/hanako") == 2
+
+
 @pytest.mark.parametrize("is_killed", [False, True])
 @pytest.mark.parametrize("step", ["Directory for the mail", "Write ~/", "Fetch the mail now"])
 def test_a_run_that_was_interrupted_continues(signed_in: World, step: str, *, is_killed: bool) -> None:
