@@ -13,7 +13,7 @@ Standard library and Python 3.9 only: this is also loaded inside a foreign inter
 
 from __future__ import annotations
 
-from offlineimap_m365.folders.patterns import Entries, Learnt, key, listed, texts
+from offlineimap_m365.folders.patterns import Entries, ancestors, key, learnt_paths, listed
 
 TYPE_CHECKING = False  # importing typing would cost more than filtering all folders
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def build_filter(  # noqa: PLR0913 - the arguments of make_folderfilter
     keep: Entry | Iterable[Entry] = (),
     drop: Entry | Iterable[Entry] = (),
     languages: str | Iterable[str] = (),
-    learnt: Mapping[str, object] | None = None,
+    learnt: Mapping[str, Any] | None = None,
     also: Filter | None = None,
     *,
     table: Mapping[str, Any] | None = None,
@@ -73,8 +73,8 @@ def build_filter(  # noqa: PLR0913 - the arguments of make_folderfilter
         raise ValueError("drop: INBOX is always kept; an entry such as INBOX/Lists names what lies below it")
     if also is not None and not callable(also):
         raise ValueError(f"also: a function of a folder's name, not {type(also).__name__}")
-    finding = Learnt({} if learnt is None else learnt)
-    names = _not_mail(load_table() if table is None else table, texts("languages", languages))
+    learned = learnt_paths(learnt or {})
+    names = _not_mail(load_table() if table is None else table, listed("languages", languages))
 
     def is_wanted(name: str) -> bool:
         """Return whether to sync the folder *name*. Never raises."""
@@ -85,7 +85,8 @@ def build_filter(  # noqa: PLR0913 - the arguments of make_folderfilter
         if top == "inbox":  # neither the table nor a finding counts, and drop only if it is spelled out
             is_kept = not (below and dropped_below_inbox.match(name))
         else:
-            is_kept = not dropped.match(name) and finding.is_mail(name, top not in names)
+            nearest = next((learned[path] for path in ancestors(name) if path in learned), None) if learned else None
+            is_kept = not dropped.match(name) and (top not in names if nearest is None else nearest)
         return is_kept and (also is None or _agrees(also, name))
 
     return is_wanted
@@ -107,7 +108,7 @@ def known_languages(table: Mapping[str, Any]) -> list[str]:
     return sorted({row["language"] for row in table["names"] if row["language"]})
 
 
-def _not_mail(table: Mapping[str, Any], languages: Sequence[str]) -> frozenset[str]:
+def _not_mail(table: Mapping[str, Any], languages: Sequence[object]) -> frozenset[str]:
     """
     Return the keys of all names in *table* that hold no mail when the mailbox's *languages* are known.
 
@@ -118,9 +119,9 @@ def _not_mail(table: Mapping[str, Any], languages: Sequence[str]) -> frozenset[s
 
     known = {code.casefold(): code for code in known_languages(table)}
     for code in languages:
-        if code.casefold() not in known:
+        if str(code).casefold() not in known:
             raise ValueError(f"languages: {code!r} is not known; known: {', '.join(known.values())}")
-    wanted = {known[code.casefold()] for code in languages}
+    wanted = {known[str(code).casefold()] for code in languages}
     names = [
         row["name"]
         for row in table["names"]

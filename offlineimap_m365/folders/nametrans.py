@@ -1,17 +1,15 @@
 """
 Local names for folders that other programs understand, there and back: nametrans for OfflineIMAP.
 
-A pair of functions is always a permutation of names and its inverse, so that no two folders get one name and
-OfflineIMAP makes no folder on the server by mistake (a nametrans without its inverse does, in its second run).
+A pair of functions is always a permutation of names and its inverse: no two folders get one name, and OfflineIMAP makes
+no folder on the server by mistake (a nametrans without its inverse does, in its second run). So names are compared with
+case, although Exchange ignores it: ``trash`` and ``Trash`` cannot both change places with ``Deleted Items``.
 
 OfflineIMAP (repository/Base.py, sync_folder_structure; 8.0.3 and Debian's build alike) calls
-``remote(server name).replace("/", sep)`` and ``local(local name).replace(sep, "/")``. So the local function gets
-``Sent.2024`` with Maildir's default ``sep = .`` and ``Sent/2024`` with ``sep = /``, and is not told which. Both
-functions therefore end the first component at a slash or a dot: children follow under either separator, and the two
-stay exact inverses. The price: a folder of the top level that is really called ``Sent.old`` becomes ``Sent Items.old``.
-
-Names are compared with case, although Exchange ignores it: if ``trash`` and ``Trash`` both changed places with
-``Deleted Items``, the pair would be no permutation.
+``remote(server name).replace("/", sep)`` and ``local(local name).replace(sep, "/")``: the local function gets
+``Sent.2024`` with Maildir's default ``sep = .`` and ``Sent/2024`` with ``sep = /``. So both functions end the first
+component at a slash or a dot, and a folder of the top level that is really called ``Sent.old`` becomes
+``Sent Items.old``.
 
 Standard library and Python 3.9 only: this is also loaded inside a foreign interpreter.
 """
@@ -76,15 +74,7 @@ def build_nametrans(
     there = _permutation(spelled)
     back = {local: server for server, local in there.items()}
 
-    def remote(name: str) -> str:
-        """Return the local name of the server's folder *name*. Never raises."""
-        return _rename(name, there)
-
-    def local(name: str) -> str:
-        """Return the server's name of the local folder *name*. Never raises."""
-        return _rename(name, back)
-
-    return remote, local
+    return (lambda name: _rename(name, there)), (lambda name: _rename(name, back))
 
 
 def merge(names: Mapping[str, str] | None, learnt: Mapping[str, str]) -> Mapping[str, str]:
@@ -140,12 +130,15 @@ def _checked(names: Mapping[str, str]) -> dict[str, str]:
     if not isinstance(names, Mapping):
         raise ValueError(f"names: a mapping of server names to local names, not {type(names).__name__}")  # noqa: TRY004
     pairs = [(_readable(server), _readable(local)) for server, local in names.items()]
+    _refuse_twins([server for server, _ in pairs], "are one folder on the server")
+    _refuse_twins([local for _, local in pairs], "cannot both be a local name")
+    every = sorted({name for pair in pairs for name in pair})
     for server, local in pairs:
         if local.casefold() in _NO_LOCAL_NAMES:
             raise ValueError(f"names: {server!r} cannot be called {local!r} in a Maildir")
-    _refuse_twins([server for server, _ in pairs], "are one folder on the server")
-    _refuse_twins([local for _, local in pairs], "cannot both be a local name")
-    _refuse_nested({name for pair in pairs for name in pair})
+    for above in every:
+        for below in (name for name in every if name.startswith(f"{above}.")):
+            raise ValueError(f"names: {below!r} lies below {above!r} with sep = . and follows it")
     return dict(pairs)
 
 
@@ -156,15 +149,21 @@ def _readable(name: object) -> str:
     if not isinstance(name, str):
         raise ValueError(f"names: a folder's name is text, not {type(name).__name__}")  # noqa: TRY004
     text = unicodedata.normalize("NFC", decode(name))
-    if not text:
-        raise ValueError("names: a folder's name cannot be empty")
-    if "/" in text:
-        raise ValueError(f"names: {name!r} is not of the top level; what lies below a folder follows it")
-    if text.split(".")[0].casefold() == "inbox":
-        raise ValueError(f"names: {name!r}: INBOX keeps its name, and so does what lies below it")
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
-        raise ValueError(f"names: {name!r} has a character that no folder's name can hold")
+    faults = {
+        "cannot be empty": not text,
+        "is not of the top level; what lies below a folder follows it": "/" in text,
+        "cannot be renamed: INBOX keeps its name, and so does what lies below it": text.lower().split(".")[0]
+        == "inbox",
+        "has a character that no folder's name can hold": any(unicodedata.category(c) in {"Cc", "Cs"} for c in text),
+    }
+    fault = next((fault for fault, is_there in faults.items() if is_there), None)
+    if fault is not None:
+        raise ValueError(f"names: {name!r} {fault}")
     return text
+
+
+def _is_inbox(text: str) -> bool:
+    return text.split(".", maxsplit=1)[0].casefold() == "inbox"
 
 
 def _refuse_twins(names: list[str], fault: str) -> None:
@@ -174,14 +173,6 @@ def _refuse_twins(names: list[str], fault: str) -> None:
         if name.casefold() in seen:
             raise ValueError(f"names: {seen[name.casefold()]!r} and {name!r} {fault}")
         seen[name.casefold()] = name
-
-
-def _refuse_nested(names: set[str]) -> None:
-    """Raise ValueError if one of *names* lies below another under Maildir's default separator."""
-    for name in sorted(names):
-        for end, character in enumerate(name):
-            if character == "." and name[:end] in names:
-                raise ValueError(f"names: {name!r} lies below {name[:end]!r} with sep = . and follows it")
 
 
 _STANDARD_REMOTE = _permutation(STANDARD)

@@ -41,10 +41,10 @@ def key(component: str) -> str:
         return cached
     if len(_keys) >= _MOST_KEYS:
         _keys.clear()
-    made = _make_key(decode(component))
+    fresh = _make_key(decode(component))
     if len(component) <= _LONGEST_CACHED:
-        _keys[component] = made
-    return made
+        _keys[component] = fresh
+    return fresh
 
 
 def _make_key(text: str) -> str:
@@ -66,13 +66,6 @@ def ancestors(name: str) -> list[str]:
     """
     parts = [key(part) for part in name.split("/", _DEEPEST)]
     return ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
-
-
-def readable(name: str) -> str:
-    """Return the path *name* in Unicode, composed (NFC)."""
-    from unicodedata import normalize  # noqa: PLC0415 - only for patterns
-
-    return normalize("NFC", "/".join(decode(part) for part in name.split("/")))
 
 
 class Entries:
@@ -102,44 +95,25 @@ class Entries:
 
     def match(self, name: str) -> bool:
         """Return whether one of the entries means the folder *name* or one above it."""
-        if self.patterns and any(p.fullmatch(form) for form in (name, readable(name)) for p in self.patterns):
+        if self.patterns and any(p.fullmatch(form) for form in _spellings(name) for p in self.patterns):
             return True
         if not self.names:  # each glob is a name, too: a folder may really be called [Gmail]
             return False
         return any(path in self.names or any(g.match(path) for g in self.globs) for path in ancestors(name))
 
 
-class Learnt:
-    """What was learned of one mailbox."""
+def _spellings(name: str) -> tuple[str, str]:
+    """Return the path *name* as it is, and in Unicode, composed (NFC)."""
+    from unicodedata import normalize  # noqa: PLC0415 - only for patterns
 
-    def __init__(self, finding: Mapping[str, object]) -> None:
-        """Take from *finding* what a filter needs; see build_filter."""
-        from collections.abc import Mapping  # noqa: PLC0415 - only when a filter is made
-
-        if not isinstance(finding, Mapping):
-            raise ValueError(f"learnt: a mapping is wanted, not {type(finding).__name__}")  # noqa: TRY004
-        self.paths: dict[str, bool] = {}
-        for part, is_mail in (("mail", True), ("not_mail", False)):
-            for path in texts("learnt", finding.get(part, ())):
-                self.paths[ancestors(path)[0]] = is_mail
-        self.paths.pop("", None)
-
-    def is_mail(self, name: str, otherwise: bool) -> bool:
-        """Return what was learned of the folder *name* or the nearest above it, else *otherwise*."""
-        if self.paths:
-            for path in ancestors(name):
-                if path in self.paths:
-                    return self.paths[path]
-        return otherwise
+    return name, normalize("NFC", "/".join(decode(part) for part in name.split("/")))
 
 
-def texts(argument: str, value: object) -> list[str]:
-    """Return *value*, a text or several, as a list; ValueError naming the *argument* otherwise."""
-    entries = listed(argument, value)
-    for text in entries:
-        if not isinstance(text, str):
-            raise ValueError(f"{argument}: text is wanted, not {type(text).__name__}")  # noqa: TRY004
-    return entries
+def learnt_paths(finding: Mapping[str, Any]) -> dict[str, bool]:
+    """Return which paths (as from ancestors()) hold mail by what learned.find() returned."""
+    parts = {"mail": True, "not_mail": False}
+    paths = {ancestors(path)[0]: parts[part] for part in parts for path in finding.get(part, ())}
+    return {path: is_mail for path, is_mail in paths.items() if path}
 
 
 def listed(argument: str, value: object) -> list[Any]:
