@@ -7,6 +7,7 @@ that. A process that only wants a token waits for it at most a second, and no fa
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -38,9 +39,7 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 #: Seconds for which ``notify --test`` waits, since a person watches.
 TEST_PATIENCE = 20.0
-_DAY = 86_400
-#: A refusal that depends on the place (off VPN) is notified after this many seconds of refusals in a row.
-_PLACE = 1.0 * _DAY
+_DAY = 86_400  # also for how long a refusal that depends on the place (off VPN) may pass by itself
 _REASONS = {"CONFIG": "client", "ADMIN": "policy", "DEVICE": "policy"}
 #: How much of the command's output is passed on, in bytes.
 _MOST_OUTPUT = 4096
@@ -82,18 +81,19 @@ def failed(error: errors.M365Error, name: str | None = None) -> None:
     name = error.account or name
     if name is None or isinstance(error, errors.WrongUsage) or environment.is_notifying():
         return
-    deadline = time.monotonic() + PATIENCE
-    folder = paths.folder(name)
+    deadline, folder = time.monotonic() + PATIENCE, paths.folder(name)
     try:
-        account = _account(name, folder)
-        if account is None:
+        if not paths.check(folder):
             return
-        if isinstance(error, errors.Temporary):
-            _temporary(error, account, deadline)
-        else:
-            _refused(error, account, deadline)
-    except errors.M365Error:  # the profile's: the person must see to the store
+    except errors.M365Error:  # others may have put a command into the home
+        return
+    try:
+        account = profiles.load(name)
+    except errors.M365Error:
         _notify(Event(name, "store"), folder, "", deadline)
+        return
+    if account and account.is_signed_in:
+        (_temporary if isinstance(error, errors.Temporary) else _refused)(error, account, deadline)
 
 
 def certificate_ends(account: Account, days: int, end: str) -> None:
@@ -115,20 +115,12 @@ def reason_of(error: errors.M365Error) -> str | None:
     return _REASONS.get(known.klass, "login") if known else "login"
 
 
-def _account(name: str, folder: str) -> Account | None:
-    """Return the account if a person can be concerned: not one that is unknown, signed out, or in an unsafe home."""
-    try:
-        if not paths.check(folder):
-            return None
-    except errors.M365Error:
-        return None
-    account = profiles.load(name)
-    return account if account and account.is_signed_in else None
-
-
 def _temporary(error: errors.M365Error, account: Account, deadline: float) -> None:
     """Remind once that nothing succeeded for days; notify once that the sign-in will end for want of a refresh."""
-    seconds = _days_of_failure(account, deadline)
+    seconds = None
+    if account_state.is_reminder_due(account.folder):
+        with contextlib.suppress(errors.M365Error), _lock(account.folder, account.name, deadline):
+            seconds = account_state.note_reminder(account.folder)
     if seconds is not None:
         since = time_words.duration(seconds)
         notices.say(f"{account.name}: no refresh succeeded for {since}, so waiting will not help. {error.one_line()}")
@@ -139,20 +131,9 @@ def _temporary(error: errors.M365Error, account: Account, deadline: float) -> No
         _notify(Event(account.name, "expires-soon", max(0, left)), account.folder, "", deadline)
 
 
-def _days_of_failure(account: Account, deadline: float) -> float | None:
-    """Return for how many seconds nothing succeeded, if it is time to say so; None if not, or if nothing is saved."""
-    if not account_state.is_reminder_due(account.folder):
-        return None
-    try:
-        with account_lock.held(account.folder, account.name, max(0.0, deadline - time.monotonic())):
-            return account_state.note_reminder(account.folder)
-    except errors.M365Error:
-        return None
-
-
 def _refused(error: errors.M365Error, account: Account, deadline: float) -> None:
     reason, since = reason_of(error), account_state.failing_since(account.folder)
-    may_pass = error.place and (since is None or time.time() - since < _PLACE)
+    may_pass = error.place and (since is None or time.time() - since < _DAY)
     if reason is not None and not may_pass:
         _notify(Event(account.name, reason), account.folder, "", deadline)
 
@@ -178,12 +159,16 @@ def _is_first(event: Event, folder: str, subject: str, deadline: float) -> bool:
     if account_state.notified(folder).get(event.reason) == subject:
         return False
     try:
-        with account_lock.held(folder, event.account, max(0.0, deadline - time.monotonic())):
+        with _lock(folder, event.account, deadline):
             if account_state.notified(folder).get(event.reason) == subject:
                 return False  # another process was faster
             return account_state.note_notified(folder, event.reason, subject)
     except (errors.Temporary, errors.SignInNeeded):
         return False  # another process refreshes or logs out now; the next failure comes here again
+
+
+def _lock(folder: str, name: str, deadline: float) -> contextlib.AbstractContextManager[None]:
+    return account_lock.held(folder, name, max(0.0, deadline - time.monotonic()))
 
 
 def run(text: str, event: Event, seconds: float) -> Outcome:
@@ -213,19 +198,14 @@ def path() -> Path:
 def command() -> str | None:
     """Return the command that is set, or None. Raises Misconfigured for a file that is damaged or open to others."""
     try:
-        data = safe_file.read(str(path()), is_ours=True)
+        document = json.loads(safe_file.read(str(path()), is_ours=True))
+        version, text = document["version"], document["command"]
     except FileNotFoundError:
         return None
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _unusable("it is damaged") from error
-    version = document.get("version") if isinstance(document, dict) else None
-    if isinstance(version, int) and version > fresh_token.VERSION:
-        raise _unusable("it was written by a later release")
-    text = document.get("command") if isinstance(version, int) else None
-    if not isinstance(text, str) or not text.strip() or "\0" in text:
-        raise _unusable("it is damaged")
+    except (ValueError, RecursionError, LookupError, TypeError) as error:
+        raise _unusable() from error
+    if version != fresh_token.VERSION or not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise _unusable()
     return text
 
 
@@ -241,8 +221,8 @@ def forget() -> None:
     path().unlink(missing_ok=True)
 
 
-def _unusable(reason: str) -> errors.Misconfigured:
+def _unusable() -> errors.Misconfigured:
     return errors.Misconfigured(
-        f"{path()} cannot be used: {reason}",
+        f"{path()} cannot be used: it is damaged, or of a later release",
         remedy=Remedy("Set the command again", f"{errors.COMMAND} notify --command CMD"),
     )

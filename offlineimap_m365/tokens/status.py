@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from offlineimap_m365.provider import msal_cache
 
 _DAY = 86_400
-_TEMPORARY = errors.Temporary.exit_code
+_STATES = {errors.Temporary.exit_code: "waiting", errors.SignInNeeded.exit_code: "needs-login"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,43 +114,42 @@ def _with_credential(report: Report, account: profiles.Account) -> Report:
 def _signed_in(base: Report, account: profiles.Account, token: msal_cache.AccessToken | None) -> Report:
     now = time.time()
     failure = account_state.last_failure(account.folder)
+    if token is None and failure is None:
+        return dataclasses.replace(base, reason=f"The sign-in of {account.name} is not in its store")
     if token is not None:
-        unused = max(0, int(now - token.cached_at) // _DAY) if account.kind == "delegated" else None
-        is_fresh = token.is_good(fresh_token.MARGIN, now)
-        base = dataclasses.replace(
-            base,
-            state="ok" if is_fresh else "stale",
-            expires_in=max(0, int(token.expires_on - now)),
-            last_refresh=time_words.timestamp(token.cached_at),
-            unused_days=unused,
-            reason=_near_its_end(account, unused),
-        )
-        if unused is not None and unused >= account_state.LONGEST_UNUSED:
-            base = dataclasses.replace(base, state="needs-login")
-        if is_fresh:
-            return base
-    if failure is None:
-        return base if token else dataclasses.replace(base, reason=f"The sign-in of {account.name} is not in its store")
-    states = {_TEMPORARY: "waiting", 77: "waiting" if _may_pass(account, failure, now) else "needs-login"}
+        base = _with_token(base, account, token, now)
+    if failure is None or base.state == "ok":
+        return base
+    is_temporary = isinstance(failure, errors.Temporary)
+    reasons = [failure.one_line(), base.reason if is_temporary else None]
     return dataclasses.replace(
         base,
-        state=states.get(failure.exit_code, "broken"),
-        reason=". ".join(filter(None, (failure.one_line(), base.reason if failure.exit_code == _TEMPORARY else None))),
+        state="waiting" if _may_pass(account, failure, now) else _state(failure),
+        reason=". ".join(filter(None, reasons)),
         code=failure.code,
         correlation_id=failure.correlation_id,
     )
 
 
-def _near_its_end(account: profiles.Account, unused: int | None) -> str | None:
-    """Return what to do about a sign-in that was not used for so many days that it ended or will end soon."""
+def _with_token(base: Report, account: profiles.Account, token: msal_cache.AccessToken, now: float) -> Report:
+    """Return the report with what the *token* tells, and what to do if it was not used for long."""
     longest = account_state.LONGEST_UNUSED
-    if unused is None or unused < longest - account_state.UNUSED_SOON:
-        return None
-    if unused >= longest:
+    unused = None if account.is_app_only else max(0, int(now - token.cached_at) // _DAY)
+    state, reason = "ok" if token.is_good(fresh_token.MARGIN, now) else "stale", None
+    if unused is not None and unused >= longest:
         login = errors.login_command(account.name)
-        return f"Not used for {unused} days; Microsoft keeps it for {longest}. Run: {login}"
-    refresh = f"{errors.COMMAND} refresh {errors.quoted(account.name)}"
-    return f"Not used for {unused} of {longest} days, and then Microsoft forgets it. Run: {refresh}"
+        state, reason = "needs-login", f"Not used for {unused} days; Microsoft keeps it for {longest}. Run: {login}"
+    elif unused is not None and unused >= longest - account_state.UNUSED_SOON:
+        refresh = f"{errors.COMMAND} refresh {errors.quoted(account.name)}"
+        reason = f"Not used for {unused} of {longest} days, and then Microsoft forgets it. Run: {refresh}"
+    return dataclasses.replace(
+        base,
+        state=state,
+        expires_in=max(0, int(token.expires_on - now)),
+        last_refresh=time_words.timestamp(token.cached_at),
+        unused_days=unused,
+        reason=reason,
+    )
 
 
 def _may_pass(account: profiles.Account, failure: errors.M365Error, now: float) -> bool:
@@ -160,5 +159,8 @@ def _may_pass(account: profiles.Account, failure: errors.M365Error, now: float) 
 
 
 def _broken(base: Report, error: errors.M365Error) -> Report:
-    state = {_TEMPORARY: "waiting", 77: "needs-login"}.get(error.exit_code, "broken")
-    return dataclasses.replace(base, state=state, reason=error.one_line(), code=error.code)
+    return dataclasses.replace(base, state=_state(error), reason=error.one_line(), code=error.code)
+
+
+def _state(error: errors.M365Error) -> str:
+    return _STATES.get(error.exit_code, "broken")
