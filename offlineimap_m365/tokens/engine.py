@@ -15,7 +15,7 @@ from offlineimap_m365.accounts import account_state, client_credential, profiles
 from offlineimap_m365.base import account_lock, errors, fresh_token, notices, paths, time_words
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.provider import msal_cache
-from offlineimap_m365.tokens import token_cache, token_request
+from offlineimap_m365.tokens import token_cache
 
 if TYPE_CHECKING:
     from offlineimap_m365.provider.msal_cache import AccessToken
@@ -67,20 +67,13 @@ class Obtained:
 
 @dataclasses.dataclass(frozen=True)
 class Failed:
-    """There is no new token, by the network, the provider or our own store: the old one will do while it lives."""
-
-    error: errors.M365Error
-
-
-@dataclasses.dataclass(frozen=True)
-class Refused:
-    """There is no token until a person acts, whether the old one lives or not."""
+    """There is no new token; *error* says why."""
 
     error: errors.M365Error
 
 
 #: What can come of a refresh.
-Outcome: TypeAlias = "Obtained | Failed | Refused"
+Outcome: TypeAlias = "Obtained | Failed"
 
 #: What was read or saved last, by the account's directory.
 _memory: dict[str, Cache] = {}
@@ -158,10 +151,12 @@ def _access_token(name: str | None, wanted: Wanted) -> AccessToken:
     if known.access_token and wanted.is_met_by(known.access_token):
         return known.access_token
     outcome = _refresh(account, known, wanted)
-    if isinstance(outcome, Obtained):
-        _tell_of_certificate(account)
-        return _used(outcome)
-    return _make_do(outcome, known.access_token, wanted)
+    if isinstance(outcome, Failed):
+        return _make_do(outcome.error, known.access_token, wanted)
+    if outcome.unsaved:
+        notices.say(f"{outcome.unsaved.one_line()}; the new token is used without being saved")
+    _tell_of_certificate(account)
+    return outcome.token
 
 
 def _refresh(account: profiles.Account, known: Cache, wanted: Wanted) -> Outcome:
@@ -195,11 +190,9 @@ def _request(known: Cache, wanted: Wanted) -> Outcome:
     if old and _is_unmet(old, wanted) and 0 <= time.time() - old.cached_at < _SHORT_LIVED_PAUSE:
         return Failed(_too_short(name, old, wanted))
     try:
-        data = token_request.send(known, impatient=wanted.impatient)
-    except errors.Temporary as error:
-        return Failed(error)
+        data = token_cache.request(known, impatient=wanted.impatient)
     except errors.M365Error as error:
-        return Refused(error)
+        return Failed(error)
     saved, unsaved = token_cache.save(known, data)
     _remember(saved)
     account_state.succeeded(known.account.folder, "refresh")
@@ -207,19 +200,13 @@ def _request(known: Cache, wanted: Wanted) -> Outcome:
     return Failed(_too_short(name, token, wanted)) if _is_unmet(token, wanted) else Obtained(token, unsaved)
 
 
-def _used(obtained: Obtained) -> AccessToken:
-    """Return the token, with one line if the store did not take it."""
-    if obtained.unsaved:
-        notices.say(f"{obtained.unsaved.one_line()}; the new token is used without being saved")
-    return obtained.token
-
-
-def _make_do(outcome: Failed | Refused, known: AccessToken | None, wanted: Wanted) -> AccessToken:
-    """Return the *known* token if it lives and will do, with one line; else raise the error of *outcome*."""
+def _make_do(error: errors.M365Error, known: AccessToken | None, wanted: Wanted) -> AccessToken:
+    """Return the *known* token if it lives and will do, with one line; else raise *error*, and a refusal always."""
     now = time.time()
-    if isinstance(outcome, Refused) or wanted.demand or known is None or not known.is_good(0, now):
-        raise outcome.error
-    notices.say(f"{outcome.error.one_line()}; the token in use lives for another {known.expires_on - now:.0f} s")
+    is_refusal = error.of_client and not isinstance(error, errors.Temporary)
+    if is_refusal or wanted.demand or known is None or not known.is_good(0, now):
+        raise error
+    notices.say(f"{error.one_line()}; the token in use lives for another {known.expires_on - now:.0f} s")
     return known
 
 

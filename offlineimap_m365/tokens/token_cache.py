@@ -1,5 +1,5 @@
 """
-The tokens of an account in its store: read and parsed, or the error that says why they cannot be.
+The tokens of an account in its store: read, requested anew, and saved; or the error that says why they cannot be.
 """
 
 from __future__ import annotations
@@ -7,12 +7,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from offlineimap_m365.accounts import account_state, client_credential, profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.provider import msal_cache
 from offlineimap_m365.stores import selection
 
 if TYPE_CHECKING:
+    from offlineimap_m365.accounts.client_credential import Proof
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.stores.file import FileStore
 
@@ -71,6 +73,46 @@ def read(account: Account, *, may_ask: bool = False, known: Cache | None = None)
             meaning="It is replaced by the next sign-in",
             remedy=Remedy("", errors.login_command(account.name)),
         ) from error
+
+
+def request(cache: Cache, *, impatient: bool) -> bytes:
+    """
+    Redeem the refresh token in *cache*, or the credential of an app-only account; return the data that replaces it.
+
+    If the last request failed a short time ago, its error is raised again, unless *impatient*. Raises SignInNeeded,
+    Temporary or Misconfigured, with *of_client* set, since the store is not the reason.
+    """
+    account, refresh_token = cache.account, cache.refresh_token
+    try:
+        if refresh_token is None and not account.is_app_only:
+            raise profiles.lost(account)
+        proof = client_credential.read(account.credential, account.name)
+        # A failure counts for the same refresh token and secret only: a renewed one is tried at once.
+        tried = (refresh_token or account.client_id) + (proof.fingerprint if proof else "")
+        remembered = None if impatient else account_state.last_failure(account.folder, tried)
+        if remembered:
+            raise remembered
+        return _exchange(cache, proof, tried)
+    except errors.M365Error as error:
+        error.of_client = True
+        raise
+
+
+def _exchange(cache: Cache, proof: Proof | None, tried: str) -> bytes:
+    from offlineimap_m365.provider import msal_client  # noqa: PLC0415 - MSAL takes 200 ms to import
+    from offlineimap_m365.provider.provider import Provider  # noqa: PLC0415 - likewise
+
+    account = cache.account
+    try:
+        if account.is_app_only and proof is not None:
+            data = msal_client.obtain(Provider.of(account), account.name, proof)
+        else:
+            data = msal_client.refresh(account, cache.data or b"", proof)
+    except errors.M365Error as error:
+        account_state.remember(account.folder, error, tried)
+        raise
+    account_state.note_certificate(account.folder, proof.ends if proof else None)
+    return data
 
 
 def save(cache: Cache, data: bytes) -> tuple[Cache, errors.M365Error | None]:
