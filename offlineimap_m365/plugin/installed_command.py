@@ -31,7 +31,8 @@ def ask(command: list[str], arguments: list[str], account: str | None, repair: e
     lines = [line.strip() for line in result.err.decode("utf-8", "replace").splitlines() if line.strip()]
     if result.code not in _OURS:
         reason = result.reason or (lines[-1] if lines else f"exit code {result.code}")
-        raise _broken(command, account, reason, repair)
+        who = account or "The account"
+        raise errors.Misconfigured(f"{who}: {command[0]} cannot run ({reason})", account=account, remedy=repair)
     if result.code:
         fact = ". ".join(line.rstrip(".") for line in lines) or f"{command[0]} failed"
         named = fact if account is None or account in fact else f"{account}: {fact}"
@@ -39,22 +40,21 @@ def ask(command: list[str], arguments: list[str], account: str | None, repair: e
     return result.out.decode("utf-8", "replace").rstrip("\n")
 
 
-def _broken(command: list[str], account: str | None, reason: str, repair: errors.Remedy) -> errors.Misconfigured:
-    """Return the error for a command that is gone, or whose Python or libraries are."""
-    who = account or "The account"
-    return errors.Misconfigured(f"{who}: {command[0]} cannot run ({reason})", account=account, remedy=repair)
-
-
 def find(package: str) -> list[str]:
     """Return the command of the *package* directory, else the one that the last login recorded, else its bare name."""
     return _beside(package) or _recorded() or [errors.COMMAND]
 
 
+def recorded(stub: str) -> list[str]:
+    """Return the command that the text of a *stub* names; raises ValueError or SyntaxError for a broken one."""
+    line = next((line for line in stub.splitlines() if line.startswith("STUB_COMMAND = [")), "")
+    return [str(word) for word in ast.literal_eval(line.partition("= ")[2])]
+
+
 def _recorded() -> list[str] | None:
     try:
-        stub = safe_file.read(os.path.join(paths.directory(), "pythonfile.py"), is_ours=True).decode("utf-8")
-        line = next((line for line in stub.splitlines() if line.startswith("STUB_COMMAND = ")), "")
-        command: list[str] = ast.literal_eval(line.partition("= ")[2])
+        stub = safe_file.read(os.path.join(paths.directory(), "pythonfile.py"), is_ours=True)
+        command = recorded(stub.decode("utf-8"))
     except (OSError, SyntaxError, ValueError, errors.M365Error):
         return None
     return command if os.access(command[0], os.X_OK) else None

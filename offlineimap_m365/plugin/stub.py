@@ -4,7 +4,6 @@ The command of this installation, and the stub in the home through which Offline
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import glob
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from offlineimap_m365.base import atomic_file, errors, installation, paths, safe_file
 from offlineimap_m365.base.version import __version__
+from offlineimap_m365.plugin import installed_command
 
 #: How a stub says which version wrote it.
 _WRITTEN = re.compile(r"Written by offlineimap-m365 ([0-9.]+)")
@@ -94,7 +94,7 @@ def stub_fault() -> str:
 
 def recorded_command() -> list[str]:
     """Return the command that the stub names. Raises OSError, M365Error; ValueError or SyntaxError for a broken one."""
-    return _command_in(_read())
+    return installed_command.recorded(_read())
 
 
 def _read() -> str:
@@ -107,14 +107,7 @@ def _is_stale(text: str) -> bool:
     if written is None:
         return False
     is_older = "\nSTUB_HOME = " not in text or _number(written[1]) < _number(__version__)
-    return is_older or not os.access(_command_in(text)[0], os.X_OK)
-
-
-def _command_in(text: str) -> list[str]:
-    line = re.search(r"^STUB_COMMAND = (\[.+\])$", text, re.MULTILINE)
-    if line is None:
-        raise ValueError("no command is recorded")
-    return [str(word) for word in ast.literal_eval(line[1])]
+    return is_older or not os.access(installed_command.recorded(text)[0], os.X_OK)
 
 
 def _number(version: str) -> tuple[int, ...]:
