@@ -241,7 +241,7 @@ def _load(folder: str) -> Account | None:
         raise errors.Misconfigured(
             f"{path} was written by a later release (version {version}, this one knows {fresh_token.VERSION})",
             account=document["account"] if isinstance(document.get("account"), str) else None,
-            remedy=installation.upgrade(),
+            remedy=installation.repair(),
         )
     account = _build(document) if isinstance(version, int) else None
     if account is None or paths.quoted(account.name) != Path(folder).name:

@@ -30,16 +30,6 @@ def repair() -> errors.Remedy:
     return errors.Remedy("Install it again", commands[kind]) if kind else UNKNOWN
 
 
-def upgrade() -> errors.Remedy:
-    """Return what installs a newer release of this program."""
-    commands = {
-        _PIPX: f"pipx upgrade {os.path.basename(sys.prefix)} --include-injected",
-        _UV: f"uv tool upgrade {errors.COMMAND}",
-        _VENV: f"{errors.quoted(sys.executable)} -m pip install --upgrade {_source()}",
-    }
-    return errors.Remedy("Upgrade this program, the way it was installed", commands.get(_kind()))
-
-
 def add(library: str) -> errors.Remedy:
     """Return what installs the Python package *library* beside this program."""
     library = errors.quoted(library)

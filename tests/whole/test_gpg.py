@@ -74,8 +74,8 @@ def test_settings_of_the_user_add_no_recipient(gpg: GpgHome) -> None:
 def test_locked_without_a_person(gpg: GpgHome) -> None:
     """A key whose passphrase is not in the agent is temporary, at once; what it says unlocks it."""
     fingerprint = gpg.make(PERSON, PASSPHRASE)
-    store_of(fingerprint).write(SECRET)
     gpg.kill_agent()
+    store_of(fingerprint).write(SECRET)  # a locked key can still encrypt
 
     start = time.monotonic()
     with pytest.raises(errors.Temporary, match="gpg would have to ask for the passphrase") as caught:
@@ -107,17 +107,6 @@ def test_a_person_at_the_terminal_is_asked(gpg: GpgHome, monkeypatch: pytest.Mon
     assert not unattended
     assert asked.read_text(encoding="utf-8").splitlines() == [f"OPTION ttyname={where}", "GETPIN"]
     assert store_of(fingerprint).read() == SECRET  # the agent keeps it
-
-
-def test_a_locked_key_can_still_encrypt(gpg: GpgHome) -> None:
-    """Nothing that was given by the provider is lost since the agent forgot a passphrase meanwhile."""
-    fingerprint = gpg.make(PERSON, PASSPHRASE)
-    gpg.kill_agent()
-
-    store_of(fingerprint).write(SECRET)
-    gpg.unlock(file_of())
-
-    assert store_of(fingerprint).read() == SECRET
 
 
 def test_no_agent_can_be_started(gpg: GpgHome) -> None:
@@ -218,24 +207,22 @@ def test_gpg_is_not_installed(world: World) -> None:
     assert list(Path(paths.folder(ALICE)).iterdir()) == []
 
 
-def test_the_whole_fingerprint_always_works(gpg: GpgHome) -> None:
-    """Of two keys with one address each can be named by its fingerprint, also by that of one of its parts."""
-    one, other = gpg.make(PERSON), gpg.make(PERSON)
-    part = gpg.parts(other)[1]
-
-    assert gpg_store.resolve(f"gpg:{one}") == f"gpg:{one}"
-    assert gpg_store.resolve(other.lower()) == f"gpg:{other}"
-    assert gpg_store.resolve(part) == f"gpg:{other}"
-
-
-def test_several_keys_are_listed(gpg: GpgHome) -> None:
-    """An address that means two keys is wrong usage, and both are named."""
-    created = [gpg.make(PERSON), gpg.make(PERSON)]
+def test_which_of_several_keys(gpg: GpgHome) -> None:
+    """Keys that cannot encrypt are no reason to ask which; of two that can each is named, and is its fingerprint."""
+    signing = gpg.make(PERSON, encrypts=False)
+    with pytest.raises(errors.Misconfigured, match=rf"the key {signing} cannot encrypt"):
+        gpg_store.resolve(ALICE)
+    gpg.make(PERSON, life="1d", at="20240101T000000!")
+    good = gpg.make(PERSON)
+    assert gpg_store.resolve(ALICE) == f"gpg:{good}"
+    other = gpg.make(PERSON)
 
     with pytest.raises(errors.WrongUsage, match="2 keys are called") as caught:
         gpg_store.resolve(ALICE)
 
-    assert all(fingerprint in caught.value.fact for fingerprint in created)
+    assert all(fingerprint in caught.value.fact for fingerprint in (good, other))
+    for name in (f"gpg:{other}", other.lower(), gpg.parts(other)[1]):
+        assert gpg_store.resolve(name) == f"gpg:{other}"
 
 
 def test_an_address_means_the_whole_address(gpg: GpgHome) -> None:
@@ -246,23 +233,6 @@ def test_an_address_means_the_whole_address(gpg: GpgHome) -> None:
     assert gpg_store.resolve("malice@example.org") == f"gpg:{malice}"
     with pytest.raises(errors.Misconfigured, match=r"no secret key called lice@example\.org"):
         gpg_store.resolve("lice@example.org")
-
-
-def test_of_two_keys_only_one_of_which_can_be_used(gpg: GpgHome) -> None:
-    """An expired key beside a good one, or one that only signs, is no reason to ask which."""
-    gpg.make(PERSON, life="1d", at="20240101T000000!")
-    gpg.make(PERSON, encrypts=False)
-    good = gpg.make(PERSON)
-
-    assert gpg_store.resolve(ALICE) == f"gpg:{good}"
-
-
-def test_a_key_that_only_signs(gpg: GpgHome) -> None:
-    """A key without a part that encrypts is named with what it lacks."""
-    fingerprint = gpg.make(PERSON, encrypts=False)
-
-    with pytest.raises(errors.Misconfigured, match=rf"the key {fingerprint} cannot encrypt"):
-        gpg_store.resolve(ALICE)
 
 
 def test_a_public_key_alone_is_none(gpg: GpgHome, world: World) -> None:

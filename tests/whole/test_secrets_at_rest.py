@@ -1,13 +1,10 @@
-"""From sign-in to sign-out with a keyring or gpg as the store: what works, and where no secret ever is."""
+"""Sign-ins, refreshes and syncs with a keyring or gpg as the store."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,8 +17,6 @@ from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from typing_extensions import Self
 
     from tests.m365.entra import Entra
     from tests.whole.gpg_home import GpgHome
@@ -85,54 +80,6 @@ def signed_in(place: Place, entra: Entra) -> Place:
     return place
 
 
-class LeakSearch:
-    """Looks at every process's command line and environment as long as it runs."""
-
-    def __init__(self, secrets: list[str]) -> None:
-        """Look for *secrets*."""
-        self._secrets = [secret.encode("ascii") for secret in secrets]
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self.found: set[str] = set()
-        self.seen: set[str] = set()
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        self._ended.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._ended.wait(0.005):
-            for folder in Path("/proc").glob("[0-9]*"):
-                if folder.name == str(os.getpid()):
-                    continue
-                try:
-                    command, environ = ((folder / name).read_bytes() for name in ("cmdline", "environ"))
-                except OSError:
-                    continue
-                text = command.replace(b"\0", b" ").decode("utf-8", "replace")
-                self.seen.add(text)
-                if any(secret in command + environ for secret in self._secrets):
-                    self.found.add(text)
-
-
-def test_sign_in_says_which_store(place: Place, entra: Entra) -> None:
-    """``login --store`` keeps the sign-in there and says so; the next login without options does the same."""
-    first = sign_in(place.world, entra, ALICE, *options(entra), "--store", place.store)
-    second = sign_in(place.world, entra, ALICE)
-
-    assert [first.code, second.code] == [0, 0], first.err + second.err
-    assert f"store: {place.store}" in first.err
-    assert f"store: {place.store}" in second.err
-    assert profiles.get(ALICE).store == place.store
-    assert not (place.world.folder(ALICE) / "cache.json").exists()
-
-
 def test_token_refresh_and_status(signed_in: Place, entra: Entra) -> None:
     """A fresh token is handed out without a request, a stale one costs one, and status reads the same store."""
     world, before = signed_in.world, signed_in.secrets()
@@ -150,54 +97,6 @@ def test_token_refresh_and_status(signed_in: Place, entra: Entra) -> None:
     assert after["AccessToken"] != before["AccessToken"]
     assert (row["store"], row["state"]) == (signed_in.store, "ok")
     assert not [secret for secret in after.values() if secret in status.out + status.err]
-
-
-def test_no_secret_on_the_disk(signed_in: Place) -> None:
-    """After a sign-in, a token and a refresh nothing in the user's files holds a token in clear."""
-    first = signed_in.secrets()
-    signed_in.world.run("token", ALICE)
-    signed_in.age()
-    signed_in.world.run("refresh")
-    secrets = [*first.values(), *signed_in.secrets().values()]
-
-    assert len(set(secrets)) > 3
-    assert not [secret for secret in secrets if secret in signed_in.world.text_of_all_files()]
-
-
-def test_no_secret_in_the_list_of_processes(signed_in: Place) -> None:
-    """While a token is read and refreshed no process has a secret among its arguments or in its environment."""
-    before = signed_in.secrets()
-    signed_in.age()
-    linger(signed_in.world, "gpg")
-    with LeakSearch(list(before.values())) as watch:
-        done = [signed_in.world.run("token", ALICE, "--min-validity", "600"), signed_in.world.run("token", ALICE)]
-    assert signed_in.secrets()["AccessToken"] == done[0].out.strip()
-
-    assert [outcome.code for outcome in done] == [0, 0]
-    assert [text for text in watch.seen if "keyring_child" in text or "/gpg " in text]  # it looked at the right ones
-    assert watch.found == set()
-
-
-def linger(world: World, program: str) -> None:
-    """Let *program* begin half a second later: one that lives for milliseconds is not seen on a busy machine."""
-    late = world.root / "late" / program
-    late.parent.mkdir()
-    late.write_text(f'#!/bin/sh\nsleep 0.5\nexec /usr/bin/{program} "$@"\n', encoding="utf-8")
-    late.chmod(0o755)
-    world.environ["PATH"] = f"{late.parent}:{world.environ['PATH']}"
-
-
-def test_sign_out_leaves_nothing(signed_in: Place, request: pytest.FixtureRequest) -> None:
-    """After ``logout`` no store and no file holds anything of it."""
-    secrets = list(signed_in.secrets().values())
-
-    done = signed_in.world.run("logout", ALICE)
-
-    assert done.code == 0, done.err
-    assert not [secret for secret in secrets if secret in signed_in.world.text_of_all_files()]
-    assert {path.name for path in signed_in.world.folder(ALICE).iterdir()} <= {"profile.json", "state.json", "lock"}
-    if signed_in.store == "keyring":
-        assert request.getfixturevalue("desktop").items() == {}
 
 
 def test_a_store_that_needs_a_person(signed_in: Place) -> None:

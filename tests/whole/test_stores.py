@@ -266,6 +266,8 @@ def test_a_login_changes_the_store(world: World, entra: Entra, all_places: Place
     third = sign_in(world, entra, ALICE)
 
     assert [first.code, second.code, third.code] == [0, 0, 0], second.err + third.err
+    assert f"store: {place.store}" in second.err
+    assert f"store: {place.store}" in third.err
     assert held == kill_points.holders() == [name]
     assert profiles.get(ALICE).store == place.store
     assert world.run("token", ALICE).code == 0

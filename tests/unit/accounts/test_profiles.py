@@ -39,18 +39,11 @@ def change(account: profiles.Account, /, **fields: Any) -> None:
 
 
 def test_an_account_is_found_without_case(world: World) -> None:
-    """Names are compared without case, and shown as they were given."""
-    invent("Alice@Example.org")
+    """Names are compared without case, in NFC (a Mac types NFD), and shown as they were given."""
+    invent("J\u00f6rg@Example.org")
 
-    assert profiles.get(" alice@EXAMPLE.ORG ").name == "Alice@Example.org"
-    assert profiles.get(None).name == "Alice@Example.org"
-
-
-def test_composed_names_are_one(world: World) -> None:
-    """A name typed on a Mac (NFD) is the same as one typed elsewhere (NFC)."""
-    invent("j\u00f6rg@example.org")
-
-    assert profiles.get(unicodedata.normalize("NFD", "j\u00f6rg@example.org")).name == "j\u00f6rg@example.org"
+    for name in (" j\u00f6rg@EXAMPLE.ORG ", unicodedata.normalize("NFD", "j\u00f6rg@example.org"), None):
+        assert profiles.get(name).name == "J\u00f6rg@Example.org"
 
 
 @pytest.mark.parametrize("name", ["", " ", "-alice", "a b@example.org", "a\nb", "a\u202eb", "\udcff", "a\x00b"])
@@ -148,20 +141,13 @@ def test_a_broken_profile_is_named(world: World, fields: dict[str, Any]) -> None
     assert profiles.names() == [ALICE]
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"null", b"[" * 100_000, b'{"version": 1'])
-def test_nonsense_in_a_profile(world: World, content: bytes) -> None:
-    """What is no JSON object is 78."""
-    profile_of(invent()).write_bytes(content)
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"null", b"[" * 100_000, b'{"version": 1', None])
+def test_nonsense_in_a_profile(world: World, content: bytes | None) -> None:
+    """What is no JSON object, or may not be read, is 78."""
+    path = profile_of(invent())
+    path.chmod(0) if content is None else path.write_bytes(content)
 
     with pytest.raises(errors.Misconfigured):
-        profiles.get(ALICE)
-
-
-def test_a_profile_without_rights_is_78(world: World) -> None:
-    """A profile that may not be read is 78, not "no accounts"."""
-    profile_of(invent()).chmod(0)
-
-    with pytest.raises(errors.Misconfigured, match="Permission denied"):
         profiles.get(ALICE)
 
 

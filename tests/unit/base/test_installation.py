@@ -73,28 +73,23 @@ def test_a_distributions_package_is_installed_again_by_the_distribution(
 
 
 @pytest.mark.parametrize(
-    ("prefix", "upgrade", "add"),
+    ("prefix", "command"),
     [
-        (
-            "/home/a/.local/share/pipx/venvs/offlineimap",
-            "pipx upgrade offlineimap --include-injected",
-            "pipx inject offlineimap keyring",
-        ),
+        ("/home/a/.local/share/pipx/venvs/offlineimap", "pipx inject offlineimap keyring"),
         (
             "/home/a/.local/share/uv/tools/offlineimap-m365",
-            "uv tool upgrade offlineimap-m365",
             "uv tool install --force offlineimap-m365 --with keyring",
         ),
-        ("/home/a/venv", "PYTHON -m pip install --upgrade offlineimap-m365", "PYTHON -m pip install keyring"),
-        ("/usr", None, None),
+        ("/home/a/venv", "PYTHON -m pip install keyring"),
+        ("/usr", None),
     ],
 )
-def test_an_upgrade_and_a_library_fit_the_installation(
-    monkeypatch: pytest.MonkeyPatch, origin: dict[str, object], prefix: str, upgrade: str | None, add: str | None
+def test_a_library_is_added_the_way_the_program_was_installed(
+    monkeypatch: pytest.MonkeyPatch, origin: dict[str, object], prefix: str, command: str | None
 ) -> None:
     """No pipx in a virtual environment, and no pip where the distribution installs."""
     monkeypatch.setattr(sys, "prefix", prefix)
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setattr(sys, "executable", "PYTHON")
 
-    assert (installation.upgrade().command, installation.add("keyring").command) == (upgrade, add)
+    assert installation.add("keyring").command == command

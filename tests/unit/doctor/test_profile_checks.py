@@ -152,7 +152,7 @@ def test_a_profile_of_a_later_version(alice: profiles.Account) -> None:
     check = only(offline(), "profile")
 
     assert "version 99, this one knows 1" in check.meaning
-    assert check.remedy == installation.upgrade()
+    assert check.remedy == installation.repair()
     edit(alice, version=1)
     assert is_well(offline())
 
