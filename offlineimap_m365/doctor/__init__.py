@@ -44,9 +44,8 @@ def examine(order: Order) -> Iterator[Check]:
     """Yield the checks one after the other, as they end. Raises SignInNeeded for a name that was never signed in."""
     names, closed = notices.collect(lambda: _names(order))
     machine = Subject("", "")
-    yield from _checks(
-        (Step(versions.NAME, versions.examine_ours), Step(versions.OFFLINEIMAP, versions.examine_offlineimap)), machine
-    )
+    ours = Step(versions.NAME, versions.examine_ours)
+    yield from _checks((ours, Step(versions.OFFLINEIMAP, versions.examine_offlineimap)), machine)
     if versions.failure_of_msal() is not None:
         return
     from offlineimap_m365.doctor import offlineimaprc  # noqa: PLC0415 - needs what MSAL depends on
@@ -56,7 +55,6 @@ def examine(order: Order) -> Iterator[Check]:
     shared: dict[str, object] = {}
     for name in names:
         subject = Subject(name, order.mailbox or name, order.offline, unmet=dict(machine.unmet), shared=shared)
-        subject.failed |= machine.failed
         subjects.append(subject)
         yield from _checks(account_steps(offline=order.offline), subject)
     config = order.config or offlineimaprc.usual_file()
@@ -75,11 +73,11 @@ def _checks(steps: Sequence[Step], subject: Subject) -> Iterator[Check]:
 
 def machine_steps(names: Sequence[str], closed: Sequence[str]) -> list[Step]:
     """Return the steps that look at this machine; *closed* are notices about files that others could read."""
-    from offlineimap_m365.doctor.local import home_directory, mail_programs, plugin_checks  # noqa: PLC0415 - as above
+    from offlineimap_m365.doctor.local import home_directory, plugin_checks  # noqa: PLC0415 - as above
     from offlineimap_m365.doctor.network import certificate_checks  # noqa: PLC0415 - as above
 
     steps = [
-        Step("programs", mail_programs.examine),
+        Step(versions.PROGRAMS, versions.examine_programs),
         Step("certificates", certificate_checks.examine),
         Step("home", functools.partial(home_directory.examine, closed)),
     ]
@@ -95,7 +93,7 @@ def machine_steps(names: Sequence[str], closed: Sequence[str]) -> list[Step]:
 def account_steps(*, offline: bool) -> list[Step]:
     """Return the steps that look at one account, in the order in which things usually break."""
     from offlineimap_m365.doctor.account import profile_checks, token_checks  # noqa: PLC0415 - as above
-    from offlineimap_m365.doctor.mail import imap_checks, smtp_checks  # noqa: PLC0415 - as above
+    from offlineimap_m365.doctor.mail import mail_checks  # noqa: PLC0415 - as above
     from offlineimap_m365.doctor.network import login_host  # noqa: PLC0415 - as above
 
     offline_steps = [
@@ -112,8 +110,8 @@ def account_steps(*, offline: bool) -> list[Step]:
         Step("refresh", token_checks.examine_refresh, ("client", "store", "sign-in", "login-host")),
         Step("token", token_checks.examine_token, ("refresh",)),
         Step("token-length", token_checks.examine_length, ("token",)),
-        *imap_checks.STEPS,
-        *smtp_checks.STEPS,
+        *mail_checks.IMAP_STEPS,
+        *mail_checks.SMTP_STEPS,
     ]
 
 

@@ -68,15 +68,10 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Trouble:
-    """
-    What is wrong (*meaning*, a sentence without a full stop) and what helps.
-
-    *causes* are equal for all failures with one cause, such as ``network``: only the first of them is a failed check.
-    """
+    """What is wrong (*meaning*, a sentence without a full stop) and what helps."""
 
     meaning: str
     remedy: Remedy
-    causes: tuple[str, ...] = ()
 
 
 class NotTriedError(Exception):
@@ -88,10 +83,9 @@ class Subject:
     """
     An account (or, without a *name*, this machine) while it is checked.
 
-    *account* is None until its profile was read, *token* until there is one that is right. *failed* are the names of
-    failed checks; *unmet* gives for each check that failed or was not tried the failed one behind it. *causes* gives
-    for each cause the check that named it. *notes* is what one step leaves for a later one; *shared* is the same for
-    all accounts of one run: 500 accounts at one login host are no reason to ask it 500 times.
+    *account* is None until its profile was read, *token* until there is one that is right. *unmet* gives for each
+    check that failed or was not tried the failed one behind it. *notes* is what one step leaves for a later one;
+    *shared* is the same for all accounts of one run: 500 accounts at one login host are one request.
     """
 
     name: str
@@ -99,9 +93,7 @@ class Subject:
     offline: bool = False
     account: Account | None = None
     token: AccessToken | None = dataclasses.field(default=None, repr=False)
-    failed: set[str] = dataclasses.field(default_factory=set)
     unmet: dict[str, str] = dataclasses.field(default_factory=dict)
-    causes: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
     shared: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -120,22 +112,13 @@ class Subject:
         """Return a check that failed."""
         return Check(name, ok=False, meaning=meaning, remedy=remedy, account=self.name or None)
 
-    def untold(self, name: str, meaning: str) -> Check:
-        """Return a check whose outcome cannot be known."""
-        return Check(name, ok=None, meaning=meaning, account=self.name or None)
+    def untold(self, name: str, meaning: str, since: str | None = None) -> Check:
+        """Return a check whose outcome cannot be known; *since* the failed check that is the reason."""
+        return Check(name, ok=None, meaning=meaning, account=self.name or None, since=since)
 
     def not_tried(self, name: str, since: str) -> Check:
         """Return a check that was not tried, because the check *since* failed."""
-        meaning = f"Not tried because of {since}"
-        return Check(name, ok=None, meaning=meaning, account=self.name or None, since=since)
-
-    def fail(self, name: str, trouble: Trouble) -> Check:
-        """Return the failed check *name*; not tried if the cause was named already."""
-        known = next((self.causes[cause] for cause in trouble.causes if cause in self.causes), None)
-        if known is not None:
-            return self.not_tried(name, known)
-        self.causes |= dict.fromkeys(trouble.causes, name)
-        return self.bad(name, trouble.meaning, trouble.remedy)
+        return self.untold(name, f"Not tried because of {since}", since)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +134,6 @@ class Step:
         missing = next((subject.unmet[name] for name in self.needs if name in subject.unmet), None)
         check = self._run(subject) if missing is None else subject.not_tried(self.name, missing)
         if check.ok is False:
-            subject.failed.add(check.name)
             subject.unmet[self.name] = check.name
         elif check.since is not None:
             subject.unmet[self.name] = check.since
@@ -169,16 +151,9 @@ class Step:
 
 def of_error(name: str, error: Exception, account: str | None = None) -> Check:
     """Return the failed check *name* that met *error*; one that is not of this package is a bug."""
-    if not isinstance(error, errors.M365Error):
-        report = Remedy("Please report this as a bug in this program", f"{errors.COMMAND} doctor --report")
-        meaning = f"This check ended with an unexpected error ({type(error).__name__})"
-        return Check(name, ok=False, meaning=meaning, remedy=report, account=account)
-    return Check(
-        name,
-        ok=False,
-        meaning=". ".join(part.rstrip(".") for part in (error.fact, error.meaning) if part),
-        remedy=error.remedy,
-        account=account if account is not None else error.account,
-        code=error.code,
-        correlation_id=error.correlation_id,
-    )
+    if isinstance(error, errors.M365Error):
+        meaning = ". ".join(part.rstrip(".") for part in (error.fact, error.meaning) if part)
+        account = account if account is not None else error.account
+        return Check(name, False, meaning, error.remedy, account, code=error.code, correlation_id=error.correlation_id)
+    report = Remedy("Please report this as a bug in this program", f"{errors.COMMAND} doctor --report")
+    return Check(name, False, f"This check ended with an unexpected error ({type(error).__name__})", report, account)

@@ -132,12 +132,8 @@ def get_json(url: str) -> dict[str, Any]:
 
 
 def probe(url: str) -> Answer:
-    """
-    Return whatever is answered to a GET of *url*, of any status and with all its headers; nothing secret is sent.
-
-    Raises Temporary if there is no answer.
-    """
-    return _within(url, lambda: _send("GET", url))
+    """Return the JSON that answers a GET of *url*, with headers, also of 4xx. Raises Temporary as Wire.post does."""
+    return _exchange("GET", url)
 
 
 def proxy_for(url: str) -> str | None:

@@ -29,7 +29,7 @@ EVAL = 'oauth2_access_token_eval = get_access_token("%(remoteuser)s", 1800)'
 def probe(world: World, build: Build, paths: list[Path]) -> list[dict[str, Any]]:
     """Return what the Python of *build* reads in the files *paths*."""
     offlineimap = Path(build.offlineimap[0])
-    python = interpreters.find_interpreter(offlineimap)[0]
+    python = interpreters.find_interpreter(offlineimap)
     command = [str(python), str(Path(__file__).with_name("rc_probe.py")), str(offlineimap.resolve().parent)]
     done = world.execute(command, stdin=json.dumps(list(map(str, paths))), timeout=120.0)
     assert done.code == 0, done.err

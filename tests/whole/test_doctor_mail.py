@@ -10,14 +10,14 @@ import trustme
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor.check import Subject
-from offlineimap_m365.doctor.mail import imap_checks
+from offlineimap_m365.doctor.mail import mail_checks
 from offlineimap_m365.tokens import engine
 from tests import certificates, doctor_checks
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
 from tests.sign_in import PASSWORD, options
-from tests.whole.advice_follower import ALICE, AdviceFollower
 from tests.whole.exchange_powershell import NotFoundError
+from tests.whole.advice_follower import ALICE, AdviceFollower
 from tests.world import World
 
 if TYPE_CHECKING:
@@ -260,10 +260,10 @@ def test_ipv6_opens_no_mailbox(alice: AdviceFollower, two_families: list[int], m
     alice.exchange.open_nothing_at("127.0.0.2")
     subject = Subject(ALICE, ALICE, account=profiles.load(ALICE), token=engine.access_token(ALICE))
 
-    before = [check for check in doctor_checks.checks_of(imap_checks.STEPS, subject) if check.ok is False]
+    before = [check for check in doctor_checks.checks_of(mail_checks.IMAP_STEPS, subject) if check.ok is False]
     two_families.reverse()
     subject.notes.clear()
-    after = [check for check in doctor_checks.checks_of(imap_checks.STEPS, subject) if check.ok is False]
+    after = [check for check in doctor_checks.checks_of(mail_checks.IMAP_STEPS, subject) if check.ok is False]
 
     [check] = before
     assert check.name == "imap-mailbox"

@@ -61,7 +61,6 @@ AT_HOME: list[tuple[str, Callable[[Path], object]]] = [
     ("profile", lambda home: (home / "accounts" / ALICE / "profile.json").chmod(0o606)),
     ("profile", lambda home: (home / "accounts" / ALICE).chmod(0o702)),
     ("profile", lambda home: linked(home / "accounts" / ALICE / "cache.json")),
-    ("store", lambda home: (home / "accounts" / ALICE).chmod(0o500)),
     ("notify", lambda home: written(home / "notify.json", '{"version": 1, "command": "/opt/gone/tell-me"}')),
     ("stub", lambda home: (home / "pythonfile.py").unlink()),
     ("stub", lambda home: edited(home / "pythonfile.py", f"m365 {version.__version__}", "m365 0.0.1")),

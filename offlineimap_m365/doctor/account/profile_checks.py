@@ -4,10 +4,9 @@ What is saved of one account: its profile, its client's secret or certificate, i
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,7 +18,6 @@ from offlineimap_m365.knowledge import tables
 from offlineimap_m365.tokens import token_cache
 
 if TYPE_CHECKING:
-    from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.doctor.check import Check, Subject
 
 _DAY = 86_400
@@ -34,9 +32,6 @@ def examine_profile(subject: Subject) -> Check:
     return subject.good("profile", f"{of}{who} signs in at {service}, for the mail at {account.imap}")
 
 
-# The client's secret or certificate
-
-
 def examine_client(subject: Subject) -> Check:
     """Return whether the secret or certificate of a confidential client can be used; no command is run for it."""
     account = subject.profile
@@ -44,45 +39,20 @@ def examine_client(subject: Subject) -> Check:
         known = tables.load("clients")["clients"].get(account.client_id)
         name = known["name"] if known else f"the client id {account.client_id}"
         return subject.good("client", f"It asks as {name}, without a secret")
-    again = f"{errors.COMMAND} refresh {errors.quoted(account.name)}"
-    missing = _missing(account)
-    if missing is not None:
-        option = "--" + missing.replace("_", "-")
-        advice = f"Put it there again, or name its new place with {errors.login_command(account.name)} {option} FILE"
-        return subject.bad("client", f"{account.credential[missing]} is gone", Remedy(advice, again))
-    try:
-        ends = client_credential.end(account, account_state.certificate_ends(account.folder))
-        if ends is not None and ends <= time.time():
-            where = account.credential["certificate"]
-            advice = (
-                f"Make a new one, upload it to the application's registration, and put it with its key into {where}"
-            )
-            meaning = f"Its certificate {where} ended on {time_words.timestamp(ends)}"
-            return subject.bad("client", meaning, Remedy(advice, again))
-        if set(account.credential) == {"certificate"}:  # with a passphrase a command would have to run
-            client_credential.read(account.credential, account.name)
-    except errors.M365Error as error:
-        return of_error("client", error, account.name)
-    proof = ", ".join(kind.replace("_", " ") for kind in account.credential)  # a command may hold the secret itself
-    return subject.good("client", f"It proves itself by its {proof}{_ends_soon(ends)}")
-
-
-def _missing(account: Account) -> str | None:
-    """Return which file of a secret or certificate is not where it was, None if it is there."""
-    credential = account.credential or {}
-    kinds = [kind for kind in ("client_secret_file", "certificate") if kind in credential]
-    return next((kind for kind in kinds if not os.path.lexists(credential[kind])), None)
-
-
-def _ends_soon(ends: float | None) -> str:
-    """Return that a certificate ends soon, an empty text for one that is good for long."""
+    ends = client_credential.end(account, account_state.certificate_ends(account.folder))
     days = None if ends is None else int((ends - time.time()) // _DAY)
-    if ends is None or days is None or days > client_credential.SOON:
-        return ""
-    return f", which ends in {time_words.days(days)}, on {time_words.timestamp(ends)}: upload another one before"
-
-
-# The store
+    if ends is not None and ends <= time.time():
+        where = account.credential["certificate"]
+        advice = f"Make a new one, upload it to the application's registration, and put it with its key into {where}"
+        again = f"{errors.COMMAND} refresh {errors.quoted(account.name)}"
+        meaning = f"Its certificate {where} ended on {time_words.timestamp(ends)}"
+        return subject.bad("client", meaning, Remedy(advice, again))
+    if set(account.credential) == {"certificate"}:  # with a passphrase a command would have to run
+        client_credential.read(account.credential, account.name)
+    proof = ", ".join(kind.replace("_", " ") for kind in account.credential)  # a command may hold the secret itself
+    is_soon = ends is not None and days is not None and days <= client_credential.SOON
+    soon = f", which ends in {time_words.days(days or 0)}: upload another one before" if is_soon else ""
+    return subject.good("client", f"It proves itself by its {proof}{soon}")
 
 
 def examine_store(subject: Subject) -> Check:
@@ -91,32 +61,14 @@ def examine_store(subject: Subject) -> Check:
     if not account.is_signed_in:
         return subject.untold("store", f"Not tried, because {account.name} signed out")
     if not os.access(account.folder, os.W_OK | os.X_OK):
-        return subject.bad(
-            "store", f"A new token cannot be saved, since {account.folder} cannot be written", _open(account)
-        )
+        reason = OSError(errno.EACCES, os.strerror(errno.EACCES))
+        raise errors.cannot_write(account.folder, account.name, reason)
     cache = token_cache.read(account, may_ask=environment.at_terminal())
     if cache.refresh_token is None and not account.is_app_only:
         raise profiles.lost(account)
     kind, _, key = account.store.partition(":")
-    places = {
-        "file": f"in {account.folder}, closed to others",
-        "keyring": "in the keyring",
-        "gpg": f"encrypted for {key}",
-    }
-    return subject.good("store", f"Its secrets are {places.get(kind, account.store)}")
-
-
-def _open(account: Account) -> Remedy:
-    """Return what makes the folder of *account* writable: its modes, else its file system."""
-    where = errors.quoted(account.folder)
-    if Path(account.folder).stat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
-        return Remedy("", f"chmod u+rwx {where}")
-    return Remedy(
-        "In a systemd unit name it with ReadWritePaths=; else look what is mounted", f"findmnt --target {where}"
-    )
-
-
-# The sign-in
+    places = {"file": f"in {account.folder}, closed to others", "keyring": "in the keyring"}
+    return subject.good("store", f"Its secrets are {places.get(kind, f'encrypted for {key}')}")
 
 
 def examine_sign_in(subject: Subject) -> Check:

@@ -25,12 +25,9 @@ _SECRET = frozenset({"AADSTS70002", "AADSTS7000215", "AADSTS7000222"})
 def examine_refresh(subject: Subject) -> Check:
     """Ask for a new token, once; *subject* has it afterwards. One that another process obtains meanwhile will do."""
     account = subject.profile
-    try:
-        outcome = engine.renew(account.name, may_ask=environment.at_terminal())
-        if not isinstance(outcome, engine.Obtained):
-            raise outcome.error
-    except errors.M365Error as error:
-        return of_error("refresh", error.replaced(remedy=_remedy(error, account)), account.name)
+    outcome = engine.renew(account.name, may_ask=environment.at_terminal())
+    if not isinstance(outcome, engine.Obtained):
+        return of_error("refresh", outcome.error.replaced(remedy=_remedy(outcome.error, account)), account.name)
     subject.token = token = outcome.token
     if outcome.unsaved and not account.is_app_only:
         return of_error("refresh", outcome.unsaved, account.name)
@@ -46,9 +43,7 @@ def _remedy(error: errors.M365Error, account: Account) -> Remedy:
     path = (account.credential or {}).get("client_secret_file")
     if error.code in _SECRET and path is not None:
         return Remedy(f"Make a new one and put its value (not its id) into {path}", again)
-    if isinstance(error, errors.Temporary) and error.remedy.command is None:
-        return Remedy(error.remedy.advice, again)
-    return error.remedy
+    return error.remedy if error.remedy.command else Remedy(error.remedy.advice, again)
 
 
 def examine_token(subject: Subject) -> Check:
@@ -62,7 +57,7 @@ def examine_token(subject: Subject) -> Check:
     if wrong is None:
         return subject.good("token", _summary(account, claims))
     subject.token = None
-    return subject.fail("token", wrong)
+    return subject.bad("token", wrong.meaning, wrong.remedy)
 
 
 def _wrong(account: Account, claims: dict[str, Any]) -> Trouble | None:

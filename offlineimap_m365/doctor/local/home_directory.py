@@ -24,18 +24,16 @@ if TYPE_CHECKING:
 NAME = "home"
 #: Bytes that are written for a trial: what a refresh may need at once.
 _TRIAL = 32_768
-_LOGIN = errors.login_command("you@example.org")
 
 
 def nobody(machine: Subject) -> Check:
     """Return the one failure where nobody ever signed in, or where another home is used than the last time."""
     error = profiles.not_signed_in("you@example.org", "Nobody is signed in")
-    meaning = f"{error.fact}. {error.meaning}{_origin()}"
     usual = stub.usual_home()
-    if stub.place() and os.path.isdir(os.path.join(usual, "accounts")):  # noqa: PTH112, PTH118 - one text
-        advice = f"To use the other home, {usual}, set OFFLINEIMAP_M365_HOME={errors.quoted(usual)}; else sign in"
-        return machine.bad("sign-in", meaning, Remedy(advice, _LOGIN))
-    return machine.bad("sign-in", meaning, Remedy("", _LOGIN))
+    has_other = stub.place() and os.path.isdir(os.path.join(usual, "accounts"))  # noqa: PTH112, PTH118 - one text
+    other = f"To use the other home, {usual}, set OFFLINEIMAP_M365_HOME={errors.quoted(usual)}; else sign in"
+    remedy = Remedy(other if has_other else "", errors.login_command("you@example.org"))
+    return machine.bad("sign-in", f"{error.fact}. {error.meaning}{_origin()}", remedy)
 
 
 def examine(closed: Sequence[str], machine: Subject) -> Check:
@@ -71,12 +69,8 @@ def _not_usable(machine: Subject, top: Path, error: errors.Temporary | OSError) 
     if isinstance(error, errors.Temporary):
         ticket = "On a network file system a ticket may be missing (kinit, aklog), as in cron"
         return machine.bad(NAME, error.fact, Remedy(ticket, error.remedy.command))
-    meaning = f"Nothing can be written in {top} ({error.strerror})"
-    if error.errno in errors.PASSING:
-        meaning += ", so a new token cannot be saved"
-        return machine.bad(NAME, meaning, Remedy("Make room there", f"df -h {where}"))
-    advice = "Make it writable (in a systemd unit by ReadWritePaths=) and look what is mounted"
-    return machine.bad(NAME, meaning, Remedy(advice, f"findmnt --target {where}"))
+    remedy = errors.cannot_write(str(top), "", error).remedy
+    return machine.bad(NAME, f"Nothing can be written in {top} ({error.strerror})", remedy)
 
 
 def _try_writing(top: Path) -> bool:

@@ -1,5 +1,5 @@
 """
-Which versions are installed: of this program and what it depends on, and of the OfflineIMAP that is on the PATH.
+Which versions are installed: of this program and its libraries, of OfflineIMAP, and of the other mail programs.
 
 OfflineIMAP is never imported: the Python that runs it is asked where it is, and its files are read. How it gets tokens
 is told by a feature, since version strings do not say it.
@@ -8,11 +8,10 @@ is told by a feature, since version strings do not say it.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import platform
-import re
 import ssl
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,29 +21,25 @@ from offlineimap_m365.base.version import __version__
 from offlineimap_m365.doctor.check import NotTriedError
 from offlineimap_m365.doctor.local import interpreters
 from offlineimap_m365.knowledge import tables
+from offlineimap_m365.recipes import limits
 
 if TYPE_CHECKING:
     from offlineimap_m365.doctor.check import Check, Subject
 
-#: The names of the checks: of this program and what it depends on, and of OfflineIMAP.
-NAME, OFFLINEIMAP = "versions", "offlineimap"
-#: The oldest MSAL that has all that is used of it (pyproject.toml).
-_OLDEST_MSAL = (1, 32, 3)
+#: The names of the checks.
+NAME, OFFLINEIMAP, PROGRAMS = "versions", "offlineimap", "programs"
+#: The libraries whose versions are shown.
+LIBRARIES = ("msal", "requests", "urllib3", "cryptography")
 
 
 def examine_ours(machine: Subject) -> Check:
-    """Return whether MSAL can be loaded and is new enough."""
+    """Return whether MSAL can be loaded."""
     failure = failure_of_msal()
     if failure is not None:
         return machine.bad(NAME, f"MSAL cannot be loaded ({errors.printable(failure)})", _repair())
-    msal = _version("msal")
-    if tuple(int(part) for part in re.findall(r"\d+", msal)[:3]) < _OLDEST_MSAL:
-        oldest = ".".join(map(str, _OLDEST_MSAL))
-        return machine.bad(NAME, f"MSAL {msal} is older than {oldest}, the oldest that works here", _repair())
     python = f"Python {platform.python_version()} ({sys.executable})"
-    libraries = [f"{name} {_version(name)}" for name in ("requests", "urllib3", "cryptography")]
-    meaning = f"{errors.COMMAND} {__version__} under {python} with MSAL {msal}"
-    return machine.good(NAME, meaning, *libraries, ssl.OPENSSL_VERSION)
+    libraries = [f"{name} {library_version(name)}" for name in LIBRARIES]
+    return machine.good(NAME, f"{errors.COMMAND} {__version__} under {python}", *libraries, ssl.OPENSSL_VERSION)
 
 
 def failure_of_msal() -> str | None:
@@ -56,11 +51,12 @@ def failure_of_msal() -> str | None:
     return None
 
 
-def _version(name: str) -> str:
+def library_version(name: str) -> str | None:
+    """Return the version of the Python package *name*, None if it is not installed as a package."""
     try:
-        return errors.printable(importlib.metadata.version(name))
-    except importlib.metadata.PackageNotFoundError:
-        return "of an unknown version"
+        return errors.printable(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _repair() -> Remedy:
@@ -88,28 +84,41 @@ def examine_offlineimap(machine: Subject) -> Check:
 
 def _facts(build: interpreters.Build) -> list[str]:
     """Return how an OfflineIMAP gets tokens, and its known limits."""
-    facts = [
-        "It asks the installed command for what is not fresh, since its Python is another one"
-        if build.is_foreign
-        else "It shares this program's Python"
-    ]
+    other = "It asks the installed command for what is not fresh, since its Python is another one"
+    facts = [other if build.is_foreign else "It shares this program's Python"]
     if build.asks_always is None:
         return facts
-    facts.append(
-        "It wants a token for each connection" if build.asks_always else "It wants a token once, which renews itself"
-    )
+    often = "It wants a token for each connection"
+    facts.append(often if build.asks_always else "It wants a token once, which renews itself")
     kind = "always" if build.asks_always else "once"
-    limits = tables.load("programs")["programs"][OFFLINEIMAP]["limits"]
-    return facts + [str(limit["what"]) for limit in limits if limit.get("build") == kind]
+    rows = tables.load("programs")["programs"][OFFLINEIMAP]["limits"]
+    return facts + [str(limit["what"]) for limit in rows if limit.get("build") == kind]
 
 
 def _reinstall(path: Path) -> Remedy:
     """Return how to get an OfflineIMAP whose Python is there."""
     venv = path.resolve().parent.parent
-    advice = "Its Python was upgraded or removed"
+    command = "pipx install --force 'offlineimap>=8.0.2'"
     if "/pipx/" in str(venv):
-        return Remedy(advice, "pipx reinstall-all")
-    if (venv / "pyvenv.cfg").is_file():
+        command = "pipx reinstall-all"
+    elif (venv / "pyvenv.cfg").is_file():
         where = errors.quoted(str(venv))
-        return Remedy(advice, f"python3 -m venv --clear {where} && {where}/bin/pip install 'offlineimap>=8.0.2'")
-    return Remedy(advice, "pipx install --force 'offlineimap>=8.0.2'")
+        command = f"python3 -m venv --clear {where} && {where}/bin/pip install 'offlineimap>=8.0.2'"
+    return Remedy("Its Python was upgraded or removed", command)
+
+
+def examine_programs(machine: Subject) -> Check:
+    """Return which mail programs there are, which are too old, and what each cannot do; never a failure."""
+    installed, notes = [], []
+    rows = {tuple(row.get("version_command", ())): (name, row) for name, row in reversed(limits.rows().items())}
+    for name, row in rows.values():
+        version = limits.version(name)
+        if version is None:
+            continue
+        needed = limits.needed(row, version)
+        installed.append(f"{row['title']} {version}" + (f" (too old: {needed} is needed)" if needed else ""))
+        notes += limits.known(row)
+    if not installed:
+        return machine.good(PROGRAMS, "No mail program that a recipe is for is on the PATH")
+    meaning = errors.printable(f"On the PATH are {', '.join(sorted(installed))}")
+    return machine.good(PROGRAMS, meaning, *map(errors.printable, notes))

@@ -51,6 +51,16 @@ class Attempt:
         return isinstance(self.error, errors.SignInNeeded)
 
 
+def mailbox_option(account: str, mailbox: str) -> str:
+    """Return the option that names a *mailbox* other than the account's own, with a blank before it; else ""."""
+    return "" if mailbox.lower() in ("", account.lower()) else f" --mailbox {errors.quoted(mailbox)}"
+
+
+def again(account: str, mailbox: str = "") -> str:
+    """Return the command that checks the *account*, and *mailbox* if it is not its own, once more."""
+    return f"{errors.COMMAND} doctor {errors.quoted(account)}{mailbox_option(account, mailbox)}"
+
+
 def imap(account: Account, mailbox: str, token: str | None, family: int = 0) -> Attempt:
     """Open *mailbox* with *token*, over one address *family* or any; without a token it ends before the sign-in."""
     attempt = Attempt(mailbox, IMAP_STAGES[0])

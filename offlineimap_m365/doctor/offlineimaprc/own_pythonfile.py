@@ -158,6 +158,6 @@ def interpreter() -> str | None:
     """Return the Python that runs ``offlineimap``, None if that cannot be told."""
     script = interpreters.which("offlineimap")
     try:
-        return str(interpreters.find_interpreter(script)[0]) if script else None
+        return str(interpreters.find_interpreter(script)) if script else None
     except (interpreters.LostError, interpreters.UnknownError):
         return None

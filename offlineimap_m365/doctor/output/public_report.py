@@ -10,12 +10,11 @@ import contextlib
 import platform
 import re
 import ssl
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.doctor.local import interpreters
+from offlineimap_m365.doctor.local import interpreters, versions
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import PROGRAMS, limits
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.doctor.check import Check
 
-_LIBRARIES = ("msal", "requests", "urllib3", "cryptography")
 _AADSTS = re.compile(r"AADSTS\d{4,9}")
 
 
@@ -37,7 +35,7 @@ def document(checks: Sequence[Check]) -> dict[str, Any]:
             errors.COMMAND: __version__,
             "python": platform.python_version(),
             "openssl": ssl.OPENSSL_VERSION,
-            **{name: _library_version(name) for name in _LIBRARIES},
+            **{name: versions.library_version(name) for name in versions.LIBRARIES},
             **_program_versions(),
         },
         "platform": _platform(),
@@ -62,18 +60,11 @@ def _public_code(code: str) -> str:
 
 def _program_versions() -> dict[str, str | None]:
     """Return the versions of the mail programs that are installed."""
-    versions = {program.name: limits.version(program.name) for program in PROGRAMS.values()}
+    installed = {program.name: limits.version(program.name) for program in PROGRAMS.values()}
     path = interpreters.which("offlineimap")
     with contextlib.suppress(interpreters.UnknownError, interpreters.LostError):
-        versions["offlineimap"] = interpreters.look(path).version if path else None
-    return {name: version for name, version in versions.items() if version}
-
-
-def _library_version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+        installed["offlineimap"] = interpreters.look(path).version if path else None
+    return {name: version for name, version in installed.items() if version}
 
 
 def _platform() -> str:

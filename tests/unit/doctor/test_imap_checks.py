@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from offlineimap_m365.doctor.mail import connection_trouble, imap_checks
+from offlineimap_m365.doctor.mail import mail_checks
 from offlineimap_m365.knowledge import powershell
 from offlineimap_m365.mail import bounded_socket
 from tests import doctor_checks
@@ -43,7 +43,7 @@ def subject_at(address: str, mailbox: str = ALICE, *, token: str | None = TOKEN,
 
 def examine(subject: Subject) -> dict[str, Check]:
     """Return the checks by name; each failure has a meaning and a remedy, and none holds the token."""
-    return doctor_checks.by_name(doctor_checks.checks_of(imap_checks.STEPS, subject), TOKEN)
+    return doctor_checks.by_name(doctor_checks.checks_of(mail_checks.IMAP_STEPS, subject), TOKEN)
 
 
 def failed(subject: Subject) -> Check:
@@ -103,24 +103,16 @@ def test_a_token_that_is_refused(world: World, ca: trustme.CA, answer: bytes, te
     assert (IMAP_PAGE in check.remedy.advice) is (tenant == PERSONAL)
 
 
-@pytest.mark.parametrize(
-    ("mechanisms", "cloud", "command"),
-    [
-        (b"AUTH=PLAIN AUTH=LOGIN", None, AGAIN),
-        (b"", None, AGAIN),
-        (b"", "global", f"{LOGIN} --imap outlook.office365.com:993"),
-    ],
-)
-def test_no_token_goes_to_a_server_without_xoauth2(
-    world: World, ca: trustme.CA, mechanisms: bytes, cloud: str | None, command: str
-) -> None:
-    """What it offers instead is named; the remedy is the cloud's own server if that is another one."""
+@pytest.mark.parametrize("mechanisms", [b"AUTH=PLAIN AUTH=LOGIN", b""])
+def test_no_token_goes_to_a_server_without_xoauth2(world: World, ca: trustme.CA, mechanisms: bytes) -> None:
+    """What it offers instead is named, and the option that names another server."""
     answer = b"* CAPABILITY IMAP4rev1 " + mechanisms + b"\r\nTAG OK done\r\n"
 
     with ImapServer(ca, {"CAPABILITY": answer}) as server:
-        check = failed(subject_at(server.address, cloud=cloud))
+        check = failed(subject_at(server.address))
 
-    assert (check.name, check.remedy.command) == ("imap-xoauth2", command)
+    assert (check.name, check.remedy.command) == ("imap-xoauth2", AGAIN)
+    assert "login --imap HOST:PORT" in check.remedy.advice
     assert ("it offers PLAIN, LOGIN" if mechanisms else "it offers nothing") in check.meaning
     assert server.commands == ["CAPABILITY", "LOGOUT"]
 
@@ -201,12 +193,6 @@ def test_ipv6_is_blamed_only_if_ipv4_opens(
     assert check.remedy.command == (AGAIN if opens else IMAP_ON)
 
 
-def free_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @contextlib.contextmanager
 def silent_port() -> Iterator[int]:
     """Return a port on which connections are neither taken nor refused: its queue is full (listen(2))."""
@@ -221,35 +207,22 @@ def silent_port() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-@pytest.mark.parametrize("elsewhere", ["the mail server", "the sign-in service", "nothing"])
-def test_a_port_that_does_not_answer(world: World, monkeypatch: pytest.MonkeyPatch, elsewhere: str) -> None:
-    """What else answers decides whether the network blocks the port or is not there."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        if elsewhere == "the mail server":
-            monkeypatch.setattr(connection_trouble, "_HTTPS", port)
-        authority = f"https://127.0.0.1:{port if elsewhere == 'the sign-in service' else free_port()}/tenant"
-        check = failed(subject_at(f"localhost:{free_port()}", authority=authority))
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_a_port_that_does_not_answer(world: World, monkeypatch: pytest.MonkeyPatch, *, is_silent: bool) -> None:
+    """While the sign-in service answers, the network blocks the port or the server is down; nothing is waited for."""
+    monkeypatch.setattr(bounded_socket, "CONNECT", 0.3)
+    with silent_port() as port:
+        check = failed(subject_at(f"localhost:{port if is_silent else 1}"))
 
     assert (check.name, check.remedy.command) == ("imap-connect", AGAIN)
-    assert ("This network blocks port" in check.meaning) is (elsewhere != "nothing")
-    assert "refuses connections" in check.meaning
-
-
-def test_a_port_that_drops_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that does not answer is not waited for."""
-    monkeypatch.setattr(bounded_socket, "CONNECT", 0.3)
-    monkeypatch.setattr(connection_trouble, "_GLANCE", 0.3)
-    with silent_port() as port:
-        assert "does not answer" in failed(subject_at(f"localhost:{port}")).meaning
+    assert "This network blocks port" in check.meaning
 
 
 @pytest.mark.parametrize(
-    ("address", "command"),
-    [("nobody.invalid:993", AGAIN), ("nonsense", f"{LOGIN} --imap outlook.office365.com:993")],
+    ("address", "command"), [("nobody.invalid:993", AGAIN), ("nonsense", f"{LOGIN} --imap HOST:PORT")]
 )
 def test_an_address_without_a_server(world: World, address: str, command: str) -> None:
-    """A name that is not resolved is named; an edited profile gets the right address."""
+    """A name that is not resolved is named; so is an address that is none, in an edited profile."""
     check = failed(subject_at(address))
 
     assert (check.name, check.remedy.command) == ("imap-connect", command)
@@ -273,7 +246,7 @@ def test_the_certificate_of_another_host(world: World, ca: trustme.CA) -> None:
         check = failed(subject_at(server.address))
 
     assert "Hostname mismatch" in check.meaning
-    assert check.remedy.command == f"{LOGIN} --imap HOST:PORT"
+    assert check.remedy.command == AGAIN
     assert server.received == b""
 
 
@@ -316,34 +289,6 @@ def test_a_hostile_greeting_is_shown_harmless(world: World, ca: trustme.CA) -> N
     """Nothing that a server says reaches a terminal unchanged."""
     with ImapServer(ca, greeting=b"* BYE \x1b]0;x\x07 \xe2\x80\xae\r\n", last="greeting") as server:
         assert failed(subject_at(server.address)).meaning.isprintable()
-
-
-def test_an_authority_that_was_named_is_not_a_second_failure(world: World, ca: trustme.CA) -> None:
-    """Somebody who inspects all connections is one cause; another authority is another one."""
-    with (
-        ImapServer(trustme.CA(organization_name="Acme Inspection")) as acme,
-        ImapServer(trustme.CA(organization_name="Other Inspection")) as other,
-    ):
-        subject = subject_at(acme.address)
-        first = examine(subject)["imap-connect"]
-        subject.notes.clear()
-        second = examine(subject)["imap-connect"]
-        another = subject_at(other.address)
-        another.causes |= subject.causes
-
-        assert (first.ok, second.since) == (False, "imap-connect")
-        assert "Other Inspection" in failed(another).meaning
-
-
-def test_no_network_is_named_once(world: World) -> None:
-    """If the sign-in service was not found either, the mail server is not blamed."""
-    subject = subject_at("nobody.invalid:993")
-    subject.causes["network"] = "dns"
-
-    checks = examine(subject)
-
-    assert [check.ok for check in checks.values()] == [None] * 5
-    assert checks["imap-connect"].since == "dns"
 
 
 LEARNED = {"not_mail": ["Kalender"], "mail": [], "languages": ["de"], "names": {}, "learnt_at": "2026-01-01T00:00:00Z"}

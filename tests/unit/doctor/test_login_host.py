@@ -166,7 +166,6 @@ def test_an_account_without_a_profile_is_not_tried(world: World) -> None:
         ("HTTPS_PROXY", "http://a;reboot:80"),
         ("https_proxy", f"http://alice:{PASSWORD}@127.0.0.1:{{closed}}"),
         ("https_proxy", f"https://alice:{PASSWORD}@127.0.0.1:{{closed}}"),
-        ("ALL_PROXY", f"socks5://alice:{PASSWORD}@127.0.0.1:{{closed}}"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, variable: str, text: str) -> None:
@@ -178,7 +177,6 @@ def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, variab
 
     assert failed.remedy.command == f"unset {variable}"
     assert variable in failed.meaning
-    assert ("PySocks" in failed.meaning) is text.startswith("socks")
     follow(world, failed)
     assert is_well(subject(entra.authority))
 
@@ -212,14 +210,13 @@ def test_a_proxy_that_is_needed_is_asked_for(world: World, entra: Entra) -> None
 
 @pytest.mark.parametrize("given", ["", f"alice:{PASSWORD}@"])
 def test_a_proxy_that_wants_a_password(world: World, entra: Entra, given: str) -> None:
-    """407 is its own failure, and it is said whether a password was given."""
+    """407 is its own failure."""
     with LoginHost(response(407)) as strict, ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as right:
         world.environ["HTTPS_PROXY"] = f"http://{given}127.0.0.1:{strict.port}"
         world.enter()
 
         failed = only("proxy", microsoft())
 
-        assert ("does not take the name" in failed.meaning) is bool(given)
         follow(world, failed, **{"NAME:PASSWORD": "alice:right", str(strict.port): str(right.port)})
         assert is_well(microsoft())
 
@@ -235,23 +232,22 @@ def test_a_name_that_does_not_resolve(world: World, entra: Entra, monkeypatch: p
         away.setattr(socket, "getaddrinfo", _raise(socket.gaierror(number, "no")))
         failed = only("dns", about)
 
-    assert failed.remedy.command == (RENAME if number == socket.EAI_NONAME else AGAIN)
-    assert about.causes == {"network": "dns"}
+    assert failed.remedy.command == AGAIN
     assert is_well(subject(entra.authority))
 
 
 def test_a_name_that_cannot_be_one(world: World) -> None:
     """A host's name with a part that is too long is not a crash."""
-    assert only("dns", subject(f"https://{'a' * 70}.example.org/tenant")).remedy.command == RENAME
+    assert only("dns", subject(f"https://{'a' * 70}.example.org/tenant")).remedy.command == AGAIN
 
 
 def test_a_port_on_which_nothing_listens(world: World) -> None:
-    """A refused connection is named with its port."""
+    """A refused connection is named."""
     port = closed_port()
 
     failed = only("tls", at(port))
 
-    assert f"port {port} (it refuses connections)" in failed.meaning
+    assert "cannot be reached" in failed.meaning
 
 
 def test_a_network_that_only_allows_proxies(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,25 +301,12 @@ def test_trusted_certificates_that_are_wrong_are_unset(world: World, entra: Entr
     assert is_well(subject(entra.authority))
 
 
-def test_two_variables_are_wrong(world: World, entra: Entra) -> None:
-    """If what comes into force after one variable is broken as well, both are unset."""
-    directory = world.root / "certificates"
-    directory.mkdir()
-    world.environ |= {"REQUESTS_CA_BUNDLE": "/nonexistent/a", "SSL_CERT_FILE": "/nonexistent/b"}
-    world.environ["SSL_CERT_DIR"] = str(directory)
-    world.enter()
-
-    failed = only("certificates", subject(entra.authority))
-
-    assert failed.remedy.command == "unset REQUESTS_CA_BUNDLE SSL_CERT_FILE"
-
-
 @pytest.mark.parametrize(
     ("names", "begins", "ends", "words", "command"),
     [
-        (["localhost"], -30, -2, "expired", AGAIN),
+        (["localhost"], -30, -2, "expired", None),
         (["localhost"], 2, 30, "not yet valid", None),
-        (["portal.hotel.example"], -30, 30, "Hostname mismatch", RENAME),
+        (["portal.hotel.example"], -30, 30, "Hostname mismatch", AGAIN),
     ],
 )
 def test_a_certificate_that_is_refused(  # noqa: PLR0917 - the columns of the table
@@ -365,7 +348,7 @@ def test_a_clock_that_is_days_off(
 def test_no_tls_at_all(world: World) -> None:
     """A host that speaks something else on this port is named."""
     with LoginHost(b"HTTP/1.1 400 Bad Request\r\n\r\n") as host:
-        assert "ended the TLS handshake" in only("tls", at(host.port)).meaning
+        assert "broke off the TLS handshake" in only("tls", at(host.port)).meaning
 
 
 def test_an_answer_that_drips(world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,8 +367,9 @@ def test_a_certificate_that_is_odd(world: World, monkeypatch: pytest.MonkeyPatch
     error.verify_code, error.verify_message = 20, "unable to get local issuer certificate"
 
     with socket.socket() as plain:
-        peer = certificate_checks.Peer("localhost", lambda: plain, AGAIN)
-        assert "an authority that cannot be read" in certificate_checks.tls_trouble(peer, error).meaning
+        trouble = certificate_checks.refused("localhost", error, AGAIN, lambda: plain)
+
+    assert "an authority that cannot be read" in trouble.meaning
 
 
 # Answers
@@ -394,14 +378,12 @@ def test_a_certificate_that_is_odd(world: World, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("status", "body", "headers", "words"),
     [
-        (200, CAPTIVE_PORTAL, {}, "with a page (HTTP 200)"),
-        (200, "[]", {}, "with a page"),
-        (200, "{" * 9000, {}, "with a page"),
-        (403, "<html>Blocked by policy</html>", {}, "with a page (HTTP 403)"),
-        (302, "", {"Location": "https://portal.hotel.example/?u=1"}, "redirects to portal.hotel.example (HTTP 302)"),
-        (307, CONFIGURATION, {"Location": "nowhere"}, "(HTTP 307)"),
-        (302, "", {"Location": "https://[oops"}, "with a page (HTTP 302)"),
-        (302, "", {"Location": "https://try reboot now/"}, "with a page (HTTP 302)"),
+        (200, CAPTIVE_PORTAL, {}, "captive portal"),
+        (200, "[]", {}, "captive portal"),
+        (200, "{" * 9000, {}, "captive portal"),
+        (403, "<html>Blocked by policy</html>", {}, "HTTP 403"),
+        (302, "", {"Location": "https://portal.hotel.example/?u=1"}, "(HTTP 302) to portal.hotel.example"),
+        (302, "", {"Location": "https://[oops"}, "HTTP 302"),
         (200, '{"status": "blocked"}', {}, "no OpenID configuration"),
     ],
 )
@@ -416,17 +398,16 @@ def test_something_else_answers(
         assert is_well(at(host.port))
 
 
-@pytest.mark.parametrize(
-    ("status", "header", "wait"), [(503, "1", 1), (429, "120", 120), (500, "", 60), (502, "999999", 3600)]
-)
-def test_a_host_that_is_busy(world: World, entra_alike: LoginHost, *, status: int, header: str, wait: int) -> None:
-    """A busy host is left alone for as long as it asks, but for an hour at most."""
+@pytest.mark.parametrize(("status", "header"), [(429, "120"), (500, "")])
+def test_a_host_that_is_busy(world: World, entra_alike: LoginHost, *, status: int, header: str) -> None:
+    """It is said until when a busy host wants to be left alone."""
     entra_alike.answer = response(status, "", {"Retry-After": header} if header else {})
     with entra_alike as host:
         failed = only("login-host", at(host.port))
 
     assert f"HTTP {status}" in failed.meaning
-    assert failed.remedy.command == f"sleep {wait}; {AGAIN}"
+    assert ("asks to wait until" in failed.remedy.advice) is bool(header)
+    assert failed.remedy.command == AGAIN
 
 
 def test_a_service_that_refuses_is_one(world: World, entra: Entra) -> None:
@@ -516,7 +497,7 @@ def test_many_accounts_fail_once(world: World) -> None:
 
     assert [check.name for check in checks if check.ok is False] == ["tls"]
     assert checks[-1].since == "tls of user0@example.org"
-    assert all("tls" in about.unmet and "network" in about.causes for about in subjects)
+    assert all("tls" in about.unmet for about in subjects)
 
 
 def _raise(error: Exception) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.doctor.check import Subject
-from offlineimap_m365.doctor.local import mail_programs
+from offlineimap_m365.doctor.local import versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def install(path: Path, name: str, says: str, *, code: int = 0) -> None:
 
 def test_without_any_that_is_said(path: Path) -> None:
     """A machine without mail programs is no failure."""
-    check = mail_programs.examine(Subject("", ""))
+    check = versions.examine_programs(Subject("", ""))
 
     assert check.ok is True
     assert "No mail program" in check.meaning
@@ -42,7 +42,7 @@ def test_versions_and_limits_are_told(path: Path) -> None:
     """What the table says of a program that is installed, in the words of ``config``."""
     install(path, "msmtp", "msmtp version 1.8.23")
 
-    check = mail_programs.examine(Subject("", ""))
+    check = versions.examine_programs(Subject("", ""))
 
     assert check.ok is True
     assert check.meaning == "On the PATH are msmtp 1.8.23"
@@ -54,7 +54,7 @@ def test_one_that_is_too_old_is_no_failure(path: Path) -> None:
     """It may be there for another mailbox: it is told, and the doctor's exit code does not depend on it."""
     install(path, "fetchmail", "This is fetchmail release 6.4.37")
 
-    check = mail_programs.examine(Subject("", ""))
+    check = versions.examine_programs(Subject("", ""))
 
     assert check.ok is True
     assert "fetchmail 6.4.37 (too old: 7 is needed)" in check.meaning
@@ -65,4 +65,4 @@ def test_whatever_it_says_it_is_only_a_program(path: Path, says: str) -> None:
     """Without a version it is as if it was not there; and none is waited for longer than a moment."""
     install(path, "msmtp", says, code=1)
 
-    assert mail_programs.examine(Subject("", "")).ok is True
+    assert versions.examine_programs(Subject("", "")).ok is True

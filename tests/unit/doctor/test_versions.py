@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.base import installation
 from offlineimap_m365.doctor.check import Step, Subject
 from offlineimap_m365.doctor.local import interpreters, versions
 
@@ -71,22 +70,8 @@ def test_our_own_versions(world: World) -> None:
     ok, meaning, _ = ours(world)
 
     assert ok == "True"
-    for name in ("offlineimap-m365 0.", f"Python {sys.version.split()[0]} ({sys.executable})", "MSAL 1.", "OpenSSL"):
+    for name in ("offlineimap-m365 0.", f"Python {sys.version.split()[0]} ({sys.executable})", "msal 1.", "OpenSSL"):
         assert name in meaning
-
-
-def test_an_msal_that_is_too_old(world: World, tmp_path: Path) -> None:
-    """An older MSAL before the installed one is named, and unset is what puts it there."""
-    shutil.copytree(_place_of("msal"), tmp_path / "old" / "msal")
-    (tmp_path / "old" / "msal-1.31.0.dist-info").mkdir()
-    (tmp_path / "old" / "msal-1.31.0.dist-info" / "METADATA").write_text("Name: msal\nVersion: 1.31.0\n")
-    world.environ["PYTHONPATH"] = str(tmp_path / "old")
-
-    ok, meaning, remedy = ours(world)
-
-    assert (ok, meaning.split(",")[0]) == ("False", "MSAL 1.31.0 is older than 1.32.3")
-    world.type(remedy)
-    assert ours(world)[0] == "True"
 
 
 @pytest.mark.parametrize(
@@ -105,15 +90,6 @@ def test_an_msal_that_cannot_be_loaded(world: World, tmp_path: Path, text: str) 
     assert "\x1b" not in meaning
     world.type(remedy)
     assert ours(world)[0] == "True"
-
-
-def test_an_msal_that_is_too_old_is_repaired_as_the_program_was_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The remedy is the one for this installation."""
-    monkeypatch.setattr(versions, "_version", lambda _: "1.31.0")
-
-    check = versions.examine_ours(Subject("", ""))
-
-    assert check.remedy == installation.repair()
 
 
 def test_no_offlineimap(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,33 +140,21 @@ _PIP = "#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''"
         "#!/usr/bin/env -S python3 -E",
         "#!/usr/bin/env -i PATH=/usr/bin python3",
         _PIP.format(python="/usr/bin/python3"),
-        '#!/bin/sh\n# mine\nexport LANG=C\nexec python3 -u "$0" "$@"',
-        "#!/bin/bash\nexec '/usr/bin/python3' -m offlineimap \"$@\"",
+        _PIP.format(python="/usr/bin/python3").replace('"/usr/bin/python3"', "/usr/bin/python3"),
     ],
 )
 def test_the_python_that_a_script_names(world: World, head: str) -> None:
-    """The first line is followed through env, pip's way with long paths, and a shell script that hands over."""
+    """The first line is followed through env, and in pip's way with long paths."""
     path = program(world, head)
 
-    assert interpreters.find_interpreter(path) == (Path("/usr/bin/python3"), path)
-
-
-def test_a_wrapper_around_another_script(world: World) -> None:
-    """A shell script that hands over to another script is followed to that."""
-    other = program(world, "#!/usr/bin/python3", "offlineimap3")
-    path = program(world, f'#!/bin/sh\nexec "{other}" "$@"')
-
-    assert interpreters.find_interpreter(path) == (Path("/usr/bin/python3"), other)
+    assert interpreters.find_interpreter(path) == Path("/usr/bin/python3")
 
 
 @pytest.mark.parametrize(
     "head",
     [
-        "#!/bin/sh\ncd ~ && offlineimap3",
-        '#!/bin/sh\nexec "$PYTHON" "$0"',
-        "#!/bin/sh\nexec nothing-of-this-name",
-        "#!/bin/sh\nexec -a name python3",
-        "#!/bin/sh\nexec {path}",
+        '#!/bin/sh\nexec "/usr/bin/offlineimap3" "$@"',
+        "#!/usr/bin/sed -f 'a quote without an end",
         "#!/usr/bin/perl",
         "#!",
         "#!/usr/bin/env",
@@ -200,7 +164,7 @@ def test_a_wrapper_around_another_script(world: World) -> None:
 )
 def test_what_cannot_be_told(world: World, head: str) -> None:
     """A program that hides what runs it is no failure, and nothing of it is run."""
-    path = program(world, head.format(path=world.root / "bin" / "offlineimap"))
+    path = program(world, head)
 
     found = look()
 
@@ -327,9 +291,3 @@ def _bare_python(world: World) -> Path:
     found = world.root / "bare" / "bin" / "python"
     assert os.access(found, os.X_OK)
     return found
-
-
-def _place_of(name: str) -> Path:
-    """Return the directory of an installed package."""
-    module = sys.modules.get(name) or __import__(name)
-    return Path(str(module.__file__)).parent
