@@ -16,8 +16,8 @@ from tests import certificates, doctor_checks
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
 from tests.sign_in import PASSWORD, options
-from tests.whole.exchange_powershell import NotFoundError
 from tests.whole.advice_follower import ALICE, AdviceFollower
+from tests.whole.exchange_powershell import NotFoundError
 from tests.world import World
 
 if TYPE_CHECKING:
