@@ -17,7 +17,7 @@ from offlineimap_m365.cli import main
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.tokens import notify
-from tests.doctor_checks import checks_of, follow, is_well, named, only, put_stub
+from tests.doctor_checks import checks_of, command_of, follow, is_well, named, only, put_stub
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def test_a_file_system_that_is_read_only_is_one_failure(alice: World, monkeypatc
     monkeypatch.setattr(atomic_file, "prove_space", _fail(errno.EROFS))
     monkeypatch.setattr(os, "access", lambda path, wanted: not wanted & os.W_OK and access(path, wanted))
 
-    assert only(offline(), "home").remedy.command == f"findmnt --target {alice.home}"
+    assert command_of(only(offline(), "home")).startswith("findmnt ")
 
 
 def test_a_home_behind_a_directory_that_cannot_be_read_is_not_empty(alice: World) -> None:

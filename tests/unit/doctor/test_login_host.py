@@ -447,7 +447,7 @@ def test_a_wrong_clock(world: World, entra: Entra, ahead: float, words: str) -> 
         ({"Date": "soon"}, True, "does not tell the time"),
         ({"Date": "Wed, 99 Foo 99999 07:28:00 GMT"}, True, "does not tell the time"),
         ({"Date": formatdate(days(-1 / 12).timestamp(), usegmt=True), "Age": "7200"}, True, "agrees"),
-        ({"Date": formatdate(days(-1 / 640).timestamp(), usegmt=True)}, True, "2 min ahead"),
+        ({"Date": formatdate(days(-1 / 640).timestamp(), usegmt=True)}, True, " min ahead"),
     ],
 )
 def test_the_time_of_an_answer(
