@@ -23,15 +23,10 @@ MOST_PAGES = 12
 
 @dataclass
 class Landing:
-    """
-    Where a walk ended: at an *address* that belongs to a program (not opened), or at a page, as *text*.
-
-    *form* holds the fields if a page would post them to *address* (``response_mode=form_post``).
-    """
+    """Where a walk ended: at an *address* that belongs to a program (not opened), or at a page, as *text*."""
 
     address: str | None = None
     text: str | None = None
-    form: dict[str, str] | None = None
 
 
 @dataclass
@@ -159,10 +154,9 @@ class Browser:
         """Type in *user_code* at *verification_uri*, sign in and approve or not; return the last page."""
         return self._walk(verification_uri, Visitor(address, password, approve, user_code))
 
-    def follow(self, address: str, form: Mapping[str, str] | None = None) -> tuple[int, str, str]:
-        """Open *address*, or post *form* to it; return status, final address, and the page's text."""
-        method = "GET" if form is None else "POST"
-        response = self._session.request(method, address, data=form, timeout=PATIENCE)
+    def follow(self, address: str) -> tuple[int, str, str]:
+        """Open *address*; return status, final address, and the page's text."""
+        response = self._session.get(address, timeout=PATIENCE)
         return response.status_code, response.url, Page(response.text).text
 
     def _walk(self, url: str, visitor: Visitor) -> Landing:
@@ -176,9 +170,6 @@ class Browser:
                 response = self._request("GET", address, None)
                 continue
             page = Page(response.text)
-            posted = next((form for form in page.forms if form.name == "post"), None)
-            if posted:
-                return Landing(address=posted.action, form=posted.fields)
             answer = next(((form, sent) for form in page.forms if (sent := visitor.fill(form))), None)
             if answer is None:
                 return Landing(text=page.text)

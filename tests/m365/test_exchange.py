@@ -8,23 +8,43 @@ import smtplib
 import ssl
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.m365.exchange import FOLDERS, Exchange
 from tests.m365.exchange.client import Client, Signer, Submission, initial_response
-from tests.m365.exchange.watch import eventually, public_listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     import trustme
 
 ALICE = "alice@example.org"
 ISSUER = "https://sts.windows.net/9c0f1d2e-0000-4000-8000-3b1f2c4d5e6f/"
 KID = "exchange-tests"
+_LISTENING = "0A"
+_IPV6_LOOPBACK = "00000000000000000000000001000000"
+
+
+def public_listeners() -> set[str]:
+    """Return the local addresses of this machine that listen and are not loopback (proc_pid_net(5): tcp, tcp6)."""
+    rows = [line.split() for table in ("tcp", "tcp6") for line in Path("/proc/net", table).read_text().splitlines()[1:]]
+    return {row[1] for row in rows if row[3] == _LISTENING and not _is_loopback(row[1].partition(":")[0])}
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 3.0) -> bool:
+    """Wait up to *seconds* until *holds*; say whether it does."""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+    return holds()
+
+
+def _is_loopback(address: str) -> bool:
+    """Say so of an address in the kernel's hexadecimal, whose words are little-endian."""
+    return address == _IPV6_LOOPBACK or (len(address) == len("0100007F") and address.endswith("7F"))
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,7 @@ def test_a_soak(world: World, entra: Entra, number: int, record_property: Callab
     over.set()
     disturbing.join()
     said = [many_processes.finish(process) for process in staying]
-    entra.script.clear()
+    entra.ordered.clear()
     asked = entra.count(TOKEN)
     assert [(outcome.code, outcome.err) for outcome in said] == [(0, "")] * 2
     assert {word for outcome in said for word in outcome.out.split()} <= {"token", "temporary"}

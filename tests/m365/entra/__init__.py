@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .clients import THUNDERBIRD, Client
 from .keys import Key
-from .ledger import Request
 from .people import CONSUMERS, Person
+from .records import Request
 from .regions import CHINA, DOD, USGOV
 from .script import CAPTIVE_PORTAL
 from .server import Entra

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from authlib.oauth2 import OAuth2Error
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, request
 
 from .gate import stored_request
 from .people import CONSUMERS
@@ -48,8 +47,6 @@ class Authorize:
         misplaced = self.gate.misplaced(grant.client, found)
         if misplaced:
             return self.sign_in.error(misplaced)
-        if values.get("prompt") == "none" and not self.sign_in.is_anybody_signed_in():
-            return self.refuse(Refusal(50058, redirect_uri=grant.redirect_uri), values)
         flow = Flow(
             found,
             grant.client.name,
@@ -66,7 +63,7 @@ class Authorize:
         refusal.state = values.get("state")
         if refusal.redirect_uri is None:
             return self.sign_in.error(refusal)
-        return deliver(self.gate.handle_error_response(None, refusal), values.get("response_mode"))
+        return self.gate.handle_error_response(None, refusal)
 
     def finish(self, flow: Flow) -> Response:
         """Go on with whoever signed in: straight to the redirect, or by way of the consent page."""
@@ -84,7 +81,7 @@ class Authorize:
     def consent(self, tenant: str) -> Response:
         """Take the answer of the consent page, or the way back from "Need admin approval"."""
         flow = self.sign_in.current(tenant)
-        if flow is None or flow.person is None or not flow.proven:
+        if flow is None or flow.person is None:
             return self.sign_in.error(Refusal(50089))
         granted = request.form.get("acceptConsent") == "true" and flow.person.consent != "admin"
         if granted:
@@ -99,20 +96,7 @@ class Authorize:
             response: Response = self.gate.create_authorization_response(
                 grant.request, grant_user=flow.person if granted else None, grant=grant
             )
-        return deliver(response, grant.request.payload.data.get("response_mode"), session=granted)
-
-
-def deliver(response: Response, mode: str | None, *, session: bool = False) -> Response:
-    """Return the redirect in the manner asked for (OAuth 2.0 Form Post Response Mode §2)."""
-    address = response.headers["Location"]
-    if session:
-        # OpenID Connect Session Management §2; Entra sends it with every code.
-        address += f"&session_state={uuid.uuid4()}"
-        response.headers["Location"] = address
-    if mode == "fragment":
-        response.headers["Location"] = address.replace("?", "#", 1)
-    if mode == "form_post":
-        parts = urlsplit(address)
-        fields = parse_qsl(parts.query)
-        return make_response(render_template("post.html", action=address.partition("?")[0], fields=fields))
-    return response
+        if granted:
+            # OpenID Connect Session Management §2; Entra sends it with every code.
+            response.headers["Location"] += f"&session_state={uuid.uuid4()}"
+        return response

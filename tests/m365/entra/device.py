@@ -58,7 +58,7 @@ class DevicePages:
         """Take the answer."""
         flow = self.sign_in.current(tenant)
         found = self.waiting.pop(flow.context, None) if flow else None
-        if flow is None or found is None or not flow.proven:
+        if flow is None or found is None:
             return self.sign_in.error(Refusal(50089))
         with self.sign_in.gate.provider.lock:
             found.person, found.approved = flow.person, request.form.get("continue") == "true"

@@ -59,7 +59,7 @@ def capabilities() -> dict[str, object]:
     """Return what it can (OpenID Connect Discovery §3)."""
     return {
         "token_endpoint_auth_methods_supported": ["client_secret_post"],
-        "response_modes_supported": ["query", "fragment", "form_post"],
+        "response_modes_supported": ["query"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["code"],

@@ -10,10 +10,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from .clients import THUNDERBIRD, Client
 from .keys import Key
-from .ledger import Ledger, Request
 from .people import CONSUMERS, Person
-from .records import Code
-from .script import Answer, Body, Script
+from .records import Code, Request
+from .script import Answer, Body
 from .tokens import Claims, issuer_of_access_tokens
 
 if TYPE_CHECKING:
@@ -70,9 +69,8 @@ class Provider:
         self.codes: dict[str, Code] = {}
         self.device_codes: dict[str, DeviceCode] = {}
         self.refresh_tokens: dict[str, RefreshToken] = {}
-        self.opaque_tokens: dict[str, Claims] = {}
-        self.ledger = Ledger()
-        self.script = Script()
+        self.requests: list[Request] = []
+        self.ordered: list[Answer] = []
         self.lock = threading.RLock()
         self.add_client(THUNDERBIRD, ["http://localhost", "https://localhost"], name="Mozilla Thunderbird")
 
@@ -173,10 +171,6 @@ class Provider:
         """Return the public half of the signing key."""
         return self.key.public_pem
 
-    def introspect(self, token: str) -> Claims | None:
-        """Return what an opaque access token stands for."""
-        return self.opaque_tokens.get(token)
-
     def approve(self, address: str, name: str) -> str:
         """Return the final address, as if *name* had signed in on the page at *address*; no page is shown."""
         page = urlsplit(address)
@@ -216,19 +210,22 @@ class Provider:
 
     # What was asked, what is answered
 
-    @property
-    def requests(self) -> list[Request]:
-        """Return every request so far."""
-        return self.ledger.requests
-
     def count(self, what: str) -> int:
         """Return how many requests were for *what*: a grant type, ``device_code``, or the end of a path."""
-        return self.ledger.count(what)
+        return sum(request.is_for(what) for request in list(self.requests))
 
     def forget(self) -> None:
         """Forget requests and ordered answers."""
-        self.ledger.forget()
-        self.script.clear()
+        self.requests.clear()
+        self.ordered.clear()
+
+    def take_answer(self, request: Request) -> Answer | None:
+        """Return the first answer ordered for *request*, which is used up by that."""
+        with self.lock:
+            answer = next((answer for answer in self.ordered if answer.is_for(request)), None)
+            if answer:
+                answer.times -= 1
+            return answer
 
     def fail_next(
         self,
@@ -245,4 +242,4 @@ class Provider:
         when: Callable[[Request], bool] | None = None,
     ) -> None:
         """Order what the next *times* requests for *endpoint* (as in *count*) get; see script.Answer."""
-        self.script.add(Answer(endpoint, times, status, body, headers or {}, code, extra or {}, delay, drop, when))
+        self.ordered.append(Answer(endpoint, times, status, body, headers or {}, code, extra or {}, delay, drop, when))

@@ -1,4 +1,4 @@
-"""What is remembered of a sign-in: codes, device codes, grants, refresh tokens, as Authlib wants them."""
+"""What the server remembers: codes, device codes, grants and refresh tokens as Authlib wants them, and requests."""
 
 from __future__ import annotations
 
@@ -103,3 +103,36 @@ class DeviceCode:
         now, before = time.monotonic(), self.polled_at
         self.polled_at = now
         return bool(before) and now - before < self.interval / 2
+
+
+@dataclass
+class Request:
+    """
+    One request as it arrived.
+
+    *names* are the names of its query and form fields; of their values only *grant_type*, *client_id*,
+    *scope*, *login_hint*, *prompt* and *claims* are kept. *authorization* is the scheme of such a header.
+    *status* is what was answered, 0 while it is being worked on or when the connection was dropped instead;
+    *scripted* tells the answers that a test ordered.
+    """
+
+    method: str
+    host: str
+    path: str
+    names: tuple[str, ...] = ()
+    grant_type: str | None = None
+    client_id: str | None = None
+    scope: str | None = None
+    login_hint: str | None = None
+    prompt: str | None = None
+    claims: str | None = None
+    authorization: str | None = None
+    user_agent: str = ""
+    status: int = 0
+    scripted: bool = False
+    at: float = field(default_factory=time.time)
+
+    def is_for(self, what: str) -> bool:
+        """Return whether *what* is its grant type (the last word of it will do) or the end of its path."""
+        grant = self.grant_type or ""
+        return what == grant or (bool(grant) and what == grant.rpartition(":")[2]) or self.path.endswith(what)

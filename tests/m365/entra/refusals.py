@@ -29,7 +29,6 @@ class Words(NamedTuple):
 # Names: RFC 6749 §5.2, OpenID Connect Core §3.1.2.6, RFC 8628 §3.5. Numbers and their sense: Microsoft's
 # "Microsoft Entra authentication and authorization error codes" unless another source is named.
 WORDS = {
-    16000: Words("interaction_required", "The account {person} does not exist in tenant '{tenant}'."),
     50011: Words(
         "invalid_request",
         "The redirect URI '{redirect}' specified in the request does not match the redirect URIs configured "
@@ -37,10 +36,7 @@ WORDS = {
     ),
     50020: Words("invalid_grant", "User account '{person}' does not exist in tenant '{tenant}'."),
     50034: Words("invalid_grant", "The user account {person} does not exist in the {tenant} directory."),
-    50053: Words("invalid_grant", "The account is locked: too many wrong passwords."),
-    50055: Words("invalid_grant", "The password is expired.", "user_password_expired"),
     50057: Words("invalid_grant", "The user account is disabled."),
-    50058: Words("login_required", "A silent sign-in request was sent but no user is signed in."),
     50076: Words(
         "interaction_required",
         "Due to a configuration change made by your administrator you must use multi-factor authentication.",
@@ -55,7 +51,6 @@ WORDS = {
         "might have changed or reset their password.",
         "bad_token",
     ),
-    50194: Words("invalid_request", "Application '{client}' is not configured as a multi-tenant application."),
     50196: Words("invalid_grant", "The server terminated an operation because it found a client request loop."),
     501481: Words("invalid_grant", "The Code_Verifier does not match the code_challenge of the authorization request."),
     53000: Words("interaction_required", "The device is not in the required state: it is not compliant."),
@@ -71,7 +66,6 @@ WORDS = {
     ),
     65004: Words("access_denied", "User declined to consent to access the app."),
     70000: Words("invalid_grant", "The provided value for the input parameter 'code' or 'refresh_token' is not valid."),
-    70001: Words("unauthorized_client", "The application '{client}' is disabled."),
     70003: Words("unsupported_grant_type", "The app requested an unsupported grant type '{grant}'."),
     70008: Words("invalid_grant", "The provided authorization code or refresh token has expired due to inactivity."),
     70011: Words("invalid_scope", "The provided value for the input parameter 'scope' is not valid: '{scope}'."),
@@ -80,7 +74,6 @@ WORDS = {
     # Azure/azure-cli#22251, Azure/azure-sdk-for-python#32375: not 70019.
     70020: Words("expired_token", "The provided value for 'device_code' is not valid. This device code has expired."),
     70043: Words("invalid_grant", "The refresh token has expired due to sign-in frequency checks.", "token_expired"),
-    700003: Words("invalid_grant", "Device object was not found in the tenant '{tenant}' directory."),
     700005: Words("invalid_grant", "The authorization code is intended to be used against another tenant."),
     700016: Words(
         "unauthorized_client",
@@ -106,7 +99,6 @@ WORDS = {
         "unauthorized_client", "The client application '{client}' is missing service principal in the tenant."
     ),
     90002: Words("invalid_request", "Tenant '{tenant}' not found. Check that you have the correct tenant ID."),
-    90014: Words("invalid_request", "The required field '{field}' is missing from the request."),
     90033: Words("temporarily_unavailable", "A transient error has occurred. Please try again."),
     90094: Words("access_denied", "Admin consent is required for the permissions that '{client}' asks for."),
     900144: Words("invalid_request", "The request body must contain the following parameter: '{field}'."),

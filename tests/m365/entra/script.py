@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from .ledger import Request
+    from .records import Request
 
 #: What a hotel's network answers in the place of everybody else.
 CAPTIVE_PORTAL = (
@@ -56,30 +55,3 @@ class Answer:
             return json.dumps(dict(self.body)).encode(), "application/json; charset=utf-8"
         body = self.body.encode() if isinstance(self.body, str) else self.body or b""
         return body, "text/html; charset=utf-8"
-
-
-class Script:
-    """The ordered answers, first come first served."""
-
-    def __init__(self) -> None:
-        """Order nothing."""
-        self._answers: list[Answer] = []
-        self._lock = threading.Lock()
-
-    def add(self, answer: Answer) -> None:
-        """Order *answer* after those that wait already."""
-        with self._lock:
-            self._answers.append(answer)
-
-    def take(self, request: Request) -> Answer | None:
-        """Return the answer ordered for *request*, which is used up by that."""
-        with self._lock:
-            found = next((answer for answer in self._answers if answer.is_for(request)), None)
-            if found:
-                found.times -= 1
-            return found
-
-    def clear(self) -> None:
-        """Cancel all orders."""
-        with self._lock:
-            self._answers.clear()

@@ -15,8 +15,8 @@ from .authorize import Authorize
 from .device import DevicePages
 from .discovery import discovery
 from .gate import Gate
-from .ledger import Request
 from .provider import Provider
+from .records import Request
 from .refusals import Refusal
 from .regions import LOGIN_HOSTS
 from .signin import SignIn
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Quiet(WSGIRequestHandler):
-    """Requests are in the ledger, not on stderr. Connections stay open for the next request, as Entra's do."""
+    """Requests are recorded, not printed to stderr. Connections stay open for the next request, as Entra's do."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -153,10 +153,10 @@ class Entra(Provider):
     def _receive(self, gate: Gate, sign_in: SignIn) -> Response | str | None:
         """Note the request, and answer it here if a test ordered that or its host is not ours."""
         g.noted = noted = note()
-        self.ledger.note(noted)
+        self.requests.append(noted)
         if request.host not in {*LOGIN_HOSTS, f"localhost:{self.port}", f"127.0.0.1:{self.port}"}:
             return Response("Bad Request - Invalid Hostname", status=400)
-        g.answer = answer = self.script.take(noted)
+        g.answer = answer = self.take_answer(noted)
         held_back = self.latency + (answer.delay if answer else 0)
         if noted.path.endswith("/oauth2/v2.0/token"):
             held_back += self.delay
@@ -198,7 +198,7 @@ def ordered(answer: Answer, gate: Gate, sign_in: SignIn) -> Response | str | Non
 
 
 def note() -> Request:
-    """Return the current request as the ledger keeps it: names, and only those values that are no secrets."""
+    """Return the current request as it is recorded: names, and only those values that are no secrets."""
     values = request.values
     return Request(
         method=request.method,

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .gate import Gate
     from .people import Person
 
-#: Microsoft's cookie of a signed-in browser, and one that ties a page's form to the browser that got it.
-SESSION, BROWSER = "ESTSAUTHPERSISTENT", "buid"
+#: Microsoft's cookie of a signed-in browser.
+SESSION = "ESTSAUTHPERSISTENT"
 
 
 def random_text() -> str:
@@ -36,10 +36,7 @@ class Flow:
     prompt: str = ""
     scopes: list[str] = field(default_factory=list)
     context: str = field(default_factory=random_text)
-    canary: str = field(default_factory=random_text)
-    browser: str = ""
     person: Person | None = None
-    proven: bool = False
 
 
 class SignIn:
@@ -61,7 +58,6 @@ class SignIn:
     def begin(self, flow: Flow) -> Response:
         """Open *flow* with the page that *prompt* and *login_hint* ask for (OpenID Connect Core §3.1.2.1)."""
         self.flows[flow.context] = flow
-        flow.browser = request.cookies.get(BROWSER) or random_text()
         known = self.sessions.get(request.cookies.get(SESSION, ""), [])
         known = [person for person in known if self.gate.provider.is_at_home(person, flow.tenant)]
         if flow.prompt == "select_account" and known:
@@ -72,10 +68,6 @@ class SignIn:
         if len(fitting) > 1:
             return self.page(flow, "pick.html", people=fitting)
         return self.proceed(flow, fitting[0])
-
-    def is_anybody_signed_in(self) -> bool:
-        """Return whether this browser has a session: what prompt=none asks."""
-        return bool(self.sessions.get(request.cookies.get(SESSION, "")))
 
     def login(self, tenant: str) -> Response:
         """Take an address, then a password."""
@@ -110,16 +102,13 @@ class SignIn:
         """Go on with somebody who proved who they are."""
         if person.blocked:
             return self.error(Refusal(person.blocked, person=person.upn, tenant=person.tenant))
-        flow.person, flow.proven = person, True
+        flow.person = person
         return flow.finish(flow)
 
     def current(self, tenant: str) -> Flow | None:
-        """Return the conversation that a form belongs to, if it is ours and came from the same browser."""
+        """Return the conversation that a form belongs to, None if it is not ours."""
         flow = self.flows.get(request.form.get("ctx", ""))
-        if flow is None or flow.tenant != self.gate.provider.resolve_tenant(tenant):
-            return None
-        same = request.form.get("canary") == flow.canary and request.cookies.get(BROWSER) == flow.browser
-        return flow if same else None
+        return flow if flow and flow.tenant == self.gate.provider.resolve_tenant(tenant) else None
 
     def remember(self, response: Response, person: Person) -> Response:
         """Keep *person* signed in in this browser."""
@@ -134,7 +123,6 @@ class SignIn:
         """Return a page of *flow*, its state in hidden fields."""
         response = make_response(render_template(template, flow=flow, **values))
         response.headers["Cache-Control"] = "no-store, no-cache"
-        response.set_cookie(BROWSER, flow.browser, secure=True, httponly=True, samesite="None")
         return response
 
     def error(self, refusal: Refusal, app_name: str = "") -> Response:

@@ -1,4 +1,4 @@
-"""The token endpoint: what is refused, with which number, and the answers that a test orders."""
+"""The token endpoint: what it refuses, with which number, and the answers that a test orders."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from tests.m365.entra import CAPTIVE_PORTAL, CONSUMERS
 from tests.m365.entra.program import IMAP
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.m365.entra import Entra
     from tests.m365.entra.program import Program
     from tests.m365.person import Browser
@@ -55,47 +57,26 @@ def test_refusal_has_entras_members(program: Program) -> None:
     assert body["error_uri"].endswith("/error?code=70000")
 
 
-def test_code_is_good_once(program: Program, landing: str) -> None:
-    """A code that was redeemed is AADSTS54005."""
-    program.redeem(landing)
+BAD_CODES: dict[str, tuple[Callable[[Program, str], object], dict[str, str], int]] = {
+    "another verifier": (lambda _program, _landing: None, {"code_verifier": "x" * 43}, 501481),
+    "made up": (lambda _program, _landing: None, {"code": "made up"}, 70000),
+    "another redirect": (lambda _program, _landing: None, {"redirect_uri": "http://localhost"}, 500112),
+    "a public client's secret": (lambda _program, _landing: None, {"client_secret": "none of it"}, 700025),
+    "used": (lambda program, landing: program.redeem(landing), {}, 54005),
+    "ten minutes old": (lambda program, _landing: setattr(program.entra, "code_seconds", -1), {}, 70008),
+    "another tenant": (lambda program, _landing: setattr(program, "tenant", program.entra.tenant), {}, 700005),
+}
 
-    again = program.redeem(landing)
 
-    assert refused(again) == ("invalid_grant", 54005)
+@pytest.mark.parametrize("case", BAD_CODES)
+def test_code_is_bound_to_its_request(program: Program, landing: str, case: str) -> None:
+    """A code is good once, for ten minutes, with verifier, redirect, client and tenant of its request."""
+    prepare, changes, number = BAD_CODES[case]
+    prepare(program, landing)
 
-
-@pytest.mark.parametrize(
-    ("changes", "number"),
-    [
-        ({"code_verifier": "x" * 43}, 501481),
-        ({"code": "made up"}, 70000),
-        ({"redirect_uri": "http://localhost"}, 500112),
-        ({"client_secret": "none of it"}, 700025),
-    ],
-)
-def test_code_is_bound_to_its_request(program: Program, landing: str, changes: dict[str, str], number: int) -> None:
-    """Verifier, redirect and client must be those that the code was asked for with."""
     response = program.redeem(landing, **changes)
 
     assert refused(response)[1] == number
-
-
-def test_code_ends_after_ten_minutes(entra: Entra, program: Program, landing: str) -> None:
-    """A code that lay too long is AADSTS70008."""
-    entra.code_seconds = -1
-
-    response = program.redeem(landing)
-
-    assert refused(response) == ("invalid_grant", 70008)
-
-
-def test_code_belongs_to_its_tenant(entra: Entra, program: Program, landing: str) -> None:
-    """A code asked for at common is redeemed there, not at the tenant."""
-    program.tenant = entra.tenant
-
-    response = program.redeem(landing)
-
-    assert refused(response) == ("invalid_grant", 700005)
 
 
 def test_entra_leaves_old_refresh_tokens_alone(program: Program, token: dict[str, Any]) -> None:
@@ -145,18 +126,23 @@ def test_refresh_tokens_are_taken_back(entra: Entra, program: Program, browser: 
 
 
 @pytest.mark.parametrize(
-    ("scope", "error", "number"),
+    ("tenant", "scope", "refusal"),
     [
-        ("https://outlook.office.com/Calendar.Nothing", "invalid_scope", 70011),
-        (f"{IMAP} https://graph.microsoft.com/User.Read", "invalid_scope", 700022),
-        ("https://outlook.office.com/POP.AccessAsUser.All", "invalid_grant", 65001),
+        ("common", "https://outlook.office.com/Calendar.Nothing", ("invalid_scope", 70011)),
+        ("common", f"{IMAP} https://graph.microsoft.com/User.Read", ("invalid_scope", 700022)),
+        ("common", "https://outlook.office.com/POP.AccessAsUser.All", ("invalid_grant", 65001)),
+        ("consumers", IMAP, ("invalid_grant", 7000012)),
     ],
 )
-def test_scopes_are_checked(program: Program, token: dict[str, Any], scope: str, error: str, number: int) -> None:
-    """Unknown scopes, scopes of two resources and scopes never consented to have their own numbers."""
+def test_refresh_is_bound_to_its_grant(
+    program: Program, token: dict[str, Any], tenant: str, scope: str, refusal: tuple[str, int]
+) -> None:
+    """Unknown scopes, scopes of two resources, scopes never consented to and other tenants have their own numbers."""
+    program.tenant = tenant
+
     response = program.refresh(token["refresh_token"], scope=scope)
 
-    assert refused(response) == (error, number)
+    assert refused(response) == refusal
 
 
 def test_refresh_grants_only_what_it_asks_for(program: Program, token: dict[str, Any]) -> None:
@@ -164,15 +150,6 @@ def test_refresh_grants_only_what_it_asks_for(program: Program, token: dict[str,
     answer = program.refresh(token["refresh_token"], scope=IMAP).json()
 
     assert answer["scope"] == IMAP
-
-
-def test_refresh_token_stays_with_its_tenant(program: Program, token: dict[str, Any]) -> None:
-    """A work account's refresh token is refused at consumers."""
-    program.tenant = "consumers"
-
-    response = program.refresh(token["refresh_token"])
-
-    assert refused(response) == ("invalid_grant", 7000012)
 
 
 @pytest.mark.parametrize(
@@ -271,8 +248,8 @@ def test_answers_are_held_back(entra: Entra, program: Program, token: dict[str, 
     assert time.monotonic() - before >= 0.3
 
 
-def test_ledger_keeps_no_secret(entra: Entra, program: Program, token: dict[str, Any]) -> None:
-    """The ledger knows the names of the fields and none of the secrets in them."""
+def test_recorded_requests_hold_no_secret(entra: Entra, program: Program, token: dict[str, Any]) -> None:
+    """A recorded request holds the names of its fields and none of the secrets in them."""
     program.refresh(token["refresh_token"])
 
     noted = entra.requests[-1]

@@ -36,9 +36,7 @@ def access_token(provider: Provider, client: Client, person: Person | None, scop
     claims["scp"] = permissions(scope)
     if person.opaque:
         # Tokens of personal accounts are opaque, "EwB…", and longer than a thousand characters.
-        token = "EwB" + secrets.token_urlsafe(1020)
-        provider.opaque_tokens[token] = claims
-        return token
+        return "EwB" + secrets.token_urlsafe(1020)
     return pad(provider, claims, person.token_bytes or provider.access_token_bytes)
 
 

@@ -85,7 +85,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory, ca: trustme.CA) -> Iterator[
 def _calm(stage: Stage) -> Iterator[None]:
     """Leave no order and no session to the next test."""
     yield
-    stage.entra.script.clear()
     stage.entra.forget()
 
 

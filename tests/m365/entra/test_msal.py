@@ -1,4 +1,4 @@
-"""Entra as real clients see it: MSAL in every flow, by way of the default authority's name too."""
+"""Entra as MSAL sees it, in every flow, and through a proxy under the default authority's name."""
 
 from __future__ import annotations
 
@@ -14,42 +14,16 @@ import requests
 import trustme
 
 from tests.m365.entra import THUNDERBIRD, Entra
+from tests.m365.entra.program import IMAP, SMTP
 from tests.m365.person import Browser
 from tests.m365.wire import ConnectProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.m365.entra import Key
+    from tests.m365.entra.program import Program
 
-IMAP = "https://outlook.office.com/IMAP.AccessAsUser.All"
-SMTP = "https://outlook.office.com/SMTP.Send"
 SCOPES = [IMAP, SMTP]
-
-
-@pytest.fixture
-def entra(tmp_path: Path, signing_key: Key) -> Iterator[Entra]:
-    """Serve Entra with one person, alice@example.org."""
-    with Entra(tmp_path, trustme.CA(), key=signing_key) as running:
-        running.add_person("alice@example.org", "sesame")
-        yield running
-
-
-@pytest.fixture
-def browser(entra: Entra) -> Iterator[Browser]:
-    """Open a browser without cookies."""
-    with Browser(entra.ca_file) as opened:
-        yield opened
-
-
-@pytest.fixture
-def http(entra: Entra) -> Iterator[requests.Session]:
-    """Open what MSAL sends with."""
-    with requests.Session() as session:
-        session.trust_env = False
-        session.verify = str(entra.ca_file)
-        yield session
 
 
 def public(entra: Entra, http: requests.Session, tenant: str = "common") -> Any:
@@ -265,6 +239,32 @@ def test_default_authority_through_the_proxy(entra: Entra) -> None:
         assert result["id_token_claims"]["iss"] == f"https://login.microsoftonline.com/{entra.tenant}/v2.0"
         assert set(proxy.connected) == {"login.microsoftonline.com:443"}
         assert proxy.refused == ["graph.microsoft.com:443"]
+
+
+def test_clients_trust_only_the_given_ca(entra: Entra, program: Program) -> None:
+    """A client without the CA refuses Entra's certificate, and others are still served."""
+    with requests.Session() as without_ca:
+        without_ca.trust_env = False
+        with pytest.raises(requests.exceptions.SSLError):
+            without_ca.get(program.address(), timeout=10)
+
+    assert entra.requests == []
+    assert program.refresh("made up").status_code == 400
+
+
+def test_proxy_tells_what_is_wrong(program: Program) -> None:
+    """A name without a route gets 403 and is recorded, a route that leads nowhere gets 502."""
+    with ConnectProxy({"login.microsoftonline.com:443": ("127.0.0.1", 1)}) as proxy:
+        program.http.proxies = {"https": proxy.url, "http": proxy.url}
+
+        with pytest.raises(requests.exceptions.ProxyError, match="502"):
+            program.http.get("https://login.microsoftonline.com/", timeout=10)
+        with pytest.raises(requests.exceptions.ProxyError, match="403"):
+            program.http.get("https://example.org/", timeout=10)
+        plain = program.http.get("http://example.org/", timeout=10)
+
+        assert plain.status_code == 403
+        assert proxy.refused == ["example.org:443", "http://example.org/"]
 
 
 def test_nothing_is_left_running(tmp_path: Path) -> None:
