@@ -37,12 +37,9 @@ def test_a_filter_knows_what_was_learnt(world: World) -> None:
     plain = offlineimap_m365.make_folderfilter(account=ALICE)
     mine = offlineimap_m365.make_folderfilter(account="ALICE@Example.org", keep="Taken", drop="Notes")
 
-    assert [name for name in ("Agenda/x", "Taken", "Notes", "Later", "Calendar", "INBOX") if plain(name)] == [
-        "Notes",
-        "Later",
-        "INBOX",
-    ]
-    assert [name for name in ("Agenda", "Taken", "Notes") if mine(name)] == ["Taken"]
+    names = ("Agenda/x", "Taken", "Notes", "Later", "Calendar", "INBOX")
+    assert list(filter(plain, names)) == ["Notes", "Later", "INBOX"]
+    assert list(filter(mine, names)) == ["Taken", "Later", "INBOX"]
 
 
 def test_a_renaming_knows_what_was_learnt(world: World) -> None:
@@ -52,11 +49,8 @@ def test_a_renaming_knows_what_was_learnt(world: World) -> None:
     remote, local = offlineimap_m365.make_nametrans(account=ALICE)
     mine, _ = offlineimap_m365.make_nametrans({"Verstuurd": "Sent"}, account=ALICE)
 
-    assert [remote("Verzonden items/x"), remote("Sent"), local("Sent/x")] == [
-        "Sent/x",
-        "Verzonden items",
-        "Verzonden items/x",
-    ]
+    assert [remote("Verzonden items/x"), remote("Sent")] == ["Sent/x", "Verzonden items"]
+    assert local("Sent/x") == "Verzonden items/x"
     assert [mine("Verstuurd"), mine("Verzonden items"), mine("Concepten")] == ["Sent", "Verzonden items", "Drafts"]
 
 
@@ -96,11 +90,9 @@ def test_a_broken_profile_counts_as_never_learnt(world: World, profile: str) -> 
 @pytest.mark.parametrize("account", ["nobody@example.org", "", "\ud800", "\0", "a" * 10_000, 7])
 def test_no_account_is_an_error(world: World, account: Any) -> None:
     """An account that is not there, or is none at all, gives the plain function."""
-    del world
+    wanted = offlineimap_m365.make_folderfilter(account=account)
 
-    found = offlineimap_m365.make_folderfilter(account=account)
-
-    assert [found("Agenda"), found("Calendar")] == [True, False]
+    assert list(filter(wanted, ["Agenda", "Calendar"])) == ["Agenda"]
 
 
 def test_a_store_that_others_can_write_to_teaches_nothing(world: World) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from offlineimap_m365.folders.folder_filter import folderfilter
 from offlineimap_m365.folders.nametrans import build_nametrans, merge, nametrans_local, nametrans_remote
-from offlineimap_m365.folders.utf7 import encode
+from offlineimap_m365.folders.utf7 import decode, encode
 
 #: Names that come near those that change places.
 WORDS = [
@@ -35,7 +36,8 @@ WORDS = [
 TRICKY = st.lists(st.sampled_from([*WORDS, " ", "Gelöschte Elemente", "Gel&APY-schte Elemente"])).map("".join)
 ANY_NAME = st.one_of(TRICKY, st.text(), st.text(st.characters(codec=None)))
 
-MAPS: list[dict[str, str]] = [
+MAPS: list[dict[str, str] | None] = [
+    None,
     {},
     {"A": "B"},
     {"A": "B", "B": "C"},
@@ -51,22 +53,17 @@ MAPS: list[dict[str, str]] = [
     ("server", "local"),
     [
         ("Sent Items", "Sent"),
-        ("Sent", "Sent Items"),
         ("Deleted Items", "Trash"),
-        ("Trash", "Deleted Items"),
         ("Junk Email", "Junk"),
-        ("Junk", "Junk Email"),
         ("Sent Items/2024/May", "Sent/2024/May"),
         ("Deleted Items/Sent Items", "Trash/Sent Items"),
         ("Sent Items/v1.0", "Sent/v1.0"),
     ],
 )
 def test_three_pairs_change_places(server: str, local: str) -> None:
-    """The first component is renamed, children follow, and the way back is the inverse."""
-    found = nametrans_remote(server)
-
-    assert found == local
-    assert nametrans_local(local) == server
+    """The first component is renamed in both directions, and children follow."""
+    assert [nametrans_remote(server), nametrans_remote(local)] == [local, server]
+    assert [nametrans_local(server), nametrans_local(local)] == [local, server]
 
 
 KEPT = (
@@ -83,15 +80,6 @@ def test_all_else_keeps_its_name(name: str) -> None:
     assert found == (name, name)
 
 
-@given(ANY_NAME)
-def test_there_and_back_and_back_and_there(name: str) -> None:
-    """For every text the two functions undo one another, so no two folders meet under one name."""
-    local, server = nametrans_remote(name), nametrans_local(name)
-
-    assert nametrans_local(local) == name
-    assert nametrans_remote(server) == name
-
-
 @pytest.mark.parametrize("separator", ["/", "."])
 @pytest.mark.parametrize(
     "name", ["Sent Items", "Sent Items/2024", "Deleted Items/a/b", "Trash/x", "INBOX/Sent", "Sent"]
@@ -106,15 +94,15 @@ def test_children_follow_under_both_separators_of_a_maildir(name: str, separator
 @pytest.mark.parametrize("utf8", [False, True])
 @pytest.mark.parametrize("mapping", MAPS)
 @given(name=ANY_NAME)
-def test_every_map_becomes_a_permutation(mapping: dict[str, str], utf8: bool, name: str) -> None:
-    """For the user's own names the two functions undo one another as well."""
+def test_every_map_becomes_a_permutation(mapping: dict[str, str] | None, utf8: bool, name: str) -> None:
+    """For every text and every map the two functions undo one another, so no two folders meet under one name."""
     remote, local = build_nametrans(mapping, utf8=utf8)
 
     assert local(remote(name)) == name
     assert remote(local(name)) == name
 
 
-@pytest.mark.parametrize("mapping", MAPS)
+@pytest.mark.parametrize("mapping", [names for names in MAPS if names])
 def test_every_folder_gets_the_name_that_the_user_wants(mapping: dict[str, str]) -> None:
     """The map is followed, for the folder and for its children, in modified UTF-7."""
     remote, _ = build_nametrans(mapping)
@@ -127,10 +115,9 @@ def test_every_folder_gets_the_name_that_the_user_wants(mapping: dict[str, str])
 
 def test_the_end_of_a_chain_takes_the_name_at_its_beginning() -> None:
     """A folder whose name is taken by another gets the one that became free."""
-    remote, local = build_nametrans({"A": "B", "B": "C"})
+    remote, _ = build_nametrans({"A": "B", "B": "C"})
 
     assert [remote(name) for name in "ABCD"] == ["B", "C", "A", "D"]
-    assert [local(name) for name in "ABCD"] == ["C", "A", "B", "D"]
 
 
 def test_each_encoding_has_its_own_pair() -> None:
@@ -138,10 +125,22 @@ def test_each_encoding_has_its_own_pair() -> None:
     plain, _ = build_nametrans({"Gelöschte Elemente": "Müll"})
     unicode, _ = build_nametrans({"Gel&APY-schte Elemente": "Mu\u0308ll"}, utf8=True)
 
-    assert plain("Gel&APY-schte Elemente/x") == "M&APw-ll/x"
-    assert plain("Gelöschte Elemente") == "Gelöschte Elemente"
-    assert unicode("Gelöschte Elemente/x") == "Müll/x"
-    assert unicode("Gel&APY-schte Elemente") == "Gel&APY-schte Elemente"
+    names = ("Gel&APY-schte Elemente/x", "Gelöschte Elemente/x")
+    assert [plain(name) for name in names] == ["M&APw-ll/x", names[1]]
+    assert [unicode(name) for name in names] == [names[0], "Müll/x"]
+
+
+@given(
+    st.one_of(st.sampled_from(["Entwürfe", "Entwürfe/ü", "Drafts", "受信", "R&D/x", "Kalender"]), st.text(max_size=12))
+)
+def test_the_encodings_agree_on_every_name(name: str) -> None:
+    """A folder has the same fate and the same new name in modified UTF-7 and in Unicode."""
+    names = {"Entwürfe": "Drafts", "受信": "R&D"}
+    spelled = encode(name)
+    plain, unicode = build_nametrans(names)[0], build_nametrans(names, utf8=True)[0]
+
+    assert folderfilter(spelled) == folderfilter(decode(spelled))
+    assert decode(plain(spelled)) == unicode(decode(spelled))
 
 
 @pytest.mark.parametrize(
@@ -152,19 +151,13 @@ def test_each_encoding_has_its_own_pair() -> None:
         ({"A": "X", "a": "Y"}, "'A' and 'a' are one folder on the server"),
         ({"R&D": "X", "R&-D": "Y"}, "'R&D' and 'R&D' are one folder on the server"),
         ({"INBOX": "X"}, "INBOX keeps its name"),
-        ({"A": "Inbox"}, "INBOX keeps its name"),
-        ({"A": "INBOX.x"}, "INBOX keeps its name"),
-        ({"": "X"}, "cannot be empty"),
+        ({"A": "Inbox.x"}, "INBOX keeps its name"),
         ({"A": ""}, "cannot be empty"),
-        ({"A/b": "X"}, "'A/b' is not of the top level"),
         ({"A": "X/y"}, "'X/y' is not of the top level"),
         ({"A": "X&AC8-y"}, "is not of the top level"),
         ({"A.b": "A"}, "'A.b' lies below 'A'"),
         ({"A": "X\0"}, "has a character"),
-        ({"A": "\ud800"}, "has a character"),
         ({"A": "cur"}, "'A' cannot be called 'cur' in a Maildir"),
-        ({"A": ".."}, "'A' cannot be called '..' in a Maildir"),
-        ({"A": 7}, "a folder's name is text, not int"),
         ({None: "A"}, "a folder's name is text, not NoneType"),
         ([("A", "B")], "a mapping of server names to local names, not list"),
     ],

@@ -6,17 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import offlineimap_m365
-from offlineimap_m365.folders.nametrans import build_nametrans
-from offlineimap_m365.folders.utf7 import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    Rename = Callable[[Any], Any]
 
 #: Bytes that are no UTF-7, NUL, ever so long, separators inside, broken shifts, halves of pairs, and no text at all.
 STRANGE: list[Any] = [
@@ -70,41 +64,3 @@ def test_no_pair_raises(made: str) -> None:
 
     assert there_and_back == STRANGE
     assert back_and_there == STRANGE
-
-
-def made_or_refused(names: dict[str, str], *, utf8: bool) -> tuple[Rename, Rename, str]:
-    """Return the pair for *names*, or the plain one and why these cannot be."""
-    try:
-        return *build_nametrans(names, utf8=utf8), ""
-    except ValueError as error:
-        return *build_nametrans(), str(error)
-
-
-@given(
-    names=st.dictionaries(st.text(min_size=1, max_size=6), st.text(min_size=1, max_size=6), max_size=4),
-    utf8=st.booleans(),
-    folders=st.lists(st.text(max_size=8), max_size=6),
-)
-def test_every_map_that_is_taken_loses_no_folder(names: dict[str, str], utf8: bool, folders: list[str]) -> None:
-    """Whatever map the user writes: refused in one line, or a pair of inverses under which no two folders meet."""
-    remote, local, refusal = made_or_refused(names, utf8=utf8)
-
-    found = [*folders, *names, *names.values(), *(f"{name}/x" for name in names)]
-
-    assert "\n" not in refusal
-    assert [local(remote(name)) for name in found] == found
-    assert [remote(local(name)) for name in found] == found
-    assert len({remote(name) for name in found}) == len(set(found))
-
-
-@given(
-    st.one_of(st.sampled_from(["Entwürfe", "Entwürfe/ü", "Drafts", "受信", "R&D/x", "Kalender"]), st.text(max_size=12))
-)
-def test_the_encodings_agree_on_every_name(name: str) -> None:
-    """A folder has the same fate and the same new name in modified UTF-7 and in Unicode."""
-    names = {"Entwürfe": "Drafts", "受信": "R&D"}
-    spelled = encode(name)
-    plain, unicode = build_nametrans(names)[0], build_nametrans(names, utf8=True)[0]
-
-    assert offlineimap_m365.folderfilter(spelled) == offlineimap_m365.folderfilter(decode(spelled))
-    assert decode(plain(spelled)) == unicode(decode(spelled))
