@@ -83,49 +83,27 @@ def test_colour_is_not_forced_on_anybody(world: World, monkeypatch: pytest.Monke
     assert (before, environment.colourless()) == (False, True)
 
 
-def test_the_bus_that_is_named_is_the_bus(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A session that names its D-Bus is believed, whatever lies elsewhere."""
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:abstract=x")
-
-    assert environment.session_bus() == "unix:abstract=x"
-
-
-def test_a_bus_in_the_runtime_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In cron nothing names the bus: it is the socket in the runtime directory, spelled as an address of D-Bus."""
-    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
-    with TemporaryDirectory(prefix="a b,") as directory, socket.socket(socket.AF_UNIX) as made:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
-        made.bind(f"{directory}/bus")
-
-        found = environment.session_bus()
-
-    name = directory.rpartition("/")[2].removeprefix("a b,")
-    assert found.endswith(f"/a%20b%2c{name}/bus")
-    assert found.startswith("unix:path=/")
+def bind(path: str) -> None:
+    """Make a socket at *path*."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
 
 
-def test_what_is_no_bus_of_ours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file, a link to somebody's socket, or nothing is no bus."""
-    run = Path(world.environ["XDG_RUNTIME_DIR"])
-    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+@pytest.mark.parametrize("kind", ["named", "socket", "nothing", "file", "link"])
+def test_the_bus_of_the_session(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """It is what the session names; in cron the user's own socket in the runtime directory, spelled as D-Bus wants."""
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:abstract=x" if kind == "named" else "")
     monkeypatch.setattr(environment, "_SESSIONS", "/nonexistent")
-    nothing = environment.session_bus()
-    (run / "bus").write_bytes(b"")
-    file = environment.session_bus()
-    (run / "bus").unlink()
-    with TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX) as made:
-        made.bind(f"{directory}/bus")
-        (run / "bus").symlink_to(f"{directory}/bus")
+    with TemporaryDirectory(prefix="a b,") as directory:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+        if kind == "file":
+            Path(directory, "bus").touch()
+        elif kind in ("socket", "link"):
+            bind(f"{directory}/bus" if kind == "socket" else f"{directory}/other")
+        if kind == "link":
+            Path(directory, "bus").symlink_to("other")
+        spelled = directory.replace(" ", "%20").replace(",", "%2c")
 
-        link = environment.session_bus()
+        address = environment.session_bus()
 
-    assert (nothing, file, link) == ("", "", "")
-
-
-def test_where_gpg_looks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gpg's directory is what GNUPGHOME names, else the usual one (gpg's manual, "Environment")."""
-    named = environment.gnupg_home()
-    monkeypatch.delenv("GNUPGHOME")
-
-    assert named == world.environ["GNUPGHOME"]
-    assert environment.gnupg_home() == f"{world.environ['HOME']}/.gnupg"
+    assert address == {"named": "unix:abstract=x", "socket": f"unix:path={spelled}/bus"}.get(kind, "")

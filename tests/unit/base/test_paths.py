@@ -53,9 +53,17 @@ def test_quoted_is_urllib_s(name: str) -> None:
     assert len(result) <= 214
 
 
-def test_both_forms_of_an_accent_are_one_account() -> None:
-    """MacOS writes an accent as a character of its own (NFD): the account is the same (NFC)."""
-    assert paths.quoted("Andre\u0301@example.org") == paths.quoted("andr\u00e9@example.org") == "andr%C3%A9@example.org"
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("Andre\u0301@example.org", "andr%C3%A9@example.org"),  # as macOS writes an accent (NFD)
+        ("andr\u00e9@example.org", "andr%C3%A9@example.org"),
+        ("\udcff@example.org", "%ED%B3%BF@example.org"),  # bytes of a command line that are not UTF-8
+    ],
+)
+def test_names_that_are_not_ascii(name: str, folder: str) -> None:
+    """Both forms of an accent are one account, and bytes that are no text are no traceback."""
+    assert paths.quoted(name) == folder
 
 
 def test_a_long_name_keeps_its_beginning() -> None:
@@ -67,34 +75,21 @@ def test_a_long_name_keeps_its_beginning() -> None:
     assert one != other
 
 
-def test_bytes_that_are_no_text_name_nobody() -> None:
-    """A name from a command line that is not UTF-8 is no traceback."""
-    assert paths.quoted("\udcff@example.org") == "%ED%B3%BF@example.org"
-
-
 def test_the_home_is_where_the_variable_says(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """``OFFLINEIMAP_M365_HOME`` may begin with ``~``; relative it is 78; unset, the user's data directory counts."""
     by_default = paths.directory()
     monkeypatch.setenv("OFFLINEIMAP_M365_HOME", "~/mine/../here")
     named = paths.directory()
     monkeypatch.setenv("OFFLINEIMAP_M365_HOME", "here")
-
     with pytest.raises(errors.Misconfigured, match="not an absolute path: here"):
+        paths.directory()
+    for name, value in (("OFFLINEIMAP_M365_HOME", ""), ("XDG_DATA_HOME", ""), ("HOME", "~nobody-of-this-name")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(errors.Misconfigured, match="has no home directory"):
         paths.directory()
 
     assert by_default == f"{world.environ['XDG_DATA_HOME']}/offlineimap-m365"
     assert named == f"{world.environ['HOME']}/here"
-
-
-def test_a_user_without_a_home_is_not_given_the_current_directory(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A user without any home learns what to set; nothing is looked for below the current directory."""
-    monkeypatch.delenv("XDG_DATA_HOME")
-    monkeypatch.setenv("HOME", "~nobody-of-this-name")
-
-    with pytest.raises(errors.Misconfigured, match="has no home directory"):
-        paths.directory()
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
@@ -188,31 +183,24 @@ def test_a_private_group_has_nobody_else(
     monkeypatch.setattr(pwd, "getpwall", lambda: [me, *others, SimpleNamespace(pw_gid=5, pw_uid=5)])
     monkeypatch.setattr(grp, "getgrgid", lambda _: SimpleNamespace(gr_name="me", gr_mem=members))
 
-    assert permissions._is_private_group(1234) == is_private  # noqa: SLF001 - what the system says cannot be arranged
+    state = os.stat_result((0o040770, 0, 0, 0, os.geteuid(), 1234, 0, 0, 0, 0))
+    assert permissions.others_may_write(state) != is_private
 
 
-def test_a_private_group_may_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the user's private group may write, nobody else can; the store itself is closed all the same."""
-    invent()
-    world.home.parent.chmod(0o770)
-    world.home.chmod(0o770)
-    monkeypatch.setattr(permissions, "_is_private_group", lambda gid: gid == world.home.stat().st_gid)
-
-    assert profiles.get(ALICE).name == ALICE
-    assert (mode(world.home.parent), mode(world.home)) == (0o770, 0o700)
-
-
-@pytest.mark.parametrize("name", [".", ".."])
-def test_links_in_the_store_are_refused(world: World, name: str) -> None:
-    """A symbolic link in the place of ``accounts`` or an account's folder is 78."""
-    path = Path(os.path.normpath(Path(invent().folder) / name))
-    path.rename(world.root / "elsewhere")
-    path.symlink_to(world.root / "elsewhere")
+@pytest.mark.parametrize("name", [".", "..", "profile.json", "cache.json", "state.json", "lock", "notes"])
+@pytest.mark.parametrize("leads_somewhere", [True, False])
+def test_links_in_the_store_are_refused(world: World, name: str, leads_somewhere: bool) -> None:
+    """A symbolic link in the place of ``accounts``, of an account's folder or in it is 78, with the command."""
+    path, target = Path(os.path.normpath(Path(invent().folder) / name)), world.root / "elsewhere"
+    path.rename(target) if path.exists() else target.touch()
+    path.symlink_to(target)
+    if not leads_somewhere:
+        target.rename(world.root / "away")
 
     with pytest.raises(errors.Misconfigured, match=f"{path} is a symbolic link") as caught:
         profiles.get(ALICE)
 
-    assert caught.value.remedy.command == f"rm {path} && mv {world.root}/elsewhere {path}"
+    assert caught.value.remedy.command == (f"rm {path} && mv {target} {path}" if leads_somewhere else f"rm {path}")
 
 
 @pytest.mark.parametrize("target", ["{root}/elsewhere", "../elsewhere"])
@@ -322,14 +310,21 @@ def test_a_directory_that_is_no_store_is_left_alone(world: World, monkeypatch: p
     assert [path.name for path in other.iterdir()] == ["file"]
 
 
-def test_an_empty_directory_becomes_a_store(world: World) -> None:
-    """An empty directory is taken, closed, and marked by ``accounts``."""
+def test_what_becomes_a_store(world: World) -> None:
+    """An empty directory is taken, closed, and marked by ``accounts``; a file in its place is 78, with the command."""
     world.home.mkdir(0o755, parents=True)
     world.home.chmod(0o755)
-
     paths.make(str(world.home))
+    modes = mode(world.home), mode(world.home / "accounts")
+    (world.home / "accounts").rmdir()
+    world.home.rmdir()
+    world.home.touch(0o600)
 
-    assert mode(world.home) == mode(world.home / "accounts") == 0o700
+    with pytest.raises(errors.Misconfigured, match=f"{world.home} is not a directory") as caught:
+        profiles.load(ALICE)
+
+    assert modes == (0o700, 0o700)
+    assert caught.value.remedy.command == f"mv {world.home} {world.home}.old"
 
 
 def test_a_directory_that_another_user_made_first_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,29 +347,18 @@ def test_a_directory_that_another_user_made_first_is_refused(world: World, monke
         paths.make(paths.folder(ALICE))
 
 
-@pytest.mark.parametrize("name", [".", ".."])
+@pytest.mark.parametrize("name", [".", "..", "../.."])
 def test_a_directory_that_is_closed_to_its_owner_is_temporary(world: World, name: str) -> None:
-    """A directory of the store that may not be read is 75, never "not signed in"."""
+    """A directory of the store that cannot be read now is 75, never "not signed in" or "no accounts"."""
+    assert os.geteuid() != 0, "these tests cannot fail as root"
     path = Path(os.path.normpath(Path(invent().folder) / name))
     path.chmod(0)
 
-    with pytest.raises(errors.Temporary, match="cannot be read now"):
-        profiles.get(ALICE)
+    for act in (lambda: profiles.get(ALICE), *([] if name == "." else [paths.folders])):
+        with pytest.raises(errors.Temporary, match="cannot be read now"):
+            act()
 
     path.chmod(0o700)
-
-
-@pytest.mark.parametrize("name", ["profile.json", "cache.json", "state.json", "lock", "notes"])
-def test_a_link_in_an_account_s_folder_is_refused(world: World, name: str) -> None:
-    """Any symbolic link in an account's folder is 78, with the command that replaces it."""
-    path = Path(invent().folder) / name
-    path.unlink(missing_ok=True)
-    path.symlink_to(world.root / "elsewhere")
-
-    with pytest.raises(errors.Misconfigured, match=f"{path} is a symbolic link") as caught:
-        profiles.get(ALICE)
-
-    assert caught.value.remedy.command == f"rm {path}"
 
 
 @pytest.mark.parametrize(("name", "code"), [("profile.json", 78), ("cache.json", 78), ("state.json", 0), ("lock", 0)])
@@ -388,31 +372,6 @@ def test_a_pipe_in_the_place_of_a_file_is_never_waited_for(world: World, name: s
 
     assert done.code == code, done.err
     assert code == 0 or f"{path} is not a regular file" in done.err
-
-
-def test_a_file_in_the_place_of_a_directory_is_named(world: World) -> None:
-    """A file in the place of the home is 78, with the command that moves it away."""
-    world.home.parent.mkdir(0o700, parents=True, exist_ok=True)
-    world.home.touch(0o600)
-
-    with pytest.raises(errors.Misconfigured, match=f"{world.home} is not a directory") as caught:
-        profiles.load(ALICE)
-
-    assert caught.value.remedy.command == f"mv {world.home} {world.home}.old"
-
-
-def test_a_home_that_cannot_be_read_is_not_empty(world: World) -> None:
-    """A home that cannot be read now is 75, never "no accounts"."""
-    assert os.geteuid() != 0, "these tests cannot fail as root"
-    invent()
-    world.home.chmod(0)
-
-    with pytest.raises(errors.Temporary, match="cannot be read now"):
-        paths.folders()
-    with pytest.raises(errors.Temporary, match="cannot be read now"):
-        profiles.get(ALICE)
-
-    world.home.chmod(0o700)
 
 
 def test_folders_are_those_of_accounts(world: World) -> None:

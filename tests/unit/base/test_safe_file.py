@@ -53,18 +53,12 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path, kind: str, monkeypat
 
 
 def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
-    """No file is FileNotFoundError, also below something that is no directory."""
-    (tmp_path / "file").touch()
+    """No file is FileNotFoundError, also below something that is no directory; one that may not be read is 78."""
+    (tmp_path / "file").touch(0o000)
 
     for path in ("missing", "file/below"):
         with pytest.raises(FileNotFoundError):
             safe_file.read(f"{tmp_path}/{path}")
-
-
-def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    """A file that may not be read is 78 with its name, never "not there"."""
-    (tmp_path / "file").touch(0o000)
-
     with pytest.raises(errors.Misconfigured, match=r"file cannot be read \(Permission denied\)"):
         safe_file.read(f"{tmp_path}/file")
 
@@ -90,19 +84,6 @@ def test_a_file_of_ours_is_closed(tmp_path: Path) -> None:
 
     assert lines == [f"{tmp_path}/file could be read by others and was closed"]
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize("mode", [0o602, 0o622, 0o666])
-def test_a_file_of_ours_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
-    """A file of the store that others may write is 78 and stays as it is."""
-    (tmp_path / "file").touch()
-    (tmp_path / "file").chmod(mode)
-
-    with pytest.raises(errors.Misconfigured, match="Others may write to") as caught:
-        safe_file.read(f"{tmp_path}/file", is_ours=True)
-
-    assert caught.value.remedy.command == f"chmod go= {tmp_path}/file"
-    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
 
 
 def test_another_user_s_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
