@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import string
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,6 @@ from offlineimap_m365.recipes.targets import is_account
 from offlineimap_m365.signin import browser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from offlineimap_m365.base.errors import M365Error
     from offlineimap_m365.knowledge.explain import Explanation, Situation
 

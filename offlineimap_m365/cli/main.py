@@ -4,19 +4,16 @@ Run one command, and turn its result into an exit code and at most six lines of 
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from offlineimap_m365.base import errors, notices
 from offlineimap_m365.cli import arguments
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
 
 _INTERRUPTED = 130
 

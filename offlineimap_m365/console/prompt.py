@@ -11,15 +11,12 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.console import output
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def say(text: str = "", command: str | None = None) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 import datetime as dt
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors, time_words
 from offlineimap_m365.console import output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from offlineimap_m365.tokens.status import Report

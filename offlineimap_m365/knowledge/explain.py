@@ -11,15 +11,13 @@ from __future__ import annotations
 import base64
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from offlineimap_m365.base.errors import COMMAND, M365Error, Remedy, for_exit_code, printable, quoted
 from offlineimap_m365.knowledge import error_text, powershell
 from offlineimap_m365.knowledge.error_text import find_codes
 from offlineimap_m365.knowledge.tables import EXIT_CODES, load
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 __all__ = ["Explanation", "Situation", "error_for", "explain", "find_codes", "to_error"]
 

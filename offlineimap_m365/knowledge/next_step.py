@@ -5,14 +5,12 @@ What to try after a refused sign-in: another flow, redirect URI, permission or c
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import mail_scopes, tables
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 #: A port for a browser that is on another machine; any that is free will do.
 _PORT = 8400

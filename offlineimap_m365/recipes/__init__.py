@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
@@ -18,8 +19,6 @@ from offlineimap_m365.recipes.program import Program
 from offlineimap_m365.recipes.template_values import certificates, token_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from offlineimap_m365.accounts.profiles import Account
 
 __all__ = ["PROGRAMS", "certificates", "render", "sample", "token_command"]

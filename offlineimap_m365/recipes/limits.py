@@ -7,13 +7,11 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from offlineimap_m365.base import process
 from offlineimap_m365.knowledge import tables
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 #: Seconds for a program to print its version, which is only shown.
 _PATIENCE = 5

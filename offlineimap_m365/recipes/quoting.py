@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import shutil
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -19,8 +20,6 @@ from offlineimap_m365.recipes import limits, template_values
 from offlineimap_m365.recipes.program import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from offlineimap_m365.recipes.program import Values
 
 #: How many mailboxes OfflineIMAP syncs at the same time: more share one connection, and Exchange throttles.

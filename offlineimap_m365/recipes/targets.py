@@ -7,16 +7,13 @@ from __future__ import annotations
 import codecs
 import csv
 import difflib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, safe_file
 from offlineimap_m365.knowledge import tables
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 #: Other names of a program: those of its package or project, and Emacs's name for its part.
 _ALIASES = {

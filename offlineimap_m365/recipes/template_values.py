@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,6 @@ from offlineimap_m365.base import environment, errors
 from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from offlineimap_m365.accounts.profiles import Account
 
 #: Where systems have their trusted certificates in one file: Debian, Red Hat, SUSE, Alpine and OpenBSD, Homebrew.

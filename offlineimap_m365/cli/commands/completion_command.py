@@ -7,6 +7,8 @@ The scripts call ``completion SHELL =WORD...`` with the words on the line, and r
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +18,6 @@ from offlineimap_m365.base import fresh_token
 from offlineimap_m365.cli import arguments
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Sequence
-
     from offlineimap_m365.cli.arguments import Command
 
 #: What is offered for a metavar or a destination; at ``@files`` the shell offers files.

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
 from offlineimap_m365.accounts import profiles
@@ -15,9 +15,6 @@ from offlineimap_m365.console.prompt import say
 from offlineimap_m365.plugin import stub as stub_
 from offlineimap_m365.recipes import limits, targets, timers
 from offlineimap_m365.tokens import engine
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def run(options: argparse.Namespace) -> int:

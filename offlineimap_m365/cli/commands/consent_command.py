@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.signin import consent_letter, login_options, login_request
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
 import sys
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +23,6 @@ from offlineimap_m365.doctor.output import public_report
 from offlineimap_m365.doctor.output.text_report import Text
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterable, Iterator
-
     from offlineimap_m365.doctor import Check
 
 #: Accounts of which each has all its checks shown; of more only those with which something is wrong.

@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import fresh_token
 from offlineimap_m365.cli import explain_request
 from offlineimap_m365.console import output, prompt
 from offlineimap_m365.console.prompt import say
-
-if TYPE_CHECKING:
-    import argparse
 
 #: How many bytes of standard input are read; the longest page has a tenth of that.
 _MOST_TEXT = 1 << 20

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
@@ -17,9 +19,6 @@ from offlineimap_m365.learn import classify, folder_table, look
 from offlineimap_m365.tokens import engine
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
-
     from offlineimap_m365.learn.classify import Finding
     from offlineimap_m365.mail.folder_list import Folder
 

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
@@ -15,10 +17,6 @@ from offlineimap_m365.console.prompt import say
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.signin import import_file, import_formats, login, login_options, login_request, login_session
 from offlineimap_m365.signin.repeat_command import command_line
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Mapping
 
 
 def run(options: argparse.Namespace) -> int:

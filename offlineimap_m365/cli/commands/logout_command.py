@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, paths
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.tokens import logout
-
-if TYPE_CHECKING:
-    import argparse
 
 #: Where a work or school account ends all its sign-ins.
 _SIGN_OUT_EVERYWHERE = "https://mysignins.microsoft.com (Sign out everywhere), or ask your administrator"

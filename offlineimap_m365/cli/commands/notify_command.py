@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import environment, errors, fresh_token
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.tokens import notify
-
-if TYPE_CHECKING:
-    import argparse
 
 #: The command that prints samples.
 _SAMPLES = f"{errors.COMMAND} config notify"

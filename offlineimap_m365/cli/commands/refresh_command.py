@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.console import prompt
 from offlineimap_m365.tokens import engine
-
-if TYPE_CHECKING:
-    import argparse
 
 #: Exit codes from the gravest on.
 _GRAVEST = (70, 78, 77, 75, 2, 0)

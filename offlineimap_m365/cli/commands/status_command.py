@@ -4,17 +4,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors, fresh_token, paths
 from offlineimap_m365.console import table
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.tokens import status
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def run(options: argparse.Namespace) -> int:

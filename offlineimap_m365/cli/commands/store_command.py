@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.stores import selection
 from offlineimap_m365.tokens import move_store
-
-if TYPE_CHECKING:
-    import argparse
 
 #: Who can read the tokens in a store, by its kind.
 _READERS = {

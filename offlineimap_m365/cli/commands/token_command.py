@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
-from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.console import prompt
 from offlineimap_m365.tokens import engine
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def run(options: argparse.Namespace) -> int:
