@@ -29,26 +29,15 @@ _STATES = {
 _COLOURS = dict(_STATES.values())
 #: Columns of ``status`` that are left out where no account has a value.
 _OPTIONAL = ("SIGNED IN AS", "CERTIFICATE")
-#: Columns that are left out on a narrow terminal if they hold nothing but the usual values, in this order.
-_EXPENDABLE = {"STORE": {"file", "-"}, "UNUSED": {"0 of 90 days", "-"}}
 _EVENTS = ("TIME", "WHAT", "CODE", "CORRELATION ID", "WHY")
 #: The fields of an event in these columns.
 _FIELDS = ("time", "what", "code", "correlation_id", "fact")
 
 
 def of_accounts(reports: Sequence[Report]) -> list[str]:
-    """Return the lines of ``status``; on a terminal that is too narrow for a table each account is a paragraph."""
-    columns = _columns(reports)
-    for name in _OPTIONAL:
-        if set(columns[name]) == {"-"}:
-            del columns[name]
-    table = dict(columns)
-    for name, usual in _EXPENDABLE.items():
-        if not fits(aligned(_rows(table))) and set(table[name]) <= usual:
-            del table[name]
-    if fits(aligned(_rows(table))):
-        return aligned(_rows(table), list(table).index("STATE"))
-    return paragraphs(_rows(columns), list(columns).index("STATE"))
+    """Return the lines of ``status``."""
+    columns = {name: cells for name, cells in _columns(reports).items() if name not in _OPTIONAL or set(cells) != {"-"}}
+    return fitted([tuple(columns), *zip(*columns.values(), strict=True)], list(columns).index("STATE"))
 
 
 def _columns(reports: Sequence[Report]) -> dict[str, list[str]]:
@@ -64,10 +53,6 @@ def _columns(reports: Sequence[Report]) -> dict[str, list[str]]:
         "UNUSED": ["-" if r.unused_days is None else f"{r.unused_days} of 90 days" for r in reports],
     }
     return {name: list(map(errors.printable, cells)) for name, cells in columns.items()}
-
-
-def _rows(columns: dict[str, list[str]]) -> list[tuple[str, ...]]:
-    return [tuple(columns), *zip(*columns.values(), strict=True)]
 
 
 def _other_identity(report: Report) -> str:
@@ -104,15 +89,7 @@ def _seconds_until(stamp: str | None) -> float | None:
 
 def of_events(events: Sequence[dict[str, Any]]) -> list[str]:
     """Return the lines of an account's *events*, oldest first: time (UTC), what, code, correlation id, and why."""
-    rows = [_EVENTS, *(tuple(_field(event, name) for name in _FIELDS) for event in events)]
-    lines = aligned(rows)
-    if fits(lines):
-        return lines
-    narrow = []
-    for first, row in zip(aligned([row[:3] for row in rows])[1:], rows[1:], strict=True):
-        narrow.append(first)
-        narrow += [line for cell in row[3:] if cell != "-" for line in output.wrapped(cell, sys.stdout, "  ")]
-    return narrow
+    return fitted([_EVENTS, *(tuple(_field(event, name) for name in _FIELDS) for event in events)])
 
 
 def _field(event: dict[str, Any], name: str) -> str:
@@ -120,12 +97,8 @@ def _field(event: dict[str, Any], name: str) -> str:
     return errors.printable(value) if isinstance(value, str) and value else "-"
 
 
-def aligned(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[str]:
-    """
-    Return *rows* as lines with aligned columns; wide characters count as two.
-
-    The column *painted* has the colours of the states.
-    """
+def _aligned(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[str]:
+    """Return *rows* as lines with aligned columns; wide characters count as two."""
     cells = [[output.spelled(cell, sys.stdout) for cell in row] for row in rows]
     widths = [max(map(output.columns, column)) for column in zip(*cells, strict=True)]
     return [
@@ -138,21 +111,18 @@ def aligned(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list
 
 
 def fitted(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[str]:
-    """Return *rows* as a table, or as paragraphs on a terminal that is too narrow for it."""
-    return aligned(rows, painted) if fits(aligned(rows)) else paragraphs(rows, painted)
-
-
-def fits(lines: Sequence[str]) -> bool:
-    """Is no line wider than stdout?"""
-    return max(map(output.columns, lines)) <= output.width(sys.stdout)
-
-
-def paragraphs(rows: Sequence[tuple[str, ...]], painted: int | None = None) -> list[str]:
     """
-    Return *rows*, the first of which has the headings, as a paragraph each: the first cell, then "Name: value" lines.
+    Return *rows*, the first of which has the headings, as a table, or as paragraphs where stdout is too narrow for it.
 
-    The column *painted* has the colours of the states. Empty cells ("-") are left out.
+    The column *painted* has the colours of the states.
     """
+    if max(map(output.columns, _aligned(rows))) > output.width(sys.stdout):
+        return _paragraphs(rows, painted)
+    return _aligned(rows, painted)
+
+
+def _paragraphs(rows: Sequence[tuple[str, ...]], painted: int | None) -> list[str]:
+    """Return *rows* as a paragraph each: the first cell, then "Name: value" lines without empty cells ("-")."""
     headings, *others = rows
     lines: list[str] = []
     for row in others:

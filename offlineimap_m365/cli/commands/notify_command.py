@@ -18,12 +18,12 @@ _SAMPLES = f"{errors.COMMAND} config notify"
 def run(options: argparse.Namespace) -> int:
     """Set, remove, test or show the command; raises M365Error."""
     try:
-        if options.notification is not None:
-            return _choose(options.notification)
         if options.off:
             notify.forget()
             say("The command was removed.")
             return 0
+        if options.notification is not None:
+            return _choose(options.notification)
     except OSError as error:
         raise errors.for_oserror(error)(
             f"{notify.path()} cannot be written ({error.strerror})",

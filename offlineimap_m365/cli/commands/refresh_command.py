@@ -17,19 +17,16 @@ _GRAVEST = (70, 78, 77, 75, 2, 0)
 
 def run(options: argparse.Namespace) -> int:
     """Refresh all accounts, or those named; the gravest exit code counts."""
-    names = [profiles.clean_name(name) for name in options.accounts] or _all_signed_in()
+    names = [profiles.clean_name(name) for name in options.accounts]
+    names = names or [name for name in profiles.names() if not _is_signed_out(name)]
     if not names:
         raise profiles.not_signed_in("you@example.org", "Nobody is signed in")
     codes = [_refresh_one(name, quiet=options.quiet, verbose=options.verbose) for name in names]
     return min(codes, key=_GRAVEST.index)
 
 
-def _all_signed_in() -> list[str]:
-    """Return all accounts but those that were logged out; one with a broken profile is included, so it is reported."""
-    return [name for name in profiles.names() if not _is_signed_out(name)]
-
-
 def _is_signed_out(name: str) -> bool:
+    """Was the account logged out? One with a broken profile was not, so that it is reported."""
     try:
         account = profiles.load(name)
     except errors.M365Error:

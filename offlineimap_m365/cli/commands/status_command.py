@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors, fresh_token, paths
@@ -19,9 +18,14 @@ def run(options: argparse.Namespace) -> int:
     """Print the report; 1 if an account needs a person."""
     reports = status.report([profiles.clean_name(name) for name in options.accounts])
     if options.json:
-        rows = [report.as_dict() | _events(report, wanted=options.verbose) for report in reports]
+        rows = [report.as_dict() for report in reports]
+        if options.verbose:
+            rows = [{**row, "events": account_state.events(paths.folder(row["account"]))} for row in rows]
         code = fresh_token.hand_out(json.dumps({"schema": 1, "accounts": rows}, indent=2))
-    elif reports:
+    elif not reports:
+        code = 0
+        say(f"Nobody is signed in (searched in {paths.directory()}). Run:", errors.login_command("you@example.org"))
+    else:
         lines = table.of_accounts(reports)
         if options.verbose:
             lines += [line for report in reports for line in _event_lines(report.account)]
@@ -30,17 +34,7 @@ def run(options: argparse.Namespace) -> int:
             if report.reason:
                 about = "" if report.account in report.reason else f"{report.account}: "
                 say(f"{errors.COMMAND}: {about}{report.reason}")
-    else:
-        code = 0
-        say(
-            f"Nobody is signed in (searched in {paths.directory()}). Run:",
-            errors.login_command("you@example.org"),
-        )
     return code or int(any(report.needs_somebody for report in reports))
-
-
-def _events(report: status.Report, *, wanted: bool) -> dict[str, Any]:
-    return {"events": account_state.events(paths.folder(report.account))} if wanted else {}
 
 
 def _event_lines(name: str) -> list[str]:
