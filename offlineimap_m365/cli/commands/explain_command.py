@@ -15,9 +15,9 @@ from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.console import output, prompt
 from offlineimap_m365.console.prompt import say
-from offlineimap_m365.knowledge import error_text, explain
+from offlineimap_m365.knowledge import error_text, explain, next_step, tables
 from offlineimap_m365.knowledge.explain import Explanation, Situation
-from offlineimap_m365.provider import next_step
+from offlineimap_m365.provider.provider import way_of
 from offlineimap_m365.recipes.targets import is_account
 from offlineimap_m365.signin import browser
 
@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> int:
         advice = f"Give a code, such as AADSTS50076, or paste a page: {errors.COMMAND} explain -"
         raise errors.WrongUsage("There is nothing to explain", remedy=Remedy(advice))
     has_browser = browser.is_there()
-    way = next_step.Way.of_account(account) if account else _usual_way(name, has_browser=has_browser)
-    is_personal = account.is_personal if account else profiles.is_consumer(name or "")
-    situation = Situation(name, way.client_id, account.tenant if account else None, way.redirect_uri, is_personal)
+    way = way_of(account) if account else _usual_way(name, has_browser=has_browser)
+    tenant = account.tenant if account else None
+    situation = Situation(name, way.client_id, tenant, way.redirect_uri, way.is_personal)
     if account and not text.strip():
         return _explain_last_failure(account, situation)
     explanation = explain.explain(text, situation)
@@ -76,8 +76,11 @@ def _standard_input() -> str:
 
 def _usual_way(name: str | None, *, has_browser: bool) -> next_step.Way:
     """Return how a login without options signs in somebody who never did."""
+    flow, clients = "browser" if has_browser else "paste", tables.load("clients")
+    client_id = clients["default"]
+    redirect_uri, is_personal = clients["clients"][client_id][flow], profiles.is_consumer(name or "")
     scopes = ("IMAP.AccessAsUser.All", "SMTP.Send")
-    return next_step.Way.usual(name or "ACCOUNT", "browser" if has_browser else "paste", scopes)
+    return next_step.Way(name or "ACCOUNT", flow, client_id, redirect_uri, scopes, is_personal=is_personal)
 
 
 def _explain_last_failure(account: profiles.Account, situation: Situation) -> int:
