@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.accounts import account_state, profiles
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.tokens import engine
 from tests import certificates
@@ -111,7 +111,7 @@ def test_an_old_msal_signs_otherwise(world: World, entra: Entra, monkeypatch: py
     entra.add_client(APP, [], public=False, certificates=[PEM])
     path = certificates.write(world.root / "backup.pem", PEM)
     assert login(world, entra, "--certificate", path).code == 0
-    world_age(world)
+    world.age(NAME, left=-5)
     monkeypatch.setattr(msal, "ConfidentialClientApplication", old)
 
     found = engine.access_token(NAME)
@@ -120,48 +120,11 @@ def test_an_old_msal_signs_otherwise(world: World, entra: Entra, monkeypatch: py
     assert tried == [False, True]
 
 
-def world_age(world: World, left: int = -5) -> None:
-    """Let the application's token be dead."""
-    world.age(NAME, left=left)
-
-
-def test_a_dead_token_costs_one_request(world: World, entra: Entra, secret: Path) -> None:
-    """A token is asked for anew with one request; nothing but the access token is kept."""
-    account = with_secret(world, entra, secret)
-    world_age(world)
-
-    found = engine.access_token(NAME)
-
-    assert found.is_good(200, time.time())
-    assert len(entra.requests) == entra.count("client_credentials") == 1
-    assert len(cache_of(account)["AccessToken"]) == 1
-    assert not cache_of(account).get("RefreshToken")
-
-
-def test_refresh_takes_applications_along(world: World, entra: Entra, secret: Path) -> None:
-    """``refresh`` of all accounts renews an application's token as it does a person's."""
-    with_secret(world, entra, secret)
-    world_age(world)
-
-    done = world.run("refresh")
-
-    assert (done.code, done.out, done.err) == (0, "", "")
-    assert entra.count("client_credentials") == 1
-
-
-def test_a_lost_cache_costs_a_request_only(world: World, entra: Entra, secret: Path) -> None:
-    """Without a refresh token there is nothing to lose: an empty store is filled again."""
-    account = with_secret(world, entra, secret)
-    (Path(account.folder) / "cache.json").unlink()
-
-    assert engine.access_token(NAME).is_good(200, time.time())
-
-
 @pytest.mark.once
 def test_a_store_that_takes_nothing_is_one_warning(world: World, entra: Entra, secret: Path) -> None:
     """A read-only store is no reason to fail: the token, exit code 0, one line."""
     account = with_secret(world, entra, secret)
-    world_age(world)
+    world.age(NAME, left=-5)
     folder = Path(account.folder)
     for path in (*folder.iterdir(), folder):
         path.chmod(0o500 if path.is_dir() else 0o400)
@@ -178,9 +141,9 @@ def test_a_store_that_takes_nothing_is_one_warning(world: World, entra: Entra, s
 
 
 def test_a_refusal_counts_until_the_secret_is_renewed(world: World, entra: Entra, secret: Path) -> None:
-    """A wrong secret is refused once in 15 minutes, with the option that heals it; another one is tried at once."""
+    """A wrong secret is refused once in 15 minutes, with the option that repairs it; another one is tried at once."""
     with_secret(world, entra, secret)
-    world_age(world)
+    world.age(NAME, left=-5)
     secret.write_text("mistyped-on-purpose")
 
     for _ in range(2):
@@ -192,40 +155,6 @@ def test_a_refusal_counts_until_the_secret_is_renewed(world: World, entra: Entra
     assert engine.access_token(NAME).is_good(200, time.time())
     assert asked == 1
     assert "--client-secret-file" in caught.value.remedy.text
-
-
-@pytest.mark.parametrize(
-    ("fault", "code"), [("wrong", 7000215), ("expired", 7000222), ("unknown", 700016), ("absent", 7000229)]
-)
-def test_what_entra_refuses(world: World, entra: Entra, secret: Path, fault: str, code: int) -> None:
-    """A wrong or expired secret, an unknown application, one without an enterprise application: 78, nothing kept."""
-    client = entra.clients[APP]
-    if fault == "wrong":
-        secret.write_text("another")
-    client.secret_expired = fault == "expired"
-    client.has_principal = fault != "absent"
-    if fault == "unknown":
-        del entra.clients[APP]
-
-    done = login(world, entra, "--client-secret-file", secret)
-
-    assert done.code == 78
-    assert f"AADSTS{code}" in done.err
-    assert "This release knows" not in done.err
-    assert len(done.err.splitlines()) <= 6
-    assert profiles.load(NAME) is None
-
-
-def test_a_certificate_that_is_not_registered(world: World, entra: Entra) -> None:
-    """A certificate of somebody else is 78 and names the option."""
-    entra.add_client(APP, [], public=False, certificates=[])
-    path = certificates.write(world.root / "backup.pem", PEM)
-
-    done = login(world, entra, "--certificate", path)
-
-    assert done.code == 78
-    assert "AADSTS700027" in done.err
-    assert "--certificate FILE" in done.err
 
 
 @pytest.mark.once
@@ -249,7 +178,7 @@ def test_status_tells_of_a_certificates_end(world: World, entra: Entra, days: fl
 
 
 @pytest.mark.once
-def test_a_person_hears_of_a_certificates_end_once(world: World, entra: Entra) -> None:
+def test_a_person_is_notified_of_a_certificates_end_once(world: World, entra: Entra) -> None:
     """The refresh that uses a certificate with less than 30 days runs the command of ``notify``, once."""
     key = certificates.rsa_key()
     pem = certificates.certificate_pem(certificates.certificate(key, ends=20.5))
@@ -260,51 +189,10 @@ def test_a_person_hears_of_a_certificates_end_once(world: World, entra: Entra) -
     world.run("notify", "--command", f'echo "$M365_ACCOUNT $M365_REASON $M365_DAYS" >>{heard}')
 
     for _ in range(2):
-        world_age(world)
+        world.age(NAME, left=-5)
         assert world.run("refresh").code == 0
 
     assert heard.read_text() == f"{NAME} expires-soon 20\n"
-
-
-def test_there_is_no_refresh_token(world: World, entra: Entra, secret: Path) -> None:
-    """Who asks for a refresh token hears why there is none, and what to use."""
-    with_secret(world, entra, secret)
-
-    with pytest.raises(errors.Misconfigured, match="has no refresh token"):
-        engine.refresh_token(NAME)
-    assert world.run("token", NAME, "--what", "refresh-token").code == 78
-
-
-def test_the_secret_of_a_client_is_handed_out(world: World, entra: Entra, secret: Path) -> None:
-    """A secret, read anew, for ``oauth2_client_secret_eval``; of a certificate there is none."""
-    with_secret(world, entra, secret)
-    before = world.run("token", NAME, "--what", "client-secret")
-    secret.write_text("renewed-meanwhile\n")
-
-    assert before.out == SECRET + "\n"
-    assert engine.client_secret(NAME) == "renewed-meanwhile"
-
-
-def test_a_certificate_is_no_client_secret(world: World, entra: Entra) -> None:
-    """Who wants the secret of a client that has a certificate hears why there is none."""
-    entra.add_client(APP, [], public=False, certificates=[PEM])
-    assert login(world, entra, "--certificate", certificates.write(world.root / "backup.pem", PEM)).code == 0
-
-    with pytest.raises(errors.Misconfigured, match="certificate, so it has no client secret"):
-        engine.client_secret(NAME)
-
-
-def test_a_region_of_the_environment_is_not_used(
-    world: World, entra: Entra, secret: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """MSAL_FORCE_REGION would lead to another host."""
-    with_secret(world, entra, secret)
-    world_age(world)
-    monkeypatch.setenv("MSAL_FORCE_REGION", "westeurope")
-    monkeypatch.setenv("REGION_NAME", "westeurope")
-
-    assert engine.access_token(NAME).is_good(200, time.time())
-    assert entra.count(TOKEN) == 1
 
 
 @pytest.mark.once
@@ -346,25 +234,6 @@ def test_what_is_missing_or_contradicts(world: World, arguments: list[str], said
     assert said in done.err
 
 
-def test_a_secret_wants_the_client_id_that_it_belongs_to(world: World, secret: Path) -> None:
-    """A secret of one's own is not sent for somebody else's public client: 2, and nobody is asked."""
-    done = world.run("login", "alice@example.org", "--client-secret-file", str(secret))
-
-    assert done.code == 2
-    assert "--client-id ID" in done.err
-
-
-def test_a_secret_goes_to_its_own_client_only(world: World, entra: Entra, secret: Path) -> None:
-    """Another client id without a secret of its own asks for one instead of sending the old one."""
-    with_secret(world, entra, secret)
-
-    done = world.run("login", NAME, "--client-id", "another")
-
-    assert done.code == 2
-    assert "needs --client-secret-file" in done.err
-    assert entra.requests == []
-
-
 def test_another_kind_replaces_the_old_one(world: World, entra: Entra, secret: Path) -> None:
     """A certificate takes the place of the secret; what else was chosen stays."""
     with_secret(world, entra, secret)
@@ -394,32 +263,75 @@ def test_a_person_with_a_confidential_client(world: World, entra: Entra, secret:
     assert SECRET not in world.text_of_all_files()
 
 
-@pytest.mark.once
-def test_many_threads_ask_once(world: World, entra: Entra, secret: Path) -> None:
-    """Twenty processes on a dead token of an application: one request."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only here
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_another_token_costs_one_request(
+    world: World, entra: Entra, secret: Path, is_lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For an expired token as for an emptied store; nothing else is saved, and the environment names no other host."""
+    account = with_secret(world, entra, secret)
+    world.age(NAME, left=-5)
+    if is_lost:
+        (Path(account.folder) / "cache.json").unlink()
+    monkeypatch.setenv("MSAL_FORCE_REGION", "westeurope")
+    monkeypatch.setenv("REGION_NAME", "westeurope")
 
+    token = engine.access_token(NAME)
+
+    assert token.is_good(200, time.time())
+    assert len(entra.requests) == entra.count("client_credentials") == 1
+    assert len(cache_of(account)["AccessToken"]) == 1
+    assert not cache_of(account).get("RefreshToken")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("wrong", 7000215), ("expired", 7000222), ("unknown", 700016), ("absent", 7000229), ("certificate", 700027)],
+)
+def test_what_entra_refuses(world: World, entra: Entra, secret: Path, fault: str, code: int) -> None:
+    """A wrong or expired proof, an unknown application, one without an enterprise application: 78, nothing saved."""
+    client = entra.clients[APP]
+    proof: list[str | Path] = ["--client-secret-file", secret]
+    if fault == "wrong":
+        secret.write_text("another")
+    client.secret_expired = fault == "expired"
+    client.has_principal = fault != "absent"
+    if fault == "unknown":
+        del entra.clients[APP]
+    if fault == "certificate":
+        proof = ["--certificate", certificates.write(world.root / "backup.pem", PEM)]
+
+    done = login(world, entra, *proof)
+
+    assert done.code == 78
+    assert f"AADSTS{code}" in done.err
+    assert len(done.err.splitlines()) <= 6
+    assert profiles.load(NAME) is None
+
+
+def test_what_is_handed_out_of_an_application(world: World, entra: Entra, secret: Path) -> None:
+    """Its secret, read anew each time; there is no refresh token, and of a certificate no secret (78)."""
     with_secret(world, entra, secret)
-    world_age(world)
-    entra.access_token_seconds = 3600
+    before = world.run("token", NAME, "--what", "client-secret")
+    secret.write_text("renewed-meanwhile\n")
 
-    with ThreadPoolExecutor(8) as pool:
-        done = list(pool.map(lambda _: world.run("token", NAME), range(20)))
+    assert before.out == SECRET + "\n"
+    assert engine.client_secret(NAME) == "renewed-meanwhile"
+    with pytest.raises(errors.Misconfigured, match="has no refresh token"):
+        engine.refresh_token(NAME)
+    entra.clients[APP].certificates.append(PEM)
+    assert login(world, entra, "--certificate", certificates.write(world.root / "backup.pem", PEM)).code == 0
+    with pytest.raises(errors.Misconfigured, match="certificate, so it has no client secret"):
+        engine.client_secret(NAME)
 
-    assert {one.code for one in done} == {0}
-    assert len({one.out for one in done}) == 1
-    assert entra.count(TOKEN) == 1
 
-
-def test_an_outage_is_remembered_shortly(world: World, entra: Entra, secret: Path) -> None:
-    """A provider that is busy is left alone, and 75 says so."""
+def test_a_secret_goes_to_its_own_client_only(world: World, entra: Entra, secret: Path) -> None:
+    """Not to a public client of somebody else, nor to another client id than its own: 2, and nobody is asked."""
     with_secret(world, entra, secret)
-    world_age(world)
-    entra.fail_next(TOKEN, 1, status=503)
 
-    for _ in range(2):
-        with pytest.raises(errors.Temporary):
-            engine.access_token(NAME)
+    foreign = world.run("login", "alice@example.org", "--client-secret-file", str(secret))
+    another = world.run("login", NAME, "--client-id", "another")
 
-    assert entra.count(TOKEN) == 1
-    assert account_state.last_failure(profiles.get(NAME).folder) is not None
+    assert (foreign.code, another.code) == (2, 2)
+    assert "--client-id ID" in foreign.err
+    assert "needs --client-secret-file" in another.err
+    assert entra.requests == []

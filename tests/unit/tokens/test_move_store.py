@@ -43,6 +43,9 @@ def test_there_and_back(keys: FakeKeyring) -> None:
 
     there = move_store.move(ALICE, "keyring")
     chosen, between, held = profiles.get(ALICE).chosen, files(), len(keys.items)
+    keys.asked.clear()
+    move_store.move(ALICE, "keyring")
+    assert keys.asked == [], "where the secrets are already, nothing is read or written"
     back = move_store.move(ALICE, "file")
 
     assert (there[0].store, there[1], back[0].store, back[1]) == ("keyring", "file", "file", "keyring")
@@ -52,52 +55,6 @@ def test_there_and_back(keys: FakeKeyring) -> None:
     assert keys.items == {}
     assert files() == ["cache.json", "profile.json"]
     assert engine.access_token(ALICE).value == TOKEN
-
-
-def test_the_same_store_is_left_alone(keys: FakeKeyring) -> None:
-    """Where the secrets are already, nothing is read or written, not even if it is locked."""
-    invent()
-    move_store.move(ALICE, "keyring")
-    keys.asked.clear()
-    keys.is_locked = True
-
-    found, before = move_store.move(ALICE, "keyring")
-
-    assert (found.store, before, keys.asked) == ("keyring", "keyring", [])
-
-
-def test_nobody_to_move(keys: FakeKeyring) -> None:
-    """An account that is not known, or signed out, is 77; nothing is asked of any store."""
-    with pytest.raises(errors.SignInNeeded):
-        move_store.move(ALICE, "keyring")
-    profiles.save(dataclasses.replace(invent(), signed_in_at=None))
-    with pytest.raises(errors.SignInNeeded):
-        move_store.move(ALICE, "keyring")
-
-    assert keys.asked == []
-
-
-def test_a_sign_in_that_is_gone_is_77(keys: FakeKeyring) -> None:
-    """A profile whose secrets are gone has nothing to move, and stays as it was."""
-    account = invent()
-    (Path(account.folder) / "cache.json").unlink()
-
-    with pytest.raises(errors.SignInNeeded, match="no longer in its store"):
-        move_store.move(ALICE, "keyring")
-
-    assert profiles.get(ALICE).store == "file"
-    assert keys.items == {}
-
-
-@pytest.mark.parametrize("word", ["shelf", "gpg", "File", ""])
-def test_a_store_that_there_is_not(keys: FakeKeyring, word: str) -> None:
-    """Another word is wrong usage, with the words that are known."""
-    invent()
-
-    with pytest.raises(errors.WrongUsage, match="file, keyring, gpg:KEY, auto"):
-        move_store.move(ALICE, word)
-
-    assert keys.asked == []
 
 
 def test_a_store_that_gives_back_something_else(keys: FakeKeyring) -> None:
@@ -148,22 +105,6 @@ def test_an_old_place_that_cannot_be_emptied(keys: FakeKeyring) -> None:
     assert keys.items == {}
 
 
-def test_a_profile_that_has_no_room(keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the profile cannot be written, the new place is not written either."""
-    account = invent()
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(profiles, "prepared", full)
-        with pytest.raises(errors.Temporary, match="cannot be saved"):
-            move_store.move(ALICE, "keyring")
-
-    assert profiles.get(ALICE) == account
-    assert keys.items == {}
-
-
 def test_what_auto_decided_is_said_and_remembered(keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
     """``auto`` becomes the store that works now, and its reason one line."""
     said: list[str] = []
@@ -204,3 +145,40 @@ def test_another_key_of_gpg_shares_its_place(world: World, monkeypatch: pytest.M
     assert profiles.get(ALICE).store == "gpg:TWO"
     assert files() == ["cache.json.gpg", "profile.json"]
     assert engine.access_token(ALICE).value == TOKEN
+
+
+def test_nobody_to_move(keys: FakeKeyring) -> None:
+    """An account that is unknown, signed out, or without secrets is 77, an unknown store 2; no store is changed."""
+    with pytest.raises(errors.SignInNeeded):
+        move_store.move(ALICE, "keyring")
+    account = invent()
+    with pytest.raises(errors.WrongUsage, match="file, keyring, gpg:KEY, auto"):
+        move_store.move(ALICE, "File")
+    profiles.save(dataclasses.replace(account, signed_in_at=None))
+    with pytest.raises(errors.SignInNeeded):
+        move_store.move(ALICE, "keyring")
+    assert keys.asked == []
+
+    profiles.save(account)
+    (Path(account.folder) / "cache.json").unlink()
+    with pytest.raises(errors.SignInNeeded, match="no longer in its store"):
+        move_store.move(ALICE, "keyring")
+
+    assert profiles.get(ALICE).store == "file"
+    assert keys.items == {}
+
+
+def test_a_profile_on_a_full_disk(keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the profile cannot be written, the new place is not written either."""
+    account = invent()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(profiles, "prepared", full)
+        with pytest.raises(errors.Temporary, match="cannot be saved"):
+            move_store.move(ALICE, "keyring")
+
+    assert profiles.get(ALICE) == account
+    assert keys.items == {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import json
 import os
@@ -21,7 +20,7 @@ from offlineimap_m365.tokens import engine, notify
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from offlineimap_m365.accounts.profiles import Account
     from tests.world import World
@@ -61,23 +60,10 @@ def refused(code: str | None = "AADSTS50173", **attributes: Any) -> errors.SignI
     return error
 
 
-def test_a_refusal_is_told_once_until_it_worked_again(world: World, alice: Account) -> None:
-    """One run however often it fails; after a success the next failure is told again."""
-    for _ in range(3):
-        notify.failed(refused())
-    account_state.succeeded(alice.folder, "refresh")
-    for _ in range(3):
-        notify.failed(refused())
-
-    assert runs(world) == [f"{ALICE} login "] * 2
-
-
-def test_each_reason_is_told(world: World, alice: Account) -> None:
-    """Another reason is another event; the first is not told again when it comes back."""
-    for code in ("AADSTS50173", "AADSTS65001", "AADSTS53000", "AADSTS50173"):
-        notify.failed(refused(code))
-
-    assert runs(world) == [f"{ALICE} login ", f"{ALICE} consent ", f"{ALICE} policy "]
+def of_client(error: errors.M365Error) -> errors.M365Error:
+    """Return *error* as one that was met on the way to the provider."""
+    error.of_client = True
+    return error
 
 
 @pytest.mark.parametrize(
@@ -96,6 +82,7 @@ def test_each_reason_is_told(world: World, alice: Account) -> None:
         (refused("AADSTS50097"), "policy"),
         (errors.Misconfigured("x", account=ALICE, code="AADSTS700016"), "client"),
         (errors.Misconfigured("the store is broken", account=ALICE), "store"),
+        (of_client(errors.Misconfigured("a certificate cannot be read", account=ALICE)), "client"),
         (errors.Temporary("no network", account=ALICE), None),
         (errors.M365Error("a bug", account=ALICE), None),
     ],
@@ -104,14 +91,6 @@ def test_the_class_is_the_reason(world: World, error: errors.M365Error, reason: 
     """What Microsoft's code asks for decides; what may pass is no event."""
     assert world
     assert notify.reason_of(error) == reason
-
-
-def test_what_was_met_on_the_way_is_not_the_store() -> None:
-    """A certificate that cannot be read is the client's, not the store's."""
-    error = errors.Misconfigured("x", account=ALICE)
-    error.of_client = True
-
-    assert notify.reason_of(error) == "client"
 
 
 def test_what_passes_is_not_told(world: World, alice: Account) -> None:
@@ -175,19 +154,6 @@ def test_a_temporary_failure_of_days_is_said(  # noqa: PLR0917 - fixtures and th
     assert runs(world) == [f"{ALICE} {reason} "]
 
 
-def test_a_success_ends_the_days(alice: Account, heard: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three days count from the first failure after a success."""
-    plain = time.time
-    for days, is_success in ((0, False), (2, True), (4, False), (6, False)):
-        monkeypatch.setattr(time, "time", lambda days=days: plain() + days * DAY)
-        if is_success:
-            account_state.succeeded(alice.folder, "refresh")
-        else:
-            notify.failed(errors.Temporary("no network", account=ALICE))
-
-    assert heard == []
-
-
 def test_a_certificate_is_told_once_whatever_works_meanwhile(world: World, alice: Account) -> None:
     """Thirty days before its end; a success changes nothing about it, another certificate is another event."""
     notify.certificate_ends(alice, 31, "2026-12-31")
@@ -232,16 +198,6 @@ def test_an_unsafe_home_runs_nothing(world: World, alice: Account, heard: list[s
     assert heard == []
 
 
-def test_never_from_within_itself(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the command itself calls starts no other one."""
-    monkeypatch.setenv("M365_NOTIFYING", "1")
-
-    notify.failed(refused())
-    notify.certificate_ends(alice, 1, "x")
-
-    assert runs(world) == []
-
-
 def test_its_surroundings(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch, heard: list[str]) -> None:
     """No standard input, a session of its own, its words on stderr with controls replaced, and the mark."""
     assert alice
@@ -276,32 +232,6 @@ def test_a_slow_command_is_left_alone(world: World, alice: Account, monkeypatch:
     assert runs(world) == ["done"]
 
 
-def test_a_full_disk_loses_its_words_only(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing can be written the command runs all the same."""
-    assert alice
-
-    def full() -> NoReturn:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", full)
-
-    notify.failed(refused())
-
-    assert runs(world) == [f"{ALICE} login "]
-
-
-def test_a_command_that_fails_is_a_line_and_no_error(alice: Account, heard: list[str]) -> None:
-    """Its exit code is said once."""
-    assert alice
-    notify.choose("exit 3")
-
-    for _ in range(2):
-        notify.failed(refused())
-
-    assert len(heard) == 1
-    assert "ended with 3" in heard[0]
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -319,53 +249,6 @@ def test_a_broken_file_is_a_line_and_no_error(alice: Account, heard: list[str], 
     with pytest.raises(errors.Misconfigured, match=r"notify\.json"):
         notify.command()
     assert len(heard) == 1
-
-
-@pytest.mark.parametrize("mode", [0o602, 0o666])
-def test_a_file_that_others_may_write_is_not_run(world: World, alice: Account, heard: list[str], mode: int) -> None:
-    """It names a command, so whoever may write it could run anything."""
-    assert alice
-    notify.path().chmod(mode)
-
-    notify.failed(refused())
-
-    assert runs(world) == []
-    assert len(heard) == 1
-
-
-def test_a_link_is_not_followed(world: World, alice: Account) -> None:
-    """A symbolic link in its place could lead to anybody's file."""
-    assert alice
-    notify.path().rename(world.root / "elsewhere")
-    notify.path().symlink_to(world.root / "elsewhere")
-
-    with pytest.raises(errors.Misconfigured):
-        notify.command()
-
-
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_what_is_no_file_neither_hangs_nor_is_a_bug(
-    alice: Account, heard: list[str], make: Callable[..., None]
-) -> None:
-    """A pipe or a directory in its place is said at once, and is a configuration that the command refuses."""
-    notify.forget()
-    make(notify.path(), 0o700)
-
-    notify.failed(refused())
-
-    assert ["not a regular file" in line for line in heard] == [True]
-    with pytest.raises(errors.Misconfigured):
-        notify.command()
-
-
-def test_what_cannot_be_remembered_is_not_run(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a store that takes nothing it would run each time: rather never."""
-    assert alice
-    monkeypatch.setattr(account_state, "note_notified", lambda *_: False)
-
-    notify.failed(refused())
-
-    assert runs(world) == []
 
 
 def test_a_lock_that_cannot_be_had_costs_no_time(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -431,9 +314,79 @@ def test_whatever_is_remembered(tmp_path_factory: pytest.TempPathFactory, conten
     assert account_state.unused_seconds(str(folder)) is None or isinstance(content, int)
 
 
-def test_an_event_shows_what_it_is() -> None:
-    """Days are empty where they do not count."""
-    plain, soon = notify.Event(ALICE, "login"), notify.Event(ALICE, "expires-soon", 3)
+def test_each_reason_is_told_once_until_it_worked_again(
+    world: World, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run per reason however often it fails, none from within the command; after a success it is told again."""
+    for code in ("AADSTS50173", "AADSTS65001", "AADSTS53000", "AADSTS50173"):
+        notify.failed(refused(code))
+    account_state.succeeded(alice.folder, "refresh")
+    for _ in range(3):
+        notify.failed(refused())
+    monkeypatch.setenv("M365_NOTIFYING", "1")
+    notify.failed(refused("AADSTS65001"))
+    notify.certificate_ends(alice, 1, "x")
 
-    assert (plain.environ()["M365_DAYS"], soon.environ()["M365_DAYS"]) == ("", "3")
-    assert dataclasses.asdict(soon) == {"account": ALICE, "reason": "expires-soon", "days": 3}
+    assert runs(world) == [f"{ALICE} {reason} " for reason in ("login", "consent", "policy", "login")]
+
+
+@pytest.mark.parametrize("kind", ["open to others", "open to all", "link", "pipe", "directory"])
+def test_a_file_that_is_not_safe_is_not_run(world: World, alice: Account, heard: list[str], kind: str) -> None:
+    """It names a command, so whoever may change it could run anything: one line, 78 for the command, never a wait."""
+    assert alice
+    path = notify.path()
+    if kind.startswith("open"):
+        path.chmod(0o602 if kind == "open to others" else 0o666)
+    else:
+        path.rename(world.root / "elsewhere")
+        if kind == "link":
+            path.symlink_to(world.root / "elsewhere")
+        else:
+            (os.mkfifo if kind == "pipe" else os.mkdir)(path, 0o700)
+
+    notify.failed(refused())
+
+    assert runs(world) == []
+    assert len(heard) == 1
+    with pytest.raises(errors.Misconfigured):
+        notify.command()
+
+
+@pytest.mark.parametrize("trouble", ["it fails", "a full disk", "nothing can be remembered"])
+def test_no_trouble_of_the_command_is_an_error(
+    world: World, alice: Account, heard: list[str], monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """Its exit code is said once; a full disk loses its words only; what would run each time does not run."""
+    assert alice
+
+    def full() -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if trouble == "it fails":
+        notify.choose(f"echo x >>{world.root / 'log'}; exit 3")
+    elif trouble == "a full disk":
+        monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    else:
+        monkeypatch.setattr(account_state, "note_notified", lambda *_: False)
+
+    for _ in range(2 if trouble == "it fails" else 1):
+        notify.failed(refused())
+
+    assert len(runs(world)) == (0 if trouble == "nothing can be remembered" else 1)
+    assert ["ended with 3" in line for line in heard] == ([True] if trouble == "it fails" else [])
+
+
+@pytest.mark.parametrize("has_success", [True, False])
+def test_a_success_ends_the_days(
+    alice: Account, heard: list[str], monkeypatch: pytest.MonkeyPatch, has_success: bool
+) -> None:
+    """Three days count from the first failure after a success."""
+    plain = time.time
+    for days in (0, 2, 4, 6):
+        monkeypatch.setattr(time, "time", lambda days=days: plain() + days * DAY)
+        if days == 2 and has_success:
+            account_state.succeeded(alice.folder, "refresh")
+        else:
+            notify.failed(errors.Temporary("no network", account=ALICE))
+
+    assert bool(heard) is not has_success

@@ -18,39 +18,10 @@ from tests.unit import fake_keyring
 if TYPE_CHECKING:
     from tests.world import World
 
-_FIELDS = [
-    "account",
-    "identity",
-    "tenant",
-    "kind",
-    "client_id",
-    "store",
-    "state",
-    "expires_in",
-    "last_refresh",
-    "signed_in_at",
-    "unused_days",
-    "reason",
-    "code",
-    "correlation_id",
-    "certificate_ends",
-]
-
 
 def only(name: str = ALICE) -> status.Report:
     """Return the report of one account."""
     return status.report([name])[0]
-
-
-def test_the_fields_are_those_of_the_contract(world: World) -> None:
-    """``status --json`` has these fields and no secret."""
-    invent(identity="alice@corp.example", tenant="a tenant")
-
-    fields = only().as_dict()
-
-    assert list(fields) == _FIELDS
-    assert fields["identity"] == "alice@corp.example"
-    assert "made-up" not in json.dumps(fields)
 
 
 @pytest.mark.parametrize(
@@ -80,19 +51,6 @@ def test_the_age_of_a_token_is_the_state(  # noqa: PLR0917 - the columns of a ta
     assert (f"offlineimap-m365 {command} {ALICE}" in report.reason) if report.reason else command is None
 
 
-def test_an_outage_does_not_hide_the_end(world: World) -> None:
-    """Who could not be refreshed for want of a network is told of the days that are left as well."""
-    account = invent()
-    put(account, made_up(-86_400 * 80, issued=time.time() - 86_400 * 80 - 60))
-    account_state.remember(account.folder, errors.Temporary("No network"), "x")
-
-    report = only()
-
-    assert report.state == "waiting"
-    assert "No network" in str(report.reason)
-    assert "80 of 90 days" in str(report.reason)
-
-
 @pytest.mark.parametrize(
     ("kind", "state", "needs"),
     [
@@ -113,21 +71,6 @@ def test_the_last_failure_counts(world: World, kind: type[errors.M365Error], sta
     assert report.needs_somebody is needs
 
 
-def test_who_never_signed_in_needs_to(world: World) -> None:
-    """An unknown account is reported, not an error."""
-    report = only("nobody@example.org")
-
-    assert report.state == "needs-login"
-    assert "is not signed in" in str(report.reason)
-
-
-def test_who_signed_out_is_shown(world: World) -> None:
-    """A profile without a sign-in stays visible."""
-    invent(signed_in_at=None)
-
-    assert only().reason == f"{ALICE} signed out. Run: offlineimap-m365 login {ALICE}"
-
-
 @pytest.mark.parametrize("name", ["profile.json", "cache.json"])
 def test_a_broken_account_stands_beside_a_good_one(world: World, name: str) -> None:
     """A broken file makes its account broken, and no other; nothing is moved."""
@@ -139,15 +82,6 @@ def test_a_broken_account_stands_beside_a_good_one(world: World, name: str) -> N
 
     assert [(report.account, report.state) for report in reports] == [(ALICE, "broken"), ("bob@example.org", "ok")]
     assert path.read_bytes() == b"{"
-
-
-def test_what_a_file_says_is_made_fit_to_show(world: World) -> None:
-    """Control and bidirectional characters of a file reach no terminal."""
-    invent(identity="eve\u202e\x1b[2J", tenant="\x07", client_id="\x9b")
-
-    report = only()
-
-    assert (report.identity, report.tenant, report.client_id) == ("eve\ufffd\ufffd[2J", "\ufffd", "\ufffd")
 
 
 @pytest.mark.parametrize(("hours", "state"), [(0, "waiting"), (23, "waiting"), (25, "needs-login")])
@@ -182,3 +116,40 @@ def test_a_locked_store_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     assert (report.state, report.needs_somebody, report.store) == ("waiting", False, "keyring")
     assert "locked" in (report.reason or "")
     assert world
+
+
+def test_the_fields_are_those_of_the_contract(world: World) -> None:
+    """``status --json`` has these fields, no secret, and no control or bidirectional characters of a file."""
+    invent(identity="eve\u202e\x1b[2J", tenant="\x07", client_id="\x9b")
+
+    fields = only().as_dict()
+
+    assert list(fields) == [
+        "account", "identity", "tenant", "kind", "client_id", "store", "state", "expires_in", "last_refresh",
+        "signed_in_at", "unused_days", "reason", "code", "correlation_id", "certificate_ends",
+    ]  # fmt: skip
+    assert (fields["identity"], fields["tenant"], fields["client_id"]) == ("eve\ufffd\ufffd[2J", "\ufffd", "\ufffd")
+    assert "made-up" not in json.dumps(fields)
+
+
+def test_who_is_not_signed_in_needs_to(world: World) -> None:
+    """An unknown account is reported, not an error, and one that signed out stays visible."""
+    invent(signed_in_at=None)
+    unknown = only("nobody@example.org")
+
+    assert unknown.state == "needs-login"
+    assert "is not signed in" in str(unknown.reason)
+    assert only().reason == f"{ALICE} signed out. Run: offlineimap-m365 login {ALICE}"
+
+
+def test_an_outage_does_not_hide_the_end(world: World) -> None:
+    """An account that cannot be refreshed without a network shows the days that are left as well."""
+    account = invent()
+    put(account, made_up(-86_400 * 80, issued=time.time() - 86_400 * 80 - 60))
+    account_state.remember(account.folder, errors.Temporary("No network"), "x")
+
+    report = only()
+
+    assert report.state == "waiting"
+    assert "No network" in str(report.reason)
+    assert "80 of 90 days" in str(report.reason)
