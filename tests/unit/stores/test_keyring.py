@@ -68,21 +68,6 @@ def item_of(fake_keyring: FakeKeyring) -> keyring_child.Item:
 
 
 @pytest.mark.parametrize("kind", [FakeKeyring, Keychain])
-def test_an_item_is_written_read_and_removed(kind: type[FakeKeyring]) -> None:
-    """An item is replaced whole, nothing else stays beside it, and nothing of it stays in the end."""
-    fake_keyring = kind()
-    item = item_of(fake_keyring)
-    item.write("older")
-    item.write("newer")
-    result, count = item.read(), len(fake_keyring.items)
-    item.delete()
-    item.delete()
-
-    assert (result, count) == ("newer", 1)
-    assert (item.read(), fake_keyring.items) == (None, {})
-
-
-@pytest.mark.parametrize("kind", [FakeKeyring, Keychain])
 @pytest.mark.parametrize("steps", range(8))
 def test_a_kill_at_each_step_leaves_the_old_or_the_new_one(kind: type[FakeKeyring], steps: int) -> None:
     """A keyring that removes before it adds is no danger either: the next reader finds one of the two, whole."""
@@ -148,23 +133,16 @@ def test_the_library_is_missing(monkeypatch: pytest.MonkeyPatch, world: World) -
     assert keyring_child.answer_to(request()) == {"trouble": "library", "what": ""}
 
 
-def test_what_was_used_before_is_used_again(world: World) -> None:
-    """An item is looked for in the kind of keyring that it was put into, whatever would be the best one today."""
-    assert keyring_child.choose("", "KWallet") == "KWallet"
-    with pytest.raises(keyring_child.Trouble, match=r"keyrings\.alt\.file\.PlaintextKeyring \(from PYTHON_KEYRING"):
-        keyring_child.choose("keyrings.alt.file.PlaintextKeyring", "KWallet")
-
-
-@pytest.mark.parametrize("text", ["", "[backend]\n", "no section", "[backend]\ndefault-keyring=%(x", "\xff\xfe"])
-def test_a_configuration_of_the_library_without_a_backend(world: World, text: str) -> None:
-    """A file of the library's that names no backend names none, broken or not."""
+@pytest.mark.parametrize("text", ["", "[backend]\n", "no section", "\xff\xfe"])
+def test_an_item_is_looked_for_where_it_was_put(world: World, text: str) -> None:
+    """Whatever the library prefers today; a backend that was configured is refused, and a damaged file names none."""
     path = Path(world.environ["XDG_CONFIG_HOME"]) / "python_keyring" / "keyringrc.cfg"
     path.parent.mkdir()
     path.write_bytes(text.encode("latin-1"))
 
-    result = keyring_child._configured()  # noqa: SLF001 - choose() would look for a D-Bus next
-
-    assert result in {("", str(path)), ("%(x", str(path))}
+    assert keyring_child.choose("", "KWallet") == "KWallet"
+    with pytest.raises(keyring_child.Trouble, match=r"keyrings\.alt\.file\.PlaintextKeyring \(from PYTHON_KEYRING"):
+        keyring_child.choose("keyrings.alt.file.PlaintextKeyring", "KWallet")
 
 
 @pytest.mark.parametrize("is_open", [True, False])
