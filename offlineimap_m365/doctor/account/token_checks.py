@@ -63,26 +63,16 @@ def examine_token(subject: Subject) -> Check:
 def _wrong(account: Account, claims: dict[str, Any]) -> Trouble | None:
     """Return what is wrong with the token, None if nothing is."""
     login = errors.login_command(account.name)
-    sign_in = Remedy("Sign in again", login)
-    if not token_claims.is_for_mail(claims, account):
-        meaning = f"The token is for {token_claims.text(claims, 'aud') or 'another service'}, not for the mail"
-        return Trouble(meaning, Remedy("Ask for mail only", f"{login} --scope imap --scope smtp"))
     if not account.is_app_only and token_claims.is_anothers(claims, account):
         whose = _cited(next(iter(token_claims.names(claims)), "")) or "somebody else"
-        return Trouble(f"The token is {whose}'s, and {account.identity} signed in", sign_in)
-    if not account.is_personal and token_claims.is_of_another_tenant(claims, account):
-        tenant = token_claims.text(claims, "tid")
-        return Trouble(f"The token is of another organisation (tenant) than the sign-in: {tenant}", sign_in)
+        return Trouble(f"The token is {whose}'s, and {account.identity} signed in", Remedy("Sign in again", login))
     allowed = token_claims.protocols(claims)
     missing = token_claims.asked(account) - allowed if allowed is not None else set()
-    return _without(account, missing) if missing else None
-
-
-def _without(account: Account, missing: set[str]) -> Trouble:
-    """Return that a token does not allow what was asked for."""
+    if not missing:
+        return None
     meaning = f"The token does not allow {' and '.join(sorted(map(str.upper, missing)))}, which was asked for"
     if not account.is_app_only:
-        return Trouble(meaning, Remedy("Approve it while signing in", errors.login_command(account.name)))
+        return Trouble(meaning, Remedy("Approve it while signing in", login))
     advice = (
         "An administrator adds IMAP.AccessAsApp of Office 365 Exchange Online to the application's registration, and"
         " grants consent"

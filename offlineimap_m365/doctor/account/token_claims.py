@@ -7,12 +7,10 @@ are only used for explanations here.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.knowledge import mail_scopes, tables
+from offlineimap_m365.knowledge import mail_scopes
 from offlineimap_m365.provider import id_token
 
 if TYPE_CHECKING:
@@ -22,12 +20,6 @@ if TYPE_CHECKING:
 _LONGEST = 65_536
 #: Characters of a claim that are shown.
 _SHOWN = 100
-#: Exchange Online as an audience by its application id (entra-docs, verify-first-party-apps-sign-in).
-_EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
-#: Where Microsoft's other interface to mail is, whose tokens open no IMAP (graph-docs, deployments).
-_GRAPH = frozenset(
-    {"graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn"}
-)
 
 
 def read(token: str) -> dict[str, Any] | None:
@@ -61,33 +53,6 @@ def asked(account: Account) -> set[str]:
     return {"imap"} if account.is_app_only else set(filter(None, map(mail_scopes.protocol, account.scopes)))
 
 
-def is_for_mail(claims: dict[str, Any], account: Account) -> bool:
-    """Is the token for the mail of the account's cloud, or for what was asked of another provider?"""
-    value, known = claims.get("aud"), _hosts(account)
-    audiences = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
-    if any(_host(audience) in _GRAPH for audience in audiences):
-        return False
-    return not known or not audiences or any(a.lower() == _EXCHANGE or _host(a) in known for a in audiences)
-
-
-def _hosts(account: Account) -> set[str]:
-    """Return the hosts that mean mail in scopes and audiences: each cloud has more than one name for it."""
-    hosts = {_host(scope) for scope in account.scopes} - {""}
-    for name, cloud in tables.load("clouds")["clouds"].items():
-        names = {_host(cloud["scope_prefix"]), _host(cloud["app_scope"])}
-        if name == account.cloud or names & hosts:
-            hosts |= names
-    return hosts - _GRAPH
-
-
-def _host(address: str) -> str:
-    """Return the host of an https *address*, an empty text if it is not one."""
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
-
-
 def is_anothers(claims: dict[str, Any], account: Account) -> bool:
     """Is the token for another person than the one who signed in? By the ids if both are known, else by the names."""
     ours, theirs = account.person.get("oid"), claims.get("oid")
@@ -95,10 +60,3 @@ def is_anothers(claims: dict[str, Any], account: Account) -> bool:
         return ours.lower() != theirs.lower()
     known = [name.lower() for name in names(claims)]
     return bool(account.identity and known) and (account.identity or "").lower() not in known
-
-
-def is_of_another_tenant(claims: dict[str, Any], account: Account) -> bool:
-    """Is the token of another tenant than the account? One that is known by its domain is not compared."""
-    known = account.person.get("tid") or account.tenant or ""
-    tenant = text(claims, "tid")
-    return bool(tenant and re.fullmatch(r"[0-9a-f-]{36}", known.lower())) and tenant.lower() != known.lower()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import time
@@ -143,22 +142,6 @@ def test_who_is_named_twice_is_examined_once(world: World) -> None:
     assert [check.name for check in checks].count("profile") == 1
 
 
-@pytest.mark.parametrize("kind", ["a file", "a link that leads nowhere"])
-def test_a_home_that_cannot_be_one_is_a_finding(world: World, capsys: pytest.CaptureFixture[str], kind: str) -> None:
-    """Whatever is in the place of the home ends the examination by a check, and by no error."""
-    if kind == "a file":
-        world.home.write_text("", encoding="utf-8")
-    else:
-        world.home.symlink_to(world.root / "unmounted")
-
-    code = main.main(["doctor", "--offline"])
-
-    said = capsys.readouterr()
-    assert (code, said.err) == (1, "")
-    assert "home\n" in said.out
-    assert re.search(r"^1 of \d checks failed. First run: ", said.out, re.MULTILINE)
-
-
 def test_nobody_signed_in_is_said(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,31 +195,10 @@ sys.exit(cli.main(["doctor"]))
 """
 
 
-def test_a_reader_that_has_had_enough(world: World) -> None:
-    """``| head -1`` is silent, and the exit code is that of all checks."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _CHILD],
-        env=child_environ([sys.executable], world.environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=world.root,
-    ) as child:
-        assert child.stdout is not None
-        assert child.stderr is not None
-        first = child.stdout.readline()
-        child.stdout.close()
-        said = child.stderr.read()
-
-    assert b"check-0" in first
-    assert (child.returncode, said) == (1, b"")
-
-
-@pytest.mark.parametrize("to", ["/dev/full", None])
-def test_an_answer_that_cannot_be_written(world: World, to: str | None) -> None:
-    """A full disk or a closed stdout is 75, said once."""
-    closed = f">{to}" if to else ">&-"
+def test_an_answer_that_cannot_be_written(world: World) -> None:
+    """A full disk is 75, said once."""
     done = subprocess.run(
-        ["/bin/sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, _CHILD],
+        ["/bin/sh", "-c", 'exec "$0" -c "$1" >/dev/full', sys.executable, _CHILD],
         env=child_environ([sys.executable], world.environ),
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,6 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
 
 from offlineimap_m365.doctor.mail import mail_checks
 from offlineimap_m365.knowledge import powershell
@@ -20,6 +19,8 @@ from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import trustme
 
     from offlineimap_m365.doctor.check import Check, Subject
     from tests.world import World
@@ -229,27 +230,6 @@ def test_an_address_without_a_server(world: World, address: str, command: str) -
     assert address.partition(":")[0] in check.meaning
 
 
-def test_a_foreign_certificate_names_the_authority(world: World, ca: trustme.CA) -> None:
-    """Somebody who inspects connections is named, and the file for their certificate; nothing is sent there."""
-    with ImapServer(trustme.CA(organization_name="Acme Inspection")) as server:
-        check = failed(subject_at(server.address))
-
-    assert check.name == "imap-connect"
-    assert "was issued by “Acme Inspection" in check.meaning
-    assert str(world.root / "ca.pem") in (check.remedy.command or "")
-    assert server.received == b""
-
-
-def test_the_certificate_of_another_host(world: World, ca: trustme.CA) -> None:
-    """A name that does not fit is not a matter of trust."""
-    with ImapServer(ca, host="elsewhere.example") as server:
-        check = failed(subject_at(server.address))
-
-    assert "Hostname mismatch" in check.meaning
-    assert check.remedy.command == AGAIN
-    assert server.received == b""
-
-
 @pytest.mark.parametrize(
     ("command", "answer", "said"),
     [
@@ -274,15 +254,6 @@ def test_what_may_pass_is_checked_again(
     assert fact in check.meaning
     assert pause in check.remedy.advice
     assert check.remedy.command == AGAIN
-
-
-def test_a_server_that_drips_is_left(world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However steadily the bytes come, the check ends."""
-    monkeypatch.setattr(bounded_socket, "READ", 0.6)
-    monkeypatch.setattr(bounded_socket, "WHOLE", 1.0)
-
-    with ImapServer(ca, drip=0.1) as server:
-        assert failed(subject_at(server.address)).name == "imap-connect"
 
 
 def test_a_hostile_greeting_is_shown_harmless(world: World, ca: trustme.CA) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from offlineimap_m365 import doctor
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import errors, installation
+from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.tokens import move_store
@@ -137,35 +137,6 @@ def test_a_profile_that_is_none(alice: profiles.Account, text: str) -> None:
     assert {check.since for check in found if check.account and check.ok is None} == {"profile"}
 
 
-def test_a_profile_of_another_account(alice: profiles.Account) -> None:
-    """A folder that was copied or renamed is no account."""
-    edit(alice, account="bob@example.org")
-
-    assert "is not a profile of this program" in only(offline(), "profile").meaning
-
-
-def test_a_profile_of_a_later_version(alice: profiles.Account) -> None:
-    """This program is too old for it, and says how to get the newer one; nothing is written."""
-    edit(alice, version=99)
-
-    check = only(offline(), "profile")
-
-    assert "version 99, this one knows 1" in check.meaning
-    assert check.remedy == installation.repair()
-    edit(alice, version=1)
-    assert is_well(offline())
-
-
-def test_a_profile_with_a_store_of_a_later_release(alice: profiles.Account) -> None:
-    """The stores that this one knows are named, and the command that signs in with one of them."""
-    edit(alice, store="vault")
-
-    check = only(offline(), "store")
-
-    assert "this release has no store vault" in check.meaning
-    assert command_of(check) == f"offlineimap-m365 login {ALICE} --store file"
-
-
 # The client
 
 
@@ -194,16 +165,6 @@ def test_the_file_of_a_secret(world: World) -> None:
     assert command_of(gone) == f"offlineimap-m365 login {ALICE} --client-secret-file FILE"
     assert is_well(offline())
     assert "s3cret" not in str([good, loose, gone])
-
-
-def test_a_secret_that_is_none(world: World) -> None:
-    """An empty file is no secret."""
-    confidential(world, client_secret_file=str(certificates.write(world.root / "secret", "\n")))
-
-    check = named(offline(), "client")
-
-    assert check.ok is False
-    assert "its first line is empty" in check.meaning
 
 
 def test_the_command_of_a_secret_is_neither_run_nor_shown(world: World) -> None:
@@ -236,16 +197,6 @@ def test_the_end_of_a_certificate(world: World, ends: float, said: str) -> None:
         assert command_of(check) == f"offlineimap-m365 refresh {ALICE}"
     assert is_well(offline())
     assert "ends in" not in named(offline(), "client").meaning
-
-
-def test_a_certificate_that_is_none(world: World) -> None:
-    """What is wrong with the file is said in words."""
-    confidential(world, certificate=str(certificates.write(world.root / "backup.pem", "nothing of the kind")))
-
-    check = named(offline(), "client")
-
-    assert check.ok is False
-    assert "neither PEM nor PKCS #12" in check.meaning
 
 
 def test_a_certificate_behind_a_passphrase_is_known_from_its_last_use(world: World) -> None:

@@ -11,7 +11,6 @@ import trustme
 
 from offlineimap_m365.doctor.mail import mail_checks
 from offlineimap_m365.knowledge import powershell
-from offlineimap_m365.mail import bounded_socket
 from tests import doctor_checks
 from tests.signed_in_accounts import ALICE, invent
 from tests.smtp_server import SmtpServer, certificate
@@ -168,14 +167,6 @@ def test_the_identity_may_send_where_the_address_may_not(world: World, tls: ssl.
     assert server.users == [ALICE, IDENTITY]
 
 
-def test_an_application_without_a_mailbox_is_not_tried(world: World, tls: ssl.SSLContext) -> None:
-    """A name that is not an address cannot send."""
-    with SmtpServer(tls) as server:
-        checks = examine(subject_at(server.address, "backup", name="backup", kind="app-only"))
-
-    assert [check.ok for check in checks.values()] == [True, True, True, None]
-
-
 @pytest.mark.parametrize(
     ("answers", "name"),
     [
@@ -231,12 +222,3 @@ def test_what_may_pass_is_checked_again(
 
     assert (check.name, check.remedy.command) == (name, AGAIN)
     assert "may pass by itself" in check.remedy.advice
-
-
-def test_a_server_that_drips_is_left(world: World, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However steadily the bytes come, the check ends."""
-    monkeypatch.setattr(bounded_socket, "READ", 0.4)
-    monkeypatch.setattr(bounded_socket, "WHOLE", 0.6)
-
-    with SmtpServer(tls, drip=0.1) as server:
-        assert failed(subject_at(server.address)).name == "smtp-connect"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -225,26 +223,6 @@ def test_a_python_that_is_gone(world: World, place: str, command: str) -> None:
     assert found.remedy.command == command.format(root=world.root)
 
 
-@pytest.mark.long
-def test_a_lost_environment_is_made_anew(world: World) -> None:
-    """The advice is followed (which takes pip its time): there is an OfflineIMAP then, and a Python that runs it."""
-    directory = world.root / "venv"
-    _make(directory)
-    (directory / "bin" / "offlineimap").write_text(f"#!{directory}/bin/python3.99\n")
-    (directory / "bin" / "offlineimap").chmod(0o755)
-    wheel(world.root / "wheels")
-    world.environ |= {"PATH": f"{directory}/bin:{_bin()}:/usr/bin:/bin"}
-    world.environ |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(world.root / "wheels")}
-    world.enter()
-    before = look()
-
-    done = world.type(before.remedy.command or "")
-
-    assert before.ok is False
-    assert done.code == 0, done.err
-    assert "OfflineIMAP 8.0.2" in look().meaning
-
-
 def test_the_environment_of_the_other_python(world: World) -> None:
     """The other Python is asked without anything of ours: no PYTHON*, no code of the user's directory."""
     package(program(world, "#!/usr/bin/python3").resolve().parent)
@@ -255,29 +233,6 @@ def test_the_environment_of_the_other_python(world: World) -> None:
     world.enter()
 
     assert look().ok is True
-
-
-def wheel(directory: Path) -> None:
-    """Make a wheel of an OfflineIMAP without anything in it (PEP 427), as a package index has it."""
-    directory.mkdir()
-    build = directory / "build"
-    package(build, version="8.0.2", feature=ONCE)
-    info = build / "offlineimap-8.0.2.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offlineimap\nVersion: 8.0.2\n")
-    (info / "WHEEL").write_text("Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-    (info / "entry_points.txt").write_text("[console_scripts]\nofflineimap = offlineimap.init:main\n")
-    (info / "RECORD").write_text(
-        textwrap.dedent("".join(f"{path.relative_to(build)},,\n" for path in build.rglob("*") if path.is_file()))
-    )
-    made = shutil.make_archive(str(directory / "offlineimap"), "zip", build)
-    Path(made).rename(directory / "offlineimap-8.0.2-py3-none-any.whl")
-    shutil.rmtree(build)
-
-
-def _bin() -> Path:
-    """Return the directory of this Python's programs, whose python3 makes environments."""
-    return Path(sys.executable).parent
 
 
 def _make(directory: Path) -> None:
