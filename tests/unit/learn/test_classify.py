@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from email.parser import HeaderParser
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
-from offlineimap_m365.folders import learned, nametrans
+from offlineimap_m365.folders import learned
 from offlineimap_m365.folders.folder_filter import build_filter, load_table
 from offlineimap_m365.folders.utf7 import encode
 from offlineimap_m365.learn import classify
@@ -87,26 +88,6 @@ def test_mail_in_a_folder_contradicts_an_ambiguous_name() -> None:
     assert any(warning.startswith("Agenda ") for warning in finding.warnings)
 
 
-def test_the_only_folder_of_its_kind_goes_by_its_name() -> None:
-    """A known name decides, but mail in it is told with the line that keeps it."""
-    finding = find_out(TABLE, listed(mailbox("en")), {"Notes": MAIL})
-
-    assert not finding.verdicts["Notes"].is_mail
-    assert len(finding.warnings) == 1
-    assert "make_folderfilter(keep=['Notes'])" in finding.warnings[0]
-
-
-def test_a_second_folder_of_a_kind_is_kept_if_mail_came_into_it() -> None:
-    """Beside Notizen a folder Notes may be somebody's own (exchangelib#1156); without proof the name decides."""
-    names = listed([*mailbox("de"), "Notes"])
-
-    proven, unproven = find_out(TABLE, names, {"Notes": MAIL}), find_out(TABLE, names, {})
-
-    assert proven.verdicts["Notes"].is_mail
-    assert build_filter(learnt=proven.as_profile())("Notes/2024")
-    assert not unproven.verdicts["Notes"].is_mail
-
-
 @pytest.mark.parametrize(
     ("name", "evidence", "is_mail"),
     [
@@ -118,11 +99,18 @@ def test_a_second_folder_of_a_kind_is_kept_if_mail_came_into_it() -> None:
         ("Termine", Evidence(), True),
         ("Termine", MAIL, True),
         ("Entwürfe", ITEMS, True),
+        ("Notes", Evidence(), False),
+        ("Notes", MAIL, True),
+        ("Notizen", MAIL, False),
     ],
 )
-def test_a_folder_of_an_unknown_name_goes_by_its_messages(name: str, evidence: Evidence, is_mail: bool) -> None:
-    """It is left out if there are several messages and each is an item; a folder that is known for mail never is."""
-    finding = find_out(TABLE, listed([*mailbox("de"), name]), {name: evidence})
+def test_a_folder_goes_by_its_name_or_its_messages(name: str, evidence: Evidence, is_mail: bool) -> None:
+    """
+    An unknown name is left out if there are several messages and each is an item; a name known for mail never is.
+
+    The only folder of its kind goes by its name; beside Notizen, Notes may be somebody's own (exchangelib#1156).
+    """
+    finding = find_out(TABLE, listed(dict.fromkeys([*mailbox("de"), name])), {name: evidence})
 
     assert finding.verdicts[name].is_mail is is_mail
 
@@ -141,25 +129,22 @@ def test_a_mailbox_in_an_unknown_language_is_told_by_its_messages() -> None:
     assert [warning.split(" is kept")[0] for warning in finding.warnings] == ["ngeHta'"]
 
 
-def test_what_is_in_doubt_is_named() -> None:
-    """A nested folder of items is kept, with the line that leaves it out; a language without evidence is told."""
-    nested = find_out(TABLE, listed([*mailbox("de"), "Projekte/Termine"]), {"Projekte/Termine": ITEMS})
-    unknown = find_out(TABLE, listed(["INBOX", "jajmey"]), {})
-
-    assert left_out(nested) == left_out(find_out(TABLE, listed(mailbox("de")), {}))
-    assert "make_folderfilter(drop=['Projekte/Termine'])" in nested.warnings[0]
-    assert [len(nested.warnings), len(unknown.warnings)] == [1, 1]
-    assert "unknown" in unknown.warnings[0]
-
-
-def test_a_missing_calendar_is_told() -> None:
-    """Every mailbox has one: if none is known while others are, it may be among what is kept."""
-    names = [name for name in mailbox("sv") if name != "Kalender"]
-
-    finding = find_out(TABLE, listed([*names, "Tidsplan"]), {})
+@pytest.mark.parametrize(
+    ("folders", "evidence", "warning"),
+    [
+        ([*mailbox("de"), "Projekte/Termine"], {"Projekte/Termine": ITEMS}, r"drop=\['Projekte/Termine'\]"),
+        (["INBOX", "jajmey"], {}, "language of this mailbox is unknown"),
+        ([*(name for name in mailbox("sv") if name != "Kalender"), "Tidsplan"], {}, "as the calendar, so"),
+        (mailbox("en"), {"Notes": MAIL}, r"Notes is left out .*keep=\['Notes'\]"),
+        ([*mailbox("de"), "Notes"], {"Notes": MAIL}, "Notes is kept in spite of its name"),
+    ],
+)
+def test_what_is_in_doubt_is_named(folders: list[str], evidence: dict[str, Evidence], warning: str) -> None:
+    """What contradicts the messages, a calendar that is missing, and an unknown language: one warning each."""
+    finding = find_out(TABLE, listed(folders), evidence)
 
     assert len(finding.warnings) == 1
-    assert "calendar" in finding.warnings[0]
+    assert re.search(warning, finding.warnings[0])
 
 
 @pytest.mark.parametrize("names", [["INBOX"], ["INBOX", "INBOX/x"], []])
@@ -171,29 +156,26 @@ def test_a_bare_mailbox_gives_no_warning(names: list[str]) -> None:
     assert left_out(finding) == []
 
 
-def test_flags_come_before_names() -> None:
-    """Where the server says which folder is for sent mail, that is it; the language's own comes before another's."""
-    flagged = find_out(TABLE, listed(["INBOX", "ngeHta'", "Sent Items"], **{"ngeHta'": "\\sent"}), {})
-    mixed = find_out(TABLE, listed(["Sent Items", *mailbox("de")]), {})
-
-    assert flagged.names == {"ngeHta'": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"}
-    assert mixed.names["Gesendete Elemente"] == "Sent"
-    assert "Sent Items" not in mixed.names
+PLAIN = {"Sent Items": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"}
+GERMAN = {"Gesendete Elemente": "Sent", "Gelöschte Elemente": "Trash", "Junk-E-Mail": "Junk"}
+PERSONAL = ["Inbox", "Sent", "Deleted", "Junk", "Drafts", "Archive", "Notes", "Outbox"]
 
 
-def test_an_english_mailbox_is_called_as_without_learning() -> None:
-    """Learning changes no name where the plain pair fits."""
-    finding = find_out(TABLE, listed([*nametrans.STANDARD, "Sent", "Drafts", "Outbox", "Calendar"]), {})
+@pytest.mark.parametrize(
+    ("folders", "local_names"),
+    [
+        ([*PLAIN, "Sent", "Drafts", "Outbox", "Calendar"], PLAIN),
+        (["Sent Items", *mailbox("de")], GERMAN),
+        (PERSONAL, {"Sent": "Sent", "Deleted": "Trash", "Junk": "Junk"}),
+        (["Sent Items", "ngeHta'"], {"ngeHta'": "Sent"} | {name: PLAIN[name] for name in list(PLAIN)[1:]}),
+        ([], PLAIN),
+    ],
+)
+def test_mail_folders_get_the_names_that_other_programs_know(folders: list[str], local_names: dict[str, str]) -> None:
+    """The server's flag comes before a name, the mailbox's language before another; else the plain pair's names."""
+    finding = find_out(TABLE, listed(folders, **{"ngeHta'": "\\sent"}), {})
 
-    assert finding.names == {"Sent Items": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"}
-
-
-def test_a_personal_mailbox_keeps_its_own_names() -> None:
-    """outlook.com's Sent and Junk are called so here, too; only Deleted becomes Trash."""
-    finding = find_out(TABLE, listed(["Inbox", "Sent", "Deleted", "Junk", "Drafts", "Archive", "Notes", "Outbox"]), {})
-
-    assert finding.names == {"Sent": "Sent", "Deleted": "Trash", "Junk": "Junk"}
-    assert left_out(finding) == ["Notes", "Outbox"]
+    assert finding.names == local_names
 
 
 @pytest.mark.parametrize("name", ["", "/", "\0", "&", "&illisible-", "&2AA-", "a" * 10_000, "a/" * 5_000, "\udc80"])
@@ -208,17 +190,8 @@ def test_no_name_of_a_server_is_too_strange(name: str) -> None:
 def test_what_is_worth_a_look() -> None:
     """First what has a doubtful name, then what has none that is known, then nested ones; never known mail or INBOX."""
     names = [
-        "INBOX",
-        "INBOX/x",
-        "Sent Items",
-        "Sent Items/x",
-        "Outbox",
-        "Calendar/x",
-        "a/b",
-        "Projects",
-        "Agenda",
-        "Notes",
-    ]
+        "INBOX", "INBOX/x", "Sent Items", "Sent Items/x", "Outbox", "Calendar/x", "a/b", "Projects", "Agenda", "Notes",
+    ]  # fmt: skip
 
     found = classify.worth_a_look(TABLE, listed(names))
 
