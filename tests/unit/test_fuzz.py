@@ -1,4 +1,4 @@
-"""The fuzzer at every door where a stranger's text comes in: an answer or an error of ours, never anything else."""
+"""Random text from outside gives an answer or an error of ours, never another exception."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from offlineimap_m365.signin import callback_request, paste
 from offlineimap_m365.signin.attempt import check_claims
 from offlineimap_m365.signin.callback_server import Listener
 from offlineimap_m365.signin.redirect_response import WrongPaste, read_answer, refusal
-from tests.unit.callback_client import RIGHT, STATE, ask, is_waiting, text_of
+from tests.unit.callback_client import STATE, ask, is_waiting, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ALICE = "alice@example.org"
 REDIRECT = "https://localhost"
-#: Values of JSON as strangers send them, numbers that JSON has not included.
+#: Any value of JSON, with numbers that JSON does not have.
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=30),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
@@ -41,43 +41,18 @@ _VALUES = st.text(max_size=40) | st.sampled_from(
 #: Parameters of a final address, some twice.
 PARAMETERS = st.lists(st.tuples(st.sampled_from(_NAMES), _VALUES), max_size=6)
 #: Pieces of which pasted text is made.
-_PIECES = st.sampled_from(
-    [
-        *(
-            "https://localhost/?",
-            "http://[::1",
-            "?",
-            "&",
-            "&amp;",
-            "#",
-            "=",
-            "%",
-            "%zz",
-            "\n",
-            "\r\n",
-            "\u200b",
-            "<",
-            ">",
-        ),
-        *(
-            "code=abcdefghijklmnop",
-            f"state={STATE}",
-            "error=access_denied",
-            "Sorry",
-            "AADSTS50011",
-            "AADSTS",
-            "code: 5",
-        ),
-        *("https://login.microsoftonline.com/common/oauth2/v2.0/authorize?redirect_uri=", "x" * 3000, "\x1b[200~"),
-    ]
-)
+_PIECES = st.sampled_from([
+    "https://localhost/?", "http://[::1", "?", "&", "&amp;", "#", "=", "%", "%zz", "\n", "\r\n", "\u200b", "<", ">",
+    "code=abcdefghijklmnop", f"state={STATE}", "error=access_denied", "Sorry", "AADSTS50011", "AADSTS", "code: 5",
+    "https://login.microsoftonline.com/common/oauth2/v2.0/authorize?redirect_uri=", "x" * 3000, "\x1b[200~",
+])  # fmt: skip
 PASTED = st.lists(_PIECES | st.text(st.characters(codec=None), max_size=20), max_size=12).map("".join) | PARAMETERS.map(
     lambda pairs: f"https://localhost/?{urlencode(pairs)}"
 )
 
 
 def _outcome(call: Callable[[], Any], kind: type[Exception]) -> tuple[Any, Exception | None]:
-    """Return what *call* returns, or the error of this *kind* that it raises; any other is one of the test, too."""
+    """Return what *call* returns, or the error of this *kind* that it raises."""
     try:
         return call(), None
     except kind as error:
@@ -85,14 +60,14 @@ def _outcome(call: Callable[[], Any], kind: type[Exception]) -> tuple[Any, Excep
 
 
 def is_fit(text: str) -> bool:
-    """Tell whether a terminal shows *text* as it is: no controls, none that turn the direction of writing."""
+    """Tell whether *text* has no control characters and none that change the direction of writing."""
     return not [c for c in text if unicodedata.category(c) in {"Cc", "Cs"} or "\u202a" <= c <= "\u202e"]
 
 
 @settings(max_examples=200)
 @given(PASTED)
-def test_whatever_is_pasted(text: str) -> None:
-    """It is the answer with the right state, or it is refused with 77, in a few lines fit for a terminal."""
+def test_pasted_text(text: str) -> None:
+    """Pasted text is the answer with the right state, or refused with 77 in a few printable lines."""
     found, error = _outcome(
         lambda: read_answer(text, STATE, explain.Situation(ALICE, redirect_uri=REDIRECT)), errors.SignInNeeded
     )
@@ -106,8 +81,8 @@ def test_whatever_is_pasted(text: str) -> None:
 
 
 @given(PARAMETERS.map(dict))
-def test_whatever_a_refusal_brings(parameters: dict[str, str]) -> None:
-    """A refusal through the address bar is one of ours, and shows nothing that it brought but a known name or code."""
+def test_a_refusal_in_the_address(parameters: dict[str, str]) -> None:
+    """A refusal in the final address becomes an error of ours that shows only known names and codes of it."""
     error = refusal(parameters, Situation(account=ALICE))
 
     shown = "".join(error.lines())
@@ -118,8 +93,8 @@ def test_whatever_a_refusal_brings(parameters: dict[str, str]) -> None:
 
 @settings(max_examples=150)
 @given(st.text(st.characters(codec=None), max_size=200) | PASTED, _VALUES, _VALUES)
-def test_whatever_is_explained(text: str, account: str, tenant: str) -> None:
-    """It is explained in words fit for a terminal, or nothing is known of it."""
+def test_explained_text(text: str, account: str, tenant: str) -> None:
+    """Any text is explained in printable words, or not recognised."""
     found = explain.explain(text, explain.Situation(account, tenant=tenant))
 
     assert found is None or is_fit(found.meaning + found.remedy.text + found.code)
@@ -130,8 +105,8 @@ _ERROR_FIELDS = ("error", "error_description", "error_codes", "suberror", "claim
 
 @settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(_ERROR_FIELDS) | st.text(max_size=9), JSON, max_size=6))
-def test_whatever_a_provider_refuses_with(body: dict[str, Any]) -> None:
-    """What is kept of an error is text and numbers; what comes of it is an error of ours in a few lines."""
+def test_refusals_of_a_provider(body: dict[str, Any]) -> None:
+    """A refusal becomes an error of ours in a few printable lines, and is saved as JSON."""
     try:
         kept = token_response.read(body, {"refresh_token": "a-refresh-token"})
     except ValueError:
@@ -160,8 +135,8 @@ _TOKEN_FIELDS = st.fixed_dictionaries(
 
 @settings(max_examples=300)
 @given(_TOKEN_FIELDS | st.dictionaries(st.text(max_size=9), JSON))
-def test_whatever_a_provider_grants(body: dict[str, Any]) -> None:
-    """An answer is what it should be in every field, or it is none."""
+def test_answers_of_a_provider(body: dict[str, Any]) -> None:
+    """An answer is accepted only if each of its fields is of the right kind."""
     kept, error = _outcome(lambda: token_response.read(body), ValueError)
 
     assert str(error).isidentifier() or "error" in kept or kept.get("access_token", kept.get("device_code"))
@@ -172,8 +147,8 @@ def test_whatever_a_provider_grants(body: dict[str, Any]) -> None:
 @example({"iss": "x" * 100_000, "tid": "y" * 100_000})
 @example({"iss": "https://issuer/", "aud": "a client id", "exp": float("nan")})
 @given(st.dictionaries(st.sampled_from(["iss", "aud", "exp", "tid", "oid", "sub", "preferred_username"]), JSON))
-def test_whatever_an_id_token_claims(claims: dict[str, Any]) -> None:
-    """Claims are refused with an error of ours in a few short lines, unless they are right."""
+def test_claims_of_an_id_token(claims: dict[str, Any]) -> None:
+    """Wrong claims are refused with an error of ours in a few short lines."""
     _, error = _outcome(
         lambda: check_claims(claims, "https://issuer/{tenantid}", "a client id", ALICE), errors.SignInNeeded
     )
@@ -182,10 +157,10 @@ def test_whatever_an_id_token_claims(claims: dict[str, Any]) -> None:
     assert error or (claims["iss"].startswith("https://issuer/") and claims["exp"] > 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300) | PASTED.map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_whatever_comes_through_a_pipe(content: bytes) -> None:
-    """What is typed or piped becomes text without escape sequences, and the end is seen."""
+def test_text_from_a_pipe(content: bytes) -> None:
+    """Typed or piped bytes become text without escape sequences, and the end is noticed."""
     reading, writing = os.pipe()
     os.write(writing, content[:4000])
     os.close(writing)
@@ -201,19 +176,11 @@ def test_whatever_comes_through_a_pipe(content: bytes) -> None:
 
 
 _METHODS = st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "get", "", "G\x00T", "\x16\x03\x01"])
-_HEADS = st.sampled_from(
-    [
-        *(
-            "Host: localhost:{port}",
-            "Host: evil.example",
-            "Host: 127.0.0.1:{port}",
-            "Host:",
-            "Content-Length: 99999999",
-        ),
-        *("Transfer-Encoding: chunked", "X: " + "y" * 70000, "\x00: \x00", "no colon", "Expect: 100-continue"),
-        *("Sec-Purpose: prefetch", "Connection: keep-alive", "Upgrade: websocket", " folded"),
-    ]
-)
+_HEADS = st.sampled_from([
+    "Host: localhost:{port}", "Host: evil.example", "Host: 127.0.0.1:{port}", "Host:", "Content-Length: 99999999",
+    "Transfer-Encoding: chunked", "X: " + "y" * 70000, "\x00: \x00", "no colon", "Expect: 100-continue",
+    "Sec-Purpose: prefetch", "Connection: keep-alive", "Upgrade: websocket", " folded",
+])  # fmt: skip
 _WRONG_STATE = PARAMETERS.filter(lambda pairs: ("state", STATE) not in pairs).map(urlencode)
 _TARGETS = _WRONG_STATE.map(lambda query: f"/?{query}") | st.sampled_from(
     ["/done", "/", "*", "//", "http://evil.example/", "/\x00", "/{long}", "/?code=1&code=2", "/?%zz"]
@@ -227,10 +194,10 @@ _REQUESTS = st.binary(max_size=200) | st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(st.lists(_REQUESTS, min_size=1, max_size=4), st.booleans())
-def test_whatever_a_stranger_sends_to_the_listener(requests: list[bytes], are_pipelined: bool) -> None:
-    """It answers or hangs up, repeats nothing, and goes on to wait for the right answer."""
+def test_requests_to_the_listener(requests: list[bytes], are_pipelined: bool) -> None:
+    """The listener answers or hangs up, repeats nothing of a request, and still accepts the right answer."""
     with Listener(STATE) as listener:
         filled = {b"{port}": str(listener.port).encode(), b"{long}": b"a" * 70_000}
         sent = [_fill(request, filled) for request in requests]
@@ -254,7 +221,7 @@ def _fill(request: bytes, values: dict[bytes, bytes]) -> bytes:
 
 
 def _talk(port: int, data: bytes) -> bytes:
-    """Send *data*, end the sending side, and return what comes until the other side has had enough."""
+    """Send *data*, close the sending side, and return what comes until the other side hangs up."""
     found = b""
     with socket.create_connection(("127.0.0.1", port), timeout=callback_request.SECONDS + 5) as connection:
         try:
@@ -267,12 +234,3 @@ def _talk(port: int, data: bytes) -> bytes:
         except OSError:  # hung up on: also "not connected" (ENOTCONN) where a shutdown comes too late
             pass
     return found
-
-
-def test_the_right_answer_counts_after_all_that() -> None:
-    """What the others look for is there: the right answer is taken."""
-    with Listener(STATE) as listener:
-        assert ask(listener.port, RIGHT).status == 303
-        assert listener.answers.get(timeout=1)["state"] == STATE
-        listener.finish(ok=True, title="t", text="x")
-        ask(listener.port, "/done")

@@ -1,4 +1,4 @@
-"""Garbage from the provider: a passing failure in a few lines, in time, and nothing is lost."""
+"""Garbage from the provider: a temporary failure in a few lines, in time, and the store is unchanged."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ from offlineimap_m365.signin.attempt import Attempt
 from offlineimap_m365.tokens import engine
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.garbage import Garbage
-from tests.m365.person import Browser
-from tests.sign_in import PASSWORD
 from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, keep, provider
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
-#: What comes over the wire goes through the same libraries on every Python.
+#: Run on one Python only: the libraries that read the wire are the same on each.
 pytestmark = pytest.mark.once
 
 
@@ -49,7 +47,7 @@ def jwt(claims: object) -> str:
     return f"{encoded({'alg': 'none'})}.{encoded(claims)}."
 
 
-#: What a provider that works would have sent; each case below spoils a part of it.
+#: A good answer; each case below changes a part of it.
 GOOD = {
     "token_type": "Bearer",
     "access_token": "an-access-token",
@@ -60,7 +58,7 @@ GOOD = {
     "client_info": encoded({"uid": "u", "utid": "t"}),
 }
 
-#: Whole bodies that are no answer, whatever the status.
+#: Whole bodies that are no answer of OAuth's.
 BODIES: dict[str, str | bytes] = {
     "HTML": CAPTIVE_PORTAL,
     "nothing": b"",
@@ -91,28 +89,8 @@ WRONG: dict[str, list[object]] = {
     "refresh_in": ["soon", None, {}],
     "scope": [["a", "b"], {}, 5, None],
     "token_type": [["Bearer"], None, 5],
-    "id_token": [
-        "garbage",
-        "a.b.c",
-        "..",
-        None,
-        5,
-        ["x"],
-        jwt([1]),
-        jwt({}),
-        jwt({"sub": 5}),
-        "a.\ud800.c",
-        f"a.{'%' * 9}.c",
-    ],
-    "client_info": [
-        "garbage",
-        None,
-        5,
-        {},
-        encoded([1]),
-        encoded({"uid": {}, "utid": "x"}),
-        encoded({"uid": "a\r\nb"}),
-    ],
+    "id_token": ["garbage", "a.b.c", "..", None, 5, ["x"], jwt([1]), jwt({}), jwt({"sub": 5}), "a.\ud800.c", "a.%%%.c"],
+    "client_info": ["garbage", None, 5, {}, *map(encoded, ([1], {"uid": {}, "utid": "x"}, {"uid": "a\r\nb"}))],
 }
 FIELDS = [
     pytest.param(name, value, id=f"{name}-{number}")
@@ -122,7 +100,7 @@ FIELDS = [
 
 
 def bomb(megabytes: int = 200) -> bytes:
-    """Return so many *megabytes* of spaces in one member of gzip (RFC 1952 §2.3), of one block that is made once."""
+    """Return so many *megabytes* of spaces as one member of gzip (RFC 1952 §2.3), made of one repeated block."""
     block, checksum = b" " * 1_000_000, 0
     coder = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     packed = coder.compress(block) + coder.flush(zlib.Z_FULL_FLUSH)
@@ -134,7 +112,7 @@ def bomb(megabytes: int = 200) -> bytes:
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _BODY = json.dumps(GOOD).encode()
-#: Bytes that are no HTTP, or no good one.
+#: Bytes that are not HTTP, or not valid HTTP.
 WIRES: dict[str, bytes] = {
     "nothing": b"",
     "HTTP/0.9": b"<html>hello</html>",
@@ -164,7 +142,7 @@ WIRES: dict[str, bytes] = {
 
 
 def refresh(entra: Entra, endpoints: Mapping[str, str]) -> object:
-    """Refresh Alice's dead token."""
+    """Refresh Alice's expired token."""
     del entra
     account = profiles.load(ALICE)
     assert account is not None
@@ -172,19 +150,22 @@ def refresh(entra: Entra, endpoints: Mapping[str, str]) -> object:
     return engine.access_token(ALICE, engine.Wanted(impatient=True))
 
 
+def attempt_at(entra: Entra, endpoints: Mapping[str, str]) -> Attempt:
+    """Return an attempt to sign Alice in, some of whose *endpoints* are others than Entra's."""
+    known = provider(entra)
+    return Attempt(dataclasses.replace(known, endpoints={**(known.endpoints or {}), **endpoints}), ALICE)
+
+
 def redeem(entra: Entra, endpoints: Mapping[str, str]) -> object:
     """Redeem a code."""
-    known = provider(entra)
-    tried = Attempt(dataclasses.replace(known, endpoints={**(known.endpoints or {}), **endpoints}), ALICE)
-    with Browser(entra.ca_file) as browser:
-        landing = browser.sign_in(tried.begin("https://localhost", "a state", hint=ALICE), ALICE, PASSWORD)
-    return tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query)))
+    attempt = attempt_at(entra, endpoints)
+    final = entra.approve(attempt.begin("https://localhost", "a state", hint=ALICE), ALICE)
+    return attempt.redeem(dict(parse_qsl(urlsplit(final).query)))
 
 
 def device(entra: Entra, endpoints: Mapping[str, str]) -> object:
     """Ask for a device code."""
-    known = provider(entra)
-    return Attempt(dataclasses.replace(known, endpoints={**(known.endpoints or {}), **endpoints}), ALICE).begin_device()
+    return attempt_at(entra, endpoints).begin_device()
 
 
 def discover(entra: Entra, endpoints: Mapping[str, str]) -> object:
@@ -192,27 +173,27 @@ def discover(entra: Entra, endpoints: Mapping[str, str]) -> object:
     return tenant_discovery.discover(next(iter(endpoints.values()), entra.authority))
 
 
-#: Each way on which an answer is waited for: who asks, the endpoint, and what it is called in a configuration.
-DOORS = {
+#: Each request to a provider: the function that sends it, the endpoint, and its name in a configuration.
+REQUESTS = {
     "refresh": (refresh, TOKEN, "token_endpoint"),
     "redeem": (redeem, TOKEN, "token_endpoint"),
     "device": (device, "oauth2/v2.0/devicecode", "device_authorization_endpoint"),
     "discover": (discover, "openid-configuration", "authority"),
 }
-doors = pytest.mark.parametrize("name", DOORS)
+each_request = pytest.mark.parametrize("name", REQUESTS)
 
 
 @pytest.fixture
 def signed_in(world: World, entra: Entra) -> profiles.Account:
-    """Return Alice, whose token died ten seconds ago."""
+    """Return Alice, whose token expired ten seconds ago."""
     del world
     account = keep(entra)
     age(account, -10)
     return account
 
 
-def passing(call: Callable[[], object], account: profiles.Account) -> errors.Temporary:
-    """Return the passing failure that *call* ends with; in a few lines, and the store is what it was."""
+def temporary(call: Callable[[], object], account: profiles.Account) -> errors.Temporary:
+    """Return the temporary failure of *call*; check that it has few lines and that the store is unchanged."""
     before = cache_of(account)
     started = time.monotonic()
     with pytest.raises(errors.M365Error) as caught:
@@ -230,53 +211,45 @@ def passing(call: Callable[[], object], account: profiles.Account) -> errors.Tem
 @pytest.mark.parametrize(
     ("name", "case"),
     # A configuration that lacks what is needed is another matter: the address may be wrong (78).
-    [(name, case) for name in DOORS for case in BODIES if name != "discover" or case not in _OBJECTS],
+    [(name, case) for name in REQUESTS for case in BODIES if name != "discover" or case not in _OBJECTS],
 )
 def test_a_body_that_is_no_answer(entra: Entra, signed_in: profiles.Account, name: str, case: str) -> None:
-    """Whatever is waited for, what is no JSON object of OAuth's is a passing failure, and nothing is lost."""
-    ask, endpoint, _ = DOORS[name]
+    """A body that is not a JSON object of OAuth's is a temporary failure for every request."""
+    ask, endpoint, _ = REQUESTS[name]
     entra.fail_next(endpoint, status=200, body=BODIES[case])
 
-    error = passing(lambda: ask(entra, {}), signed_in)
+    error = temporary(lambda: ask(entra, {}), signed_in)
 
     assert "localhost" in error.fact
 
 
-@pytest.mark.parametrize("name", list(DOORS)[:2])
+@pytest.mark.parametrize("name", list(REQUESTS)[:2])
 @pytest.mark.parametrize(("field", "value"), FIELDS)
 def test_a_field_of_the_wrong_kind(
     entra: Entra, signed_in: profiles.Account, name: str, field: str, value: object
 ) -> None:
-    """An answer with one field that cannot be what it should be is a passing failure that names the field."""
-    ask, endpoint, _ = DOORS[name]
+    """An answer with one field of the wrong kind is a temporary failure that names the field."""
+    ask, endpoint, _ = REQUESTS[name]
     entra.fail_next(endpoint, status=200, body=json.dumps({**GOOD, field: value}))
 
-    error = passing(lambda: ask(entra, {}), signed_in)
+    error = temporary(lambda: ask(entra, {}), signed_in)
 
     assert field in error.fact or "not JSON" in error.fact
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"device_code": None},
-        {"device_code": [1]},
-        {"user_code": 5},
-        {"user_code": "a\x1b[2J"},
-        {"user_code": "x" * 5000},
-        {"verification_uri": "javascript:alert(1)"},
-        {"verification_uri": None},
-        {"verification_uri": "https://a b"},
-        {"expires_in": "soon"},
-        {"expires_in": float("inf")},
-        {"expires_in": -5},
-        {"interval": "x"},
-        {"interval": 1e9},
-        {"interval": -1},
-    ],
-)
-def test_a_device_code_of_the_wrong_kind(entra: Entra, signed_in: profiles.Account, change: dict[str, object]) -> None:
-    """What should be typed, where, and for how long it is good must be what it should be."""
+#: Fields of the answer with a device code, of the wrong kind.
+DEVICE: dict[str, list[object]] = {
+    "device_code": [None, [1]],
+    "user_code": [5, "a\x1b[2J", "x" * 5000],
+    "verification_uri": ["javascript:alert(1)", None, "https://a b"],
+    "expires_in": ["soon", float("inf"), -5],
+    "interval": ["x", 1e9, -1],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in DEVICE.items() for value in values])
+def test_a_device_code_of_the_wrong_kind(entra: Entra, signed_in: profiles.Account, field: str, value: object) -> None:
+    """Each field of an answer with a device code must be of the right kind."""
     good = {
         "device_code": "d" * 40,
         "user_code": "ABC DEF",
@@ -284,30 +257,30 @@ def test_a_device_code_of_the_wrong_kind(entra: Entra, signed_in: profiles.Accou
         "expires_in": 900,
         "interval": 5,
     }
-    entra.fail_next("oauth2/v2.0/devicecode", status=200, body=json.dumps(good | change))
+    entra.fail_next("oauth2/v2.0/devicecode", status=200, body=json.dumps({**good, field: value}))
 
-    error = passing(lambda: device(entra, {}), signed_in)
+    error = temporary(lambda: device(entra, {}), signed_in)
 
-    assert next(iter(change)) in error.fact
+    assert field in error.fact
 
 
-@doors
+@each_request
 @pytest.mark.parametrize("case", WIRES)
-def test_what_is_no_http(  # noqa: PLR0917 - fixtures and parameters
+def test_what_is_not_http(  # noqa: PLR0917 - fixtures and parameters
     entra: Entra, ca: trustme.CA, signed_in: profiles.Account, name: str, case: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A server that speaks no HTTP, cuts its answer, lies about its length or sends away: asked once, not followed."""
-    ask, _, endpoint = DOORS[name]
+    """A server with broken HTTP, a wrong length or a redirect is asked once, and no redirect is followed."""
+    ask, _, endpoint = REQUESTS[name]
 
     with Garbage(ca, WIRES[case]) as server:
-        error = passing(lambda: ask(entra, {endpoint: server.url}), signed_in)
+        error = temporary(lambda: ask(entra, {endpoint: server.url}), signed_in)
 
     assert "localhost" in error.fact
     assert len(server.heads) <= (2 if name == "discover" else 1)
     assert capsys.readouterr() == ("", "")
 
 
-@doors
+@each_request
 @pytest.mark.parametrize(
     ("answer", "drip"),
     [(b"", b"H"), (OK, b"X"), (OK + b"\r\n", b" "), (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n")],
@@ -321,12 +294,12 @@ def test_a_slow_drip(  # noqa: PLR0917 - fixtures and parameters
     answer: bytes,
     drip: bytes,
 ) -> None:
-    """An answer that comes a byte now and then ends with the time for a whole exchange."""
+    """An answer that drips is given up when the time for a whole exchange is over."""
     monkeypatch.setattr(http_client, "WHOLE", 0.5)
-    ask, _, endpoint = DOORS[name]
+    ask, _, endpoint = REQUESTS[name]
 
     with Garbage(ca, answer, drip=drip) as server:
-        error = passing(lambda: ask(entra, {endpoint: server.url}), signed_in)
+        error = temporary(lambda: ask(entra, {endpoint: server.url}), signed_in)
 
     assert "did not answer within" in error.fact or "does not end" in error.fact
 
@@ -335,7 +308,7 @@ def test_a_slow_drip(  # noqa: PLR0917 - fixtures and parameters
 def test_the_old_token_is_handed_out_while_it_lives(
     entra: Entra, ca: trustme.CA, signed_in: profiles.Account, case: str
 ) -> None:
-    """Whatever the provider sends instead of a new token: the one in use goes on, with a line that says so."""
+    """While the old token lives it is used, with one line that says so, whatever the provider sends."""
     age(signed_in, 100)
     before = cache_of(signed_in)
     said: list[str] = []
@@ -359,25 +332,17 @@ def _as_bytes(body: str | bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "answer",
-    [
-        {"error": 5},
-        {"error": None},
-        {"error": ["invalid_grant"]},
-        {"error": {"code": "x"}},
-        {"error": ""},
-        {"error": "x" * 5000},
-        {"message": "no"},
-    ],
+    [{"message": "no"}, *({"error": name} for name in (5, None, ["invalid_grant"], {"code": "x"}, "", "x" * 5000))],
 )
 @pytest.mark.parametrize("name", ["refresh", "redeem", "device"])
-def test_a_refusal_that_is_none(
+def test_a_refusal_without_a_name(
     entra: Entra, signed_in: profiles.Account, name: str, answer: dict[str, object]
 ) -> None:
-    """A refusal without a name is none: the sign-in is not given up for it."""
-    ask, endpoint, _ = DOORS[name]
+    """A refusal without an error's name is temporary: the sign-in is kept."""
+    ask, endpoint, _ = REQUESTS[name]
     entra.fail_next(endpoint, status=400, body=answer)
 
-    passing(lambda: ask(entra, {}), signed_in)
+    temporary(lambda: ask(entra, {}), signed_in)
 
 
 @pytest.mark.parametrize(
@@ -394,8 +359,8 @@ def test_a_refusal_that_is_none(
 def test_a_refusal_with_strange_parts(
     entra: Entra, signed_in: profiles.Account, name: str, extra: dict[str, Any]
 ) -> None:
-    """A refusal counts by its name; parts that are not what they should be change neither that nor its size."""
-    ask, endpoint, _ = DOORS[name]
+    """A refusal with a name is one, whatever its other fields hold; the message stays short and printable."""
+    ask, endpoint, _ = REQUESTS[name]
     entra.fail_next(endpoint, status=400, body=json.dumps({"error": "invalid_grant", **extra}))
     before = cache_of(signed_in)
 
@@ -410,7 +375,7 @@ def test_a_refusal_with_strange_parts(
 
 
 def test_a_refusal_that_repeats_the_secret(entra: Entra, signed_in: profiles.Account) -> None:
-    """A provider that puts the refresh token into its words does not get it shown or kept in the history."""
+    """A refresh token that the provider repeats in its message is neither shown nor saved."""
     used = next(iter(cache_of(signed_in)["RefreshToken"].values()))["secret"]
     entra.fail_next(
         TOKEN, status=400, body={"error": "invalid_grant", "error_description": f"The token {used[:30]} {used} is bad"}
