@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.recipes import limits, quoting, template_values, timers
-from offlineimap_m365.recipes.program import Program
-from offlineimap_m365.recipes.template_values import certificates, token_command
+from offlineimap_m365.recipes.template_values import Program, certificates, token_command
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
@@ -75,14 +74,9 @@ def sample() -> str:
     return PROGRAMS["offlineimap"].fill([template_values.CHEVRONS])
 
 
-def is_address(text: str) -> bool:
-    """Is *text* an address that a mailbox of Exchange can have?"""
-    return _ADDRESS.fullmatch(text) is not None
-
-
 def check_address(address: str) -> None:
     """Raise WrongUsage if *address* is none that a mailbox of Exchange can have."""
-    if not is_address(address):
+    if _ADDRESS.fullmatch(address) is None:
         raise errors.WrongUsage(
             f"{address} is not an address that Exchange takes",
             remedy=errors.Remedy("Give the mailbox's address, such as team@example.org"),

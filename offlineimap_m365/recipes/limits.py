@@ -48,19 +48,14 @@ def needed(row: Mapping[str, Any], installed: str) -> str:
     return needs if needs and _number(installed) < _number(needs) else ""
 
 
-def is_too_long(program: str, user: str, token: str) -> bool:
-    """Is the *token*, together with the name of the *user*, longer than *program* can send?"""
-    return _exceeds(rows()[program], user, token)
-
-
-def too_short_for(user: str, token: str) -> list[str]:
-    """Return the programs that cannot send the *token* of this *user*, with their limit: ``msmtp (3,049)``."""
-    return [f"{row['title']} ({row['longest_token']:,})" for row in rows().values() if _exceeds(row, user, token)]
-
-
-def _exceeds(row: Mapping[str, Any], user: str, token: str) -> bool:
-    longest = row.get("longest_token")
-    return longest is not None and len(user) + len(token) > longest
+def too_short_for(user: str, token: str) -> dict[str, str]:
+    """Return the programs that cannot send the *token* of this *user*, with title and limit: ``msmtp (3,049)``."""
+    length = len(user) + len(token)
+    return {
+        name: f"{row['title']} ({row['longest_token']:,})"
+        for name, row in rows().items()
+        if length > row.get("longest_token", length)
+    }
 
 
 def version(program: str) -> str | None:

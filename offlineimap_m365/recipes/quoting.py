@@ -17,10 +17,10 @@ from urllib.parse import quote
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.folders import folder_filter, learned, patterns, utf7
 from offlineimap_m365.recipes import limits, template_values
-from offlineimap_m365.recipes.program import fill
+from offlineimap_m365.recipes.template_values import fill
 
 if TYPE_CHECKING:
-    from offlineimap_m365.recipes.program import Values
+    from offlineimap_m365.recipes.template_values import Values
 
 #: How many mailboxes OfflineIMAP syncs at the same time: more share one connection, and Exchange throttles.
 _AT_ONCE = 4

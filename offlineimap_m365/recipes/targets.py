@@ -103,9 +103,9 @@ def _in_file(path: str) -> list[str]:
         content = safe_file.read(str(Path(path).expanduser()), most_bytes=_LARGEST_LIST)
         lines = content.decode(_encoding(content)).splitlines()
     except (FileNotFoundError, UnicodeDecodeError, errors.M365Error) as error:
-        raise errors.WrongUsage(
-            f"The list of mailboxes {path} cannot be read: {_reason(error)}", remedy=_ONE_A_LINE
-        ) from error
+        missing = "there is no such file" if isinstance(error, FileNotFoundError) else "it is not UTF-8"
+        reason = error.fact if isinstance(error, errors.M365Error) else missing
+        raise errors.WrongUsage(f"The list of mailboxes {path} cannot be read: {reason}", remedy=_ONE_A_LINE) from error
     rows = [(number, _cells(line)) for number, line in enumerate(lines, 1) if line.strip() and line.strip()[0] != "#"]
     is_header = len(rows) > 1 and not any("@" in cell for cell in rows[0][1])
     addresses = [_address(path, number, cells) for number, cells in rows[is_header:]]
@@ -133,12 +133,6 @@ def _address(path: str, number: int, cells: list[str]) -> str:
             f"Line {number} of the list of mailboxes {path} has no address: {text[:80]}", remedy=_ONE_A_LINE
         ) from error
     return address
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, errors.M365Error):
-        return error.fact
-    return "there is no such file" if isinstance(error, FileNotFoundError) else "it is not UTF-8"
 
 
 def _encoding(content: bytes) -> str:

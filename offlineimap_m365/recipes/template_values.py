@@ -1,15 +1,19 @@
 """
-The values of templates: an account's names, hosts, folders and certificates, and the command that prints its token.
+Templates and their values: an account's names, hosts, folders and certificates, and the command that prints its token.
 
-They are not yet quoted for a program; commands are quoted for the shell that runs them.
+A template is ``NAME.txt`` beside this module. For a program that can have several mailboxes it is the head of the file,
+and ``NAME-mailbox.txt`` follows once for each. Values are not yet quoted for a program; commands are quoted for the
+shell that runs them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import ssl
-from collections.abc import Sequence
+import string
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +23,8 @@ from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
+
+Values = Mapping[str, str]
 
 #: Where systems have their trusted certificates in one file: Debian, Red Hat, SUSE, Alpine and OpenBSD, Homebrew.
 CERTIFICATES = (
@@ -44,6 +50,37 @@ CHEVRONS = {
     "imap_port": "993",
     "certificates": CERTIFICATES[0],
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """
+    A program by its *name*, its *purpose*, and the *file* in which its configuration belongs.
+
+    *is_private*: the file must not be readable by others. *has_many*: one file can have several mailboxes. *quote*
+    returns the values of one mailbox as they are written in the file, *head* those of its head from all mailboxes.
+    """
+
+    name: str
+    purpose: str
+    file: str
+    is_private: bool = True
+    has_many: bool = False
+    quote: Callable[[Values], dict[str, str]] = dict
+    head: Callable[[Sequence[Values]], dict[str, str]] = lambda quoted: dict(quoted[0])
+
+    def fill(self, mailboxes: Sequence[Values], *, is_addition: bool = False) -> str:
+        """Return the configuration for *mailboxes*: their values, not yet quoted. Raises WrongUsage, Misconfigured."""
+        quoted = [self.quote(values) for values in mailboxes]
+        parts = [fill(f"{self.name}-addition" if is_addition else self.name, self.head(quoted))]
+        parts += [fill(f"{self.name}-mailbox", values) for values in quoted if self.has_many]
+        return "\n".join(parts)
+
+
+def fill(template: str, values: Values) -> str:
+    """Return the *template* with its names replaced by *values*."""
+    text = (Path(__file__).parent / f"{template}.txt").read_text(encoding="utf-8")
+    return string.Template(text).substitute(values)
 
 
 def of(account: Account, mailboxes: Sequence[str], existing: str | None = None) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes import template_values
-from offlineimap_m365.recipes.program import Program, fill
+from offlineimap_m365.recipes.template_values import Program, fill
 
 _UNITS = "~/.config/systemd/user/"
 PROGRAMS = (
@@ -28,7 +28,8 @@ NAMES = frozenset(program.name for program in PROGRAMS)
 def render(program: str, name: str | None) -> str:
     """Return the configuration of *program* for the account *name*, or for all that are signed in."""
     if program == "notify":
-        return _notify()
+        ours = shlex.join([*stub.command(), "notify", "--command"])
+        return "\n".join(line if line.startswith("#") else f"{ours} {shlex.quote(line)}" for line in _samples())
     words = template_values.command_words("refresh", *([name] if name else []))
     if program == "cron":
         # cron makes a line break of a per cent sign, and removes the backslash before one (crontab(5))
@@ -55,14 +56,9 @@ def _for_systemd(text: str) -> str:
 
 def desktop_notification() -> str:
     """Return the command that shows a notification on a desktop: the first one of the samples."""
-    lines = Path(__file__).with_name("notify.txt").read_text(encoding="utf-8").splitlines()
-    return next(line for line in lines if not line.startswith("#"))
+    return next(line for line in _samples() if not line.startswith("#"))
 
 
-def _notify() -> str:
-    """Return the samples as shell commands: each line of the template but comments is a command for ``notify``."""
-    ours = shlex.join(stub.command())
-    lines = Path(__file__).with_name("notify.txt").read_text(encoding="utf-8").splitlines()
-    return "".join(
-        f"{line}\n" if line.startswith("#") else f"{ours} notify --command {shlex.quote(line)}\n" for line in lines
-    )
+def _samples() -> list[str]:
+    """Return the lines of ``notify.txt``: comments, and commands for ``notify``."""
+    return Path(__file__).with_name("notify.txt").read_text(encoding="utf-8").splitlines()

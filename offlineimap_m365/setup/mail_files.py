@@ -17,7 +17,7 @@ from offlineimap_m365 import recipes
 from offlineimap_m365.base import environment, errors, safe_file
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes import template_values
-from offlineimap_m365.recipes.program import fill
+from offlineimap_m365.recipes.template_values import fill
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account

@@ -90,7 +90,7 @@ def _compare_length(program: str, account: profiles.Account, mailboxes: list[str
     except errors.M365Error:  # the command that needs a token reports it
         return
     longest = max([account.name, *mailboxes], key=len)
-    if token and limits.is_too_long(program, longest, token.value):
+    if token and program in limits.too_short_for(longest, token.value):
         say(f"The token of {account.name} has {len(token.value):,} characters: too long for {program}.")
 
 

@@ -100,7 +100,7 @@ def examine_length(subject: Subject) -> Check:
     """Return which programs cannot send the token; whether they are in use is not known here."""
     token = subject.token.value if subject.token else ""
     length = f"It has {len(token):,} characters"
-    programs = limits.too_short_for(subject.name, token)
+    programs = limits.too_short_for(subject.name, token).values()
     if programs:
         meaning = f"{length}, more than these can send together with a user's name: {', '.join(programs)}"
         return subject.untold("token-length", meaning)
