@@ -95,16 +95,6 @@ def test_token_and_refresh_tell_once(alice: World, entra: Entra) -> None:
     assert runs(alice, 2) == [f"{ALICE} login"] * 2
 
 
-def test_an_outage_is_not_told(alice: World, entra: Entra) -> None:
-    """What passes by itself runs nothing."""
-    alice.age(ALICE, left=-10)
-    entra.fail_next("refresh_token", times=9, status=503)
-
-    done = alice.run("refresh")
-
-    assert (done.code, runs(alice, 0)) == (75, [])
-
-
 def waits_for(path: Path) -> str:
     """Return a command that goes on when *path* is there."""
     return f'while ! [ -e "{path}" ]; do sleep 0.1; done'
@@ -140,17 +130,6 @@ def test_its_words_go_to_stderr_and_its_failure_is_nobodys(alice: World, entra: 
     assert "hello" not in again.err
 
 
-def test_it_reads_nothing_of_ours(alice: World, entra: Entra) -> None:
-    """Standard input belongs to whoever called us: the command finds its own at the end."""
-    set_command(alice, f'cat >>"{log(alice)}"')
-    alice.age(ALICE, left=-10)
-    entra.revoke(ALICE)
-
-    alice.run("token", stdin="something for somebody else")
-
-    assert runs(alice) == [f"{ALICE} login"]
-
-
 def test_a_command_that_wants_a_token_starts_no_other(alice: World, entra: Entra) -> None:
     """Within the command ``token`` and ``refresh`` fail as ever, and run nothing."""
     ours = " ".join(alice.command)
@@ -162,26 +141,6 @@ def test_a_command_that_wants_a_token_starts_no_other(alice: World, entra: Entra
 
     assert done.code == 77
     assert runs(alice, 2) == [f"{ALICE} policy", "inner 77"]
-
-
-def test_a_damaged_store_is_told(alice: World) -> None:
-    """What somebody must repair here is the reason ``store``."""
-    (alice.folder(ALICE) / "cache.json").write_text("nonsense")
-
-    done = [alice.run("token") for _ in range(2)]
-
-    assert done[0].code == 78
-    assert runs(alice)[0] == f"{ALICE} store"
-    assert runs(alice).count(f"{ALICE} store") == 1
-
-
-def test_who_signed_out_is_not_told(alice: World) -> None:
-    """After ``logout`` a token is refused, and nobody is told what they know."""
-    alice.run("logout", ALICE)
-
-    done = alice.run("token", ALICE)
-
-    assert (done.code, runs(alice, 0)) == (77, [])
 
 
 def test_no_secret_reaches_it(alice: World, entra: Entra) -> None:

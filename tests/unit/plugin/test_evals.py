@@ -15,6 +15,8 @@ from offlineimap_m365.folders import learned
 from tests.signed_in_accounts import age, keep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -32,30 +34,6 @@ def test_an_account_that_is_not_signed_in_is_named(world: World, function: str) 
     assert str(world.home) in str(caught.value)
     assert "Run: offlineimap-m365 login alice@example.org" in str(caught.value)
     assert caught.value.args == (str(caught.value),)
-
-
-@pytest.mark.parametrize("wish", ["soon", [1800]])
-def test_a_wish_that_is_no_number_is_misconfigured(world: World, wish: object) -> None:
-    """A slip in an eval gets one of our errors, which costs this account only."""
-    with pytest.raises(errors.Misconfigured, match="min_validity is not a number of seconds"):
-        offlineimap_m365.get_access_token("alice@example.org", wish)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("wish", [float("inf"), float("nan"), -5, 0, 1800.5])
-def test_any_number_is_a_wish(world: World, wish: float) -> None:
-    """A wish is never an error: what is missing here is the sign-in."""
-    with pytest.raises(errors.SignInNeeded):
-        offlineimap_m365.get_access_token("alice@example.org", wish)
-
-
-def test_names_that_make_no_filter_are_misconfigured(world: World) -> None:
-    """A call in an .offlineimaprc that cannot be used says which argument is wrong."""
-    del world
-
-    with pytest.raises(errors.Misconfigured, match="make_folderfilter: keep"):
-        offlineimap_m365.make_folderfilter(keep=3)
-    with pytest.raises(errors.Misconfigured, match="make_nametrans: "):
-        offlineimap_m365.make_nametrans({"a": "c", "b": "c"})
 
 
 WITHOUT_MSAL = """
@@ -107,15 +85,6 @@ def test_a_personal_mailbox_keeps_its_own_names(world: World, tenant: str, names
     assert [local(remote(name)) for name in names] == list(names)
 
 
-def test_what_was_never_learnt_gives_the_plain_function(world: World) -> None:
-    """With an account whose folders were never learnt, the filter is the plain one: never an error."""
-    del world
-
-    found = offlineimap_m365.make_folderfilter(account="alice@example.org", drop=["Archive"])
-
-    assert [found("INBOX"), found("Calendar"), found("Archive")] == [True, False, False]
-
-
 def test_star_import_gives_the_names_of_the_contract() -> None:
     """``from offlineimap_m365 import *`` in a user's own pythonfile brings all that evals need."""
     names = {
@@ -127,3 +96,38 @@ def test_star_import_gives_the_names_of_the_contract() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert names <= set(found.split())
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: offlineimap_m365.get_access_token(ALICE, "soon"),  # type: ignore[arg-type]
+            "min_validity is not a number of seconds",
+        ),
+        (
+            lambda: offlineimap_m365.get_access_token(ALICE, [1800]),  # type: ignore[arg-type]
+            "min_validity is not a number of seconds",
+        ),
+        (lambda: offlineimap_m365.make_folderfilter(keep=3), "make_folderfilter: keep"),
+        (lambda: offlineimap_m365.make_nametrans({"a": "c", "b": "c"}), "make_nametrans: "),
+    ],
+)
+def test_a_call_that_cannot_be_used_is_misconfigured(world: World, call: Callable[[], object], words: str) -> None:
+    """A slip in an eval gets one of our errors, which costs this account only and says what is wrong."""
+    with pytest.raises(errors.Misconfigured, match=words):
+        call()
+
+
+@pytest.mark.parametrize("wish", [float("inf"), float("nan"), -5, 1800.5])
+def test_any_number_is_a_wish(world: World, wish: float) -> None:
+    """A wish is never an error: what is missing here is the sign-in."""
+    with pytest.raises(errors.SignInNeeded):
+        offlineimap_m365.get_access_token(ALICE, wish)
+
+
+def test_what_was_never_learnt_gives_the_plain_function(world: World) -> None:
+    """With an account whose folders were never learnt, the filter is the plain one: never an error."""
+    keeps = offlineimap_m365.make_folderfilter(account=ALICE, drop=["Archive"])
+
+    assert [keeps("INBOX"), keeps("Calendar"), keeps("Archive")] == [True, False, False]

@@ -58,58 +58,6 @@ def test_the_stub_is_written_once(world: World) -> None:
         assert f"STUB_{line}\n" in text
 
 
-def test_only_login_makes_a_stub(world: World) -> None:
-    """Other commands renew a stub that is there."""
-    stub.renew_stub()
-
-    assert not world.home.exists()
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (f"offlineimap-m365 {__version__};", "offlineimap-m365 0.0.1;"),
-        ("STUB_COMMAND = ['", "STUB_COMMAND = ['/gone"),
-        ("STUB_HOME = ", "HOME = "),  # a stub of release 0.1.0 records no home
-    ],
-)
-def test_an_old_stub_is_renewed(world: World, old: str, new: str) -> None:
-    """A stub of an older version, and one whose command is gone, is written again by any command."""
-    path = stub.write_stub()
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace(old, new), encoding="utf-8")
-    assert path.read_text(encoding="utf-8") != text
-
-    stub.renew_stub()
-
-    assert path.read_text(encoding="utf-8") == text
-
-
-def test_a_newer_stub_is_left_alone(world: World) -> None:
-    """Of two installations side by side the newer one's stub stays."""
-    path = stub.write_stub()
-    newer = path.read_text(encoding="utf-8").replace(f"m365 {__version__};", "m365 99.0;")
-    path.write_text(newer, encoding="utf-8")
-
-    stub.renew_stub()
-
-    assert path.read_text(encoding="utf-8") == newer
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"# mine\n"])
-def test_login_replaces_a_file_that_is_no_stub(world: World, content: bytes) -> None:
-    """Other commands leave it as it is, without an error."""
-    world.home.mkdir(mode=0o700)
-    path = world.home / "pythonfile.py"
-    path.write_bytes(content)
-
-    stub.renew_stub()
-    assert path.read_bytes() == content
-
-    stub.write_stub()
-    assert path.read_text(encoding="utf-8").startswith("# OfflineIMAP's")
-
-
 _LOADED = """
 import json, os, runpy, sys
 names = runpy.run_path(sys.argv[1])
@@ -183,3 +131,30 @@ def test_where_nothing_is_installed_it_says_how_to_install_it_again(world: World
     assert remedy.advice in token
     assert remedy.command is None or remedy.command in token
     assert keeps is True
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_renewed"),
+    [
+        (f"offlineimap-m365 {__version__};", "offlineimap-m365 0.0.1;", True),
+        ("STUB_COMMAND = ['", "STUB_COMMAND = ['/gone", True),
+        ("STUB_HOME = ", "HOME = ", True),  # a stub of release 0.1.0 records no home
+        (f"m365 {__version__};", "m365 99.0;", False),
+        ("Written by", "Mine, not by", False),
+        ("Written by", "\ufffe", False),
+    ],
+)
+def test_any_command_renews_an_old_stub(world: World, old: str, new: str, *, is_renewed: bool) -> None:
+    """If it is older or its command is gone; not a newer one, nor the user's own file, which login replaces."""
+    stub.renew_stub()
+    assert not world.home.exists(), "only login makes one"
+    path = stub.write_stub()
+    text = path.read_text(encoding="utf-8")
+    changed = text.replace(old, new).encode("utf-16" if new == "\ufffe" else "utf-8")
+    path.write_bytes(changed)
+
+    stub.renew_stub()
+    assert path.read_bytes() == (text.encode() if is_renewed else changed)
+
+    stub.write_stub()
+    assert path.read_text(encoding="utf-8") == text

@@ -115,25 +115,16 @@ def test_nothing_of_a_sign_in_is_logged(
     assert ours == []
 
 
-def test_requests_of_others_are_logged(everything: Everything) -> None:
-    """A program's own use of the same libraries is not silenced."""
+@pytest.mark.once
+def test_only_our_own_exchanges_are_silent(everything: Everything) -> None:
+    """A program's own use of the same libraries is logged; in the threads that talk to a provider nothing is."""
     silence_loggers.install()
     root_level(everything)
-
-    logging.getLogger("urllib3.connectionpool").warning("theirs")
-
-    assert [record.msg for record in everything.kept] == ["theirs"]
-
-
-def test_what_is_logged_in_an_exchange_goes_nowhere(everything: Everything) -> None:
-    """In the threads that talk to a provider the same record is dropped."""
-    silence_loggers.install()
-    root_level(everything)
-    thread = threading.Thread(
-        target=logging.getLogger("urllib3.connectionpool").error, args=("ours",), name=silence_loggers.EXCHANGE
-    )
+    logger = logging.getLogger("urllib3.connectionpool")
+    thread = threading.Thread(target=logger.error, args=("ours",), name=silence_loggers.EXCHANGE)
 
     thread.start()
     thread.join()
+    logger.warning("theirs")
 
-    assert everything.kept == []
+    assert [record.msg for record in everything.kept] == ["theirs"]
