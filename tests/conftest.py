@@ -8,11 +8,10 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -69,29 +68,6 @@ def entra(tmp_path: Path, ca: trustme.CA, signing_key: Key) -> Iterator[Entra]:
         made.add_person("alice@example.org", PASSWORD)
         made.add_person("bob@example.org", PASSWORD)
         yield made
-
-
-@pytest.fixture
-def two_families(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """
-    Let localhost have an address of IPv6 before that of IPv4: it is 127.0.0.2 in the end (RFC 4291 §2.5.5.2).
-
-    So it needs no IPv6 on this machine. The list that is returned is their order, as /etc/gai.conf has it.
-    """
-    real, order = socket.getaddrinfo, [int(socket.AF_INET6), int(socket.AF_INET)]
-
-    def look_up(host: str, port: int, family: int = 0, *more: Any) -> list[Any]:
-        if host != "localhost":
-            return list(real(host, port, family, *more))
-        places: dict[int, tuple[Any, ...]] = {
-            socket.AF_INET: ("127.0.0.1", port),
-            socket.AF_INET6: ("::ffff:127.0.0.2", port, 0, 0),
-        }
-        wanted = [kind for kind in order if family in (0, kind)]
-        return [(socket.AddressFamily(kind), socket.SOCK_STREAM, 6, "", places[kind]) for kind in wanted]
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    return order
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -20,9 +20,9 @@ class TooLong(OSError):
     """The server sends more than any answer needs; the text says what is too long."""
 
 
-def dial(host: str, port: int, family: int = 0, *, timeout: float | None = None) -> socket.socket:
+def dial(host: str, port: int) -> socket.socket:
     """
-    Return a connection to *host*, over the address *family* alone if one is given; *timeout*: seconds per address.
+    Return a connection to *host*, bounded in time: CONNECT seconds for each address, WHOLE for all.
 
     Raises OSError: socket.gaierror for a name without an address, TimeoutError, and the last address's own error.
     """
@@ -30,7 +30,7 @@ def dial(host: str, port: int, family: int = 0, *, timeout: float | None = None)
 
     def work() -> None:
         try:
-            outcome.put(_connect(host, port, family, CONNECT if timeout is None else timeout))
+            outcome.put(_connect(host, port))
         except OSError as error:
             outcome.put(error)
 
@@ -45,16 +45,16 @@ def dial(host: str, port: int, family: int = 0, *, timeout: float | None = None)
     return connection
 
 
-def _connect(host: str, port: int, family: int, timeout: float) -> socket.socket:
+def _connect(host: str, port: int) -> socket.socket:
     failure: OSError = socket.gaierror("no address")
     try:
-        addresses = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
     except UnicodeError as error:  # a name that cannot be one
         raise socket.gaierror(str(error)) from None
     for kind, how, protocol, _, address in addresses:
         plain = socket.socket(kind, how, protocol)
         try:
-            plain.settimeout(timeout)
+            plain.settimeout(CONNECT)
             plain.connect(address)
         except OSError as error:
             plain.close()

@@ -35,13 +35,12 @@ class MailServer:
     #: What the server should speak, and the bytes that one answer may have.
     protocol, largest_answer = "", 0
 
-    def __init__(self, host: str, account: str, family: int = 0) -> None:
+    def __init__(self, host: str, account: str) -> None:
         """Connect to nothing yet. Raises Misconfigured for certificates that are not there."""
         self.host = host
         self.account = account
         self.refusal: dict[str, str] = {}
         self.reply = ""
-        self._family = family
         self._context = trusted_certificates.context()
         self._reader = BoundedReader(self.largest_answer)
 
@@ -56,7 +55,7 @@ class MailServer:
         return "XOAUTH2" in self.mechanisms
 
     def _dial(self, host: str, port: int) -> socket.socket:
-        plain = dial(host, port, self._family)
+        plain = dial(host, port)
         plain.settimeout(READ)
         return plain
 

@@ -44,9 +44,9 @@ class Mailbox(MailServer, imaplib.IMAP4):
     #: LIST of 200,000 folders.
     protocol, largest_answer = "IMAP", 1 << 24
 
-    def __init__(self, address: str, account: str, family: int = 0) -> None:
+    def __init__(self, address: str, account: str) -> None:
         """
-        Connect, verified, over one address *family* (socket.AF_INET) or any.
+        Connect, verified.
 
         Raises Temporary if that fails, Misconfigured for a wrong address and for certificates that are not there.
         """
@@ -57,7 +57,7 @@ class Mailbox(MailServer, imaplib.IMAP4):
                 account=account,
                 remedy=errors.Remedy("Name the server", f"{errors.login_command(account)} --imap HOST:PORT"),
             )
-        MailServer.__init__(self, host, account, family)
+        MailServer.__init__(self, host, account)
         self._mailbox = account
         with self._translated():
             imaplib.IMAP4.__init__(self, host, port)
@@ -93,11 +93,6 @@ class Mailbox(MailServer, imaplib.IMAP4):
         """Close the connection."""
         with contextlib.suppress(OSError):
             self.sock.close()
-
-    @property
-    def family(self) -> int:
-        """The address family that the connection came over."""
-        return int(self.sock.family)
 
     @property
     def mechanisms(self) -> list[str]:

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from offlineimap_m365.accounts import profiles
-from offlineimap_m365.doctor.check import Subject
-from offlineimap_m365.doctor.mail import mail_checks
-from offlineimap_m365.tokens import engine
-from tests import certificates, doctor_checks
+from tests import certificates
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
 from tests.sign_in import PASSWORD, options
@@ -251,25 +247,6 @@ def test_sending_is_switched_off(alice: AdviceFollower) -> None:
 
     assert "while IMAP can work" in check["meaning"]
     assert alice.has_no_failure()
-
-
-def test_ipv6_opens_no_mailbox(alice: AdviceFollower, two_families: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over IPv4 it opens: so the line in /etc/gai.conf that puts IPv4 first heals it, and is what is advised."""
-    for name, value in alice.world.environ.items():
-        monkeypatch.setenv(name, value)
-    alice.exchange.open_nothing_at("127.0.0.2")
-    subject = Subject(ALICE, ALICE, account=profiles.load(ALICE), token=engine.access_token(ALICE))
-
-    before = [check for check in doctor_checks.checks_of(mail_checks.IMAP_STEPS, subject) if check.ok is False]
-    two_families.reverse()
-    subject.notes.clear()
-    after = [check for check in doctor_checks.checks_of(mail_checks.IMAP_STEPS, subject) if check.ok is False]
-
-    [check] = before
-    assert check.name == "imap-mailbox"
-    assert "opens over IPv4, but not over IPv6" in check.meaning
-    assert "precedence ::ffff:0:0/96 100" in check.remedy.advice
-    assert after == []
 
 
 def test_a_long_token_is_taken_by_both_servers(alice: AdviceFollower) -> None:

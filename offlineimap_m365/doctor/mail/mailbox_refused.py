@@ -1,13 +1,12 @@
 """
 Why a mail server does not let in somebody whose token it took, and the command that helps.
 
-Exchange has one answer for all causes, "User is authenticated but not connected". What opens with the same token, and
-over which addresses, distinguishes them as far as that is possible.
+Exchange has one answer for all causes, "User is authenticated but not connected". What opens with the same token
+distinguishes them as far as that is possible.
 """
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
@@ -31,8 +30,6 @@ _NOT_TAKEN = "5.7.3 "
 def find_cause(account: Account, token: str, refused: Attempt, again: str) -> Trouble:
     """Return why IMAP *refused*; *again* is the command that checks again."""
     mailbox, who = refused.user, account.identity or account.name
-    if refused.family == socket.AF_INET6 and not server_attempt.imap(account, mailbox, token, socket.AF_INET).stage:
-        return _over_ipv6(mailbox, again)
     if account.is_app_only:
         return _of_application(account, token, mailbox)
     is_own = mailbox.lower() == account.name.lower()
@@ -45,16 +42,6 @@ def find_cause(account: Account, token: str, refused: Attempt, again: str) -> Tr
             meaning = f"The mailbox {mailbox} does not open, and why cannot be known now: {other.error.fact}"
             return Trouble(meaning, Remedy("Wait a little", again))
     return _nothing_opens(account, refused, again)
-
-
-def _over_ipv6(mailbox: str, again: str) -> Trouble:
-    """Return that IPv6 is the cause (thunderbird/thunderbird-android#9635), and what does without (gai.conf(5))."""
-    advice = (
-        "Let programs use IPv4: OfflineIMAP by the line ipv6 = no in the section of the remote repository, all others"
-        " by the line precedence ::ffff:0:0/96 100 in /etc/gai.conf (Linux)"
-    )
-    meaning = f"The mailbox {mailbox} opens over IPv4, but not over IPv6, which is a fault of the server"
-    return Trouble(meaning, Remedy(advice, again))
 
 
 def _of_application(account: Account, token: str, mailbox: str) -> Trouble:
@@ -119,7 +106,9 @@ def _nothing_opens(account: Account, refused: Attempt, again: str) -> Trouble:
     if account.is_personal:
         page = tables.load("clouds")["consumers"]["imap_switch"]
         meaning = f"IMAP is switched off for {name}, as it is for every new mailbox of Outlook.com"
-        advice = f"Switch it on in the settings, under Mail, Forwarding and IMAP: {page}{also}"
+        # Outlook.com opens some mailboxes over IPv4 only (thunderbird/thunderbird-android#9635).
+        ipv4 = "; if it is on, use IPv4 alone (OfflineIMAP: ipv6 = no in the section of the remote repository)"
+        advice = f"Switch it on in the settings, under Mail, Forwarding and IMAP: {page}{ipv4}{also}"
         return Trouble(meaning, Remedy(advice, again))
     meaning = (
         f"{name} has signed in, but no mailbox opens: IMAP is switched off for it, or, less often, it has no mailbox"

@@ -31,15 +31,13 @@ class Attempt:
     """
     What came of signing in as *user* (for IMAP: opening that mailbox).
 
-    *stage* is the check at which it ended, empty if nothing was refused, with its *error*; *family* the address family
-    of the connection, *mechanisms* the ways to sign in that the server offers, *refusal* the JSON of a refused XOAUTH2,
-    *reply* what an SMTP server answered to the sign-in.
+    *stage* is the check at which it ended, empty if nothing was refused, with its *error*; *mechanisms* are the ways to
+    sign in that the server offers, *refusal* is the JSON of a refused XOAUTH2, *reply* what an SMTP server answered.
     """
 
     user: str
     stage: str
     error: errors.M365Error | None = None
-    family: int = 0
     mechanisms: list[str] = dataclasses.field(default_factory=list)
     refusal: dict[str, str] = dataclasses.field(default_factory=dict)
     reply: str = ""
@@ -61,10 +59,10 @@ def again(account: str, mailbox: str = "") -> str:
     return f"{errors.COMMAND} doctor {errors.quoted(account)}{mailbox_option(account, mailbox)}"
 
 
-def imap(account: Account, mailbox: str, token: str | None, family: int = 0) -> Attempt:
-    """Open *mailbox* with *token*, over one address *family* or any; without a token it ends before the sign-in."""
+def imap(account: Account, mailbox: str, token: str | None) -> Attempt:
+    """Open *mailbox* with *token*; without a token it ends before the sign-in."""
     attempt = Attempt(mailbox, IMAP_STAGES[0])
-    return _run(attempt, token, lambda: mailboxes.Mailbox(account.imap, account.name, family), _use_imap)
+    return _run(attempt, token, lambda: mailboxes.Mailbox(account.imap, account.name), _use_imap)
 
 
 def smtp(account: Account, user: str, token: str | None) -> Attempt:
@@ -90,7 +88,7 @@ def _run(
 
 
 def _use_imap(server: Mailbox, attempt: Attempt, token: str | None) -> None:
-    attempt.family, attempt.mechanisms = server.family, server.mechanisms
+    attempt.mechanisms = server.mechanisms
     if _signs_in(server, attempt, token, "imap"):
         attempt.stage = "imap-mailbox"
         attempt.folders = server.folders()

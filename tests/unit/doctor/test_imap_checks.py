@@ -180,20 +180,6 @@ def test_a_server_that_is_busy_meanwhile_leaves_the_cause_open(world: World, ca:
     assert check.remedy.command == f"{AGAIN} --mailbox {SHARED}"
 
 
-@pytest.mark.parametrize("opens", [[ALICE], []])
-def test_ipv6_is_blamed_only_if_ipv4_opens(
-    world: World, ca: trustme.CA, two_families: list[int], opens: list[str]
-) -> None:
-    """A mailbox that opens over IPv4 only shows a fault of the server; one that opens over neither does not."""
-    with ImapServer(ca, {"LIST": LISTED}, opens=opens) as four:
-        port = int(four.address.rpartition(":")[2])
-        with ImapServer(ca, opens=[], address="127.0.0.2", port=port):
-            check = failed(subject_at(four.address))
-
-    assert ("ipv6 = no" in check.remedy.advice) is bool(opens)
-    assert check.remedy.command == (AGAIN if opens else IMAP_ON)
-
-
 @contextlib.contextmanager
 def silent_port() -> Iterator[int]:
     """Return a port on which connections are neither taken nor refused: its queue is full (listen(2))."""
