@@ -18,6 +18,8 @@ from offlineimap_m365.base.errors import Remedy
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~@+")
 #: What release 0.1.0 may have written before the first sign-in, which makes ``accounts``.
 _OUR_FILES = frozenset({"data", "notify.json", "pythonfile.py"})
+#: The files that ``setup`` wrote, in an account's folder; they outlive the account, for ``setup --undo``.
+SETUP_LIST = "setup.json"
 _SET_HOME = Remedy("Set OFFLINEIMAP_M365_HOME to a directory of its own, such as ~/offlineimap-m365")
 #: Links on one path; Linux follows as many (path_resolution(7)).
 _MOST_LINKS = 40

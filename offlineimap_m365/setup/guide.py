@@ -65,12 +65,13 @@ def run(options: argparse.Namespace) -> int:
 def undo(options: argparse.Namespace) -> int:
     """List the files that setup wrote and nobody changed since, and remove them. Raises M365Error."""
     _require_terminal(options)
-    account = profiles.get(options.account)
-    files = written_files.unchanged(account)
-    for path in sorted(set(written_files.written(account)) - set(files)):
+    # Not the account: logout --all may have removed it.
+    name = profiles.clean_name(options.account) if options.account else profiles.get(None).name
+    files = written_files.unchanged(name)
+    for path in sorted(set(written_files.written(name)) - set(files)):
         say(f"Changed since or gone, and left alone: {path}")
     if not files:
-        say(f"There is nothing to undo for {account.name}.")
+        say(f"There is nothing to undo for {name}.")
         return 0
     say("setup wrote these files, and nobody changed them since:")
     for path in files:
@@ -80,10 +81,10 @@ def undo(options: argparse.Namespace) -> int:
     if any(path.endswith(timer.TIMER) for path in files):
         timer.disable()
     for path in files:
-        written_files.remove(account, path)
+        written_files.remove(name, path)
     if timer.is_notification(notify.command()):
         notify.forget()
-    say("Removed. Your mail and the sign-in are still there. To forget the sign-in:", _ours("logout", account))
+    say("Removed. Your mail is still there. To forget the sign-in:", f"{COMMAND} logout {quoted(name)}")
     return 0
 
 
@@ -206,7 +207,7 @@ def _write(account: Account, files: list[MailFile], asker: _Asker) -> bool:
         say("Nothing was written.")
         return False
     for file in files:
-        is_new = written_files.write_new(account, file.path, file.text, file.directory)
+        is_new = written_files.write_new(account.name, file.path, file.text, file.directory)
         say(f"Wrote {quoted_home(file.path)}." if is_new else f"{quoted_home(file.path)} exists and was not changed.")
     return True
 
@@ -226,7 +227,7 @@ def _set_up_timer(account: Account, asker: _Asker) -> None:
     if not asker.yes("Switch it on?"):
         return
     for path, text in timer.units():
-        if written_files.write_new(account, path, text):
+        if written_files.write_new(account.name, path, text):
             say(f"Wrote {quoted_home(path)}.")
     if notification:
         notify.choose(notification)
@@ -252,7 +253,7 @@ def _sync(account: Account, file: MailFile, asker: _Asker) -> None:
 def _summarize(account: Account, offlineimap: MailFile | None) -> None:
     """Say what was written, what to type from now on, and how to undo it."""
     say()
-    files = written_files.unchanged(account)
+    files = written_files.unchanged(account.name)
     say(f"Done. Files written: {', '.join(quoted_home(Path(path)) for path in files) or 'none'}.")
     if offlineimap:
         say("Fetch mail:", " ".join(map(quoted, first_sync.words(offlineimap))))

@@ -9,19 +9,14 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import atomic_file, errors, safe_file
+from offlineimap_m365.base import atomic_file, errors, paths, safe_file
 from offlineimap_m365.base.errors import Remedy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from offlineimap_m365.accounts.profiles import Account
 
-#: The list, in the account's folder: a path and the SHA-256 of what was written there.
-_LIST = "setup.json"
-
-
-def write_new(account: Account, path: Path, text: str, directory: Path | None = None) -> bool:
+def write_new(account: str, path: Path, text: str, directory: Path | None = None) -> bool:
     """
     Write *text* to *path* with mode 0600 and remember it for *account*; return False if a file is there already.
 
@@ -51,34 +46,38 @@ def write_new(account: Account, path: Path, text: str, directory: Path | None = 
     except OSError as error:
         raise errors.for_oserror(error)(
             f"{error.filename or path} cannot be written ({error.strerror})",
-            account=account.name,
+            account=account,
             remedy=Remedy("Look at the directory", f"ls -ld {errors.quoted(str(path.parent))}"),
         ) from error
     return True
 
 
-def written(account: Account) -> dict[str, str]:
-    """Return the paths that were written for *account*, with the digest of each."""
+def written(account: str) -> dict[str, str]:
+    """Return the paths that were written for *account*, with the SHA-256 of each; also after ``logout --all``."""
     try:
-        listed = json.loads(safe_file.read(f"{account.folder}/{_LIST}", is_ours=True))
+        listed = json.loads(safe_file.read(_list(account), is_ours=True))
     except (FileNotFoundError, ValueError):
         return {}
     return {k: v for k, v in listed.items() if isinstance(v, str)} if isinstance(listed, dict) else {}
 
 
-def unchanged(account: Account) -> list[str]:
+def unchanged(account: str) -> list[str]:
     """Return the paths that were written for *account* and still are as they were written."""
     return [path for path, digest in written(account).items() if _digest_of(path) == digest]
 
 
-def remove(account: Account, path: str) -> None:
+def remove(account: str, path: str) -> None:
     """Remove the file *path*, and its entry in the list. Raises OSError."""
     atomic_file.remove(path)
     _remember(account, {key: digest for key, digest in written(account).items() if key != path})
 
 
-def _remember(account: Account, files: dict[str, str]) -> None:
-    atomic_file.write_whole(f"{account.folder}/{_LIST}", json.dumps(files, indent=1).encode("utf-8"))
+def _remember(account: str, files: dict[str, str]) -> None:
+    atomic_file.write_whole(_list(account), json.dumps(files, indent=1).encode("utf-8"))
+
+
+def _list(account: str) -> str:
+    return f"{paths.folder(account)}/{paths.SETUP_LIST}"
 
 
 def _digest(data: bytes) -> str:

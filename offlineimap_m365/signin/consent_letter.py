@@ -16,15 +16,13 @@ from urllib.parse import quote, urlencode, urlsplit
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import powershell, tables
-from offlineimap_m365.signin.repeat_command import command_line
+from offlineimap_m365.signin.login_options import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from offlineimap_m365.signin.login_request import Plan
 
-#: Words in an address that stand for many organisations; only the last may be used for an approval.
-_EVERYBODY, _ANY_ORGANISATION = "common", "organizations"
 #: What each permission is for, by the end of its name. The last three belong to OpenID Connect, and to every sign-in.
 _WHY = {
     "imap.accessasuser.all": "fetch and file my mail over IMAP",
@@ -45,22 +43,17 @@ _SWITCHES = {
 }
 
 
-def tenant(plan: Plan) -> str | None:
-    """Return the organisation that is asked, None if it is not known."""
-    name = urlsplit(plan.provider.authority).path.strip("/").partition("/")[0]
-    return None if name in (_EVERYBODY, _ANY_ORGANISATION, "") else name
-
-
-def address(plan: Plan, scopes: Sequence[str] = ()) -> str:
-    """Return where an administrator approves the client id and the permissions of *plan*, or others as *scopes*."""
+def _address(plan: Plan, scopes: Sequence[str]) -> str:
+    """Return where an administrator approves the client id of *plan* and the permissions *scopes*."""
     where = urlsplit(plan.provider.authority)
     asked = {
         "client_id": plan.provider.client_id,
-        "scope": " ".join(scopes or [*plan.provider.scopes, *_ALWAYS]),
+        "scope": " ".join(scopes),
         "redirect_uri": _redirect_uri(plan),
         "state": errors.COMMAND,
     }
-    base = f"https://{where.netloc}/{quote(tenant(plan) or _ANY_ORGANISATION)}/v2.0/adminconsent"
+    # "common" is refused there.
+    base = f"https://{where.netloc}/{quote(plan.tenant or 'organizations')}/v2.0/adminconsent"
     return f"{base}?{urlencode(asked, quote_via=quote)}"
 
 
@@ -69,8 +62,13 @@ def letter(plan: Plan) -> str:
     client = _client(plan)
     name, publisher = client.get("name"), client.get("publisher")
     has_secret = any(plan.chosen.get(name) for name in profiles.CREDENTIALS)
+    scopes = [*plan.provider.scopes, *_ALWAYS]
+    ends = [scope.rpartition("/")[2].lower() for scope in scopes]
+    permissions = [
+        f"  - {scope}\n      to {_WHY.get(end, 'what I asked for')}" for scope, end in zip(scopes, ends, strict=True)
+    ]
     values = {
-        **_values(plan),
+        **_values(plan, scopes),
         "title": f"{name} (client id {plan.provider.client_id})" if name else f"client id {plan.provider.client_id}",
         "purpose": "programs such as OfflineIMAP and msmtp",
         "account_quoted": powershell.quoted(plan.name),
@@ -80,9 +78,8 @@ def letter(plan: Plan) -> str:
         "secret": "the client secret is with me already"
         if has_secret
         else "no client secret, since a program on a user's computer keeps none",
-        "permissions": "\n".join(_permissions(plan)),
-        "address": address(plan),
-        "switches": " ".join(_switches(plan)),
+        "permissions": "\n".join(permissions),
+        "switches": " ".join(_SWITCHES[end] for end in ends if end in _SWITCHES),
     }
     return _fill("consent.txt", values)
 
@@ -90,21 +87,21 @@ def letter(plan: Plan) -> str:
 def letter_for_application(plan: Plan) -> str:
     """Return the letter about a client id that signs in without a person, with what Exchange must be told."""
     values = {
-        **_values(plan),
+        **_values(plan, [_APPLICATION_SCOPE]),
         "client_id_quoted": powershell.quoted(plan.provider.client_id),
         "application": "shown under the client id in Entra's App registrations",
-        "address": address(plan, [_APPLICATION_SCOPE]),
     }
     return _fill("consent-app.txt", values)
 
 
-def _values(plan: Plan) -> dict[str, str]:
+def _values(plan: Plan, scopes: Sequence[str]) -> dict[str, str]:
     """Return the values that both letters need."""
     return {
         "client_id": plan.provider.client_id,
-        "organisation": tenant(plan) or "our organisation",
+        "address": _address(plan, scopes),
+        "organisation": plan.tenant or "our organisation",
         "account": plan.name,
-        "tenant": tenant(plan) or "the one that the administrator signs in to",
+        "tenant": plan.tenant or "the one that the administrator signs in to",
         "redirect_uri": _redirect_uri(plan),
         "command": command_line("login", plan.name, chosen=plan.chosen),
     }
@@ -119,7 +116,7 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
 def remarks(plan: Plan) -> list[str]:
     """Return what the person should know who sends the letter."""
     lines = ["Nothing was sent. Mail this to the administrator of your organisation's Microsoft 365."]
-    if tenant(plan) is None:
+    if plan.tenant is None:
         lines.append(
             "The organisation (tenant) is not known, so the address leads to whichever the administrator signs in to;"
             " --tenant makes it exact."
@@ -142,16 +139,3 @@ def _redirect_uri(plan: Plan) -> str:
     """Return a redirect URI as registered; where it leads does not matter, since nobody listens."""
     clients = tables.load("clients")
     return str(plan.chosen.get("redirect_uri") or (_client(plan) or clients["other"])["paste"])
-
-
-def _permissions(plan: Plan) -> list[str]:
-    lines = []
-    for scope in [*plan.provider.scopes, *_ALWAYS]:
-        why = _WHY.get(scope.rpartition("/")[2].lower(), "what I asked for")
-        lines += [f"  - {scope}", f"      to {why}"]
-    return lines
-
-
-def _switches(plan: Plan) -> list[str]:
-    ends = [scope.rpartition("/")[2].lower() for scope in plan.provider.scopes]
-    return [_SWITCHES[end] for end in ends if end in _SWITCHES]

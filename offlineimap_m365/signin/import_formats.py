@@ -33,8 +33,9 @@ _GLOBAL_HOSTS = frozenset({"login.windows.net", "login.microsoft.com", "sts.wind
 _ANY_TENANT = frozenset({"common", "organizations"})
 #: How many sign-ins of a cache are named in an error.
 _NAMED = 10
-#: The parts of an MSAL cache by which it is recognised; digits of a time that is none.
-_MSAL, _DIGITS = ("RefreshToken", "AccessToken"), 20
+#: The parts of an MSAL cache by which it is recognised.
+_MSAL = ("RefreshToken", "AccessToken")
+_SIGNED_OUT = "holds no refresh token: the tool that wrote it is not signed in either"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +56,11 @@ class Imported:
     has_secret: bool = False
 
 
-class _UnknownError(ValueError):
-    """The data is of none of the formats."""
+class _FormatError(ValueError):
+    """The data has no usable refresh token; the text says why, and follows the file's name."""
+
+
+_UNKNOWN = _FormatError("is none of the files that import knows")
 
 
 def read(data: bytes, source: str, account: str, config: str | None = None) -> list[Imported]:
@@ -66,33 +70,19 @@ def read(data: bytes, source: str, account: str, config: str | None = None) -> l
     *source* is what an error calls the file, *account* who shall be signed in. Raises Misconfigured if it is of none
     of the formats, or has no token.
     """
+    # PowerShell 5 writes UTF-16 with a byte order mark.
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        text = _decoded(data).strip()
-        if text.startswith(("{", "[")):
-            return _in_json(text, source, account)
-        return [_bare(text, source, _settings(config or ""))]
-    except (_UnknownError, UnicodeDecodeError):
+        text = data.decode(encoding).strip()
+        return _in_json(text) if text.startswith(("{", "[")) else [_bare(text, _settings(config or ""))]
+    except (_FormatError, UnicodeDecodeError) as error:
+        reason = error if isinstance(error, _FormatError) else _UNKNOWN
         raise errors.Misconfigured(
-            f"{source} is none of the files that import knows: it is {_kind(data)}",
+            f"{source} {reason}",
             meaning="Known are the refresh token file of M365-IMAP, the token file of mutt_oauth2.py (clear, or"
             " encrypted with gpg), an MSAL token cache, JSON with one refresh_token, a bare refresh token",
             remedy=Remedy("Give such a file, or sign in", errors.login_command(account)),
         ) from None  # the original may hold the token
-
-
-def _decoded(data: bytes) -> str:
-    """Return the text in *data*: UTF-8, or UTF-16 with a byte order mark as PowerShell 5 writes it with ``>``."""
-    return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
-
-
-def _kind(data: bytes) -> str:
-    """Return what a file is that has none of the formats."""
-    try:
-        text = _decoded(data).strip()
-    except UnicodeDecodeError:
-        return "not text"
-    kinds = {"": "empty", "<": "a page of HTML or XML"} | dict.fromkeys("{[", "JSON without a single refresh_token")
-    return kinds.get(text[:1], "other text")
 
 
 def choose(sign_ins: Sequence[Imported], names: Collection[str], client_id: str | None, source: str) -> Imported:
@@ -108,7 +98,7 @@ def choose(sign_ins: Sequence[Imported], names: Collection[str], client_id: str 
     if len(fitting) == 1:
         return fitting[0]
     listed = [f"{sign_in.user or 'somebody'} (client id {sign_in.client_id})" for sign_in in fitting or sign_ins]
-    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+    more = ", …" if len(listed) > _NAMED else ""
     raise errors.WrongUsage(
         f"{source} holds {len(sign_ins)} sign-ins. Which one is meant? {', '.join(listed[:_NAMED])}{more}",
         remedy=Remedy("Name one as ACCOUNT or with --identity UPN, and its client id with --client-id ID"),
@@ -153,15 +143,12 @@ def _place(authority: str, clouds: Mapping[str, Any], source: str) -> dict[str, 
     return options | ({"tenant": tenant} if tenant and tenant not in _ANY_TENANT else {})
 
 
-def _bare(text: str, source: str, settings: Mapping[str, Any]) -> Imported:
+def _bare(text: str, settings: Mapping[str, Any]) -> Imported:
     """Return the refresh token that is the whole *text*, with what M365-IMAP's *settings* say of it."""
     if _JWT.fullmatch(text):
-        raise errors.Misconfigured(
-            f"{source} holds an access token, which ends within the hour",
-            remedy=Remedy("Give the file of the refresh token; M365-IMAP's config.py names it as RefreshTokenFileName"),
-        )
+        raise _FormatError("holds an access token; M365-IMAP's config.py names the file as RefreshTokenFileName")
     if not _TOKEN.fullmatch(text) or "://" in text:
-        raise _UnknownError
+        raise _UNKNOWN
     if not settings.get("ClientId"):
         return Imported(text, "a bare refresh token")
     return Imported(
@@ -188,17 +175,17 @@ def _settings(config: str) -> dict[str, Any]:
     return {k: v for k, v in settings.items() if isinstance(v, list | tuple if k == "Scopes" else str)}
 
 
-def _in_json(text: str, source: str, account: str) -> list[Imported]:
+def _in_json(text: str) -> list[Imported]:
     try:
         document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _UnknownError from error
+    except (ValueError, RecursionError):
+        raise _UNKNOWN from None
     if isinstance(document, dict) and any(isinstance(document.get(kind), dict) for kind in _MSAL):
-        return _in_msal(document, source, account)
+        return _in_msal(document)
     holders = list(_holders(document))
     if len(holders) != 1:
-        raise _UnknownError
-    return [_in_document(holders[0], source, account)]
+        raise _FormatError("is JSON without a single refresh_token")
+    return [_in_document(holders[0])]
 
 
 def _holders(document: Any) -> Iterator[dict[str, Any]]:
@@ -212,35 +199,31 @@ def _holders(document: Any) -> Iterator[dict[str, Any]]:
             waiting += value.values() if isinstance(value, dict) else value
 
 
-def _in_msal(cache: Mapping[str, Any], source: str, account: str) -> list[Imported]:
+def _in_msal(cache: Mapping[str, Any]) -> list[Imported]:
     """Return the newest refresh token of each person and client id in an MSAL cache."""
-    users = {row.get("home_account_id"): _text(row, "username") for row in _rows(cache, "Account")}
-    newest: dict[tuple[str | None, ...], tuple[int, Imported]] = {}
-    for row in _rows(cache, "RefreshToken"):
+    users = {_text(row, "home_account_id"): _text(row, "username") for row in _rows(cache, "Account")}
+    newest: dict[tuple[str | None, ...], Imported] = {}
+    for row in sorted(_rows(cache, "RefreshToken"), key=lambda row: str(row.get("last_modification_time")).zfill(20)):
         token, home, host = (_text(row, name) for name in ("secret", "home_account_id", "environment"))
         if not token or not fresh_token.is_secret(token):
             continue
-        sign_in = Imported(
+        client_id = _text(row, "client_id")
+        newest[home, client_id, host] = Imported(
             token,
             "an MSAL token cache",
             user=users.get(home),
-            client_id=_text(row, "client_id"),
+            client_id=client_id,
             authority=f"https://{host}/{_tenant(home)}" if host else None,
             scopes=tuple((_text(row, "target") or "").split()),
         )
-        key = (home, sign_in.client_id, host)
-        newest[key] = max((_modified(row), sign_in), newest.get(key, (-1, sign_in)), key=lambda pair: pair[0])
     if not newest:
-        raise _tokenless(source, account)
-    return [sign_in for _, sign_in in newest.values()]
+        raise _FormatError(_SIGNED_OUT)
+    return list(newest.values())
 
 
 def _rows(cache: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    rows = cache.get(kind, {})
-    are_rows = isinstance(rows, dict) and all(isinstance(row, dict) for row in rows.values())
-    if not are_rows or not all(isinstance(row.get("home_account_id"), str | None) for row in rows.values()):
-        raise _UnknownError
-    return list(rows.values())
+    rows = cache.get(kind)
+    return [row for row in rows.values() if isinstance(row, dict)] if isinstance(rows, dict) else []
 
 
 def _tenant(home: str | None) -> str:
@@ -249,24 +232,16 @@ def _tenant(home: str | None) -> str:
     return tenant if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", tenant) else "common"
 
 
-def _modified(row: Mapping[str, Any]) -> int:
-    text = str(row.get("last_modification_time"))
-    return int(text) if text.isdecimal() and len(text) < _DIGITS else 0
-
-
-def _in_document(document: Mapping[str, Any], source: str, account: str) -> Imported:
+def _in_document(document: Mapping[str, Any]) -> Imported:
     """Return the refresh token in a token file of mutt_oauth2.py, or of another tool that uses the same names."""
     registration = _text(document, "registration")
-    if "google" in (registration or "").lower():
-        raise errors.Misconfigured(
-            f"{source} belongs to a mailbox at Google",
-            remedy=Remedy("Give the token file of a mailbox at Microsoft"),
-        )
+    if registration and "google" in registration.lower():
+        raise _FormatError("belongs to a mailbox at Google")
     token = _text(document, "refresh_token")
     if not token:
-        raise _tokenless(source, account)
+        raise _FormatError(_SIGNED_OUT)
     if not fresh_token.is_secret(token) or " " in token:
-        raise _UnknownError
+        raise _UNKNOWN
     tenant = _text(document, "tenant")
     endpoint = _text(document, "token_endpoint") or _text(document, "endpoint") or _text(document, "authority")
     scope = document.get("scope")
@@ -289,12 +264,5 @@ def _text(document: Mapping[str, Any], name: str) -> str | None:
     """Return a field that is text or absent; anything else is none of the formats."""
     value = document.get(name)
     if value is not None and not isinstance(value, str):
-        raise _UnknownError
+        raise _UNKNOWN
     return value or None
-
-
-def _tokenless(source: str, account: str) -> errors.Misconfigured:
-    return errors.Misconfigured(
-        f"{source} holds no refresh token: the tool that wrote it is not signed in either",
-        remedy=Remedy("Sign in", errors.login_command(account)),
-    )

@@ -1,5 +1,5 @@
 """
-Checks the options of a login, and merges those typed now with those of the last login.
+Checks the options of a login, merges those typed now with those of the last login, and repeats them as a command.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ CHOICES = (
     "flow", "port", "client_id", "redirect_uri", "tenant", "cloud", "authority", "scope", "store", "imap", "smtp",
     "identity", "app_only", *profiles.CREDENTIALS, profiles.PASSPHRASE,
 )  # fmt: skip
+#: Commands of the user's that print a secret. They may contain one, so a word is shown instead.
+_SECRET_COMMANDS = ("client_secret_command", profiles.PASSPHRASE)
 #: What an organisation is called in an address: an id, a domain, or one of Microsoft's words such as common.
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 #: Options about a person who signs in.
@@ -160,3 +162,15 @@ def check_app_only(chosen: Mapping[str, Any], *, with_proof: bool) -> None:
             f"--app-only does not work with {place}: an application signs in to one organisation (tenant), so name it",
             remedy=Remedy("Give its id or its domain: --tenant example.org"),
         )
+
+
+def command_line(command: str, *words: str, chosen: Mapping[str, Any]) -> str:
+    """Return our *command* for a shell, with its *words* and the options for what was *chosen*; nothing secret."""
+    parts = [errors.COMMAND, command, *map(errors.quoted, words)]
+    if command == "login" and chosen.get("app_only"):
+        parts.append("--app-only")
+    for name in CHOICES:
+        value = None if name in ("flow", "port", "app_only") else chosen.get(name)
+        for text in value if isinstance(value, list) else [value] if value else []:
+            parts += [f"--{name.replace('_', '-')}", "CMD" if name in _SECRET_COMMANDS else errors.quoted(str(text))]
+    return " ".join(parts)

@@ -20,7 +20,7 @@ from offlineimap_m365.knowledge import tables
 from offlineimap_m365.provider.http_client import get_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from offlineimap_m365.accounts.profiles import Account
 
@@ -64,15 +64,17 @@ def place(
         return Place(EVERYBODY if is_default_client else PERSONAL, "global")
     is_unknown = False
     try:
-        owner = _first(_names(name, chosen, before), str(cloud or "global")) if may_ask else _as_before(before)
+        owner = (
+            _find_first((chosen.get("identity"), name, before.identity if before else None), str(cloud or "global"))
+            if may_ask
+            else _as_before(before)
+        )
         is_unknown = may_ask and owner is None
     except errors.Temporary:
         owner = _as_before(before)
-    if owner is None:
-        return Place(EVERYBODY, str(cloud or "global"), registered, is_unknown)
-    if cloud is None:
+    if owner and cloud is None:
         return dataclasses.replace(owner, remarks=_remarks(owner, name, is_default_client=is_default_client))
-    return Place(owner.tenant, str(cloud), registered)
+    return Place(owner.tenant if owner else EVERYBODY, str(cloud or "global"), registered, is_unknown)
 
 
 def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) -> bool:
@@ -95,23 +97,17 @@ def find(name: str, cloud: str) -> Place | None:
     domain = _domain(name)
     if domain is None or profiles.is_consumer(name):
         return None
-    clouds = _clouds()
+    clouds = tables.load("clouds")["clouds"]
     elsewhere = [key for key, row in clouds.items() if domain.endswith(tuple(row.get("domains", [])))]
     hosts = dict.fromkeys(clouds[key]["login"] for key in [cloud, *(elsewhere if cloud == "global" else [])])
     answers = (get_json(f"https://{host}/{quote(domain)}/v2.0/.well-known/openid-configuration") for host in hosts)
     return next(filter(None, (_read(answer, clouds) for answer in answers)), None)
 
 
-def _names(name: str, chosen: Mapping[str, Any], before: Account | None) -> list[str]:
-    """Return the names whose domain may be the organisation's, a sign-in name first."""
-    names = [chosen.get("identity"), name, before.identity if before else None]
-    return list(dict.fromkeys(str(text) for text in names if text))
-
-
-def _first(names: list[str], cloud: str) -> Place | None:
-    by_domain = {_domain(name): name for name in reversed(names)}
-    ordered = [name for name in names if name in by_domain.values()]
-    return next(filter(None, (find(name, cloud) for name in ordered)), None)
+def _find_first(names: Iterable[str | None], cloud: str) -> Place | None:
+    """Return the organisation of the first of the *names* whose domain is known; each domain is asked once."""
+    domains = dict.fromkeys(name.rpartition("@")[2].lower() for name in names if name)
+    return next(filter(None, (find(domain, cloud) for domain in domains)), None)
 
 
 def _as_before(before: Account | None) -> Place | None:
@@ -130,10 +126,6 @@ def _domain(name: str) -> str | None:
     return domain if _DOMAIN.fullmatch(domain) else None
 
 
-def _clouds() -> dict[str, Any]:
-    return dict(tables.load("clouds")["clouds"])
-
-
 def _read(answer: Mapping[str, Any], clouds: Mapping[str, Any]) -> Place | None:
     """Return the tenant and cloud in an OpenID configuration, None if it names no tenant."""
     tenant = _ISSUER.match(str(answer.get("issuer", "")))
@@ -150,7 +142,8 @@ def _remarks(owner: Place, name: str, *, is_default_client: bool) -> tuple[str, 
     """Return what to say about a cloud that nobody chose; nothing about the worldwide one."""
     if owner.cloud == "global":
         return ()
-    first = f"{_domain(name)} belongs to {_title(owner.cloud)}, so you sign in there (--cloud {owner.cloud})."
+    title = tables.load("clouds")["clouds"][owner.cloud]["title"]
+    first = f"{_domain(name)} belongs to {title}, so you sign in there (--cloud {owner.cloud})."
     return (first, *_registered(owner.cloud, is_default_client=is_default_client))
 
 
@@ -161,10 +154,6 @@ def _registered(cloud: str, *, is_default_client: bool) -> tuple[str, ...]:
     first = "That cloud takes only client ids that are registered in it."
     known = " Mozilla Thunderbird's is not, so the sign-in will be refused: name one with --client-id ID."
     return (first + known if is_default_client else first,)
-
-
-def _title(cloud: str) -> str:
-    return str(_clouds()[cloud]["title"])
 
 
 def discover(authority: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
+from pathlib import Path
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import account_lock, errors, paths, safe_file
@@ -56,7 +57,16 @@ def _forget(name: str, folder: str, *, everything: bool) -> bool:
 
 
 def _remove(folder: str) -> None:
-    """Remove the account's directory; a process that waits for the lock may create that file again meanwhile."""
+    """
+    Remove the account's directory, but leave setup's list of files in it: ``setup --undo`` still needs that.
+
+    A process that waits for the lock may create that file again meanwhile.
+    """
+    files = {path.name: path for path in Path(folder).iterdir()}
+    if paths.SETUP_LIST in files:
+        for name in files.keys() - {paths.SETUP_LIST, "lock"}:
+            files[name].unlink(missing_ok=True)
+        return
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(OSError):
             shutil.rmtree(folder)

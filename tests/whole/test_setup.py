@@ -150,6 +150,18 @@ def test_undo_removes_what_is_unchanged(signed_in: World) -> None:
     assert "nothing to undo" in again.err
 
 
+def test_undo_works_after_the_account_is_forgotten(signed_in: World) -> None:
+    """``logout --all`` leaves the list of files that setup wrote, and nothing else of the account."""
+    assert signed_in.run("setup", ALICE, "--yes").code == 0
+    forgotten = signed_in.run("logout", ALICE, "--all")
+    left = {path.name for path in signed_in.folder(ALICE).iterdir()}
+    undone = signed_in.run("setup", ALICE, "--undo", "--yes")
+
+    assert (forgotten.code, undone.code) == (0, 0), forgotten.err + undone.err
+    assert left == {"setup.json", "lock"}
+    assert written(signed_in) == []
+
+
 @pytest.mark.parametrize("existing", [GMAIL, MICROSOFT], ids=["gmail", "another Microsoft account"])
 def test_an_existing_configuration_gets_a_diff(signed_in: World, existing: str) -> None:
     """It is not changed; the diff applies, and then OfflineIMAP syncs the new account beside the old ones."""

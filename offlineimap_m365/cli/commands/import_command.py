@@ -16,7 +16,7 @@ from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.signin import import_file, import_formats, login, login_options, login_request, login_session
-from offlineimap_m365.signin.repeat_command import command_line
+from offlineimap_m365.signin.login_options import command_line
 
 
 def run(options: argparse.Namespace) -> int:

@@ -80,12 +80,12 @@ def test_the_other_place_of_a_configuration_counts(world: World) -> None:
 def test_a_file_is_never_replaced(world: World) -> None:
     """A second write changes nothing; a file that was changed is not in the list of unchanged ones."""
     account, path = invent(), Path(world.environ["HOME"]) / "a/b"
-    first, second = (written_files.write_new(account, path, text) for text in ("one", "two"))
-    listed = written_files.unchanged(account)
+    first, second = (written_files.write_new(account.name, path, text) for text in ("one", "two"))
+    listed = written_files.unchanged(account.name)
     path.write_text("mine")
 
     assert (first, second, listed) == (True, False, [str(path)])
-    assert written_files.unchanged(account) == []
+    assert written_files.unchanged(account.name) == []
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in path.parent.iterdir()] == ["b"]
 
@@ -96,7 +96,7 @@ def test_a_directory_that_takes_nothing_is_named(world: World) -> None:
     folder.mkdir(mode=0o500)
 
     with pytest.raises(errors.Misconfigured, match="closed"):
-        written_files.write_new(account, folder / "file", "text")
+        written_files.write_new(account.name, folder / "file", "text")
 
 
 def test_the_timer_is_made_of_units_that_systemd_takes(world: World, tmp_path: Path) -> None:

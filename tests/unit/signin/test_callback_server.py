@@ -15,8 +15,8 @@ import pytest
 
 from offlineimap_m365.base.errors import Temporary
 from offlineimap_m365.signin import callback_request, callback_server
+from offlineimap_m365.signin.callback_request import is_same_user
 from offlineimap_m365.signin.callback_server import Listener
-from offlineimap_m365.signin.local_user import is_same_user
 from tests.unit.callback_client import RIGHT, STATE, ask, is_waiting, raw, read_all, text_of
 
 if TYPE_CHECKING:

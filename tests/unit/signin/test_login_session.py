@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.signin.after_sign_in import lines_after
+from offlineimap_m365.signin.login_session import lines_after
 from tests.signed_in_accounts import ALICE
 from tests.unit.knowledge.test_next_step import IMAP, LOGIN, SMTP
 

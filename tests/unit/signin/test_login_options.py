@@ -9,7 +9,7 @@ import pytest
 
 from offlineimap_m365.cli import arguments, main
 from offlineimap_m365.signin import login_options
-from offlineimap_m365.signin.repeat_command import command_line
+from offlineimap_m365.signin.login_options import command_line
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
