@@ -59,13 +59,10 @@ def key(mailbox: str) -> str:
 
 def is_finding(value: object) -> bool:
     """Is *value* what find() returns?"""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not isinstance(value.get("names", {}), dict):
         return False
     lists = [value.get(part, []) for part in _LISTS]
-    names = value.get("names", {})
-    return (
-        all(isinstance(part, list) and all(isinstance(item, str) for item in part) for part in lists)
-        and isinstance(names, dict)
-        and all(isinstance(name, str) for name in names.values())
-        and isinstance(value.get("learnt_at", ""), str)
+    texts = [value.get("learnt_at", ""), *value.get("names", {}).values()]
+    return all(isinstance(part, list) for part in lists) and all(
+        isinstance(text, str) for part in (*lists, texts) for text in part
     )

@@ -21,7 +21,7 @@ from offlineimap_m365.learn.language import Names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from offlineimap_m365.learn.language import Group, Row
+    from offlineimap_m365.learn.language import Group
     from offlineimap_m365.mail.folder_list import Folder
 
 #: Kinds that hold items which are no mail; in the other folders without mail there may be real messages (DavMail's
@@ -164,24 +164,17 @@ def _judge(known: Names, name: str, evidence: Evidence) -> Verdict:
     rows = known.rows(name)
     not_mail = [row for row in rows if row["kind"] in known.not_mail]
     counting = known.counting(name)
+    shown = counting or not_mail or rows
+    kind, languages = (shown[0]["kind"], known.codes(shown)) if shown else (None, ())
     if counting:
-        is_mail, rule = _named(known, name, counting[0], evidence)
-        return Verdict(is_mail, rule, counting[0]["kind"], known.codes(counting))
+        is_ambiguous = bool(counting[0].get("ambiguous"))
+        is_doubtful = is_ambiguous or not known.is_only(name, counting[0]["kind"])
+        if kind in ITEMS and evidence.shows_mail and is_doubtful:
+            return Verdict(True, "messages", kind, languages)
+        return Verdict(False, "language" if is_ambiguous else "name", kind, languages)
     if evidence.shows_only_items and len(not_mail) == len(rows):
-        return Verdict(False, "items", rows[0]["kind"] if rows else None, known.codes(rows))
-    if not rows:
-        return Verdict(is_mail=True, rule="unknown")
-    shown = not_mail or rows
-    return Verdict(True, "ambiguous" if not_mail else "mail", shown[0]["kind"], known.codes(shown))
-
-
-def _named(known: Names, name: str, row: Row, evidence: Evidence) -> tuple[bool, str]:
-    """Return whether a folder whose name is that of a folder without mail is mail, and by which rule."""
-    is_ambiguous = bool(row.get("ambiguous"))
-    is_certain = not is_ambiguous and known.is_only(name, row["kind"])
-    if row["kind"] in ITEMS and evidence.shows_mail and not is_certain:
-        return True, "messages"
-    return False, "language" if is_ambiguous else "name"
+        return Verdict(False, "items", kind, languages)
+    return Verdict(True, "ambiguous" if not_mail else "mail" if rows else "unknown", kind, languages)
 
 
 def _local_names(known: Names, folders: Sequence[Folder]) -> dict[str, str]:

@@ -81,24 +81,22 @@ def rows(
     is_wanted = folder_filter.build_filter(learnt=learnt)
     names = learnt["names"] if learnt and learnt.get("names") else nametrans.PERSONAL if is_personal else None
     rename, _ = nametrans.build_nametrans(nametrans.merge(None, names) if names else None)
-    result = []
-    for folder in sorted(folders, key=_order):
-        is_kept = is_wanted(folder.name)
-        verdict = finding.verdicts[top(folder.name)]
-        result.append(
-            Row(
-                name=folder.name,
-                unicode=decode(folder.name),
-                kept=is_kept,
-                rule="finding" if learnt is not None and verdict.is_mail != is_kept else verdict.rule,
-                why=_why(folder, verdict, is_kept=is_kept, is_learnt=learnt is not None),
-                kind=verdict.kind,
-                languages=verdict.languages,
-                local_name=decode(rename(folder.name)) if is_kept and folder.holds_messages else None,
-                messages=counts.get(folder.name),
-            )
+
+    def row(folder: Folder) -> Row:
+        is_kept, verdict = is_wanted(folder.name), finding.verdicts[top(folder.name)]
+        return Row(
+            name=folder.name,
+            unicode=decode(folder.name),
+            kept=is_kept,
+            rule="finding" if learnt is not None and verdict.is_mail != is_kept else verdict.rule,
+            why=_why(folder, verdict, is_kept=is_kept, is_learnt=learnt is not None),
+            kind=verdict.kind,
+            languages=verdict.languages,
+            local_name=decode(rename(folder.name)) if is_kept and folder.holds_messages else None,
+            messages=counts.get(folder.name),
         )
-    return result
+
+    return [row(folder) for folder in sorted(folders, key=_order)]
 
 
 def _order(folder: Folder) -> tuple[bool, list[str]]:
@@ -144,16 +142,11 @@ def lines(account: str, mailbox: str, *, is_learnt: bool, is_personal: bool = Fa
 def as_table(rows: Sequence[Row], to_paste: Mapping[str, str]) -> list[str]:
     """Return the lines for a terminal; all text from the network is printable."""
     cells = [("FOLDER", "SYNCED", "WHY", "CALLED HERE", "MESSAGES")]
-    cells += [
-        (
-            _short(row.unicode),
-            "yes" if row.kept else "no",
-            row.why,
-            _short(row.local_name or "-"),
-            "-" if row.messages is None else str(row.messages),
+    for row in rows:
+        messages = "-" if row.messages is None else str(row.messages)
+        cells.append(
+            (_short(row.unicode), "yes" if row.kept else "no", row.why, _short(row.local_name or "-"), messages)
         )
-        for row in rows
-    ]
     return [
         *table.fitted(cells),
         "",

@@ -18,7 +18,6 @@ _LISTED = re.compile(
     rb'\((?P<flags>[^()]*)\) (?:NIL|"(?P<separator>(?:\\.|[^"\\])*)") (?P<name>.*)', re.IGNORECASE | re.DOTALL
 )
 _MESSAGES = re.compile(rb"(?:^| )MESSAGES (\d{1,10})(?: |$)", re.IGNORECASE)
-_LITERAL = re.compile(rb"\{\d{1,10}\+?\}$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +59,8 @@ def _folder(answer: Any) -> Folder | None:
     raw = _name(match["name"], literal) if match else b""
     if match is None or not raw:
         return None
-    separator = match["separator"]
-    flags = match["flags"].decode("ascii", "replace").lower().split()
-    return Folder(_text(raw), frozenset(flags), None if separator is None else _text(_unescape(separator)), raw)
+    separator = None if match["separator"] is None else _text(_unescape(match["separator"]))
+    return Folder(_text(raw), frozenset(_text(match["flags"]).lower().split()), separator, raw)
 
 
 def messages(answers: Sequence[Any]) -> Iterator[tuple[bytes, int]]:
@@ -78,11 +76,10 @@ def messages(answers: Sequence[Any]) -> Iterator[tuple[bytes, int]]:
 
 def _name(spelled: bytes, literal: bytes | None) -> bytes:
     """Return the name behind an atom, a quoted string or a literal (RFC 3501 §9, astring)."""
-    if literal is not None and _LITERAL.search(spelled[-20:]):
+    if literal is not None:
         return literal
-    if len(spelled) > 1 and spelled.startswith(b'"') and spelled.endswith(b'"'):
-        return _unescape(spelled[1:-1])
-    return spelled
+    is_quoted = len(spelled) > 1 and spelled.startswith(b'"') and spelled.endswith(b'"')
+    return _unescape(spelled[1:-1]) if is_quoted else spelled
 
 
 def _unescape(quoted: bytes) -> bytes:
