@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import atomic_file, environment, errors, paths
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.doctor.check import of_error
 from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ def _not_usable(machine: Subject, top: Path, error: errors.Temporary | OSError) 
         if state.st_uid == os.geteuid() and state.st_mode & stat.S_IRWXU != stat.S_IRWXU:
             return machine.bad(NAME, f"{top} is closed even to you, its owner", Remedy("", f"chmod u+rwx {where}"))
     if isinstance(error, errors.Temporary):
-        ticket = "On a network file system a ticket may be missing (kinit, aklog), as in cron"
-        return machine.bad(NAME, error.fact, Remedy(ticket, error.remedy.command))
+        return of_error(NAME, error)
     remedy = errors.cannot_write(str(top), "", error).remedy
     return machine.bad(NAME, f"Nothing can be written in {top} ({error.strerror})", remedy)
 

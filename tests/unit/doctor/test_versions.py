@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,7 +184,8 @@ def test_a_python_that_does_not_answer(
 
 def test_a_python_without_offlineimap(world: World) -> None:
     """A Python that runs it and does not have it, as after an upgrade: a failure, unless PYTHONPATH may help it."""
-    program(world, f"#!{_bare_python(world)}")
+    python = program(world, "#!/bin/sh", "python3.9", """echo '["3.9.1", "/elsewhere", null]'""")
+    program(world, f"#!{python}")
 
     found = look()
     world.environ["PYTHONPATH"] = "/somewhere"
@@ -235,14 +234,37 @@ def test_the_environment_of_the_other_python(world: World) -> None:
     assert look().ok is True
 
 
-def _make(directory: Path) -> None:
-    """Make a virtual environment without anything in it."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True, capture_output=True)
+# The other mail programs
 
 
-def _bare_python(world: World) -> Path:
-    """Return a Python that has nothing but its standard library."""
-    _make(world.root / "bare")
-    found = world.root / "bare" / "bin" / "python"
-    assert os.access(found, os.X_OK)
-    return found
+def examine_programs(world: World, name: str, says: str) -> Check:
+    """Return the check of the mail programs, of which the one called *name* is there and says this."""
+    program(world, f"#!/bin/sh\necho '{says}'", name)
+    world.environ["PATH"] = str(world.root / "bin")
+    world.enter()
+    return versions.examine_programs(Subject("", ""))
+
+
+def test_versions_and_limits_are_told(world: World) -> None:
+    """What the table says of a program that is installed, in the words of ``config``."""
+    check = examine_programs(world, "msmtp", "msmtp version 1.8.23")
+
+    assert check.ok is True
+    assert check.meaning == "On the PATH are msmtp 1.8.23"
+    assert "3,049 characters" in str(check.details)
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "words"),
+    [
+        ("fetchmail", "This is fetchmail release 6.4.37", "fetchmail 6.4.37 (too old: 7 is needed)"),
+        ("msmtp", "", "No mail program"),
+        ("msmtp", "9" * 5000, ""),
+    ],
+)
+def test_no_mail_program_is_a_failure(world: World, name: str, says: str, words: str) -> None:
+    """One that is too old may be there for another mailbox; one without a version counts as not there."""
+    check = examine_programs(world, name, says)
+
+    assert check.ok is True
+    assert words in check.meaning
