@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import socket
 import threading
 import time
@@ -220,29 +221,20 @@ def test_a_server_that_drips_is_left(world: World, ca: trustme.CA, monkeypatch: 
     assert server.received == b""
 
 
-def test_who_does_not_speak_tls_gets_nothing(world: World) -> None:
-    """A server in clear text, or one that says nothing, is no server."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+class ClearServer(ImapServer):
+    """A server that speaks in clear text."""
 
-        with pytest.raises(errors.Temporary, match=r"cannot be reached|TLS handshake|in time") as caught:
-            _talk_in_clear(listener, f"localhost:{port}")
-
-    assert TOKEN not in str(caught.value)
+    def converse(self, plain: socket.socket) -> None:
+        """Greet without TLS."""
+        plain.sendall(GREETING)
 
 
-def _talk_in_clear(listener: socket.socket, address: str) -> None:
-    def greet() -> None:
-        client, _ = listener.accept()
-        with client:
-            client.sendall(GREETING)
+def test_who_does_not_speak_tls_gets_nothing(world: World, ca: trustme.CA) -> None:
+    """A server in clear text is no server."""
+    with ClearServer(ca) as server:
+        error = failure(server)
 
-    thread = threading.Thread(target=greet)
-    thread.start()
-    try:
-        Mailbox(address, ALICE)
-    finally:
-        thread.join()
+    assert re.search(r"cannot be reached|TLS handshake", error.fact)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +256,17 @@ def test_a_server_that_is_not_there(world: World, host: str) -> None:
 
     with pytest.raises(errors.Temporary, match=r"cannot be (found|reached)"):
         Mailbox(f"{host}:{port}", ALICE)
+
+
+def test_a_resolver_that_hangs_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver and all addresses of a host share one time."""
+    is_over = threading.Event()
+    monkeypatch.setattr(bounded_socket, "WHOLE", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: is_over.wait(20) and [])
+
+    with pytest.raises(errors.Temporary, match="did not answer in time"):
+        Mailbox("localhost:993", ALICE)
+    is_over.set()
 
 
 def test_certificates_that_are_not_there(world: World, monkeypatch: pytest.MonkeyPatch, ca: trustme.CA) -> None:
