@@ -1,4 +1,4 @@
-"""What a piece of work costs, counted in a way that no busy machine changes: the lines of Python that it runs."""
+"""The cost of a function as the number of Python lines that it runs, which a busy machine does not change."""
 
 from __future__ import annotations
 

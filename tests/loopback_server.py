@@ -1,4 +1,4 @@
-"""A server on loopback that takes one connection after the other in a thread of its own, until it is left."""
+"""A server on loopback that handles one connection after the other in a thread, while it is entered."""
 
 from __future__ import annotations
 

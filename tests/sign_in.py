@@ -1,5 +1,5 @@
 """
-Somebody at the keyboard: runs ``login``, signs in on the pages that it shows, and gives the answer back.
+Run ``login``, sign in on the pages that it shows, and paste the answer.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-An account whose sign-in is kept, made without the command: for the rooms below ``login``.
+Accounts that are signed in, made without ``login``, for tests of the folders below it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def describe(entra: Entra, name: str = ALICE) -> profiles.Account:
 
 
 def keep(entra: Entra, name: str = ALICE) -> profiles.Account:
-    """Sign *name* in and keep it; then forget what Entra was asked so far."""
+    """Sign *name* in at *entra* and save the account; then forget the requests so far."""
     account = describe(entra, name)
     paths.make(account.folder)
     FileStore(account.folder).write(attempt(entra, name).cache)
@@ -66,7 +66,7 @@ def keep(entra: Entra, name: str = ALICE) -> profiles.Account:
 
 
 def invent(name: str = ALICE, life: float = 3600, **changes: Any) -> profiles.Account:
-    """Keep a made-up account with a made-up token that lives for *life* seconds; no server knows it."""
+    """Save a made-up account with a made-up token that lives for *life* seconds; no server knows it."""
     fields: dict[str, Any] = {
         "name": name,
         "client_id": "a client id",
@@ -102,13 +102,13 @@ def put(account: profiles.Account, cache: dict[str, Any]) -> None:
 
 
 def cache_of(account: profiles.Account) -> dict[str, Any]:
-    """Return what the account's store holds."""
+    """Return the cache in the account's store."""
     found: dict[str, Any] = json.loads((Path(account.folder) / "cache.json").read_bytes())
     return found
 
 
 def age(account: profiles.Account, life: float, issued: float | None = None) -> None:
-    """Let the kept access token live for *life* seconds from now, as if it was issued an hour before its end."""
+    """Make the saved access token expire in *life* seconds, issued an hour before its end unless *issued* is given."""
     cache = cache_of(account)
     end = int(time.time() + life)
     for entry in cache["AccessToken"].values():

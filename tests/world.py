@@ -1,7 +1,7 @@
 """
-A whole environment for a test: a home, and every variable that this program or what it runs may read.
+An environment for a test: a home, and every variable that this program or its children may read.
 
-Nothing is inherited: a variable that is not set here is not there.
+Nothing is inherited: a variable that is not set here is unset.
 """
 
 from __future__ import annotations
@@ -156,6 +156,6 @@ class World:
         os.environ.update(self.environ)
 
     def text_of_all_files(self) -> str:
-        """Return all that lies in the world's files, to search it for secrets."""
+        """Return the text of all files, to search it for secrets."""
         found = [path for path in self.root.rglob("*") if path.is_file()]
         return "\n".join(path.read_bytes().decode("utf-8", "replace") for path in found)

@@ -1,4 +1,4 @@
-"""Somebody at a browser, without a browser: walks the sign-in pages as a person would."""
+"""A person at a browser, simulated: fills in the sign-in pages."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-#: Seconds for one page; a page that does not come is a failure, not a wait.
+#: Seconds for one page.
 PATIENCE = 15
 
-#: More pages than any way through has: a loop ends here.
+#: More pages than any sign-in has: a loop ends here.
 MOST_PAGES = 12
 
 
 @dataclass
 class Landing:
-    """Where a walk ended: at an *address* that belongs to a program (not opened), or at a page, as *text*."""
+    """Where a sign-in ended: at an *address* that belongs to a program (not opened), or at a page, as *text*."""
 
     address: str | None = None
     text: str | None = None
@@ -31,7 +31,7 @@ class Landing:
 
 @dataclass
 class Form:
-    """A form of a page: its *name*, where it goes, what it holds and the buttons it has."""
+    """A form of a page: its *name*, its *action*, and its fields and buttons."""
 
     name: str
     action: str
@@ -42,7 +42,7 @@ class Form:
 class Page(HTMLParser):
     """What a person sees of a page (*text*) and can fill in (*forms*)."""
 
-    #: Elements whose text nobody sees.
+    #: Elements whose text is not shown.
     INVISIBLE = frozenset({"script", "style", "title", "noscript"})
 
     def __init__(self, html: str) -> None:
@@ -71,7 +71,7 @@ class Page(HTMLParser):
             self.forms[-1].buttons.append((values.get("name", ""), values.get("value", "")))
 
     def handle_endtag(self, tag: str) -> None:
-        """Note the end of what nobody sees."""
+        """Note the end of an invisible element."""
         self._hidden -= tag in self.INVISIBLE
 
     def handle_data(self, data: str) -> None:
@@ -82,7 +82,7 @@ class Page(HTMLParser):
 
 @dataclass
 class Visitor:
-    """What one person types and presses on the way; *seen* are the forms answered already."""
+    """What a person types and presses; *seen* are the forms answered already."""
 
     address: str
     password: str
@@ -112,7 +112,7 @@ class Visitor:
 
 @final
 class Browser:
-    """A browser that keeps cookies, trusts one CA and knows no proxy unless it is told of one."""
+    """A browser with cookies that trusts one CA and uses no proxy unless one is given."""
 
     def __init__(self, ca_file: Path, *, proxy: str | None = None) -> None:
         """Start with no cookies; *proxy* is used for https only."""

@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback that leads Microsoft's names to the look-alikes, and nowhere else."""
+"""An HTTP proxy on loopback that connects Microsoft's host names to the look-alikes, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Bytes taken at a time.
 CHUNK = 65536
 
-#: Seconds until a silent client is given up.
+#: Seconds until a silent client is dropped.
 PATIENCE = 30
 
 
@@ -26,8 +26,8 @@ class ConnectProxy:
     A CONNECT proxy (RFC 9110 §9.3.6), serving while it is entered.
 
     *routes* say where ``host:port`` really leads (502 if nobody is there). All else, plain http included, is
-    answered 403 and written down in *refused*; what has a route is in *connected*. So a product runs with its
-    default authority through ``HTTPS_PROXY``, and a request to anybody else is seen.
+    answered 403 and recorded in *refused*; what has a route is in *connected*. So a product runs with its
+    default authority through ``HTTPS_PROXY``, and each request to another host is recorded.
     """
 
     def __init__(self, routes: Mapping[str, tuple[str, int]]) -> None:
@@ -60,7 +60,7 @@ class ConnectProxy:
         self._thread.join()
 
     def lead(self, method: str, target: str) -> tuple[str, int] | None:
-        """Return where *target* leads, and write the request down."""
+        """Return where *target* leads, and record the request."""
         place = self.routes.get(target) if method == "CONNECT" else None
         (self.connected if place else self.refused).append(target)
         return place
@@ -97,7 +97,7 @@ class _Server(socketserver.ThreadingTCPServer):
 class _Handler(socketserver.StreamRequestHandler):
     server: _Server
     timeout = PATIENCE
-    # Nothing may be read ahead: what follows the request belongs to the tunnel.
+    # Read nothing ahead: what follows the request is for the tunnel.
     rbufsize = 0
 
     def handle(self) -> None:

@@ -1,1 +1,1 @@
-"""Tests of one room each: offline, without root, Dovecot, a browser or D-Bus."""
+"""Tests of one folder of the package each: offline, without root, Dovecot, a browser or D-Bus."""

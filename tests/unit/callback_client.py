@@ -1,4 +1,4 @@
-"""Whatever talks to the listener: a browser, or a stranger who sends what he likes."""
+"""A client of the callback server: sends a browser's requests, or any bytes."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def is_waiting(listener: Listener) -> bool:
-    """Tell whether the listener has no answer yet and still takes the right one."""
+    """Return whether the listener has no answer yet and still accepts the right one."""
     return listener.answers.empty() and ask(listener.port, RIGHT).status == 303 and not listener.answers.empty()

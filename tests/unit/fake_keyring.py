@@ -1,5 +1,5 @@
 """
-A keyring that lies in memory, in the place of the child process that asks a real one.
+A keyring in memory, instead of the child process that asks a real one.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @dataclasses.dataclass
 class FakeKeyring:
     """
-    What lies in it: *items* by their user's name. *asked* is what was done to it.
+    Secrets (*items*) by their user's name; *asked* are the actions so far.
 
-    While it *is_locked* all is refused, as ``keyring.ask`` does; *locks_at* is what it is asked when it locks itself.
-    *spoil* changes what is written on its way in.
+    While it *is_locked* every action is refused, as ``keyring.ask`` does; it locks itself at the action *locks_at*.
+    *spoil* changes each secret that is written.
     """
 
     items: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -41,11 +41,11 @@ class FakeKeyring:
             self.items[user] = self.spoil(secret)
         if action == "delete":
             self.items.pop(user, None)
-        return {"kind": kind or "a fake_keyring", "value": self.items.get(user)}
+        return {"kind": kind or "a fake keyring", "value": self.items.get(user)}
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
-    """Let every store ``keyring`` of this process ask a fake_keyring, and return it."""
+    """Let every store ``keyring`` of this process use a fake one, and return it."""
     made = FakeKeyring()
     monkeypatch.setattr(keyring, "ask", made.ask)
     return made

@@ -1,5 +1,5 @@
 """
-An offlineimaprc that is checked and mended: the shipped sample, filled in for Alice.
+The shipped sample-offlineimaprc, filled in for Alice, to be changed, checked and mended.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SECRETS = (JWT, GRANT, "hunter2", "abcDEF~123456789")
 
 @dataclasses.dataclass
 class OfflineimaprcFile:
-    """An offlineimaprc at *path*, and the accounts that were examined before."""
+    """An offlineimaprc at *path*, and the subjects of the checks before it."""
 
     path: Path
     subjects: list[Subject]
@@ -42,22 +42,22 @@ class OfflineimaprcFile:
 
     @property
     def text(self) -> str:
-        """What the file holds."""
+        """The text of the file."""
         return self.path.read_bytes().decode("utf-8")
 
     def write(self, text: str) -> None:
-        """Let the file hold *text*."""
+        """Write *text* to the file."""
         self.path.write_bytes(text.encode("utf-8"))
         self.path.chmod(0o600)
 
     def change(self, old: str, new: str) -> None:
-        """Put *new* in the place of the first *old* that begins a line, or stands anywhere."""
+        """Replace the first *old* at the beginning of a line, else the first anywhere, by *new*."""
         found = re.search(rf"^{re.escape(old)}", self.text, re.MULTILINE) or re.search(re.escape(old), self.text)
         assert found
         self.write(self.text[: found.start()] + new + self.text[found.end() :])
 
     def add(self, section: str, *lines: str) -> None:
-        """Put *lines* below the header *section*."""
+        """Add *lines* below the header *section*."""
         self.change(section, "\n".join([section, *lines]))
 
     def examine(self) -> list[Check]:
@@ -99,7 +99,7 @@ def make_offlineimaprc(world: World) -> OfflineimaprcFile:
 
 
 def own_pythonfile(config: OfflineimaprcFile, text: str) -> Path:
-    """Let the file name a pythonfile of the user's own."""
+    """Write the user's own pythonfile, and name it in the file."""
     own = config.path.parent / "own.py"
     own.write_text(text, encoding="utf-8")
     config.write(re.sub(r"^pythonfile = .*$", f"pythonfile = {own}", config.text, flags=re.MULTILINE))
@@ -107,7 +107,7 @@ def own_pythonfile(config: OfflineimaprcFile, text: str) -> Path:
 
 
 def make_maildir(config: OfflineimaprcFile, *folders: str) -> None:
-    """Make Maildirs where the file says that they are."""
+    """Make Maildirs where the file expects them."""
     for folder in folders:
         for part in ("cur", "new", "tmp"):
             (config.path.parent / "mail" / folder / part).mkdir(parents=True)

@@ -1,5 +1,5 @@
 """
-A standard output that somebody looks at: a terminal of so many columns, in memory.
+A standard output that is a terminal of a given width, in memory.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Screen(io.TextIOWrapper):
-    """A stream that somebody looks at; *text* is what it shows."""
+    """A stream that is a terminal; *text* is what it shows."""
 
     def __init__(self, encoding: str = "utf-8") -> None:
-        """Show nothing yet."""
+        """Start empty."""
         super().__init__(io.BytesIO(), encoding=encoding, errors="strict", write_through=True)
 
     def isatty(self) -> bool:
-        """Tell that somebody does."""
+        """Return that it is a terminal."""
         return True
 
     @property
@@ -32,7 +32,7 @@ class Screen(io.TextIOWrapper):
 
 
 def look(monkeypatch: pytest.MonkeyPatch, columns: int, encoding: str = "utf-8", *, plain: bool = True) -> Screen:
-    """Let somebody look at stdout, *columns* wide; *plain*: without colours."""
+    """Make stdout a terminal, *columns* wide; *plain*: without colours."""
     screen = Screen(encoding)
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setenv("COLUMNS", str(columns))

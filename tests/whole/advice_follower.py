@@ -1,5 +1,5 @@
 """
-A user whose set-up can be broken: the doctor's checks, and their commands run as they are shown.
+A user who runs the commands of the doctor's checks as they are shown.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class AdviceFollower:
         return checks
 
     def keeps_secrets(self, done: Outcome) -> None:
-        """Nothing that *done* said is a token, nor its beginning."""
+        """Check that no output of *done* is a token or its beginning."""
         said = done.out + done.err
         assert [secret for secret in self.entra.refresh_tokens if secret in said] == []
         assert not re.search(r"eyJ[\w-]{30,}|EwB[\w-]{30,}", said)
@@ -83,13 +83,13 @@ class AdviceFollower:
         return failed[0]
 
     def has_no_failure(self, *arguments: str) -> bool:
-        """Tell whether the doctor finds nothing any more."""
+        """Return whether the doctor finds no failure."""
         failed = [check for check in self.examine(*arguments) if check["ok"] is False]
         assert failed == [], json.dumps(failed, indent=1)
         return True
 
     def follow(self, check: dict[str, Any]) -> None:
-        """Do literally what the *check* advises: run its command."""
+        """Run the command of the *check*."""
         command = check.get("command")
         assert command, f"no command that could be followed: {check['remedy']}"
         if check["where"] == "powershell":

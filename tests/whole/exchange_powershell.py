@@ -1,5 +1,5 @@
 """
-Who administers the test bed's Exchange: does what a command of PowerShell says, by its name.
+PowerShell commands of an administrator of the test bed's Exchange.
 
 As learn.microsoft.com has them: Set-CASMailbox, Add-MailboxPermission, New-ServicePrincipal.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class NotFoundError(Exception):
-    """There is no such object; PowerShell says so in red."""
+    """There is no such object."""
 
 
 def commands(exchange: Exchange) -> dict[str, Callable[[list[str]], None]]:

@@ -1,5 +1,5 @@
 """
-A new machine on which somebody installs: nothing but a Python and pipx, and an index with no network behind it.
+A new machine to install on: a Python, pipx, and an index without network.
 
 The commands are those of the README, word for word; pip learns from its environment that its index is a directory.
 """
@@ -49,7 +49,7 @@ def table(text: str) -> list[list[str]]:
 
 
 class Installation:
-    """The machine of *world*, with the *wheels* that its pip finds besides those of others."""
+    """The machine of *world*; its *shelf* holds our own wheels."""
 
     def __init__(self, world: World) -> None:
         """Put Python on its PATH, and an empty shelf for our own releases."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PATIENCE = 30.0
-#: What a bus needs: its socket, whoever is this user, and nothing that it would start by itself.
+#: A bus with its socket, for this user only, that starts no services.
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -50,7 +50,7 @@ class Desktop:
     """A session's bus, and the keyring on it if one was started."""
 
     def __init__(self, root: Path, runtime: Path, environ: Mapping[str, str]) -> None:
-        """Describe a session whose keyrings lie in *root*; *runtime* must be a short path, sockets have 108 bytes."""
+        """Describe a session whose keyrings are in *root*; *runtime* must be a short path, sockets have 108 bytes."""
         self.keyrings = root / "desktop"
         self._runtime = runtime
         self._children: list[subprocess.Popen[bytes]] = []
@@ -102,7 +102,7 @@ class Desktop:
         self._keyring.wait()
 
     def start_stuck_service(self) -> None:
-        """Put something on the bus that has the keyring's name and never answers."""
+        """Start a service that has the keyring's name and never answers."""
         process = self._start([sys.executable, "-I", "-c", _STUCK], stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.readline()
@@ -120,7 +120,7 @@ class Desktop:
             return {item.get_attributes()["username"]: item.get_secret().decode("utf-8") for item in result}
 
     def put(self, user: str, secret: str) -> None:
-        """Replace the secret of the item of *user*, behind the back of whoever wrote it."""
+        """Replace the secret of the item of *user*, as another program would."""
         with self.bus() as bus:
             for item in secretstorage.Collection(bus).get_all_items():
                 if item.get_attributes()["username"] == user:
@@ -128,7 +128,7 @@ class Desktop:
 
     @contextlib.contextmanager
     def listened(self) -> Iterator[list[str]]:
-        """Yield a list that has, at the end, the members of all that was called on the bus meanwhile."""
+        """Yield a list that holds, at the end, the names of all methods called on the bus meanwhile."""
         said: list[str] = []
         log = self._runtime / "calls"
         with log.open("wb") as file:
@@ -151,7 +151,7 @@ class Desktop:
             bus.close()
 
     def stop(self) -> None:
-        """End all of it, the bus last."""
+        """End all processes, the bus last."""
         for process in reversed(self._children):
             if process.poll() is None:
                 process.kill()

@@ -1,5 +1,5 @@
 """
-Writers of a store that come all at once, or that are killed before each of their steps.
+Processes that write to a store at the same time, or are killed before each of their steps.
 
 Run as a program with one thread, since only that may fork: ``python -m tests.whole.kill_points WHAT …`` prints what
 it found as JSON.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from offlineimap_m365.stores.file import FileStore
     from tests.world import World
 
-#: Seconds that a writer may stand in line here: as many of them come at once as never do in life.
+#: Seconds that a writer waits for the lock: more of them start at once than in practice.
 _LINE = 300.0
 
 
@@ -96,7 +96,7 @@ def move(source: str, target: str, stride: str) -> list[list[Any]]:
 
 
 def holders() -> list[str]:
-    """Return the kinds of places that hold something of Alice."""
+    """Return the kinds of stores that hold something of Alice."""
     kept = selection.everywhere(paths.folder(ALICE), ALICE)
     return [selection.kind(store.name) for store in kept if store.generation() is not None]
 

@@ -1,5 +1,5 @@
 """
-Somebody who looks for secrets where none may be: in what is said, in files, in arguments and environments.
+Search for secrets in output, files, arguments and environments.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.world import Outcome, World
 
-#: What of a token request or its answer is a secret.
+#: The secret fields of a token request and its answer.
 _ASKED = ("code", "code_verifier", "device_code", "refresh_token", "client_secret")
 _ANSWERED = ("access_token", "refresh_token", "id_token")
 
 
 class LeakSearch:
     """
-    Everything that somebody else could see while it is entered: processes, and what *heard* is told.
+    Everything that others could see while it is entered: processes, files and the output given to record().
 
     *secrets* are those that Entra was sent or handed out.
     """
 
     def __init__(self, world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
-        """LeakSearch *world*; *entra* tells what is secret."""
+        """Search *world* for the secrets of *entra*."""
         self._world = world
         self._entra = entra
         self._seen: set[bytes] = set()
-        self._heard: list[str] = []
+        self._output: list[str] = []
         self._noted: set[str] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -52,7 +52,7 @@ class LeakSearch:
         monkeypatch.setattr(Gate, "save_token", note)
 
     def __enter__(self) -> Self:
-        """Begin to look."""
+        """Start searching."""
         self._thread.start()
         return self
 
@@ -70,9 +70,9 @@ class LeakSearch:
                         with contextlib.suppress(OSError):  # gone, or another user's
                             self._seen.add(Path(entry.path, name).read_bytes())
 
-    def hear(self, done: Outcome, *, out: bool = True) -> Outcome:
-        """Note what a command said; with *out* False not its answer, which is a token."""
-        self._heard += [done.err, done.out if out else ""]
+    def record(self, done: Outcome, *, out: bool = True) -> Outcome:
+        """Record the output of a command; with *out* False not its stdout, which is a token."""
+        self._output += [done.err, done.out if out else ""]
         return done
 
     @property
@@ -87,21 +87,21 @@ class LeakSearch:
         return "\n".join(found.decode("utf-8", "replace") for found in self._seen)
 
     def places(self) -> dict[str, str]:
-        """Return by name of the place what is there to be read: files apart from the store's own."""
+        """Return the text of each place by its name: files apart from the store's own, output, processes."""
         root = self._world.root
         files = [path for path in root.rglob("*") if path.is_file() and path.name != "cache.json"]
         found = {str(path.relative_to(root)): path.read_bytes().decode("utf-8", "replace") for path in files}
-        return {**found, "what was said": "\n".join(self._heard), "processes": self.processes}
+        return {**found, "output": "\n".join(self._output), "processes": self.processes}
 
     def leaks(self) -> list[str]:
-        """Return where a secret is, in whatever form, and its first characters."""
+        """Return the places of secrets, in any form, and their first characters."""
         wanted = {form: secret for secret in self.secrets for form in forms(secret)}
         places = self.places().items()
         return sorted({f"{place}: {wanted[form][:12]}" for place, text in places for form in wanted if form in text})
 
 
 def forms(secret: str) -> list[str]:
-    """Return how a *secret* could stand somewhere: as it is, a piece, in an address, in base64 at any place."""
+    """Return the forms of a *secret*: as it is, a piece of it, quoted for an address, in base64 at any offset."""
     coded = [base64.b64encode(b"." * shift + secret.encode())[4:-4].decode() for shift in range(3)]
     pieces = [secret[20:60]] if len(secret) > 100 else []
     return [secret, *pieces, quote(secret, safe=""), *(code[:60] for code in coded)]

@@ -185,7 +185,7 @@ def open_mail_user(top: Path, ca: trustme.CA) -> Iterator[MailUser]:
         user = MailUser.make(product(World.make(top / "world", top / "ca.pem")), entra, exchange)
         user.add_application()
         for mailbox in (ALICE, INFO):
-            exchange.furnish(mailbox, dict.fromkeys(("Drafts", "Sent Items", "Deleted Items", "Junk Email"), ()))
+            exchange.add_folders(mailbox, dict.fromkeys(("Drafts", "Sent Items", "Deleted Items", "Junk Email"), ()))
             user.deliver(mailbox, "Lunch")
         yield user
 

@@ -1,5 +1,5 @@
 """
-A person at a terminal: types into a command of ours through a pty, and sees what it says.
+A person at a terminal: a command of ours on a pty.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.world import World
 
-#: Read at import: the worlds of tests forget it.
+#: Read at import: the environment of a test does not have it.
 _INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
 
 
@@ -40,17 +40,17 @@ def product(world: World) -> World:
 
 
 def files_of(world: World) -> list[str]:
-    """Return what our home holds, as paths in it."""
+    """Return the files in our home, as paths relative to it."""
     return sorted(str(path.relative_to(world.home)) for path in world.home.rglob("*") if path.is_file())
 
 
 def secrets_of(entra: Entra) -> list[str]:
-    """Return every secret that was handed out so far and that somebody could use."""
+    """Return every usable secret issued so far."""
     return [*entra.codes, *entra.refresh_tokens, *entra.device_codes]
 
 
 class Terminal:
-    """A command of ours on a terminal; standard output goes to a pipe, as if somebody kept the answer."""
+    """A command of ours on a terminal; standard output goes to a pipe, as in ``$(…)``."""
 
     def __init__(
         self, world: World, *arguments: str, environ: dict[str, str] | None = None, columns: int | None = None

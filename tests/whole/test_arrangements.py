@@ -89,7 +89,7 @@ def test_a_shared_mailbox_in_dutch(ready: Sync) -> None:
     """The configuration that config prints and the line for another language sync exactly the shared mailbox's mail."""
     mail = {*mailbox("nl", ("drafts", "sent_items", "junk_email")), "Werk"}
     folders = mail.union(mailbox("nl", ("calendar", "contacts", "tasks")))
-    ready.exchange.furnish(TEAM, {folder: [make_message(TEAM, folder, 0)] for folder in folders})
+    ready.exchange.add_folders(TEAM, {folder: [make_message(TEAM, folder, 0)] for folder in folders})
     ready.exchange.grant(ALICE, TEAM)
     learnt = ready.world.run("folders", ALICE, "--mailbox", TEAM, "--learn")
     ready.rc.unlink()  # or config says what to add to it

@@ -160,7 +160,7 @@ def test_who_follows_the_doctor_gets_mail(alice: Reader) -> None:
 def test_a_mailbox_that_does_not_open_is_for_its_administrator(alice: Reader) -> None:
     """The finding has the mailbox's line and the command that gives the permission."""
     exchange = alice.exchange
-    exchange.furnish(SHARED, {"INBOX": []})
+    exchange.add_folders(SHARED, {"INBOX": []})
     alice.admin["Add-MailboxPermission"] = lambda words: exchange.grant(words[3], words[1])
     alice.change(f"remoteuser = {ALICE}", f"remoteuser = {SHARED}")
     alice.change(EVAL, EVAL.replace("%(remoteuser)s", ALICE))

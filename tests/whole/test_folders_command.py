@@ -43,11 +43,11 @@ def alice(world: World, entra: Entra, exchange: Exchange) -> World:
     return user
 
 
-def furnish(exchange: Exchange, mail: Sequence[str], items: Sequence[str], address: str = ALICE) -> None:
+def add_folders(exchange: Exchange, mail: Sequence[str], items: Sequence[str], address: str = ALICE) -> None:
     """Make a mailbox with a message in each folder of *mail*, which came by mail, and a stand-in in each of *items*."""
     came = {folder: [b"Received: from a.example\r\n" + make_message(address, folder, 0)] for folder in mail}
     shown = {folder: [stand_in(address, 1, f"An item of {folder}")] for folder in items}
-    exchange.furnish(address, came | shown)
+    exchange.add_folders(address, came | shown)
 
 
 def listed(done: Outcome) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def test_a_mailbox_in_one_language(alice: World, exchange: Exchange, language: s
     """Not learnt, no mail is lost; learnt, exactly the mail is kept, and the line to paste says so."""
     items = mailbox(language, ITEMS)[1:]
     mail = [*mailbox(language, MAIL), "INBOX/Notes", "Projects", "Projects/Calendar", "Agendas"]
-    furnish(exchange, mail, items)
+    add_folders(exchange, mail, items)
 
     before = listed(alice.run("folders", "--json"))
     after = listed(alice.run("folders", "--json", "--learn"))
@@ -98,7 +98,7 @@ def test_a_mailbox_in_one_language(alice: World, exchange: Exchange, language: s
 
 def test_a_mix_of_languages(alice: World, exchange: Exchange) -> None:
     """Half Dutch, half English after a move: both are told, and the ambiguous words of both count."""
-    furnish(exchange, [*mailbox("nl", MAIL), "Werk"], [*mailbox("en", ITEMS)[1:], "Agenda", "Taken"])
+    add_folders(exchange, [*mailbox("nl", MAIL), "Werk"], [*mailbox("en", ITEMS)[1:], "Agenda", "Taken"])
 
     found = listed(alice.run("folders", "--json", "--learn"))
 
@@ -108,8 +108,8 @@ def test_a_mix_of_languages(alice: World, exchange: Exchange) -> None:
 
 def test_a_mailbox_in_a_language_without_names(alice: World, exchange: Exchange) -> None:
     """Learned by its messages: a folder with nothing but stand-ins is left out; one alone is no proof, and is named."""
-    furnish(exchange, ["INBOX", "ngeHta'", "Qumwi'"], ["nuvpu'"])
-    exchange.furnish(ALICE, {"jajmey": [stand_in(ALICE, number, "x") for number in (1, 2, 3)]})
+    add_folders(exchange, ["INBOX", "ngeHta'", "Qumwi'"], ["nuvpu'"])
+    exchange.add_folders(ALICE, {"jajmey": [stand_in(ALICE, number, "x") for number in (1, 2, 3)]})
 
     before = alice.run("folders")
     learnt = alice.run("folders", "--learn")
@@ -124,9 +124,9 @@ def test_a_mailbox_in_a_language_without_names(alice: World, exchange: Exchange)
 
 def test_what_came_later_is_kept_and_told(alice: World, exchange: Exchange) -> None:
     """A folder that appears after learning is kept, and if it seems to hold no mail, learning again is advised."""
-    furnish(exchange, mailbox("de", MAIL), mailbox("de", ITEMS)[1:])
+    add_folders(exchange, mailbox("de", MAIL), mailbox("de", ITEMS)[1:])
     alice.run("folders", "--learn")
-    exchange.furnish(ALICE, {"Neu": [], "Kalender1": [stand_in(ALICE, number, "x") for number in (1, 2)]})
+    exchange.add_folders(ALICE, {"Neu": [], "Kalender1": [stand_in(ALICE, number, "x") for number in (1, 2)]})
 
     later = alice.run("folders")
     learnt = alice.run("folders", "--learn")
@@ -141,7 +141,7 @@ def test_what_came_later_is_kept_and_told(alice: World, exchange: Exchange) -> N
 
 def test_the_table(alice: World, exchange: Exchange) -> None:
     """Columns stand below one another whatever the script, and every row says why."""
-    furnish(
+    add_folders(
         exchange, ["INBOX", "Projekte", "Gesendete Elemente", "Entwürfe", "Gelöschte Elemente"], ["Kalender", "予定表"]
     )
 
@@ -164,7 +164,7 @@ def test_the_table(alice: World, exchange: Exchange) -> None:
 
 def test_a_shared_mailbox(alice: World, exchange: Exchange) -> None:
     """Opened with the account's token, learnt on its own, and named in the line to paste."""
-    furnish(exchange, mailbox("nl", MAIL), ["Agenda"], "team@example.org")
+    add_folders(exchange, mailbox("nl", MAIL), ["Agenda"], "team@example.org")
     exchange.grant(ALICE, "team@example.org")
 
     found = listed(alice.run("folders", ALICE, "--mailbox", "team@example.org", "--learn", "--json"))
@@ -177,7 +177,7 @@ def test_a_shared_mailbox(alice: World, exchange: Exchange) -> None:
 
 def test_login_offers_it_once(alice: World, entra: Entra, exchange: Exchange) -> None:
     """On a terminal, in one line without a question, until the mailbox was learnt; a new sign-in keeps what was."""
-    furnish(exchange, mailbox("de", MAIL), mailbox("de", ITEMS)[1:])
+    add_folders(exchange, mailbox("de", MAIL), mailbox("de", ITEMS)[1:])
     offer = f"Folders not in English? offlineimap-m365 folders {ALICE} --learn\n"
 
     silent = sign_in(alice, entra, ALICE)
@@ -256,7 +256,7 @@ def test_strange_names_are_shown_and_kept(world: World, ca: trustme.CA, argument
 
 def test_no_secret_is_left_anywhere(alice: World, exchange: Exchange) -> None:
     """Neither in what is said nor in a file outside the store nor among a process's arguments is a token."""
-    furnish(exchange, mailbox("de", MAIL), mailbox("de", ITEMS)[1:])
+    add_folders(exchange, mailbox("de", MAIL), mailbox("de", ITEMS)[1:])
     secrets = alice.secrets(ALICE)
     watched = subprocess.Popen(
         [*alice.command, "folders", "--learn", "-v"],

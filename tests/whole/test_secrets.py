@@ -47,17 +47,17 @@ def sign_in_three_times(user: World, entra: Entra, watch: LeakSearch) -> None:
     with Browser(entra.ca_file) as browser:
         with Login(user, ALICE, "-v", "--paste", *options(entra)) as login:
             landing = browser.sign_in(login.address, ALICE, PASSWORD)
-            watch.hear(login.paste(landing.address or ""))
+            watch.record(login.paste(landing.address or ""))
         with Login(user, ALICE, "-v", "--device", *options(entra)) as login:
             code = login.device_code
             browser.enter_device_code(login.address, code, ALICE, PASSWORD)
-            watch.hear(login.end())
+            watch.record(login.end())
         with Login(user, ALICE, "-v", "--browser", *options(entra)) as login, requests.Session() as session:
             address = browser.sign_in(login.address, ALICE, PASSWORD).address or ""
             session.trust_env = False
             answer = session.get(address, allow_redirects=False, timeout=30)
             page = session.get(f"http://localhost:{urlsplit(address).port}{answer.headers['Location']}", timeout=30)
-            assert watch.hear(login.end()).code == 0
+            assert watch.record(login.end()).code == 0
             assert "code=" not in page.text
 
 
@@ -73,7 +73,7 @@ def sign_in_in_vain(user: World, entra: Entra, watch: LeakSearch) -> None:
                     address = address.partition("code=")[2].partition("&")[0]
                 else:
                     entra.fail_next(TOKEN, status=400, body={"error": "invalid_grant", "error_description": address})
-                assert watch.hear(login.paste(address)).code in {75, 77}
+                assert watch.record(login.paste(address)).code in {75, 77}
 
 
 def refresh_in_vain(user: World, entra: Entra, watch: LeakSearch) -> None:
@@ -94,11 +94,11 @@ def refresh_in_vain(user: World, entra: Entra, watch: LeakSearch) -> None:
         user.age(ALICE, left=-10)
         (user.folder(ALICE) / "state.json").unlink(missing_ok=True)
         entra.fail_next(TOKEN, **answer)  # type: ignore[arg-type]  # as a test orders them
-        done = watch.hear(user.run("-v", "token", ALICE))
+        done = watch.record(user.run("-v", "token", ALICE))
         assert (done.code in {75, 77}, done.out) == (True, ""), done.err
         assert "A bug" not in done.err
     for words in (["status", "-v"], ["status", "--json"], ["explain", ALICE], ["refresh", "-v", ALICE]):
-        watch.hear(user.run(*words))
+        watch.record(user.run(*words))
 
 
 def test_no_secret_is_anywhere_else(user: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,11 +107,11 @@ def test_no_secret_is_anywhere_else(user: World, entra: Entra, monkeypatch: pyte
         sign_in_three_times(user, entra, watch)
         sign_in_in_vain(user, entra, watch)
         for words in (["token"], ["-v", "token", ALICE, "--format", "xoauth2"], ["token", "--min-validity", "299"]):
-            assert watch.hear(user.run(*words), out=False).code == 0
+            assert watch.record(user.run(*words), out=False).code == 0
         user.age(ALICE)
-        assert watch.hear(user.run("-v", "refresh")).code == 0
+        assert watch.record(user.run("-v", "refresh")).code == 0
         for words in (["config"], ["config", "msmtp"], ["config", "--list"], ["status"], ["explain", "AADSTS50076"]):
-            assert watch.hear(user.run("-v", *words)).code == 0
+            assert watch.record(user.run("-v", *words)).code == 0
         modes = {stat.S_IMODE(path.stat().st_mode) for path in user.home.rglob("*")}
         refresh_in_vain(user, entra, watch)
 
@@ -121,7 +121,7 @@ def test_no_secret_is_anywhere_else(user: World, entra: Entra, monkeypatch: pyte
         assert watch.leaks() == []
         assert modes <= {0o600, 0o700}
 
-        assert watch.hear(user.run("-v", "logout", ALICE, "--all")).code == 0
+        assert watch.record(user.run("-v", "logout", ALICE, "--all")).code == 0
         rest = user.text_of_all_files()
 
     assert not [secret for secret in watch.secrets for form in forms(secret) if form in rest]

@@ -55,15 +55,15 @@ def test_a_life_in_a_slow_store(
         linger(world, "gpg")
     user = product(world)
     with LeakSearch(user, entra, monkeypatch) as watch:
-        assert watch.hear(sign_in(user, entra, ALICE, "-v", *options(entra), "--store", store)).code == 0
-        assert watch.hear(user.run("-v", "token", "--min-validity", "299"), out=False).code == 0
+        assert watch.record(sign_in(user, entra, ALICE, "-v", *options(entra), "--store", store)).code == 0
+        assert watch.record(user.run("-v", "token", "--min-validity", "299"), out=False).code == 0
         for words in (["refresh"], ["status"], ["status", "--json"], ["config"]):
-            assert watch.hear(user.run("-v", *words)).code == 0
+            assert watch.record(user.run("-v", *words)).code == 0
         assert len(watch.secrets) > 3
         assert {"keyring": "keyring_child", "gpg": "--decrypt"}[kind] in watch.processes
         assert watch.leaks() == []
 
-        assert watch.hear(user.run("-v", "logout", ALICE)).code == 0
+        assert watch.record(user.run("-v", "logout", ALICE)).code == 0
 
         assert watch.leaks() == []
         assert left(watch, user.root, user.environ["XDG_RUNTIME_DIR"]) == []
@@ -91,16 +91,16 @@ def test_a_life_of_an_application(
     user = product(world)
     with LeakSearch(user, entra, monkeypatch) as watch:
         app = ["--app-only", "--client-id", APP, *options(entra)]
-        assert watch.hear(user.run("-v", "login", NAME, *app, *how)).code == 0
-        assert watch.hear(user.run("-v", "token", NAME), out=False).code == 0
+        assert watch.record(user.run("-v", "login", NAME, *app, *how)).code == 0
+        assert watch.record(user.run("-v", "token", NAME), out=False).code == 0
         for words in (["refresh", NAME], ["status", "--json"]):
-            assert watch.hear(user.run("-v", *words)).code == 0
+            assert watch.record(user.run("-v", *words)).code == 0
         inside = {name: text for name, text in watch.places().items() if "administrator" not in name}
         found = [(name, secret[:8]) for name, text in inside.items() for secret in wanted if secret in text]
         stored = (user.folder(NAME) / "cache.json").read_text()
         assert found == []
         assert not [secret for secret in wanted if secret in stored]
 
-        assert watch.hear(user.run("-v", "logout", NAME, "--all")).code == 0
+        assert watch.record(user.run("-v", "logout", NAME, "--all")).code == 0
 
         assert left(watch, user.home, user.environ["XDG_RUNTIME_DIR"]) == []

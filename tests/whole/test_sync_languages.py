@@ -96,7 +96,7 @@ def polyglot(sync: Sync) -> Sync:
     for box in MAILBOXES:
         came = {folder: [b"Received: from a.example\r\n" + make_message(ALICE, folder, 0)] for folder in box.mail}
         shown = {folder: [stand_in(ALICE, 1, f"An item of {folder}")] for folder in box.items}
-        sync.exchange.furnish(box.address, came | shown)
+        sync.exchange.add_folders(box.address, came | shown)
         sync.exchange.grant(ALICE, box.address)
     return sync
 

@@ -59,14 +59,14 @@ class Authorize:
         return self.sign_in.begin(flow)
 
     def refuse(self, refusal: Refusal, values: dict[str, str]) -> Response:
-        """Send *refusal* back to the program if it has a place to go, show it to the person otherwise."""
+        """Redirect *refusal* to the program if the redirect URI is good, else show it to the person."""
         refusal.state = values.get("state")
         if refusal.redirect_uri is None:
             return self.sign_in.error(refusal)
         return self.gate.handle_error_response(None, refusal)
 
     def finish(self, flow: Flow) -> Response:
-        """Go on with whoever signed in: straight to the redirect, or by way of the consent page."""
+        """Go on with the person who signed in: to the redirect, or to the consent page first."""
         grant, person = self.waiting[flow.context], flow.person
         if person is None:
             raise RuntimeError("nobody signed in")

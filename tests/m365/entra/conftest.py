@@ -36,7 +36,7 @@ def browser(entra: Entra) -> Iterator[Browser]:
 
 @pytest.fixture
 def http(entra: Entra) -> Iterator[requests.Session]:
-    """Open what programs send with."""
+    """Open an HTTP session that trusts Entra's certificate."""
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(entra.ca_file)
@@ -45,5 +45,5 @@ def http(entra: Entra) -> Iterator[requests.Session]:
 
 @pytest.fixture
 def program(entra: Entra, http: requests.Session) -> Program:
-    """Be Thunderbird."""
+    """Return a program with Thunderbird's client id."""
     return Program(entra, http)

@@ -19,7 +19,7 @@ class DevicePages:
     """Code, sign-in, and the question whether this is the program the person meant."""
 
     def __init__(self, sign_in: SignIn) -> None:
-        """Keep the codes that wait for an answer, by their conversation."""
+        """Start without waiting codes."""
         self.sign_in = sign_in
         self.waiting: dict[str, DeviceCode] = {}
 
@@ -36,7 +36,7 @@ class DevicePages:
         return make_response(render_template("code.html", code=request.args.get("otc", "")))
 
     def take(self) -> Response:
-        """Take a code and begin to sign somebody in."""
+        """Check a code and start a sign-in."""
         typed = request.form.get("otc", "").strip().upper()
         codes = self.sign_in.gate.provider.device_codes.values()
         found = next((code for code in codes if code.user_code == typed and code.approved is None), None)
@@ -49,7 +49,7 @@ class DevicePages:
         return self.sign_in.begin(flow)
 
     def confirm(self, flow: Flow) -> Response:
-        """Ask whether the person began this; refuse what only an administrator may allow."""
+        """Ask whether the person started this; refuse if an administrator must consent."""
         if flow.person and flow.person.consent == "admin":
             return self.sign_in.error(Refusal(90094), flow.app_name)
         return self.sign_in.page(flow, "device.html", action=f"/{flow.tenant}/appverify")

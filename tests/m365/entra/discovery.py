@@ -1,4 +1,4 @@
-"""What a client reads before anything else: the OpenID configuration and the keys."""
+"""The OpenID configuration and the keys."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def issuer(tenant: str, host: str | None = None) -> str:
 
 
 def endpoints(tenant: str, host: str) -> dict[str, object]:
-    """Return where things are: below the tenant's id, even if it was asked for by a domain; at its cloud's *host*."""
+    """Return the endpoints at the cloud's *host*, below the tenant's id even if asked for by a domain."""
     base = f"https://{host}/{tenant}"
     return {
         "token_endpoint": f"{base}/oauth2/v2.0/token",
@@ -56,7 +56,7 @@ def endpoints(tenant: str, host: str) -> dict[str, object]:
 
 
 def capabilities() -> dict[str, object]:
-    """Return what it can (OpenID Connect Discovery §3)."""
+    """Return the capabilities (OpenID Connect Discovery §3)."""
     return {
         "token_endpoint_auth_methods_supported": ["client_secret_post"],
         "response_modes_supported": ["query"],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Gate(AuthorizationServer):
-    """Authlib's server, which asks *provider* for everything it has to know."""
+    """Authlib's server; all data is in *provider*."""
 
     def __init__(self, provider: Provider) -> None:
         """Register the flows."""
@@ -56,7 +56,7 @@ class Gate(AuthorizationServer):
         return request if isinstance(request, OAuth2Request) else super().create_oauth2_request(request)
 
     def misplaced(self, client: Client, tenant: str) -> Refusal | None:
-        """Return why nobody signs in to *client* at (the alias or id) *tenant* under this host's name, if so."""
+        """Return why *client* cannot sign in at *tenant* (an alias or id) under this host's name, None if it can."""
         region = self.provider.regions.get(tenant)
         if region and request.host != region.host and request.host in LOGIN_HOSTS:
             return Refusal(90038, tenant=tenant, cloud=region.instance, here=request.host)
@@ -127,7 +127,7 @@ class Gate(AuthorizationServer):
         return grant
 
     def token_endpoint(self, tenant: str) -> Response:
-        """Answer a request of the token endpoint; one after the other, as a database would."""
+        """Answer a request of the token endpoint, one after the other."""
         if self.provider.resolve_tenant(tenant) is None:
             return self.refuse(Refusal(90002, tenant=tenant))
         with self.provider.lock:
@@ -157,7 +157,7 @@ def stored_request(url: str, values: dict[str, str]) -> OAuth2Request:
 
 
 def prove_client(query_client: Any, request: OAuth2Request) -> Client:
-    """Return the client of a token request if it proved what its registration demands."""
+    """Return the client of a token request if it proved itself as its registration demands."""
     if not request.payload.client_id:
         raise Refusal(900144, field="client_id")
     client: Client = query_client(request.payload.client_id)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 class Key:
-    """An RSA key with its id. Unless it is given one a server has its own: nothing made by one is good at another."""
+    """An RSA key with its id. Each server has its own unless it is given one."""
 
     def __init__(self) -> None:
         """Make one (2048 bits, as Entra's)."""

@@ -12,7 +12,7 @@ CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 @dataclass(eq=False)
 class Person:
     """
-    Somebody with a password.
+    A person with a password.
 
     *address* is the mail address, *upn* the name signed in with: at many universities not the same.
     *consent* is ``granted``, ``ask`` (the consent page comes once per client) or ``admin`` ("Need admin
@@ -41,7 +41,7 @@ class Person:
     consented: set[str] = field(default_factory=set)
 
     def has_consented(self, client_id: str) -> bool:
-        """Return whether no consent page is due for this client."""
+        """Return whether this client needs no consent page."""
         return self.consent == "granted" or client_id in self.consented
 
     def subject(self, client_id: str) -> str:

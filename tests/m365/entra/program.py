@@ -1,4 +1,4 @@
-"""A program that speaks OAuth by hand, for what MSAL never sends."""
+"""A program that sends OAuth requests by hand, also those that MSAL never sends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Program:
     """One client of *entra* below *tenant*, with one PKCE verifier and one state."""
 
     def __init__(self, entra: Entra, http: requests.Session, tenant: str = "common") -> None:
-        """Be Thunderbird."""
+        """Use Thunderbird's client id."""
         self.entra = entra
         self.http = http
         self.tenant = tenant
@@ -53,7 +53,7 @@ class Program:
         return f"{self.url('oauth2/v2.0/authorize')}?{urlencode(query | changes)}"
 
     def post(self, path: str = "oauth2/v2.0/token", **form: str) -> requests.Response:
-        """Send *form* and who asks."""
+        """Post *form* with the client id."""
         return self.http.post(self.url(path), data={"client_id": self.client_id} | form, timeout=10)
 
     def redeem(self, landing: str | None, **changes: str) -> requests.Response:

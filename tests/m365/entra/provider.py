@@ -1,4 +1,4 @@
-"""The provider's settings and everything it knows; a test may change both while it runs."""
+"""The provider's settings and data; a test may change both while it runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALIASES = ("common", "organizations", "consumers")
 
 class Provider:
     """
-    Who may sign in with what, and what was handed out.
+    People, clients, and the tokens issued.
 
     *strict* revokes a grant when a refresh token is used twice, as RFC 9700 §4.14.2 recommends; otherwise old
     ones stay good, as Entra's (Microsoft: "Refresh tokens"). *extras* are what only Entra sends; without them
@@ -46,7 +46,7 @@ class Provider:
         access_token_bytes: int,
         key: Key | None = None,
     ) -> None:
-        """Know nobody yet, and Thunderbird; sign with *key*, else with one of its own."""
+        """Start with Thunderbird as the only client; sign with *key*, else with a new one."""
         self.strict = strict
         self.extras = extras
         self.access_token_seconds = access_token_seconds
@@ -198,11 +198,11 @@ class Provider:
         self.refuse(address, 50173)
 
     def expire(self, address: str) -> None:
-        """Let all refresh tokens of *address* lie unused for too long (AADSTS700082)."""
+        """Let all refresh tokens of *address* expire by disuse (AADSTS700082)."""
         self.refuse(address, 700082)
 
     def refuse(self, address: str, code: int) -> None:
-        """Refuse the refresh tokens that *address* has by now with AADSTS *code*; new ones are good."""
+        """Refuse the present refresh tokens of *address* with AADSTS *code*; new ones are good."""
         with self.lock:
             for token in self.refresh_tokens.values():
                 if token.grant.person.address.lower() == address.lower():
@@ -241,5 +241,5 @@ class Provider:
         drop: Literal["before", "after"] | None = None,
         when: Callable[[Request], bool] | None = None,
     ) -> None:
-        """Order what the next *times* requests for *endpoint* (as in *count*) get; see script.Answer."""
+        """Order the answer to the next *times* requests for *endpoint* (as in *count*); see script.Answer."""
         self.ordered.append(Answer(endpoint, times, status, body, headers or {}, code, extra or {}, delay, drop, when))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from .records import Request
 
-#: What a hotel's network answers in the place of everybody else.
+#: The page of a hotel's network.
 CAPTIVE_PORTAL = (
     "<!DOCTYPE html><html><head><title>Guest network</title></head>"
     "<body><h1>Welcome</h1><p>Accept the terms of use to go online.</p></body></html>"
@@ -24,7 +24,7 @@ class Answer:
     """
     One ordered answer.
 
-    Without *status*, *body* and *code* the request is answered as ever, after *delay* seconds. *code* is an
+    Without *status*, *body* and *code* the request gets its true answer, after *delay* seconds. *code* is an
     AADSTS number: Entra's error body, or its error page where a browser asks, or with *status* 302 the way back to
     the program. *drop* ends the connection
     without an answer: ``before`` anything happened, or ``after`` the request was worked on.
@@ -46,7 +46,7 @@ class Answer:
         return self.times > 0 and request.is_for(self.endpoint) and (self.when is None or self.when(request))
 
     def is_final(self) -> bool:
-        """Return whether it stands in the place of the true answer."""
+        """Return whether it replaces the true answer."""
         return self.status is not None or self.body is not None
 
     def payload(self) -> tuple[bytes, str]:

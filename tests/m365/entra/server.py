@@ -1,4 +1,4 @@
-"""The look-alike as it is started: Flask behind TLS in threads, on a free loopback port."""
+"""The server: Flask behind TLS in threads, on a free loopback port."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ class Quiet(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    #: Holds each new connection back, as a distance does.
+    #: Delays each new connection, as a distant server would.
     held_back: Callable[[], object]
-    #: Tells the time, in seconds since 1970.
+    #: Returns the time in seconds since 1970.
     clock: Callable[[], float]
 
     def setup(self) -> None:
-        """Take a connection, after the way to here."""
+        """Accept a connection after the delay."""
         type(self).held_back()
         super().setup()
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """Return the time of an answer's head."""
+        """Return the Date header of an answer."""
         return super().date_time_string(self.clock() if timestamp is None else timestamp)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def log_error(self, format: str, *args: object) -> None:  # noqa: A002 -- the name is the standard library's
-        """Say nothing of clients that end a handshake: that is their right."""
+        """Print nothing: clients may end a handshake."""
 
 
 @final
@@ -63,8 +63,8 @@ class Entra(Provider):
     """
     A Microsoft Entra look-alike, serving while it is entered.
 
-    *ca* signs its certificate; the CA's is written to *directory* as ``ca.pem``. Provider tells of the
-    settings; all may be changed while it runs.
+    *ca* signs its certificate; the CA's is written to *directory* as ``ca.pem``. Provider documents
+    the settings; all may be changed while it runs.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Entra(Provider):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop; answers that are being held back are cut short."""
+        """Stop; delayed answers are cut short."""
         self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
@@ -151,7 +151,7 @@ class Entra(Provider):
         return app
 
     def _receive(self, gate: Gate, sign_in: SignIn) -> Response | str | None:
-        """Note the request, and answer it here if a test ordered that or its host is not ours."""
+        """Record the request; answer it here if a test ordered that or its host is not ours."""
         g.noted = noted = note()
         self.requests.append(noted)
         if request.host not in {*LOGIN_HOSTS, f"localhost:{self.port}", f"127.0.0.1:{self.port}"}:
@@ -168,7 +168,7 @@ class Entra(Provider):
         return ordered(answer, gate, sign_in)
 
     def _send(self, response: Response) -> Response:
-        """Note what was answered; end the connection in the place of an answer if that was ordered."""
+        """Record the answer's status; end the connection instead of answering if that was ordered."""
         answer: Answer | None = g.get("answer")
         if answer and answer.drop:
             request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
@@ -178,7 +178,7 @@ class Entra(Provider):
 
 
 def ordered(answer: Answer, gate: Gate, sign_in: SignIn) -> Response | str | None:
-    """Return the answer that a test ordered, None where the true one shall follow."""
+    """Return the answer that a test ordered, None for the true one."""
     if answer.drop == "before":
         return ""
     if answer.code:
@@ -220,8 +220,8 @@ def wrap(listener: socket.socket, ca: trustme.CA) -> tuple[ssl.SSLSocket, ssl.SS
     """
     Return *listener* behind TLS, with a certificate for all names.
 
-    Handshakes are left to the threads that read: a client that connects and says nothing must not hold up the
-    rest. OfflineIMAP insists on a common name.
+    Handshakes are done by the threads that read: a silent client must not delay the others. OfflineIMAP
+    insists on a common name.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("localhost", "127.0.0.1", *LOGIN_HOSTS, common_name="localhost").configure_cert(context)

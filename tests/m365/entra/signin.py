@@ -21,7 +21,7 @@ SESSION = "ESTSAUTHPERSISTENT"
 
 
 def random_text() -> str:
-    """Return text that nobody guesses."""
+    """Return random text."""
     return secrets.token_urlsafe(24)
 
 
@@ -40,10 +40,10 @@ class Flow:
 
 
 class SignIn:
-    """The sign-in pages; who is signed in where is kept in *sessions*, by cookie."""
+    """The sign-in pages; *sessions* holds who is signed in, by cookie."""
 
     def __init__(self, gate: Gate) -> None:
-        """Start with no conversation and nobody signed in."""
+        """Start without conversations and sessions."""
         self.gate = gate
         self.flows: dict[str, Flow] = {}
         self.sessions: dict[str, list[Person]] = {}
@@ -126,6 +126,6 @@ class SignIn:
         return response
 
     def error(self, refusal: Refusal, app_name: str = "") -> Response:
-        """Return an error page: nothing is redirected, so no program learns of it."""
+        """Return an error page; nothing is redirected, so the program is not told."""
         template = "admin.html" if refusal.code == 90094 else "error.html"
         return make_response(render_template(template, refusal=refusal, app_name=app_name))

@@ -1,4 +1,4 @@
-"""Exchange Online as a mail program sees it: a real Dovecot behind a proxy with Exchange's manners, on loopback."""
+"""Exchange Online as a mail program sees it: Dovecot behind a proxy that behaves as Exchange does, on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mail program presents to sign in: a user and an access token, in the form of XOAUTH2."""
+"""The user and access token in a client's message of XOAUTH2."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import jwt
 
 @dataclass(frozen=True)
 class Bearer:
-    """Whose mailbox is asked for (*user*), with which token, and what the token says of itself, unchecked."""
+    """The mailbox asked for (*user*), the token, and its claims, unchecked."""
 
     user: str
     token: str
     #: Who signed in, the claim ``upn``; not always the address of the mailbox. Of an application that may open
     #: mailboxes by IMAP the claim ``appid``.
     identity: str
-    #: When the token dies, the claim ``exp``, seconds since 1970.
+    #: When the token expires, the claim ``exp``, seconds since 1970.
     expires: float
 
     @property
     def sha256(self) -> str:
-        """Return a name for the token that does not give it away."""
+        """Return the token's SHA-256, which identifies it without revealing it."""
         return hashlib.sha256(self.token.encode()).hexdigest()
 
 
@@ -49,14 +49,14 @@ def read_xoauth2(response: bytes) -> Bearer:
 
 
 def _identity(claims: dict[str, Any]) -> str:
-    """Return who the token is of; an application without the permission is nobody (Microsoft: IMAP.AccessAsApp)."""
+    """Return whose token it is; an application without the permission is nobody (Microsoft: IMAP.AccessAsApp)."""
     if "upn" not in claims and "IMAP.AccessAsApp" in claims.get("roles", ()):
         return str(claims.get("appid", ""))
     return str(claims.get("upn", ""))
 
 
 def _claims(token: str) -> dict[str, Any]:
-    """Return what *token* says of itself; nothing of it is checked here, Dovecot does that."""
+    """Return the claims of *token*; Dovecot checks them, not this function."""
     try:
         return dict(jwt.decode(token, options={"verify_signature": False}))
     except jwt.DecodeError:

@@ -1,4 +1,4 @@
-"""A mail program in few lines, and the tokens that it signs in with, for tests that need no Entra."""
+"""A small mail program, and a signer of its tokens, for tests that need no Entra."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Signer:
-    """Somebody who signs access tokens: *issuer* in them, *kid* over them."""
+    """Signs access tokens with a key of its own: *issuer* is their claim, *kid* the key's id."""
 
     def __init__(self, issuer: str, kid: str) -> None:
         """Make a signer with a key of its own."""

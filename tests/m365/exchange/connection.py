@@ -19,7 +19,7 @@ from .rules import Rules, Session
 if TYPE_CHECKING:
     from .wire import Wire
 
-#: Seconds until Dovecot is asked again that could not answer.
+#: Seconds until Dovecot is asked again after a temporary failure.
 _PAUSE = 0.2
 
 _CAPABILITY = b"IMAP4 IMAP4rev1 AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+"
@@ -28,7 +28,7 @@ _SESSION_ENDED = b"* BYE Session invalidated - AccessTokenExpired\r\n"
 _GOODBYE = b"* BYE Microsoft Exchange Server IMAP4 server signing off.\r\n"
 _ID = b'* ID ("name" "Microsoft.Exchange.Imap4.Imap4Server" "version" "15.20")\r\n'
 
-#: Commands that mean the same whoever asks, with what is said before their OK.
+#: Commands that need no mailbox, with the lines before their OK.
 _ANSWERS = {
     b"CAPABILITY": b"* CAPABILITY " + _CAPABILITY + b"\r\n",
     b"NOOP": b"",
@@ -43,14 +43,14 @@ class Connection:
     """A mail program (*client*) and the Dovecot that answers it (*server*)."""
 
     def __init__(self, rules: Rules, client: Wire, server: Wire, *, opens: bool = True) -> None:
-        """Make a connection that obeys *rules*; one that never *opens* a mailbox takes good tokens all the same."""
+        """Make a connection that obeys *rules*; without *opens* it accepts good tokens but opens no mailbox."""
         self._rules = rules
         self._opens = opens
         self._client = client
         self._server = server
 
     async def serve(self) -> None:
-        """Talk until one side ends it."""
+        """Serve until one side ends the connection."""
         await self._server.line()
         await self._client.send(_GREETING)
         bearer = await self._sign_in()
@@ -78,7 +78,7 @@ class Connection:
         return None
 
     async def _answer(self, tag: bytes, verb: bytes, otherwise: bytes) -> bool:
-        """Answer one command that needs no mailbox, any other with *otherwise*; say whether to go on."""
+        """Answer one command, with *otherwise* if it needs a mailbox; return whether to go on."""
         before = _ANSWERS.get(verb)
         if before and not self._rules.offers_xoauth2:
             before = before.replace(b" AUTH=XOAUTH2", b" AUTH=PLAIN")
@@ -109,7 +109,7 @@ class Connection:
         return bearer
 
     async def _check(self, response: bytes) -> tuple[Bearer | None, str]:
-        """Return what was presented and why it is refused; no reason if it is good."""
+        """Return the token and the reason of a refusal, which is empty if the token is good."""
         try:
             bearer = read_xoauth2(response)
         except ValueError:
@@ -138,11 +138,11 @@ class Connection:
             session.closed_by = session.closed_by or closed_by
             session.closed_at = time.time()
         if closed_by == "bye":
-            # Between two responses, since each is sent in one piece; in the middle of a command all the same.
+            # Sent between two responses, since each is sent in one piece; it may be in the middle of a command.
             self._client.writer.write(_SESSION_ENDED)
 
     async def _upload(self, session: Session) -> None:
-        """Pass the client's commands on and count them."""
+        """Pass on and count the client's commands."""
         goes_on = False
         while line := await self._client.line():
             words = line.split(maxsplit=2)
@@ -154,7 +154,7 @@ class Connection:
             goes_on = await self._client.pass_literal(line, self._server)
 
     async def _download(self) -> None:
-        """Pass Dovecot's responses on, with the capabilities of Exchange, messages at the speed that the rules set."""
+        """Pass on Dovecot's responses, with Exchange's capabilities, messages at the speed that the rules set."""
         while unit := await self._server.unit():
             if _MESSAGE.match(unit) and self._rules.slow_seconds:
                 await asyncio.sleep(self._rules.slow_seconds)
@@ -176,7 +176,7 @@ async def accepts(server: Wire, response: bytes) -> bool:
 
 
 def _translate(unit: bytes) -> bytes:
-    """Replace in a response of Dovecot what it can do by what Exchange can do."""
+    """Replace Dovecot's capabilities in a response by Exchange's."""
     if unit.startswith(b"* CAPABILITY "):
         return _ANSWERS[b"CAPABILITY"]
     head, end, rest = unit.partition(b"\r\n")

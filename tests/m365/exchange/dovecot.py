@@ -1,4 +1,4 @@
-"""Dovecot in the foreground: configured for one test, run as whoever runs the tests, gone without a trace."""
+"""Dovecot in the foreground, configured for one test and run as the user who runs the tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _PATH = os.defpath + ":/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
-#: A start takes a quarter of a second; a machine under load gets its chance.
+#: Seconds for a start, which takes a quarter of a second on an idle machine.
 _PATIENCE = 15.0
 #: 108 bytes are the most for a socket's path (unix(7)); Dovecot appends up to 40.
 _LONGEST_RUN_DIRECTORY = 60
@@ -37,7 +37,7 @@ class Dovecot:
     """
 
     def __init__(self, directory: Path, *, issuers: Sequence[str], keys: Mapping[str, bytes]) -> None:
-        """Prepare a Dovecot that believes *issuers* whose public *keys* (kid to PEM) these are."""
+        """Prepare a Dovecot that accepts tokens of *issuers* signed with *keys* (kid to public key as PEM)."""
         self.directory = directory
         self.log = directory / "dovecot.log"
         self.configuration = directory / f"dovecot-{_series()}.conf"
@@ -90,7 +90,7 @@ class Dovecot:
             (self.directory / name).write_text(template.substitute(settings))
 
     def _launch(self, port: int) -> bool:
-        """Say whether Dovecot came up on *port*."""
+        """Return whether Dovecot came up on *port*."""
         with (self.directory / "dovecot.out").open("ab") as out:
             self._process = subprocess.Popen(
                 [_program("dovecot"), "-F", "-c", str(self.configuration)],
@@ -112,7 +112,7 @@ class Dovecot:
     def _end(self) -> None:
         if self._process is None:
             return
-        # An orderly end takes a second and would save nothing that is looked at again.
+        # SIGKILL: an orderly end takes a second and saves nothing that is read again.
         end = time.monotonic() + 5
         while (living := self.processes()) and time.monotonic() < end:
             for process in living:
@@ -124,14 +124,14 @@ class Dovecot:
         return "".join(file.read_text()[-1000:] for file in (self.directory / "dovecot.out", self.log) if file.exists())
 
     def _open_to_dovecots_users(self) -> None:
-        """Started by root, Dovecot reads keys and mail as somebody else, whatever the umask was."""
+        """Make keys and mail readable to Dovecot's users, who are others if root starts it, whatever the umask is."""
         for path in [self._run, *self._run.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
         os.chown(self._run / "mail", int(self._settings["mail_uid"]), int(self._settings["mail_gid"]))
 
 
 def _users() -> dict[str, str]:
-    """Return who Dovecot's processes are: its package's users and nobody for root, else whoever this is."""
+    """Return the users of Dovecot's processes: its package's and nobody if root starts it, else the current user."""
     me = pwd.getpwuid(os.getuid())
     if me.pw_uid == 0:
         mail = pwd.getpwnam("nobody")
@@ -155,7 +155,7 @@ def _program(name: str) -> str:
 
 
 def _series() -> str:
-    """Return for which Dovecot there is a template: 2.4 refuses a configuration of 2.3 at its first line."""
+    """Return the version that has a template, 2.3 or 2.4: their configurations differ."""
     version = subprocess.run(
         [_program("dovecot"), "--version"], check=True, capture_output=True, text=True, env={"PATH": _PATH}
     ).stdout
@@ -177,7 +177,7 @@ def _free_port() -> int:
 
 
 def _greets(port: int) -> bool:
-    """Say whether an IMAP server greets on *port*."""
+    """Return whether an IMAP server greets on *port*."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         return connection.recv(4) == b"* OK"
     return False

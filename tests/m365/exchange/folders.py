@@ -38,12 +38,12 @@ _NOT_MAIL = frozenset({"Calendar", "Contacts", "Journal", "Notes", "Sync Issues"
 
 
 def holds_items(folder: str) -> bool:
-    """Say whether *folder* holds appointments, contacts and the like, so that IMAP gets stand-ins for them."""
+    """Return whether *folder* holds appointments, contacts and the like, which IMAP shows as stand-ins."""
     return folder.partition("/")[0] in _NOT_MAIL
 
 
 def holds_mail(folder: str) -> bool:
-    """Say whether *folder* holds mail; what waits in the outbox is not mail yet."""
+    """Return whether *folder* holds mail; the outbox does not."""
     return not holds_items(folder) and folder != "Outbox"
 
 

@@ -40,12 +40,12 @@ class Loopback:
         self._thread.start()
 
     def open_nothing_at(self, address: str) -> None:
-        """Listen for IMAP at another *address*, too, where tokens are taken and no mailbox opens."""
+        """Listen for IMAP at another *address* too, where tokens are accepted and no mailbox opens."""
         listener = socket.create_server((address, self.imap_port))
         asyncio.run_coroutine_threadsafe(self._listen("nothing", listener), self._loop).result()
 
     def block(self, what: str) -> None:
-        """Let nobody listen at the port of *what* (``imap`` or ``smtp``) any more."""
+        """Stop listening at the port of *what* (``imap`` or ``smtp``)."""
         self._loop.call_soon_threadsafe(self._servers[what].close)
         self._finish()
 
@@ -56,7 +56,7 @@ class Loopback:
         asyncio.run_coroutine_threadsafe(self._listen(what, listener), self._loop).result()
 
     def _finish(self) -> None:
-        """Wait for what the loop was told to do."""
+        """Wait until the loop has done what it was told."""
 
         async def nothing() -> None:
             await asyncio.sleep(0)
@@ -140,7 +140,7 @@ class Loopback:
 
 
 async def _join(client: Wire, address: tuple[str, int], talk: Callable[[Wire, Wire], Awaitable[None]]) -> None:
-    """Let *client* and the server at *address* talk; when one hangs up, so does the other."""
+    """Connect *client* with the server at *address*; when one closes, close the other."""
     wires = [client]
     try:
         wires.append(Wire(*await asyncio.open_connection(*address, limit=LIMIT)))

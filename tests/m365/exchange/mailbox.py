@@ -1,4 +1,4 @@
-"""The mailbox as its server sees it: IMAP spoken to Dovecot over a pipe, without proxy, network or token."""
+"""A mailbox opened on the server: IMAP to Dovecot over a pipe, without proxy, network or token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may open what and for how long: what a test may change while Exchange runs, and what it can read afterwards."""
+"""Who may open which mailbox and for how long; a test may change it while Exchange runs, and read what happened."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Session:
 @dataclass(frozen=True)
 class Refusal:
     """
-    One attempt to sign in over IMAP that got nowhere.
+    One failed attempt to sign in over IMAP.
 
     *reason* is "dead" (by token_life_override), "withdrawn", "token" (Dovecot: signature, issuer, expiry), "mailbox"
     (not this identity's, none of that name, or IMAP is off), "format" or "mechanism"; *user* is empty for the last two.
@@ -43,7 +43,7 @@ class Refusal:
 
 @dataclass
 class Rules:
-    """The manners of this Exchange; its attributes count from the next sign-in (or response) on."""
+    """The behaviour of this Exchange; changes apply from the next sign-in (or response) on."""
 
     #: End a session with BYE when its token dies.
     bye: bool = True
@@ -55,9 +55,9 @@ class Rules:
     imap_off: set[str] = field(default_factory=set)
     #: Who may not send by programs (Set-CASMailbox -SmtpClientAuthenticationDisabled; email-oauth2-proxy#193).
     smtp_off: set[str] = field(default_factory=set)
-    #: Milliseconds that a busy server wants to be left alone (imapsync#198, #212, #272).
+    #: Milliseconds of back-off that a busy server asks for (imapsync#198, #212, #272).
     throttled: int | None = None
-    #: Which tokens are good no more though they did not expire, since Entra said so (continuous access evaluation).
+    #: Which tokens Entra took back before they expired (continuous access evaluation).
     withdrawn: Callable[[Bearer], bool] = field(default=lambda _: False)
     #: Whether XOAUTH2 is offered over IMAP: servers of an organisation's own offer none (offlineimap3#187).
     offers_xoauth2: bool = True
@@ -75,23 +75,23 @@ class Rules:
         self._owners[mailbox.lower()].discard(identity.lower())
 
     def may_open(self, identity: str, mailbox: str) -> bool:
-        """Say whether the mailbox exists and *identity* may open it."""
+        """Return whether the mailbox exists and *identity* may open it."""
         return identity.lower() in self._owners.get(mailbox.lower(), ())
 
     def has_mailbox(self, mailbox: str) -> bool:
-        """Say whether there is a mailbox of that address."""
+        """Return whether there is a mailbox of that address."""
         return mailbox.lower() in self._owners
 
     def may_fetch(self, identity: str, mailbox: str) -> bool:
-        """Say whether *identity* may open *mailbox* over IMAP."""
+        """Return whether *identity* may open *mailbox* over IMAP."""
         return self.may_open(identity, mailbox) and mailbox.lower() not in self.imap_off
 
     def dies_at(self, bearer: Bearer) -> float:
-        """Return when the token dies, in seconds since 1970; the first question counts as its first use."""
+        """Return when the token expires, in seconds since 1970; the first call counts as its first use."""
         first = self._first_used.setdefault(bearer.sha256, time.time())
         return bearer.expires if self.token_life_override is None else first + self.token_life_override
 
     def refuse(self, reason: str, bearer: Bearer | None = None) -> None:
-        """Write down an attempt that failed."""
+        """Record a failed attempt."""
         user, sha256 = (bearer.user, bearer.sha256) if bearer else ("", "")
         self.refusals.append(Refusal(user, sha256, reason, time.time()))

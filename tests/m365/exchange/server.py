@@ -1,4 +1,4 @@
-"""Exchange, put together: mailboxes in Dovecot, reached the way Exchange Online is reached."""
+"""The whole Exchange: mailboxes in Dovecot behind a proxy that answers as Exchange Online does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Exchange(Rules):
     An Exchange Online on loopback; a context manager that starts and stops it.
 
     IMAP over TLS at *host*:*imap_port*, submission with STARTTLS at *host*:*smtp_port*, both with XOAUTH2 alone. Its
-    manners (:class:`Rules`: bye, slow_seconds, throttled, imap_off and more) may be changed while it runs.
+    behaviour (:class:`Rules`: bye, slow_seconds, throttled, imap_off and more) may be changed while it runs.
     """
 
     host = "localhost"
@@ -50,7 +50,7 @@ class Exchange(Rules):
         Make an Exchange that keeps its files in *directory* and has a certificate of *ca*.
 
         *ports*: of IMAP and SMTP, 0 for any free one. *names*: further names in its certificate.
-        It believes tokens of *issuers* signed with one of *keys* (kid to public key as PEM).
+        It accepts tokens of *issuers* signed with one of *keys* (kid to public key as PEM).
         """
         super().__init__(bye=bye)
         directory.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ class Exchange(Rules):
         self.stop()
 
     def start(self) -> None:
-        """Start Dovecot and what stands before it; both answer when this returns."""
+        """Start Dovecot and the proxy; both answer when this returns."""
         try:
             dovecot = self._dovecot.start()
         except BaseException:
@@ -95,15 +95,15 @@ class Exchange(Rules):
         return self._loopback.outbox.sent
 
     def processes(self) -> list[int]:
-        """Return the ids of the processes that belong to it and live."""
+        """Return the ids of its living processes."""
         return self._dovecot.processes()
 
     def open_nothing_at(self, address: str) -> None:
-        """Open no mailbox to whoever comes by another *address*: Outlook.com over IPv6 (thunderbird-android#9635)."""
+        """Accept tokens but open no mailbox at another *address*: Outlook.com over IPv6 (thunderbird-android#9635)."""
         self._loopback.open_nothing_at(address)
 
     def block(self, what: str) -> None:
-        """Let connections to the port of *what* (``imap`` or ``smtp``) be refused."""
+        """Refuse connections to the port of *what* (``imap`` or ``smtp``)."""
         self._loopback.block(what)
 
     def unblock(self, what: str) -> None:
@@ -124,8 +124,8 @@ class Exchange(Rules):
                 if holds_items(folder):
                     mailbox.put(folder, stand_in(address, 1, f"An item of {folder}"))
 
-    def furnish(self, address: str, content: Mapping[str, Sequence[bytes]]) -> None:
-        """Make a mailbox with these folders, or add them to one that is there, and put their messages into them."""
+    def add_folders(self, address: str, content: Mapping[str, Sequence[bytes]]) -> None:
+        """Make a mailbox with these folders and messages, or add them to an existing one."""
         self.grant(address, address)
         with self._open(address) as mailbox:
             for folder, messages in content.items():
@@ -148,7 +148,7 @@ class Exchange(Rules):
                     mailbox.put(folder, make_message(address, folder, number, size))
 
     def contents(self, address: str) -> dict[str, list[bytes]]:
-        """Return what the server holds: folder (Unicode, "/" between levels) to messages with CRLF line ends."""
+        """Return the messages on the server by folder (Unicode, "/" between levels), with CRLF line ends."""
         with self._open(address) as mailbox:
             return {folder: mailbox.messages(folder) for folder in mailbox.folders()}
 

@@ -21,7 +21,7 @@ class Wire:
     writer: asyncio.StreamWriter
 
     async def send(self, data: bytes) -> None:
-        """Send *data* in one piece: whoever is interrupted here has still sent all of it."""
+        """Send *data* in one piece, all of it even if the task is cancelled here."""
         self.writer.write(data)
         await self.writer.drain()
 
@@ -37,7 +37,7 @@ class Wire:
         return unit
 
     async def command(self) -> bytes:
-        """Return the first line of a client's command, after inviting and dropping the literals in it."""
+        """Return the first line of a client's command; its literals are requested and dropped."""
         first = line = await self.line()
         while literal := _LITERAL.search(line):
             if not literal[2]:
@@ -47,7 +47,7 @@ class Wire:
         return first
 
     async def pass_literal(self, line: bytes, onward: Wire) -> bool:
-        """Pass the literal that *line* announces, if any, to *onward*; say whether the command goes on after it."""
+        """Pass the literal that *line* announces, if any, to *onward*; return whether the command goes on after it."""
         literal = _LITERAL.search(line)
         if not literal:
             return False
@@ -58,7 +58,7 @@ class Wire:
         return True
 
     async def close(self) -> None:
-        """Send what is left and hang up; whoever takes no note of it within a second is cut off."""
+        """Send what is left and close; cut the connection if the other side does not react within a second."""
         self.writer.close()
         try:
             await asyncio.wait_for(self.writer.wait_closed(), 1)
@@ -68,6 +68,6 @@ class Wire:
             self.cut()
 
     def cut(self) -> None:
-        """Hang up at once, whatever was not sent."""
+        """Close at once, without sending what is left."""
         with contextlib.suppress(AttributeError):  # Python 3.11's, of a TLS transport that is closed already
             self.writer.transport.abort()
