@@ -7,11 +7,13 @@ token is read from its file, and everything else is asked of the installed comma
 this file as a module named ``<none>`` that may not be in sys.modules, and copies every name out of it.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import site
 import sys
-from types import ModuleType
+from types import ModuleType  # noqa: TC003 - typing would cost more to import
 
 
 def _load(package: str) -> ModuleType:
