@@ -12,6 +12,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import threading
 import time
 
@@ -110,10 +111,16 @@ def _try(folder: str) -> int | None:
     path = f"{folder}/lock"
     descriptor = _taken.pop(folder, None)
     if descriptor is None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     is_locked = False
     try:
-        if os.fstat(descriptor).st_mode & 0o777 != 0o600:  # noqa: PLR2004 - created under some umask
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise errors.Misconfigured(
+                f"{path} is not a regular file",
+                remedy=Remedy("Move it away", f"mv {errors.quoted(path)} {errors.quoted(f'{path}.old')}"),
+            )
+        if mode & 0o777 != 0o600:  # noqa: PLR2004 - created under some umask
             os.fchmod(descriptor, 0o600)
         is_locked = _lock(descriptor, fcntl.LOCK_EX) and _is_at(path, descriptor)
     finally:

@@ -38,7 +38,8 @@ class Remedy:
     def text(self) -> str:
         """The one line that an error message shows; empty for nothing."""
         command = f"{WHERE[self.where]}{self.command}" if self.command else ""
-        return ". ".join(part for part in (self.advice, command) if part)
+        separator = " " if self.advice.endswith(("?", ":")) else ". "
+        return separator.join(part for part in (self.advice, command) if part)
 
     def __eq__(self, other: object) -> bool:
         """Do both say the same?"""

@@ -227,5 +227,7 @@ def _somebody_else(plan: Plan, signed_in: SignIn, again: str) -> errors.SignInNe
         f"{who} signed in, and {plan.hint} was meant" + (f" for {plan.name}" if plan.hint != plan.name else ""),
         account=plan.name,
         meaning="Nothing was saved",
-        remedy=Remedy(f"If {who} opens this mailbox", f"{again} --identity {errors.quoted(who)}"),
+        remedy=Remedy(
+            f"If {who} may open this mailbox, sign in with that name", f"{again} --identity {errors.quoted(who)}"
+        ),
     )

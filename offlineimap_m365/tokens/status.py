@@ -81,7 +81,9 @@ def _report(name: str) -> Report:
         signed_in_at=account.signed_in_at and errors.printable(account.signed_in_at),
     )
     if not account.is_signed_in:
-        return dataclasses.replace(base, reason=f"{account.name} signed out. Run: {errors.login_command(account.name)}")
+        return dataclasses.replace(
+            base, reason=f"{account.name} is signed out. Run: {errors.login_command(account.name)}"
+        )
     try:
         token = engine.peek(account)
     except errors.M365Error as error:

@@ -34,6 +34,9 @@ _PATIENCE = 1.0
 def run(options: argparse.Namespace) -> int:
     """Examine what was asked for; 1 if something was found. Raises M365Error."""
     _refuse_file(options.accounts)
+    if (options.diff or options.run_config) and not options.config:
+        command = f"{errors.COMMAND} doctor --config ~/.offlineimaprc{' --diff' if options.diff else ' --run-config'}"
+        raise errors.WrongUsage("--diff and --run-config need --config FILE", remedy=errors.Remedy("", command))
     order = doctor.Order(
         names=tuple(options.accounts),
         mailbox=profiles.clean_name(options.mailbox) if options.mailbox else None,
@@ -73,7 +76,9 @@ def _print_diff(checks: list[Check]) -> int:
         code = fresh_token.hand_out(text.removesuffix("\n"))
     for check in failed:
         if check.diff is None:
-            say(f"{check.meaning}. {check.remedy.advice}", check.remedy.command)
+            say(". ".join(filter(None, (check.meaning, check.remedy.advice))))
+            if check.remedy.command:
+                say("Run:", check.remedy.command)
     return code or int(bool(failed))
 
 

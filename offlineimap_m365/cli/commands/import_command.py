@@ -96,7 +96,8 @@ def _doubting_client(sign_in: import_formats.Imported, typed: Mapping[str, Any],
     except (errors.SignInNeeded, errors.Misconfigured) as error:
         if error.code is None or sign_in.client_id or "client_id" in typed:
             raise
-        advice = f"If another client id got that token, run: {again} --client-id ID. Otherwise: {error.remedy.advice}"
+        otherwise = f". Otherwise: {error.remedy.advice}" if error.remedy.advice else ". Otherwise sign in"
+        advice = f"If another client id got that token, run: {again} --client-id ID{otherwise}"
         raise error.replaced(remedy=Remedy(advice, error.remedy.command)) from error
 
 

@@ -193,6 +193,14 @@ def test_the_lock_is_not_a_link(tmp_path: Path) -> None:
     assert not account_lock.wait(str(tmp_path))
 
 
+def test_the_lock_is_not_a_pipe(tmp_path: Path) -> None:
+    """A pipe in place of the lock is refused (78)."""
+    os.mkfifo(tmp_path / "lock", 0o600)
+
+    with pytest.raises(errors.Misconfigured), account_lock.held(str(tmp_path), NAME):
+        pass
+
+
 def test_a_lock_that_was_removed_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock file that a logout removed between opening and locking locks nothing: the one in its place counts."""
     plain = fcntl.flock

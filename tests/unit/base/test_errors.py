@@ -120,3 +120,8 @@ def test_a_replaced_error_keeps_what_is_not_named() -> None:
         Remedy("r"),
     )
     assert (other.claims, other.prompt, other.place, other.named) == ("{}", "login", True, frozenset({"smtp"}))
+
+
+def test_a_question_as_advice_gets_no_full_stop() -> None:
+    """The command follows a question without a full stop between them."""
+    assert Remedy("Did you mean cron?", "x --list").text == "Did you mean cron? Run: x --list"
