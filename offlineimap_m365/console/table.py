@@ -46,7 +46,7 @@ def _columns(reports: Sequence[Report]) -> dict[str, list[str]]:
         "ACCOUNT": [report.account for report in reports],
         "SIGNED IN AS": [_other_identity(report) for report in reports],
         "STATE": [_STATES[report.state][0] for report in reports],
-        "TOKEN": [_expiry(report.expires_in) for report in reports],
+        "TOKEN": [_expiry(report) for report in reports],
         "REFRESHED": [_age(report.last_refresh) for report in reports],
         "CERTIFICATE": [_end(report.certificate_ends) for report in reports],
         "STORE": [report.store or "-" for report in reports],
@@ -60,10 +60,12 @@ def _other_identity(report: Report) -> str:
     return "-" if identity.lower() in ("", report.account.lower()) else identity
 
 
-def _expiry(seconds: int | None) -> str:
-    if seconds is None:
+def _expiry(report: Report) -> str:
+    if report.expires_in is None:
         return "-"
-    return f"expires in {time_words.duration(seconds)}" if seconds > 0 else "renewed on next use"
+    if report.expires_in > 0:
+        return f"expires in {time_words.duration(report.expires_in)}"
+    return "expired" if report.state == "needs-login" else "renewed on next use"
 
 
 def _age(stamp: str | None) -> str:

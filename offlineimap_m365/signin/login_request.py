@@ -84,8 +84,8 @@ class Plan:
 
     @property
     def again(self) -> str:
-        """The command that tries again."""
-        return errors.login_command(self.name)
+        """The command that tries again, with what was chosen: nothing is saved of a sign-in that failed."""
+        return login_options.command_line("login", self.name, chosen=self.chosen)
 
     def mail_hosts(self, *, is_personal: bool) -> tuple[str, str]:
         """Return the IMAP and the SMTP server for who signed in: those that were chosen, else the cloud's."""

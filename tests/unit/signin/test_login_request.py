@@ -270,6 +270,13 @@ def test_the_flow_that_works_is_chosen(
     assert (made.flow, made.opens) == (flow, flow == "browser" and there)
 
 
+def test_the_command_that_tries_again_has_the_options_that_were_typed() -> None:
+    """A first sign-in that failed saved nothing, so its options must be typed again."""
+    plan = make(flow="paste", client_id=TENANT, tenant="contoso.com")
+
+    assert plan.again == f"offlineimap-m365 login {ALICE} --client-id {TENANT} --tenant contoso.com"
+
+
 def test_a_browser_that_is_not_there_is_misconfigured() -> None:
     """Asked for by name it is 78, with the ways that work."""
     with pytest.raises(errors.Misconfigured) as caught:

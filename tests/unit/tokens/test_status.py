@@ -139,7 +139,7 @@ def test_who_is_not_signed_in_needs_to(world: World) -> None:
 
     assert unknown.state == "needs-login"
     assert "is not signed in" in str(unknown.reason)
-    assert only().reason == f"{ALICE} signed out. Run: offlineimap-m365 login {ALICE}"
+    assert only().reason == f"{ALICE} is signed out. Run: offlineimap-m365 login {ALICE}"
 
 
 def test_an_outage_does_not_hide_the_end(world: World) -> None:
