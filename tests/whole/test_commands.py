@@ -152,30 +152,6 @@ def test_refresh_makes_all_fresh_and_says_nothing(both: World, entra: Entra) -> 
     assert entra.count("refresh_token") == 2
 
 
-def test_refresh_does_the_good_ones_beside_a_bad_one(both: World, entra: Entra) -> None:
-    """One account that needs a person does not keep the others from their token; its exit code is told."""
-    both.age(ALICE)
-    both.age(BOB)
-    entra.revoke(ALICE)
-    done = both.run("refresh")
-    states = {row["account"]: row["state"] for row in status(both)}
-
-    assert (done.code, done.out) == (77, "")
-    assert "AADSTS50173" in done.err
-    assert states == {ALICE: "needs-login", BOB: "ok"}
-
-
-def test_refresh_leaves_out_who_signed_out(both: World) -> None:
-    """Who signed out did so on purpose: a cron job has nothing to say about it until nobody is left."""
-    both.run("logout", ALICE)
-    one = both.run("refresh")
-    both.run("logout", BOB)
-    nobody = both.run("refresh")
-
-    assert (one.code, one.err) == (0, "")
-    assert (nobody.code, nobody.out) == (77, "")
-
-
 def test_status_has_the_fields_that_programs_rely_on(alice: World) -> None:
     """The JSON of the contract, for one account that is well."""
     row = status(alice)[0]
@@ -187,17 +163,19 @@ def test_status_has_the_fields_that_programs_rely_on(alice: World) -> None:
     assert str(row["signed_in_at"]).endswith("Z")
 
 
-def test_status_is_1_if_somebody_must_sign_in(both: World, entra: Entra) -> None:
-    """1 as soon as one needs a person, with Microsoft's code and the command that helps; 0 for the other alone."""
+def test_refresh_and_status_tell_who_must_sign_in(both: World, entra: Entra) -> None:
+    """One refused account is 77 of refresh and 1 of status, with code and command; the other has its token, and 0."""
     both.age(ALICE)
+    both.age(BOB)
     entra.revoke(ALICE)
-    both.run("refresh")
+    refreshed = both.run("refresh")
     all_, one = both.run("status"), both.run("status", BOB)
-    row = status(both, ALICE)[0]
+    alice, bob = status(both)
 
-    assert (all_.code, one.code) == (1, 0)
-    assert (row["state"], row["code"]) == ("needs-login", "AADSTS50173")
-    assert row["correlation_id"]
+    assert (refreshed.code, refreshed.out, all_.code, one.code) == (77, "", 1, 0)
+    assert "AADSTS50173" in refreshed.err
+    assert (alice["state"], alice["code"], bob["state"]) == ("needs-login", "AADSTS50173", "ok")
+    assert alice["correlation_id"]
     assert f"offlineimap-m365 login {ALICE}" in all_.err
 
 

@@ -90,19 +90,17 @@ def test_a_server_that_is_another_gets_no_token(world: World, ca: trustme.CA, mo
         assert b"AUTHENTICATE" not in server.received
 
 
-def test_without_certificates_there_is_no_recipe(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Since getmail looks at no certificate unless it is told which to trust, a machine without any is 78."""
-    monkeypatch.setattr("offlineimap_m365.recipes.template_values.certificates", lambda: None)
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [(None, "verifies no certificate"), ("/etc/$HOME/ca.pem", "what follows a \\$ is a variable")],
+)
+def test_certificates_that_getmail_cannot_use_are_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, path: str | None, reason: str
+) -> None:
+    """It verifies no certificate unless it is told which to trust, and it expands variables in paths: 78."""
+    monkeypatch.setattr("offlineimap_m365.recipes.template_values.certificates", lambda: path)
 
-    with pytest.raises(errors.Misconfigured, match="verifies no certificate"):
-        recipes.render("getmail", defaults(ALICE))
-
-
-def test_a_path_that_getmail_would_change_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Because getmail fills in variables in paths, certificates below one with a dollar sign are refused."""
-    monkeypatch.setattr("offlineimap_m365.recipes.template_values.certificates", lambda: "/etc/$HOME/ca.pem")
-
-    with pytest.raises(errors.Misconfigured, match="what follows a \\$ is a variable"):
+    with pytest.raises(errors.Misconfigured, match=reason):
         recipes.render("getmail", defaults(ALICE))
 
 

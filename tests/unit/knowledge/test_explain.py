@@ -165,11 +165,7 @@ def test_ids_are_found_in_the_description_too() -> None:
     """An answer with nothing but a description still gives code, correlation id and time."""
     error = error_for({key: REVOKED[key] for key in ("error", "error_description")}, Situation(ALICE))
 
-    assert (error.code, error.correlation_id, error.time) == (
-        "AADSTS50173",
-        CORRELATION,
-        "2026-01-09T02:02:12Z",
-    )
+    assert error.lines()[1] == f"AADSTS50173, correlation id {CORRELATION}, 2026-01-09T02:02:12Z"
 
 
 ANSWERS: dict[str, tuple[dict[str, Any], type[M365Error], str | None]] = {
