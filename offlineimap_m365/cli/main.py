@@ -10,10 +10,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from offlineimap_m365.base import errors, notices
+from offlineimap_m365.base import errors, installation, notices
 from offlineimap_m365.cli import arguments
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
+from offlineimap_m365.plugin import stub
 
 _INTERRUPTED = 130
 
@@ -26,8 +27,10 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as leaving:
         return _end_of_output(leaving.code)
     try:
-        code = _run(options)
-        _renew_stub()
+        # Imported only now: no command pays for the imports of another.
+        command = importlib.import_module(f"offlineimap_m365.cli.commands.{options.command}_command")
+        code: int = command.run(options)
+        stub.renew_stub()  # so that OfflineIMAP finds this version if an older one wrote it (contract §2)
     except errors.M365Error as error:
         return prompt.tell(error, verbose=options.verbose)
     except KeyboardInterrupt:
@@ -35,8 +38,6 @@ def main(argv: Sequence[str]) -> int:
         say("Cancelled.")
         return _INTERRUPTED
     except ImportError as error:
-        from offlineimap_m365.base import installation  # noqa: PLC0415 - only for a broken installation
-
         return prompt.tell(installation.broken(error), verbose=options.verbose)
     except Exception as error:  # noqa: BLE001 - a bug gets one line and exit code 70 instead of a traceback
         return prompt.tell(prompt.bug(error), verbose=options.verbose)
@@ -53,20 +54,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.print_help()
         parser.exit()
     return options
-
-
-def _run(options: argparse.Namespace) -> int:
-    """Import the module of the command and run it; no command pays for the imports of another."""
-    module = importlib.import_module(f"offlineimap_m365.cli.commands.{options.command}_command")
-    code: int = module.run(options)
-    return code
-
-
-def _renew_stub() -> None:
-    """Let OfflineIMAP find this version, if an older one wrote the stub (contract §2)."""
-    from offlineimap_m365.plugin import stub  # noqa: PLC0415 - after the answer was given
-
-    stub.renew_stub()
 
 
 def _end_of_output(code: object) -> int:

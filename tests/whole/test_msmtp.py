@@ -57,11 +57,11 @@ def send(user: World, msmtp: str, section: str, sender: str) -> Outcome:
 
 
 def test_msmtp_sends_with_what_config_prints(alice: World, exchange: Exchange, entra: Entra, msmtp: str) -> None:
-    """In cron's environment host, certificates and token command work; a dead token is renewed by one refresh."""
+    """With cron's environment, host, certificates and token command work; a dead token is renewed by one refresh."""
     configure(alice)
     alice.age(ALICE, left=-5)
     entra.forget()
-    alice.environ = {name: alice.environ[name] for name in ("HOME", "PATH")}
+    alice.environ = {name: alice.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
 
     done = send(alice, msmtp, "alice", ALICE)
 
