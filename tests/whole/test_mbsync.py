@@ -69,7 +69,7 @@ def test_mbsync_fetches_with_what_config_prints(mail_user: MailUser) -> None:
 
 def test_mbsync_leaves_out_what_was_learnt(mail_user: MailUser) -> None:
     """The folders of a mailbox in another language are left out as they were found, however they are spelt there."""
-    items = {"Kalenteri", "Yhteystiedot", "Teht\u00e4v\u00e4t", "Huomautukset", "Synkronointiongelmat"}
+    items = {"Kalenteri", "Yhteystiedot", "L\u00e4htev\u00e4t"}
     mail = {"INBOX", "Luonnokset", "L\u00e4hetetyt", "Poistetut", "T\u00e4rke\u00e4/Kalenteri"}
     mail_user.exchange.add_mailbox(ALICE, [*mail, *items])
     assert mail_user.world.run("folders", ALICE, "--learn").code == 0
