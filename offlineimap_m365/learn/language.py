@@ -53,9 +53,12 @@ class Names:
     def counting(self, name: str) -> list[Row]:
         """Return the rows by which *name* is no mail: unambiguous, or of a language that is certainly used here."""
         rows = [row for row in self.rows(name) if row["kind"] in self.not_mail]
+        strong = [row for row in rows if not row.get("ambiguous")]
+        if strong or not rows:
+            return strong
         codes = {row["language"] for row in rows}
         certain = {code for group in self.languages if set(group) <= codes for code in group}
-        return [row for row in rows if not row.get("ambiguous")] or [row for row in rows if row["language"] in certain]
+        return [row for row in rows if row["language"] in certain]
 
     def is_only(self, name: str, kind: str) -> bool:
         """Is *name* the mailbox's only folder of this *kind*?"""
