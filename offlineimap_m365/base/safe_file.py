@@ -50,7 +50,8 @@ def read(
                 permissions.close(path, state.st_mode, descriptor)
             if judge is not None:
                 judge(state)
-            data = _read_all(descriptor, most_bytes)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(most_bytes + 1)
         finally:
             os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -94,15 +95,3 @@ def _refused(path: str, reason: str, *, is_ours: bool = False) -> errors.Misconf
     return errors.Misconfigured(
         f"{path} {reason}", remedy=away if is_ours else Remedy("Name another file", f"ls -ld {quoted(path)}")
     )
-
-
-def _read_all(descriptor: int, most_bytes: int) -> bytes:
-    """Return the file's bytes, at most one more than *most_bytes*."""
-    chunks, missing = [], most_bytes + 1
-    while missing > 0:
-        chunk = os.read(descriptor, missing)
-        if not chunk:
-            break
-        chunks.append(chunk)
-        missing -= len(chunk)
-    return b"".join(chunks)
