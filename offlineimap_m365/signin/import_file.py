@@ -11,17 +11,16 @@ import stat
 import sys
 from pathlib import Path
 
-from offlineimap_m365.base import environment, errors, process, safe_file
+from offlineimap_m365.base import errors, safe_file
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.console import prompt
 from offlineimap_m365.signin import paste
+from offlineimap_m365.stores import gpg
 
 #: The limit in bytes: an MSAL cache of a hundred accounts has half of it.
 MOST_BYTES = 1 << 20
 #: M365-IMAP's config.py has ten lines.
 _MOST_CONFIG = 1 << 16
-#: Seconds for gpg without a terminal, and where somebody types a passphrase.
-_UNATTENDED, _ATTENDED = 20.0, 120.0
 #: Seconds for somebody to paste a token.
 _PASTE_SECONDS = 900.0
 #: What looks like a token and not like the name of a file: long, and in one piece.
@@ -30,12 +29,6 @@ _TOKEN = re.compile(r"[A-Za-z0-9!$%&*+.:=?@^_|~-]{60,}")
 _LONGEST_NAME = 255
 #: OpenPGP packets that an encrypted message begins with (RFC 9580 §5): session keys, encrypted data.
 _ENCRYPTED = frozenset({1, 3, 9, 18, 20})
-#: What gpg says where it would have to ask for a passphrase, or cannot reach its agent (GnuPG's doc/DETAILS).
-_WOULD_ASK = re.compile(r"^(?:\[GNUPG:\] NEED_PASSPHRASE|gpg: .*\bagent\b)", re.MULTILINE)
-#: Why gpg failed to decrypt: libgpg-error's code is in the low 16 bits, and two of them mean that the secret key is
-#: not here (measured with 2.4.7; 2.2 prints no such line).
-_FAILED = re.compile(r"^\[GNUPG:\] ERROR pkdecrypt_failed (\d+)", re.MULTILINE)
-_NO_SECRET_KEY = frozenset({17, 119})
 _GIVE_FILE = Remedy("Give the file that holds the refresh token; - reads standard input")
 
 
@@ -120,45 +113,22 @@ def _decrypted(data: bytes, name: str) -> bytes:
     """Return *data* in clear; the user's own gpg decrypts what mutt_oauth2.py let it encrypt."""
     if not _is_encrypted(data):
         return data
-    can_ask = prompt.is_there()
-    options = ["--batch", "--status-fd", "2", "--max-output", str(MOST_BYTES), "--decrypt"]
-    env = environment.for_child() | {"LC_ALL": "C"}
-    if can_ask:
-        env["GPG_TTY"] = os.ttyname(sys.stdin.fileno())
-    else:
-        options = ["--no-tty", "--pinentry-mode", "error", *options]
-    seconds = _ATTENDED if can_ask else _UNATTENDED
-    result = process.run(["gpg", *options], stdin=data, seconds=seconds, most_bytes=MOST_BYTES, env=env)
-    if result.is_success:
-        return result.out
-    raise _not_decrypted(result, name)
-
-
-def _not_decrypted(result: process.Result, name: str) -> errors.M365Error:
-    if result.ended == process.NOT_STARTED:
-        return errors.Misconfigured(
-            f"{name} is encrypted with OpenPGP, and the command gpg is not here ({result.reason})",
-            remedy=Remedy("Install GnuPG, or decrypt the file elsewhere and give it on standard input"),
-        )
-    text = result.err.decode("utf-8", "replace")
-    is_locked = any(int(code) & 0xFFFF not in _NO_SECRET_KEY for code in _FAILED.findall(text))
-    would_ask = "DECRYPTION_KEY" not in text and (is_locked or _WOULD_ASK.search(text))
-    if result.ended == process.TIMED_OUT or would_ask:
-        return errors.Temporary(
+    answer = gpg.run(["--decrypt"], data, None, may_ask=prompt.is_there())
+    if answer.code == 0:
+        return answer.out
+    command = f"gpg --decrypt {errors.quoted(name)} >/dev/null"
+    if answer.is_locked():
+        raise errors.Temporary(
             f"{name} cannot be decrypted now: gpg would have to ask for a passphrase",
-            remedy=Remedy(
-                "Run it on a terminal, or unlock the key before", f"gpg --decrypt {errors.quoted(name)} >/dev/null"
-            ),
+            remedy=Remedy("Run it on a terminal, or unlock the key before", command),
         )
-    if "NO_SECKEY" in text:
-        return errors.Misconfigured(
+    if answer.has("NO_SECKEY"):
+        raise errors.Misconfigured(
             f"{name} is encrypted for a key that is not here",
             remedy=Remedy("Decrypt it where that key is, and give it on standard input"),
         )
-    last = next((line for line in reversed(text.splitlines()) if line.startswith("gpg: ")), "gpg: no reason given")
-    return errors.Misconfigured(
-        f"{name} cannot be decrypted ({last.removeprefix('gpg: ')})",
-        remedy=Remedy("Look at what gpg says", f"gpg --decrypt {errors.quoted(name)} >/dev/null"),
+    raise errors.Misconfigured(
+        f"{name} cannot be decrypted ({answer.reason()})", remedy=Remedy("Look at what gpg says", command)
     )
 
 

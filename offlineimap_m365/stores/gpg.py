@@ -89,7 +89,7 @@ class GpgStore(FileStore):
         self._decrypt(self._encrypt(b"not a secret"))
 
     def _encrypt(self, data: bytes) -> bytes:
-        answer = _run(["--encrypt", "--recipient", self._fingerprint, *_ONLY_THAT_KEY], data, self._account)
+        answer = run(["--encrypt", "--recipient", self._fingerprint, *_ONLY_THAT_KEY], data, self._account)
         if answer.code == 0 and answer.out:
             return answer.out
         key = self._key()
@@ -102,7 +102,7 @@ class GpgStore(FileStore):
         )
 
     def _decrypt(self, data: bytes) -> bytes:
-        answer = _run(["--decrypt"], data, self._account, may_ask=self._may_ask)
+        answer = run(["--decrypt"], data, self._account, may_ask=self._may_ask)
         if answer.code == 0 and answer.has("DECRYPTION_OKAY"):  # gpg accepts a message that is cut off
             return answer.out
         if answer.is_locked():
@@ -194,7 +194,7 @@ def parse_keys(listing: str) -> list[Key]:
 def _secret_keys(wanted: str, account: str | None) -> list[Key]:
     """Return the keys called *wanted* that have a secret part here, usable or not."""
     listing = ["--list-secret-keys", "--with-colons", "--fixed-list-mode", "--fingerprint", "--fingerprint"]
-    answer = _run([*listing, "--", wanted], b"", account)
+    answer = run([*listing, "--", wanted], b"", account)
     if any(code == _NO_AGENT for _, code in answer.errors()):
         raise errors.Temporary(
             f"{_subject(account)}gpg-agent cannot be reached or started",
@@ -229,7 +229,7 @@ class _Answer:
         return ", ".join(dict.fromkeys(names)) or f"exit code {self.code}"
 
 
-def _run(arguments: list[str], data: bytes, account: str | None, *, may_ask: bool = False) -> _Answer:
+def run(arguments: list[str], data: bytes, account: str | None, *, may_ask: bool = False) -> _Answer:
     """Run gpg with *data* on its standard input; raises Misconfigured without a gpg, Temporary if it does not end."""
     options = ["--batch", "--no-tty", "--yes", "--status-fd", "2", *([] if may_ask else ["--pinentry-mode", "error"])]
     environ = environment.for_child() | {"LC_ALL": "C"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import socket
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import parse_qs, urlsplit
@@ -10,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.cli import arguments, main
+from offlineimap_m365.cli import main
 from offlineimap_m365.signin import consent_letter, login_request
 from tests.signed_in_accounts import ALICE, invent
 
@@ -170,28 +169,6 @@ def test_a_national_cloud_wants_a_client_id_of_its_own(capsys: pytest.CaptureFix
     assert address_in(letter).startswith("https://login.microsoftonline.us/t/v2.0/adminconsent?")
     assert "national cloud" in remarks
     assert "national cloud" not in own
-
-
-def test_the_next_login_is_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    """The command at the end of the letter is one of ours, with all that was chosen, quoted for a shell."""
-    odd = "o'neill@example.org"
-    _, letter, _ = run(
-        capsys, odd, "--client-id", OWN, "--tenant", "t", "--scope", "imap", "--identity", "x y@example.org"
-    )
-
-    words = shlex.split(letter.splitlines()[-1])
-    found = arguments.parser().parse_args(words[1:])
-    assert (found.account, found.client_id, found.tenant, found.scope) == (odd, OWN, "t", ["imap"])
-    assert found.identity == "x y@example.org"
-    assert "'o''neill@example.org'" in letter
-
-
-@pytest.mark.parametrize(
-    "words", [["--authority", "https://x/t", "--tenant", "t"], ["--scope", "x"], ["--tenant", "a b"]]
-)
-def test_wrong_usage(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
-    """What login refuses is refused here."""
-    assert run(capsys, ALICE, *words)[:2] == (2, "")
 
 
 def test_a_secret_is_not_denied(world: World) -> None:

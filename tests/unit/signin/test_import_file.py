@@ -141,5 +141,5 @@ def test_encrypted_without_gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     path.write_text("-----BEGIN PGP MESSAGE-----\n\nxxxx\n-----END PGP MESSAGE-----\n")
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(errors.Misconfigured, match="gpg is not here"):
+    with pytest.raises(errors.Misconfigured, match="gpg is not installed"):
         import_file.read(str(path))

@@ -126,10 +126,8 @@ def test_a_config_is_read_and_never_run(tmp_path: Path) -> None:
     "config",
     [
         "",
-        "ClientId = ",
         "\0",
         "ClientId = 5",
-        "(" * 5000,
         "-" * 60_000 + "1",
         "ClientId = " + "[" * 90 + "]" * 90,
         "x = 1",

@@ -65,44 +65,6 @@ def mode_of(fd: int) -> list[object]:
     return list(termios.tcgetattr(fd))
 
 
-def test_eight_thousand_characters_arrive() -> None:
-    """A pasted line far beyond the 4,095 characters of a terminal's usual mode arrives whole."""
-    with terminal() as (person, program), Pasted(program) as pasted:
-        send(person, LONG + "\n")
-        found = pasted.poll(5)
-
-    assert found == LONG
-
-
-def test_a_last_line_without_an_end_belongs_to_the_paste() -> None:
-    """A paste of several lines needs no Enter after it."""
-    with terminal() as (person, program), Pasted(program) as pasted:
-        send(person, "https://localhost/?code=a\nbc&state=x")
-        found = pasted.poll(5)
-
-    assert found == "https://localhost/?code=a\nbc&state=x"
-
-
-def test_two_pastes_are_two() -> None:
-    """What comes after a silence is another paste."""
-    with terminal() as (person, program), Pasted(program) as pasted:
-        send(person, "one\n")
-        first = pasted.poll(5)
-        send(person, "two\n")
-        second = pasted.poll(5)
-
-    assert (first, second) == ("one", "two")
-
-
-def test_polling_in_short_steps_loses_nothing() -> None:
-    """A paste is put together over many short polls."""
-    with terminal() as (person, program), Pasted(program) as pasted:
-        send(person, "first half, ", "second half\n", pause=0.2)
-        found = [pasted.poll(0.05) for _ in range(40)]
-
-    assert [text for text in found if text is not None] == ["first half, second half"]
-
-
 def test_nothing_typed_is_none_in_time() -> None:
     """A poll ends after its time when nothing is complete."""
     with terminal() as (person, program), Pasted(program) as pasted:
@@ -133,11 +95,13 @@ def test_waiting_costs_no_time_of_the_processor() -> None:
         ("\x1b[200~one\ntwo\x1b[201~\n", "one\ntwo"),
         ("a\x16b\x0fc\n", "a\x16b\x0fc"),
         ("\n", ""),
+        (LONG + "\n", LONG),
+        ("https://localhost/?code=a\nbc&state=x", "https://localhost/?code=a\nbc&state=x"),
     ],
-    ids=["arrow keys", "bracketed paste", "Ctrl-V and Ctrl-O are not taken by the terminal", "Enter alone"],
+    ids=["arrow keys", "bracketed paste", "Ctrl-V, Ctrl-O", "Enter alone", "over 4,095 characters", "no last Enter"],
 )
-def test_keys_that_send_sequences_leave_no_trace(typed: str, text: str) -> None:
-    """Escape sequences are removed, and the terminal keeps no character for itself."""
+def test_a_paste_arrives_whole(typed: str, text: str) -> None:
+    """Its length does not matter, escape sequences are removed, and the terminal takes no character for itself."""
     with terminal() as (person, program), Pasted(program) as pasted:
         send(person, typed)
         found = pasted.poll(5)
@@ -224,22 +188,12 @@ def test_a_pipe_is_read_to_its_end() -> None:
         assert pasted.closed
 
 
-def test_an_empty_input_is_closed() -> None:
-    """Nothing can come from /dev/null."""
+@pytest.mark.parametrize("is_open", [True, False])
+def test_an_empty_or_missing_input_is_closed(is_open: bool) -> None:
+    """From /dev/null and without standard input nothing is read, and that is no failure."""
     program = os.open(os.devnull, os.O_RDONLY)
-
-    with Pasted(program) as pasted:
-        found = pasted.poll(1)
-
-        assert found is None
-        assert pasted.closed
-    os.close(program)
-
-
-def test_a_missing_input_is_closed() -> None:
-    """A program that was started without standard input reads nothing and does not fail."""
-    program = os.open(os.devnull, os.O_RDONLY)
-    os.close(program)
+    if not is_open:
+        os.close(program)
 
     with Pasted(program) as pasted:
         found = pasted.poll(1)

@@ -23,19 +23,14 @@ FIRST = (
 
 ACCEPTED = {
     "as it is": ADDRESS,
-    "with white space around": f"  \t{ADDRESS}\n\n",
-    "broken into lines": "\n".join(ADDRESS[i : i + 76] for i in range(0, len(ADDRESS), 76)),
     "broken into indented lines": "\r\n    ".join(ADDRESS[i : i + 60] for i in range(0, len(ADDRESS), 60)),
     "in double quotes": f'"{ADDRESS}"',
-    "in single quotes": f"'{ADDRESS}'",
-    "in typographic quotes": f"\u201c{ADDRESS}\u201d",
     "in angle brackets": f"<{ADDRESS}>",
     "with a zero-width space": ADDRESS.replace("&state", "\u200b&state"),
     "as a fragment": ADDRESS.replace("?", "#"),
     "escaped as HTML": ADDRESS.replace("&", "&amp;"),
     "without its scheme": ADDRESS.removeprefix("https://"),
     "with a port": ADDRESS.replace("localhost", "localhost:51234"),
-    "by number": ADDRESS.replace("https://localhost", "http://127.0.0.1:51234"),
     "by IPv6 number": ADDRESS.replace("https://localhost", "http://[::1]:51234"),
     "only its query": ADDRESS.partition("/?")[2],
     "in capitals": ADDRESS.replace("https://localhost", "HTTPS://LOCALHOST"),
@@ -44,13 +39,8 @@ ACCEPTED = {
 REFUSED = {
     "nothing": (" \n", "Nothing was pasted"),
     "an earlier sign-in": (ADDRESS.replace(STATE, "another"), "This is an address from an earlier sign-in"),
-    "an empty state": (ADDRESS.replace(STATE, ""), "This is an address from an earlier sign-in"),
     "cut off": (ADDRESS.partition("&state")[0], "The address is not complete"),
     "only the code": (CODE, "This is only the code; the whole address is needed"),
-    "only the code in lines": (
-        f"{CODE[:700]}\n{CODE[700:]}",
-        "This is only the code; the whole address is needed",
-    ),
     "only the code with its name": (f"code={CODE}", "This is only the code; the whole address is needed"),
     "the first address": (FIRST, "This is the first address, not the last"),
     "the first address of another provider": (
@@ -68,7 +58,6 @@ REFUSED = {
     ),
     "two codes": (f"{ADDRESS}&code=another", "This is not the address of the last page"),
     "too many fields": (ADDRESS + "&x=1" * 100, "This is not the address of the last page"),
-    "prose": ("it says that the page cannot be loaded", "This is not the address of the last page"),
     "a password": ("correct horse battery staple", "This is not the address of the last page"),
 }
 
