@@ -1,4 +1,4 @@
-# Completion of offlineimap-m365 for bash. Made by: offlineimap-m365 completion bash
+# Completion of offlineimap-m365 @VERSION@ for bash. Made by: offlineimap-m365 completion bash
 
 _offlineimap_m365() {
   local line=${COMP_LINE:0:COMP_POINT} current index

@@ -1,4 +1,4 @@
-# Completion of offlineimap-m365 for fish. Made by: offlineimap-m365 completion fish
+# Completion of offlineimap-m365 @VERSION@ for fish. Made by: offlineimap-m365 completion fish
 
 function _offlineimap_m365
   set -l current (commandline -ct)

@@ -1,5 +1,5 @@
 #compdef offlineimap-m365
-# Completion of offlineimap-m365 for zsh. Made by: offlineimap-m365 completion zsh
+# Completion of offlineimap-m365 @VERSION@ for zsh. Made by: offlineimap-m365 completion zsh
 
 _offlineimap_m365() {
   local -a offers=("${(@f)$(command offlineimap-m365 completion zsh "${(@)${(@Q)words[2,CURRENT]}/#/=}" 2>/dev/null)}")

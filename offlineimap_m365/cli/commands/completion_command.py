@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from offlineimap_m365 import recipes
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import fresh_token
+from offlineimap_m365.base.version import __version__
 from offlineimap_m365.cli import arguments
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
 
 def script(shell: str) -> str:
     """Return the completion script of *shell*: ``bash``, ``zsh`` or ``fish``."""
-    return Path(__file__).parent.with_name(f"completion.{shell}").read_text(encoding="utf-8")
+    template = Path(__file__).parent.with_name(f"completion.{shell}").read_text(encoding="utf-8")
+    return template.replace("@VERSION@", __version__)
 
 
 def _candidates(words: Sequence[str]) -> Iterator[str]:
