@@ -33,7 +33,8 @@ def sign_in(options: argparse.Namespace) -> Account:
     """Sign in as the *options* of ``login`` say, and report it; return the account. Raises M365Error."""
     typed = login_options.typed(options)
     name = prompt.ask_account(options.account)
-    with prompt.without_answer(), prompt.ended_by_signals(), login.naming(name, errors.login_command(name)):
+    again = login_options.command_line("login", name, chosen=typed)
+    with prompt.without_answer(), prompt.ended_by_signals(), login.naming(name, again):
         before = profiles.load(name)
         plan = login_request.make(before.name if before else name, typed, before, defaults=options.defaults)
         account = login.sign_in(plan, prompt, float(options.timeout))
