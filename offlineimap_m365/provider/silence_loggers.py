@@ -18,10 +18,10 @@ _IN_EXCHANGES = ("urllib3", "requests", "charset_normalizer", "chardet")
 
 def install() -> None:
     """
-    Put filters on the loggers that are there; call it again once more may be.
+    Put a filter on each logger that exists; call it again when there may be more.
 
-    A level is undone by whoever debugs, ``disabled`` by logging.config; both leave a logger's filters alone. A filter
-    sees only what is logged through its own logger, hence one on each.
+    A program that debugs undoes a level, and logging.config undoes ``disabled``; filters stay. A filter sees only what
+    is logged through its own logger, so each logger gets one.
     """
     known = [name for name in list(logging.root.manager.loggerDict) if isinstance(name, str)]
     for name in {*known, *_SILENT, *_IN_EXCHANGES}:

@@ -80,7 +80,7 @@ def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
     """
     Save a sign-in that another program made, proved by one refresh; return the account.
 
-    *again* is the command that would try it once more. Raises SignInNeeded if it is refused or somebody else's,
+    *again* is the command that would try it once more. Raises SignInNeeded if it is refused or belongs to another person,
     Temporary, Misconfigured; then nothing is saved.
     """
     if plan.is_app_only:
@@ -145,9 +145,8 @@ def _advised(plan: Plan) -> Iterator[None]:
         if not (error.code or error.topic) or isinstance(error, errors.Temporary):
             raise
         folder = paths.folder(plan.name)
-        if safe_file.exists(
-            folder
-        ):  # of a first login nothing is saved, or else a mistyped address would stay for ever
+        # Of a first login nothing is saved: a mistyped address would stay for ever.
+        if safe_file.exists(folder):
             with contextlib.suppress(OSError, errors.M365Error), account_lock.held(folder, plan.name):
                 account_state.refused_login(folder, error)
         raise next_step.after_refusal(error, plan.way, has_browser=browser.is_there()) from error

@@ -1,3 +1,3 @@
 """
-The commands, a room each: ``run(options)`` returns the exit code (contract §3). Loaded when it is called.
+One module for each command; ``run(options)`` returns the exit code (contract §3). It is loaded when it is called.
 """
