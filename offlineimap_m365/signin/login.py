@@ -80,7 +80,7 @@ def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
     """
     Save a sign-in that another program made, proved by one refresh; return the account.
 
-    *again* is the command that would try it once more. Raises SignInNeeded if it is refused or belongs to another person,
+    *again* is the command that would try it once more. Raises SignInNeeded if it is refused or is another person's,
     Temporary, Misconfigured; then nothing is saved.
     """
     if plan.is_app_only:
