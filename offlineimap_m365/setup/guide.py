@@ -16,7 +16,7 @@ from offlineimap_m365.console.prompt import say, say_unwrapped
 from offlineimap_m365.folders import folder_filter, utf7
 from offlineimap_m365.learn import classify, look
 from offlineimap_m365.plugin import stub
-from offlineimap_m365.setup import first_sync, mail_files, timer, written_files
+from offlineimap_m365.setup import mail_files, timer, written_files
 from offlineimap_m365.setup.mail_files import quoted_home
 from offlineimap_m365.signin import login_options, login_session
 from offlineimap_m365.tokens import engine, notify
@@ -236,15 +236,15 @@ def _set_up_timer(account: Account, asker: _Asker) -> None:
 
 def _sync(account: Account, file: MailFile, asker: _Asker) -> None:
     """Offer a sync and say how it ended."""
-    again = " ".join(map(quoted, first_sync.words(file)))
+    again = " ".join(map(quoted, mail_files.sync_words(file)))
     say("The first sync of a large mailbox takes hours. Ctrl-C ends it, and it can be continued.")
     if not asker.yes("Fetch the mail now?"):
         return
     with prompt.ended_by_signals():
-        end = first_sync.run(file)
-    if end is first_sync.End.DONE:
+        end = mail_files.sync(file)
+    if end is mail_files.End.DONE:
         say("The mail is here.")
-    elif end is first_sync.End.CUT:
+    elif end is mail_files.End.CUT:
         say("Exchange ended the session: the token expired. That is normal for a large mailbox. Continue:", again)
     else:
         say("OfflineIMAP failed. Find out why:", f"{COMMAND} doctor {quoted(account.name)} --config {file.path}")
@@ -256,7 +256,7 @@ def _summarize(account: Account, offlineimap: MailFile | None) -> None:
     files = written_files.unchanged(account.name)
     say(f"Done. Files written: {', '.join(quoted_home(Path(path)) for path in files) or 'none'}.")
     if offlineimap:
-        say("Fetch mail:", " ".join(map(quoted, first_sync.words(offlineimap))))
+        say("Fetch mail:", " ".join(map(quoted, mail_files.sync_words(offlineimap))))
     if mail_files.command("msmtp"):
         say("Send a mail:", f"msmtp -f {quoted(account.name)} RECIPIENT <FILE")
     for reader in filter(mail_files.command, _READERS):

@@ -1,5 +1,5 @@
 """
-The configuration files of the mail programs: new ones, and what to add where there is one already.
+The configuration files of the mail programs, new ones and what to add where there is one already; and the first sync.
 """
 
 from __future__ import annotations
@@ -7,14 +7,17 @@ from __future__ import annotations
 import configparser
 import dataclasses
 import difflib
+import enum
+import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
-from offlineimap_m365.base import environment, errors, safe_file
+from offlineimap_m365.base import environment, errors, process, safe_file
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes import template_values
 from offlineimap_m365.recipes.template_values import fill
@@ -24,6 +27,21 @@ if TYPE_CHECKING:
 
 #: A line of a section that continues the option above it.
 _CONTINUED = re.compile(r"[ \t]+\S")
+#: The longest first sync, in seconds: a large mailbox takes hours.
+_SECONDS = 7 * 86_400.0
+#: How Exchange ends a session whose token has expired (learn.microsoft.com; facts about OfflineIMAP 8.0.2: it then
+#: ends with 100).
+_EXPIRED = b"AccessTokenExpired"
+#: Bytes at the end of the log in which that is looked for.
+_TAIL = 65_536
+
+
+class End(enum.Enum):
+    """How a sync ended."""
+
+    DONE = "done"
+    CUT = "cut by an expired token"
+    FAILED = "failed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +124,26 @@ def other_pythonfile(existing: str) -> str | None:
     parser = _parsed(existing)
     path = parser.get("general", "pythonfile", fallback="") if parser else ""
     return path if path and Path(path).expanduser() != stub.stub_path() else None
+
+
+def sync_words(file: MailFile) -> list[str]:
+    """Return the command that syncs once."""
+    return ["offlineimap", "-o", "-a", file.section, *(["-c", str(file.path)] if file.path.name == "config" else [])]
+
+
+def sync(file: MailFile) -> End:
+    """Sync once and return how it ended."""
+    descriptor, log = tempfile.mkstemp(prefix="offlineimap-m365-")
+    os.close(descriptor)
+    try:
+        program, *options = sync_words(file)
+        argv = [command(program) or program, *options, "-u", "basic", "-l", log]
+        result = process.run(argv, seconds=_SECONDS, output=2)
+        if result.is_success:
+            return End.DONE
+        return End.CUT if _EXPIRED in Path(log).read_bytes()[-_TAIL:] else End.FAILED
+    finally:
+        Path(log).unlink(missing_ok=True)
 
 
 def _with_learned(text: str, account: Account) -> str:

@@ -1,24 +1,50 @@
-"""One request of a browser, or of anything else that connects to the listener, and its answer."""
+"""One request of a browser, or of anything else that connects to the listener, and the page that answers it."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import dataclasses
+import hashlib
+import html
 import os
+import string
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from offlineimap_m365.signin.callback_page import Page, headers
-
 if TYPE_CHECKING:
     from offlineimap_m365.signin.callback_server import Listener
 
+_PAGES = Path(__file__).with_name("pages")
 #: Seconds for the next piece of a request to arrive, and for the sign-in to be finished: an exchange has 20.
 SECONDS = 25.0
 #: States of a connection (Linux, include/net/tcp_states.h).
 _ESTABLISHED, _LISTEN = "01", "0A"
 DONE = "/done"
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """A page: whether it reports a success, and its text, not yet escaped."""
+
+    ok: bool
+    title: str
+    text: str
+
+    def render(self) -> bytes:
+        """Return the page as HTML, every word escaped."""
+        template = string.Template((_PAGES / "landing.html").read_text(encoding="utf-8"))
+        filled = template.substitute(
+            title=html.escape(self.title),
+            text=html.escape(self.text),
+            kind="success" if self.ok else "failure",
+            style=_style(),
+        )
+        return filled.encode()
+
+
 _NOTHING_HERE = Page(ok=False, title="Nothing here", text="This address belongs to a sign-in that waits in a terminal.")
 _GOING_ON = Page(
     ok=True, title="Signing in\u2026", text="The sign-in is not finished yet. The terminal says how it ends."
@@ -89,7 +115,7 @@ class CallbackRequest(BaseHTTPRequestHandler):
 
     def _send_headers(self, length: int) -> None:
         """Send the headers of every answer."""
-        for name, value in headers().items():
+        for name, value in _headers().items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(length))
         self.send_header("Connection", "close")
@@ -141,3 +167,31 @@ def _tables() -> str:
         with contextlib.suppress(OSError):
             text += Path(f"/proc/net/{name}").read_text(encoding="ascii")
     return text
+
+
+def _headers() -> dict[str, str]:
+    """
+    Return what is sent with every page.
+
+    They forbid to cache the page, to pass its address on, to frame it, and to load anything but its own style sheet
+    (CSP 3, Fetch, RFC 9111 §5.2.2.5).
+    """
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
+        ),
+    }
+
+
+def _style() -> str:
+    """Return the style sheet, exactly as it is in the page: its digest is in the policy."""
+    return (_PAGES / "landing.css").read_text(encoding="utf-8")

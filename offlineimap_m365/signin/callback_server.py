@@ -19,8 +19,7 @@ import urllib.parse
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base.errors import Misconfigured, Remedy, Temporary
-from offlineimap_m365.signin.callback_page import Page
-from offlineimap_m365.signin.callback_request import CallbackRequest
+from offlineimap_m365.signin.callback_request import CallbackRequest, Page
 
 if TYPE_CHECKING:
     from typing_extensions import Self

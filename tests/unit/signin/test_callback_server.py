@@ -50,16 +50,12 @@ def test_the_first_answer_with_the_right_state_counts(listener: Listener, target
 REFUSED = {
     "wrong state": "/?code=s3cret-code&state=wrong",
     "no state": "/?code=s3cret-code",
-    "empty state": "/?code=s3cret-code&state=",
     "state of another case": RIGHT.replace(STATE, STATE.lower()),
     "neither code nor error": f"/?state={STATE}",
     "code and error": f"{RIGHT}&error=x",
     "two codes": f"{RIGHT}&code=other",
-    "two states": f"/?code=1&state=wrong&state={STATE}",
     "too many fields": RIGHT + "&x=1" * 64,
     "state that is no ASCII": "/?code=1&state=%FF%FE%C3%A9",
-    "script": "/?code=<script>alert(1)</script>&state=<script>",
-    "nothing": "/",
     "last page before an answer": "/done",
 }
 
@@ -74,7 +70,7 @@ def test_anything_else_is_refused_and_the_wait_goes_on(listener: Listener, targe
     assert is_waiting(listener)
 
 
-@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"])
+@pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "CONNECT", "BREW"])
 def test_other_methods_change_nothing(listener: Listener, method: str) -> None:
     """Only GET is an answer: what a previewer or a hostile page sends otherwise gets 400."""
     assert ask(listener.port, RIGHT, method=method).status == 400

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
@@ -18,11 +15,6 @@ if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.world import World
 
-FIELDS = ("issuer", "cloud_instance_name", "tenant_region_sub_scope")
-ISSUERS = ("https://[", f"https://x/{'-' * 4}", "https:///-//-", f"https://login.microsoftonline.us/{'a-' * 4}/v2.0")
-JSON = (
-    st.sampled_from(ISSUERS) | st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text(), max_size=2)
-)
 TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
 MOVED = "ffffaaaa-0000-cccc-1111-dddd2222eeee"
 HOST, GOV = "login.microsoftonline.com", "login.microsoftonline.us"
@@ -117,20 +109,6 @@ def test_what_is_no_domain_is_not_asked_for(discovery: Discovery, name: str) -> 
     """Nothing odd gets into an address."""
     assert tenant_discovery.find(name, "global") is None
     assert discovery.asked == []
-
-
-@settings(database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(name=st.text() | st.text().map("a@{}.org".format), answer=st.dictionaries(st.sampled_from(FIELDS), JSON))
-def test_whatever_is_asked_and_answered(discovery: Discovery, name: str, answer: dict[str, Any]) -> None:
-    """No name and no answer is an error, and only a domain gets into an address."""
-    discovery.asked.clear()
-    discovery.usual = answer
-
-    found = tenant_discovery.place(name, {}, None, is_default_client=True)
-
-    assert found.tenant == "common" or re.fullmatch(r"[0-9a-f-]{36}", found.tenant)
-    assert found.cloud in {"global", "usgov", "usgov-dod", "china"}
-    assert all(re.fullmatch(r"[a-z.]+/[a-z0-9.-]+", asked) for asked in discovery.asked)
 
 
 @pytest.mark.parametrize("answer", [{"issuer": "https://x/y"}, {"issuer": 5}, {"issuer": "//["}, {"error": "x"}])
