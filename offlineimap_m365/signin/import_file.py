@@ -117,7 +117,7 @@ def _decrypted(data: bytes, name: str) -> bytes:
     if answer.code == 0:
         return answer.out
     command = f"gpg --decrypt {errors.quoted(name)} >/dev/null"
-    if answer.is_locked():
+    if answer.is_locked() or answer.has("NEED_PASSPHRASE") or answer.has("NEED_PASSPHRASE_SYM"):
         raise errors.Temporary(
             f"{name} cannot be decrypted now: gpg would have to ask for a passphrase",
             remedy=Remedy("Run it on a terminal, or unlock the key before", command),
