@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 def __dir__() -> list[str]:
     """List the API, so that help() and completion show it."""
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
 
 
 def __getattr__(name: str) -> object:

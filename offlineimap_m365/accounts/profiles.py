@@ -156,7 +156,7 @@ def get(name: str | None) -> Account:
         accounts = _names()
         candidates = [candidate for candidate, is_signed_in in accounts.items() if is_signed_in] or list(accounts)
         if not candidates:
-            raise not_signed_in("you@example.org", "No account is signed in")
+            raise not_signed_in("you@example.org", "Nobody is signed in")
         if len(candidates) > 1:
             raise errors.WrongUsage(
                 f"There are {len(candidates)} accounts: {', '.join(candidates)}", remedy=Remedy("Name one of them")

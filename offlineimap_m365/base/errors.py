@@ -37,9 +37,15 @@ class Remedy:
     @property
     def text(self) -> str:
         """The one line that an error message shows; empty for nothing."""
-        command = f"{WHERE[self.where]}{self.command}" if self.command else ""
+        return self.lead + (self.command or "")
+
+    @property
+    def lead(self) -> str:
+        """The advice and the words before the command, such as ``Run: ``."""
+        if not self.command:
+            return self.advice
         separator = " " if self.advice.endswith(("?", ":")) else ". "
-        return separator.join(part for part in (self.advice, command) if part)
+        return f"{self.advice}{separator if self.advice else ''}{WHERE[self.where]}"
 
     def __eq__(self, other: object) -> bool:
         """Do both say the same?"""

@@ -47,7 +47,7 @@ def tell(error: errors.M365Error, *, verbose: bool) -> int:
     command = error.remedy.command
     for line in others:
         is_remedy = command is not None and line is others[-1]
-        text = line.removesuffix(command or "") if is_remedy else line
+        text = error.remedy.lead if is_remedy else line
         _write(output.wrapped(text, sys.stderr, "  ", command=command if is_remedy else None))
     if verbose:
         _write("".join(traceback.format_tb(error.__traceback__)).splitlines())

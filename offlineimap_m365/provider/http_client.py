@@ -230,7 +230,9 @@ def _busy(url: str, answer: Answer) -> errors.Temporary:
     """Return the error for a provider that is busy or broken; of its text only the references are used."""
     wait, host = answer.headers.get("Retry-After"), urlsplit(url).hostname
     seconds = retry_after(wait)
-    advice = f"Wait: {host} asks to wait until {until(seconds)}" if wait else "Wait a minute: nothing is wrong here"
+    advice = (
+        f"Wait: {host} accepts the next request at {until(seconds)}" if wait else "Wait a minute: nothing is wrong here"
+    )
     codes, reference = error_text.find_codes(answer.text), error_text.find_reference(answer.text)
     error = errors.Temporary(
         f"{host} is busy or broken (HTTP {answer.status_code})",

@@ -28,7 +28,7 @@ _WHY = {
     "imap.accessasuser.all": "fetch and file my mail over IMAP",
     "smtp.send": "send mail as me over SMTP",
     "pop.accessasuser.all": "fetch my mail over POP",
-    "offline_access": "stay signed in, so that mail is fetched while nobody looks",
+    "offline_access": "stay signed in, so that mail is fetched in the background",
     "openid": "sign in at all",
     "profile": "see who signed in; somebody else's sign-in is refused",
 }

@@ -264,5 +264,5 @@ def _nobody_can_paste(plan: Plan, waiting: Waiting, wrong: WrongPaste | None) ->
     return errors.SignInNeeded(
         f"Nobody can sign in to {plan.name} here: standard input is closed, so no address can be pasted",
         account=plan.name,
-        remedy=Remedy("Run it on a terminal", f"{plan.again} --paste"),
+        remedy=Remedy("Use a terminal", f"{plan.again} --paste"),
     )

@@ -120,7 +120,7 @@ def _decrypted(data: bytes, name: str) -> bytes:
     if answer.is_locked() or answer.has("NEED_PASSPHRASE") or answer.has("NEED_PASSPHRASE_SYM"):
         raise errors.Temporary(
             f"{name} cannot be decrypted now: gpg would have to ask for a passphrase",
-            remedy=Remedy("Run it on a terminal, or unlock the key before", command),
+            remedy=Remedy("Use a terminal, or unlock the key first", command),
         )
     if answer.has("NO_SECKEY"):
         raise errors.Misconfigured(

@@ -163,7 +163,7 @@ def _is_accepted(plan: Plan, signed_in: SignIn, person: Person) -> bool:
             person.say(f"{plan.name} belongs to another organisation than last time; the sign-in name is the same.")
         return True
     who = _name(signed_in)
-    question = f"{who} signed in, and {plan.hint} was meant. Use {who} for {plan.name}?"
+    question = f"{who} signed in, but this sign-in is for {plan.hint}. Use {who} for {plan.name}?"
     choice = person.choose(question, {"k": "keep", "t": "try again as another", "a": "abort"}, "a")
     if choice == "a":
         raise _somebody_else(plan, signed_in, plan.again)
@@ -223,7 +223,8 @@ def _name(signed_in: SignIn) -> str:
 def _somebody_else(plan: Plan, signed_in: SignIn, again: str) -> errors.SignInNeeded:
     who = _name(signed_in)
     return errors.SignInNeeded(
-        f"{who} signed in, and {plan.hint} was meant" + (f" for {plan.name}" if plan.hint != plan.name else ""),
+        f"{who} signed in, but this sign-in is for {plan.hint}"
+        + (f" for {plan.name}" if plan.hint != plan.name else ""),
         account=plan.name,
         meaning="Nothing was saved",
         remedy=Remedy(

@@ -154,7 +154,7 @@ def _access_token(name: str | None, wanted: Wanted) -> AccessToken:
     if isinstance(outcome, Failed):
         return _make_do(outcome.error, known.access_token, wanted)
     if outcome.unsaved:
-        notices.say(f"{outcome.unsaved.one_line()}; the new token is used without being saved")
+        notices.say(f"The new token is used but was not saved: {outcome.unsaved.one_line()}")
     _tell_of_certificate(account)
     return outcome.token
 

@@ -43,7 +43,7 @@ def test_a_refusal_in_a_sync_is_told_afterwards(sync: Sync) -> None:
     assert f"correlation id {failed['correlation_id']}" in explained.out
     assert "AADSTS50173" in explained.out
     assert f"Run: offlineimap-m365 login {ALICE}" in explained.out
-    assert "nothing has failed since" in afterwards.out
+    assert "the last request succeeded" in afterwards.out
     assert f"offlineimap-m365 status -v {ALICE}" in afterwards.out
     assert row in later.out
     assert sync.entra.count("oauth2/v2.0/token") == refused + 1  # of the login: who asks why asks nobody else

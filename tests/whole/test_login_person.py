@@ -38,7 +38,7 @@ def test_somebody_else_is_refused_without_a_terminal(user: World, entra: Entra) 
     done = sign_in(user, entra, ALICE, *options(entra), upn=BOB)
 
     assert (done.code, done.out, files_of(user)) == (77, "", [])
-    assert f"{BOB} signed in, and {ALICE} was meant\n" in done.err
+    assert f"{BOB} signed in, but this sign-in is for {ALICE}\n" in done.err
     again = next(line for line in done.err.splitlines() if f"offlineimap-m365 login {ALICE} " in line)
     assert f" --identity {BOB}" in again
     assert " --authority " in again
@@ -130,7 +130,7 @@ def test_later_logins_go_by_the_persons_ids(user: World, entra: Entra) -> None:
     usurper = sign_in(user, entra, ALICE)
 
     assert (renamed.code, usurper.code) == (0, 77), renamed.err + usurper.err
-    assert "alice.married@example.org was meant" in usurper.err
+    assert "this sign-in is for alice.married@example.org" in usurper.err
 
 
 WRONG = {

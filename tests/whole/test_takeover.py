@@ -149,7 +149,7 @@ def test_somebody_else_is_refused(user: World, entra: Entra, make: Callable[...,
     kept = take_over(user, entra, path.with_name("again"), "--identity", BOB)
 
     assert refused.code == 77
-    assert f"{BOB} signed in, and {ALICE} was meant" in refused.err
+    assert f"{BOB} signed in, but this sign-in is for {ALICE}" in refused.err
     assert "import" in refused.err
     assert f"--identity {BOB}" in refused.err
     assert left == []

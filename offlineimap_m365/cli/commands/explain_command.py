@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the explanation, then the remedy, then a letter to the help desk; raises WrongUsage."""
     name, text = _question(options.words)
     account = profiles.load(name) if name else None
-    if not text and account is None:
+    if not text.strip() and (account is None or "-" in options.words):
         advice = f"Give a code, such as AADSTS50076, or paste a page: {errors.COMMAND} explain -"
         raise errors.WrongUsage("There is nothing to explain", remedy=Remedy(advice))
     has_browser = browser.is_there()
@@ -87,7 +87,7 @@ def _explain_last_failure(account: profiles.Account, situation: Situation) -> in
     """Explain what failed and has not worked since; else name the command that lists earlier failures, if any."""
     failure = account_state.last_failure(account.folder)
     if failure is None:
-        lines = [f"{account.name}: nothing has failed since it worked last"]
+        lines = [f"{account.name}: the last request succeeded; there is no error to explain"]
         if any(event.get("what") == "failed" for event in account_state.events(account.folder)):
             lines.append(f"What failed before that: {errors.COMMAND} status -v {errors.quoted(account.name)}")
         return _print(lines)
@@ -115,7 +115,7 @@ def _letter(explanation: Explanation | None, situation: Situation) -> str:
 def _print(texts: list[str], remedy: Remedy | None = None, letter: str = "") -> int:
     lines = [line for text in texts if text for line in output.wrapped(text, sys.stdout)]
     if remedy and remedy.text:
-        lines += output.wrapped(remedy.text.removesuffix(remedy.command or ""), sys.stdout, command=remedy.command)
+        lines += output.wrapped(remedy.lead, sys.stdout, command=remedy.command)
     if letter:
         lines += ["", *letter.splitlines()]
     return fresh_token.hand_out("\n".join(output.spelled(line, sys.stdout) for line in lines))

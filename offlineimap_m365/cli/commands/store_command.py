@@ -16,7 +16,7 @@ from offlineimap_m365.tokens import move_store
 _READERS = {
     "file": "You, root and backups of your home can read them there; it works in cron and over ssh.",
     "keyring": "Your programs can read them there while the keyring is unlocked, and only then.",
-    "gpg": "Who has your key can read them there, while gpg-agent has its passphrase.",
+    "gpg": "Anyone with your gpg key and its passphrase can read them.",
 }
 
 

@@ -38,7 +38,7 @@ def examine_client(subject: Subject) -> Check:
     if account.credential is None:
         known = tables.load("clients")["clients"].get(account.client_id)
         name = known["name"] if known else f"the client id {account.client_id}"
-        return subject.good("client", f"It asks as {name}, without a secret")
+        return subject.good("client", f"It signs in as {name}, a public client")
     ends = client_credential.end(account, account_state.certificate_ends(account.folder))
     days = None if ends is None else int((ends - time.time()) // _DAY)
     if ends is not None and ends <= time.time():
@@ -67,7 +67,7 @@ def examine_store(subject: Subject) -> Check:
     if cache.refresh_token is None and not account.is_app_only:
         raise profiles.lost(account)
     kind, _, key = account.store.partition(":")
-    places = {"file": f"in {account.folder}, closed to others", "keyring": "in the keyring"}
+    places = {"file": f"in {account.folder}, which only you can read", "keyring": "in the keyring"}
     return subject.good("store", f"Its secrets are {places.get(kind, f'encrypted for {key}')}")
 
 

@@ -34,7 +34,7 @@ def examine_refresh(subject: Subject) -> Check:
     short = f": less than {fresh_token.MARGIN} s, so that each use asks for another one"
     is_short = token.life < fresh_token.MARGIN
     life = time_words.duration(token.life)
-    return subject.good("refresh", f"A new token came, and lives for {life}{short if is_short else ''}")
+    return subject.good("refresh", f"The refresh worked; the new token is valid for {life}{short if is_short else ''}")
 
 
 def _remedy(error: errors.M365Error, account: Account) -> Remedy:

@@ -346,7 +346,7 @@ def test_a_host_that_is_busy(world: World, entra_alike: LoginHost, *, status: in
         failed = only("login-host", at(host.port))
 
     assert f"HTTP {status}" in failed.meaning
-    assert ("asks to wait until" in failed.remedy.advice) is bool(header)
+    assert ("accepts the next request at" in failed.remedy.advice) is bool(header)
     assert failed.remedy.command == AGAIN
 
 

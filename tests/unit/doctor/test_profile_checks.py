@@ -69,7 +69,7 @@ def test_a_good_account_is_told_in_four_lines(alice: profiles.Account) -> None:
         ("sign-in", True),
     ]
     assert found[0].meaning == f"{ALICE}: alice@corp.example signs in at localhost:1, for the mail at localhost:993"
-    assert "the client id a client id, without a secret" in found[1].meaning
+    assert "the client id a client id, a public client" in found[1].meaning
     assert alice.folder in found[2].meaning
     assert "used today; Microsoft ends it after 90 days without use" in found[3].meaning
     assert "made-up" not in str(found)

@@ -104,7 +104,7 @@ def test_it_is_one_request_however_fresh_the_token_is(world: World, entra: Entra
     assert engine.access_token(ALICE) == subject.token
     assert subject.token.value in world.secrets(ALICE)
     assert subject.token.value not in str(found)
-    assert "lives for 60 min" in found[0].meaning
+    assert "valid for 60 min" in found[0].meaning
 
 
 def test_a_failure_is_told_though_the_token_in_use_lives(world: World, entra: Entra) -> None:
@@ -239,7 +239,7 @@ def test_a_token_that_never_lives_long(world: World, entra: Entra) -> None:
     found = examined(account)
 
     assert is_well(found)
-    assert "lives for 3 min: less than 300 s" in found[0].meaning
+    assert "valid for 3 min: less than 300 s" in found[0].meaning
 
 
 # What the token says of itself

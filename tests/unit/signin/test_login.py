@@ -155,7 +155,7 @@ def test_later_logins_go_by_ids(world: World, monkeypatch: pytest.MonkeyPatch) -
     later = make_plan(person={"tid": "t", "oid": "9"})
     login.sign_in(later, Somebody(), 1)
 
-    with pytest.raises(errors.SignInNeeded, match="signed in, and"):
+    with pytest.raises(errors.SignInNeeded, match="signed in, but"):
         login.sign_in(later, Somebody(), 1)
 
 
@@ -167,7 +167,7 @@ def test_a_sign_in_of_another_program_is_kept_if_it_is_who_was_meant(
     monkeypatch.setattr(Attempt, "adopt", lambda *_: waiting.pop(0))
 
     account = login.take_over(make_plan(), "a refresh token", "import it")
-    with pytest.raises(errors.SignInNeeded, match=f"{BOB} signed in, and {ALICE} was meant") as caught:
+    with pytest.raises(errors.SignInNeeded, match=f"{BOB} signed in, but this sign-in is for {ALICE}") as caught:
         login.take_over(make_plan(), "a refresh token", "import it")
 
     assert account.is_signed_in
@@ -383,7 +383,7 @@ def test_what_is_no_move_is_somebody_else(
     let_happen(monkeypatch, moved(ALICE, "t2", **claims))
     provider = dataclasses.replace(PROVIDER, authority=f"https://login.microsoftonline.com/{tenant}")
 
-    with pytest.raises(errors.SignInNeeded, match="signed in, and"):
+    with pytest.raises(errors.SignInNeeded, match="signed in, but"):
         login.sign_in(make_plan(provider=provider, person=person), Somebody(), 1)
 
     assert kept(world) == {}
