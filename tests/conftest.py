@@ -71,7 +71,14 @@ def entra(tmp_path: Path, ca: trustme.CA, signing_key: Key) -> Iterator[Entra]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Become the parent of every program whose own parent dies, so that none is left behind unseen (prctl(2))."""
+    """
+    Become the parent of every program whose own parent dies, so that none is left behind unseen (prctl(2)).
+
+    nohup and a shell's background jobs ignore signals, which a child inherits; tests send them.
+    """
+    for number, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     if not hasattr(config, "workerinput") and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
