@@ -142,12 +142,12 @@ def test_who_follows_the_doctor_gets_mail(alice: Reader) -> None:
     alice.change(EVAL, f"oauth2_access_token_eval = offlineimap-m365 token {ALICE}")
     alice.change("folderfilter = folderfilter", "folderfilter = wanted")
 
-    for options in ([], ["--run-config"]):
+    for options in ([], ["--config", str(alice.rc), "--run-config"]):
         failed = [check for check in alice.examine(*options) if check["ok"] is False]
         assert failed
         alice.follow(failed[0])
 
-    assert alice.has_no_failure("--run-config")
+    assert alice.has_no_failure("--config", str(alice.rc), "--run-config")
     done = alice.sync()
     assert done.code == 0, done.out + done.err
     assert "\nfolderfilter = make_folderfilter(also=wanted)\n" in alice.rc.read_text(encoding="utf-8")

@@ -166,5 +166,5 @@ def test_removing_it_leaves_a_line_that_says_so(installation: Installation, entr
 
     told = installation.do("/usr/bin/python3 ask.py")
 
-    assert "pipx install offlineimap-m365" in told
+    assert "pipx install --force offlineimap-m365" in told
     assert told.count("\n") == 1
