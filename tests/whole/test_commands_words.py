@@ -68,7 +68,7 @@ def test_explain_tells_of_the_last_failure(alice: World, entra: Entra) -> None:
     away = alice.run("explain", ALICE)
 
     assert (nothing.code, away.code) == (0, 0)
-    assert "nothing has failed" in nothing.out
+    assert "the last request succeeded" in nothing.out
     assert "HTTP 503" in away.out
 
 
