@@ -135,8 +135,7 @@ def _product(session: nox.Session, version: str, wheel: Path, msal: str, offline
     names = [path.name.split("-")[:2] for path in venv.glob("lib/python*/site-packages/*.dist-info")]
     versions = {name: number.removesuffix(".dist") for name, number in names}
     found = {name: versions[name].removesuffix(".dist-info") for name in ("msal", "offlineimap")}
-    main = version == MAIN
-    return {"version": version, "python": str(venv / "bin/python"), "venv": str(venv), "main": main, **found}
+    return {"version": version, "python": str(venv / "bin/python"), "venv": str(venv), **found}
 
 
 def _inventory(session: nox.Session, wheel: Path, products: list[dict[str, object]]) -> None:

@@ -35,8 +35,7 @@ def product(world: World) -> World:
     if not _INVENTORY:
         return world
     rows = json.loads(Path(_INVENTORY).read_text(encoding="utf-8"))["products"]
-    main = next(row for row in rows if row["main"])
-    return dataclasses.replace(world, command=[f"{main['venv']}/bin/offlineimap-m365"])
+    return dataclasses.replace(world, command=[f"{rows[0]['venv']}/bin/offlineimap-m365"])
 
 
 def files_of(world: World) -> list[str]:
