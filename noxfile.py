@@ -132,9 +132,8 @@ def _product(session: nox.Session, version: str, wheel: Path, msal: str, offline
     session.run("uv", "venv", "-q", "--clear", "--python", f"python{version}", str(venv), external=True)
     wanted = [str(wheel), msal, offlineimap, "keyring>=24"]
     session.run("uv", "pip", "install", "-q", "--python", str(venv), *wanted, external=True)
-    names = [path.name.split("-")[:2] for path in venv.glob("lib/python*/site-packages/*.dist-info")]
-    versions = {name: number.removesuffix(".dist") for name, number in names}
-    found = {name: versions[name].removesuffix(".dist-info") for name in ("msal", "offlineimap")}
+    names = [path.stem.split("-") for path in venv.glob("lib/python*/site-packages/*.dist-info")]
+    found = {name: number for name, number in names if name in ("msal", "offlineimap")}
     return {"version": version, "python": str(venv / "bin/python"), "venv": str(venv), **found}
 
 

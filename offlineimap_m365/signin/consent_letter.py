@@ -30,7 +30,7 @@ _WHY = {
     "pop.accessasuser.all": "fetch my mail over POP",
     "offline_access": "stay signed in, so that mail is fetched in the background",
     "openid": "sign in at all",
-    "profile": "see who signed in; somebody else's sign-in is refused",
+    "profile": "see who signed in; a sign-in of another person is refused",
 }
 _ALWAYS = ("offline_access", "openid", "profile")
 #: All permissions for mail that the registration names, for an application.

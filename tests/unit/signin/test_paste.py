@@ -25,24 +25,27 @@ LONG = "https://localhost/?code=" + "abcdefgh" * 1000 + "&state=x"
 def terminal() -> Iterator[tuple[int, int]]:
     """Open a terminal: the side of the person, and that of the program."""
     person, program = os.openpty()
-    try:
+    with _closed_at_the_end(person, program):
         yield person, program
-    finally:
-        for fd in (person, program):
-            with contextlib.suppress(OSError):
-                os.close(fd)
 
 
 @contextlib.contextmanager
 def pipe() -> Iterator[tuple[int, int]]:
     """Open a pipe: the side that writes, and that which reads."""
     program, person = os.pipe()
-    try:
+    with _closed_at_the_end(person, program):
         yield person, program
+
+
+@contextlib.contextmanager
+def _closed_at_the_end(*descriptors: int) -> Iterator[None]:
+    """Close the *descriptors*, those included that the test closed before."""
+    try:
+        yield
     finally:
-        for fd in (person, program):
+        for descriptor in descriptors:
             with contextlib.suppress(OSError):
-                os.close(fd)
+                os.close(descriptor)
 
 
 def send(fd: int, *pieces: str | bytes, pause: float = 0.0) -> threading.Thread:

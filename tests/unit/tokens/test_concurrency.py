@@ -44,17 +44,23 @@ sys.exit(code)
 """
 
 
-def test_threads_share_one_refresh(world: World, entra: Entra) -> None:
-    """Sixteen threads with a dead token and a strict provider: one request, one answer."""
-    entra.strict, entra.delay = True, 0.3
-    age(keep(entra), -10)
-    found: list[str] = []
-
-    threads = [threading.Thread(target=lambda: found.append(engine.access_token(ALICE).value)) for _ in range(16)]
+def tokens_of_threads(number: int) -> list[str]:
+    """Ask for an access token in so many threads at once, and return what they got."""
+    tokens: list[str] = []
+    threads = [threading.Thread(target=lambda: tokens.append(engine.access_token(ALICE).value)) for _ in range(number)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    return tokens
+
+
+def test_threads_share_one_refresh(world: World, entra: Entra) -> None:
+    """Sixteen threads with a dead token and a strict provider: one request, one answer."""
+    entra.strict, entra.delay = True, 0.3
+    age(keep(entra), -10)
+
+    found = tokens_of_threads(16)
 
     assert len(found) == 16
     assert len(set(found)) == 1
@@ -177,12 +183,7 @@ def test_without_flock_each_process_refreshes_for_itself(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    tokens: list[str] = []
-    threads = [threading.Thread(target=lambda: tokens.append(engine.access_token(ALICE).value)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    tokens = tokens_of_threads(4)
 
     assert len(tokens) == 4
     assert set(tokens) <= set(world.secrets(ALICE))
