@@ -14,10 +14,6 @@ from offlineimap_m365.base import safe_file
 
 #: Browsers that run in the terminal: no sign-in page works in them.
 TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
-#: The characters that are not escaped in the address of a D-Bus (D-Bus specification, "Server Addresses").
-_PLAIN_IN_ADDRESS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/.*\\")
-#: Where systemd has the runtime directories of the users who are logged in.
-_SESSIONS = "/run/user"
 #: Set for the command of ``notify``, which must not run it again.
 NOTIFYING = "M365_NOTIFYING"
 
@@ -138,21 +134,16 @@ def session_bus() -> str:
     (systemd's user bus; sd_bus_open_user(3)).
     """
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
-    if address:
-        return address
-    named = os.environ.get("XDG_RUNTIME_DIR", "")  # not set in cron
-    for path in (f"{named}/bus", f"{_SESSIONS}/{os.geteuid()}/bus"):
-        if os.path.isabs(path) and _is_our_socket(path):
-            return "unix:path=" + "".join(chr(b) if b in _PLAIN_IN_ADDRESS else f"%{b:02x}" for b in os.fsencode(path))
-    return ""
-
-
-def _is_our_socket(path: str) -> bool:
+    path = os.path.join(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}", "bus")  # unset in cron
     try:
         state = os.lstat(path)
     except OSError:
-        return False
-    return stat.S_ISSOCK(state.st_mode) and state.st_uid == os.geteuid()
+        return address
+    if address or not stat.S_ISSOCK(state.st_mode) or state.st_uid != os.geteuid():
+        return address
+    from urllib.parse import quote  # noqa: PLC0415 - a fresh token does not need it
+
+    return f"unix:path={quote(path)}"  # D-Bus specification, "Server Addresses"
 
 
 def keyring_backend() -> str:
