@@ -94,16 +94,15 @@ def ascii_only() -> bool:
     return (everything or (kind if kind != "C.UTF-8" else usual) or usual) in ("", "C", "POSIX")
 
 
-def certificates(*without: str) -> tuple[str, str]:
+def certificates() -> tuple[str, str]:
     """
     Return the variable that names trusted certificates, and the file or directory that it names; empty without one.
 
     ``REQUESTS_CA_BUNDLE`` comes first, then ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, OpenSSL's own. The last may be a
-    list (SSL_CTX_set_default_verify_paths(3)), of which the first directory that exists counts. The variables
-    *without* count as if they were not set.
+    list (SSL_CTX_set_default_verify_paths(3)), of which the first directory that exists counts.
     """
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        value = os.environ.get(name, "") if name not in without else ""
+        value = os.environ.get(name, "")
         named = [path for path in value.split(os.pathsep) if path] if name == "SSL_CERT_DIR" else [value]
         if any(named):
             return name, next((path for path in named if safe_file.exists(path)), named[0])
