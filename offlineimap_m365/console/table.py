@@ -47,7 +47,7 @@ def _columns(reports: Sequence[Report]) -> dict[str, list[str]]:
         "SIGNED IN AS": [_other_identity(report) for report in reports],
         "STATE": [_STATES[report.state][0] for report in reports],
         "TOKEN": [_expiry(report) for report in reports],
-        "REFRESHED": [age_of(report.last_refresh) for report in reports],
+        "REFRESHED": [_age(report.last_refresh) for report in reports],
         "CERTIFICATE": [_end(report.certificate_ends) for report in reports],
         "STORE": [report.store or "-" for report in reports],
         "UNUSED": ["-" if r.unused_days is None else f"{r.unused_days} of 90 days" for r in reports],
@@ -68,8 +68,7 @@ def _expiry(report: Report) -> str:
     return "expired" if report.state == "needs-login" else "renewed on next use"
 
 
-def age_of(stamp: str | None) -> str:
-    """Return how long ago *stamp* (RFC 3339, UTC) was, ``-`` for one that cannot be read."""
+def _age(stamp: str | None) -> str:
     seconds = _seconds_until(stamp)
     return "-" if seconds is None else time_words.age(-seconds)
 

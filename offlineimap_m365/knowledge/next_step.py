@@ -65,8 +65,7 @@ def next_step(topic: str, named: Collection[str], way: Way, *, has_browser: bool
     here.
     """
     if topic in _PERMISSION and _is_only_smtp(named, way):
-        consent = f"{errors.COMMAND} consent {errors.quoted(way.name)}"
-        advice = f"To ask the administrator for both, print a letter: {consent}. To fetch mail without sending, sign in"
+        advice = "The letter of the command consent asks the administrator for both. To fetch mail only, sign in"
         return Remedy(advice, f"{way.again} --scope imap")
     if topic == "elsewhere" and way.cloud and not way.is_personal and "tenant" not in way.chosen:
         advice = "If the mailbox is in another organisation, name it; if the account is a personal one, name consumers"

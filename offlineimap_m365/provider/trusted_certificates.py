@@ -15,13 +15,14 @@ from offlineimap_m365.base.errors import Remedy
 _VARIABLES = Remedy("Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR")
 
 
-def find() -> str:
+def find(*without: str) -> str:
     """
     Return the file or directory of trusted certificates: the environment's, else the system's store, else certifi's.
 
-    Raises Misconfigured if the environment names one that is not there.
+    The variables *without* count as if they were not set. Raises Misconfigured if the environment names one that is
+    not there.
     """
-    named = environment.certificates()[1]
+    named = environment.certificates(*without)[1]
     if named:
         if not Path(named).exists():
             raise errors.Misconfigured(
@@ -42,13 +43,13 @@ def origin(path: str) -> str:
     return "the store of certifi, a Python package" if path == str(certifi.where()) else "the system's own store"
 
 
-def context() -> ssl.SSLContext:
+def context(*without: str) -> ssl.SSLContext:
     """
-    Return what a connection is verified with: those certificates, and the name of the host.
+    Return what a connection is verified with: those certificates, and the name of the host; *without* as in find().
 
     Raises Misconfigured if there are none, or none that can be read.
     """
-    path = find()
+    path = find(*without)
     try:
         if Path(path).is_dir():
             return ssl.create_default_context(capath=path)

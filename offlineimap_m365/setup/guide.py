@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.setup.mail_files import MailFile
 
-#: The programs that setup sets up, and their names for a person.
-_PROGRAMS = {"offlineimap": "OfflineIMAP (Debian's package: offlineimap3)", "msmtp": "msmtp"}
 #: Mail readers for which ``config`` prints what to add.
 _READERS = ("mutt", "neomutt")
 
@@ -104,7 +102,7 @@ def _ours(command: str, account: Account, *options: str) -> str:
 
 def _sign_in(options: argparse.Namespace) -> Account:
     """Return the account, after a login if its sign-in does not work or other options are given."""
-    typed = {name: value for name, value in login_options.typed(options).items() if value not in (None, [])}
+    typed = login_options.typed(options)
     if typed.get("app_only"):
         raise errors.WrongUsage(
             "setup is for the mailbox of a person", remedy=Remedy("For an application use login and config")
@@ -263,9 +261,6 @@ def _summarize(account: Account, offlineimap: MailFile | None) -> None:
         say("Send a mail:", f"msmtp -f {quoted(account.name)} RECIPIENT <FILE")
     for reader in filter(mail_files.command, _READERS):
         say(f"Set up {reader}:", _ours("config", account, reader))
-    missing = [name for program, name in _PROGRAMS.items() if not mail_files.command(program)]
-    if missing:
-        say(f"Not installed: {' and '.join(missing)}. Install what you want to use, then run:", _ours("setup", account))
     say("See the state:", f"{COMMAND} status")
     say("If something does not work:", _ours("doctor", account))
     if files:

@@ -6,6 +6,7 @@ Sources: RFC 6749, 7636 (PKCE), 8628 (device code); OpenID Connect Core 1.0; MSA
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import warnings
@@ -18,7 +19,7 @@ from offlineimap_m365.knowledge import explain
 from offlineimap_m365.provider import msal_client
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from offlineimap_m365.provider.provider import Provider
 
@@ -61,7 +62,7 @@ class SignIn:
 
 @dataclasses.dataclass(frozen=True)
 class DeviceCode:
-    """What a person types where: *user_code* at *address*, within *seconds*."""
+    """What a person types where: *user_code* at *address*, within *seconds*; *flow* is MSAL's."""
 
     user_code: str
     address: str
@@ -82,7 +83,7 @@ class Attempt:
         self._provider = provider
         self._name = name
         self._claims = claims
-        self._is_personal = is_personal
+        self._situation = explain.Situation(name, provider.client_id, is_personal=is_personal)
         self._proof = client_credential.read(provider.credential, name)
         try:
             self._app = msal_client.application(provider, self._proof)
@@ -111,13 +112,11 @@ class Attempt:
         return str(self._flow["auth_uri"])
 
     def redeem(self, answer: Mapping[str, str]) -> SignIn:
-        """Redeem the code of the last page's address; raises SignInNeeded, Temporary or Misconfigured."""
+        """Redeem the code of the last page's address, once; raises SignInNeeded, Temporary or Misconfigured."""
         plain = {key: answer[key] for key in ("code", "state") if key in answer}
         flow, self._flow = self._flow, {}
-        try:
+        with self._translated():
             return self._signed_in(self._app.acquire_token_by_auth_code_flow(flow, plain))
-        except msal_client.UNEXPECTED as error:
-            raise _strange(self._name, error) from None
 
     def adopt(self, refresh_token: str) -> SignIn:
         """
@@ -125,21 +124,18 @@ class Attempt:
 
         Raises SignInNeeded, Temporary or Misconfigured.
         """
-        try:
+        with self._translated():
             answer = self._app.acquire_token_by_refresh_token(refresh_token, list(self._provider.scopes))
             return self._signed_in(answer)
-        except msal_client.UNEXPECTED as error:
-            raise _strange(self._name, error) from None
 
     def begin_device(self) -> DeviceCode:
         """Ask for a device code; raises SignInNeeded, Temporary or Misconfigured."""
-        try:
+        with self._translated():
             flow = self._app.initiate_device_flow(scopes=list(self._provider.scopes))
-        except msal_client.UNEXPECTED as error:
-            raise _strange(self._name, error) from None
-        if "user_code" not in flow:
-            raise self._refusal(flow)
-        return DeviceCode(str(flow["user_code"]), str(flow["verification_uri"]), int(flow.get("expires_in", 900)), flow)
+            if "user_code" not in flow:
+                raise explain.error_for(flow, self._situation)
+            seconds = int(flow.get("expires_in", 900))
+            return DeviceCode(str(flow["user_code"]), str(flow["verification_uri"]), seconds, flow)
 
     def poll_device(self, code: DeviceCode) -> SignIn:
         """
@@ -147,22 +143,15 @@ class Attempt:
 
         A provider that cannot answer for a while is asked again until the code expires (RFC 8628 §3.5).
         """
-        signed_in = self._poll(code)
-        while signed_in is None:
+        while True:
+            try:
+                with self._translated():
+                    answer = self._app.acquire_token_by_device_flow(code.flow, claims_challenge=self._claims)
+                    return self._signed_in(answer)
+            except errors.Temporary:
+                if time.time() + _DEVICE_PAUSE > float(code.flow.get("expires_at", 0)):
+                    raise
             time.sleep(_DEVICE_PAUSE)
-            signed_in = self._poll(code)
-        return signed_in
-
-    def _poll(self, code: DeviceCode) -> SignIn | None:
-        try:
-            answer = self._app.acquire_token_by_device_flow(code.flow, claims_challenge=self._claims)
-            return self._signed_in(answer)
-        except errors.Temporary:
-            if time.time() + _DEVICE_PAUSE > float(code.flow.get("expires_at", 0)):
-                raise
-            return None
-        except msal_client.UNEXPECTED as error:
-            raise _strange(self._name, error) from None
 
     @staticmethod
     def stop(code: DeviceCode) -> None:
@@ -171,44 +160,36 @@ class Attempt:
 
     def _signed_in(self, answer: Mapping[str, Any]) -> SignIn:
         if "access_token" not in answer:
-            raise self._refusal(answer)
+            raise explain.error_for(answer, self._situation)
         claims = answer.get("id_token_claims")
         if not isinstance(claims, dict):
-            raise errors.Misconfigured(
-                f"{self._name}: the provider sent no ID token, so who signed in cannot be checked",
-                account=self._name,
-                remedy=Remedy("Ask the administrator of the provider to allow openid for this client id"),
-            )
+            raise self._lacks("ID token, so who signed in cannot be checked", "openid")
         check_claims(claims, self._provider.configuration().get("issuer", ""), self._provider.client_id, self._name)
         if not answer.get("refresh_token"):
-            raise errors.Misconfigured(
-                f"{self._name}: the provider gave no refresh token, so the sign-in would last an hour only",
-                account=self._name,
-                remedy=Remedy("Ask the administrator of the provider to allow offline_access for this client id"),
-            )
+            raise self._lacks("refresh token, so the sign-in would last an hour only", "offline_access")
         cache = msal_client.cache_of(self._app, answer)
         ends = self._proof.ends if self._proof else None
         return SignIn(claims, cache, granted(self._provider.scopes, answer.get("scope")), ends)
 
-    def _refusal(self, answer: Mapping[str, Any]) -> errors.M365Error:
-        situation = explain.Situation(self._name, self._provider.client_id, is_personal=self._is_personal)
-        return explain.error_for(answer, situation)
-
-
-def _strange(name: str, error: Exception) -> errors.M365Error:
-    """Return our error for what MSAL raised; its text may hold claims and codes, so only its kind is shown."""
-    if "state mismatch" in str(error).lower():
-        return errors.SignInNeeded(
-            f"{name}: that address belongs to an earlier attempt to sign in",
-            account=name,
-            remedy=Remedy("Sign in again", errors.login_command(name)),
+    def _lacks(self, what: str, permission: str) -> errors.Misconfigured:
+        return errors.Misconfigured(
+            f"{self._name}: the provider sent no {what}",
+            account=self._name,
+            remedy=Remedy(f"Ask the administrator of the provider to allow {permission} for this client id"),
         )
-    return errors.SignInNeeded(
-        f"{name}: the answer of the provider was not accepted ({type(error).__name__})",
-        account=name,
-        meaning="It does not belong to this attempt, or is not what OAuth describes; nothing was saved",
-        remedy=Remedy("Sign in again", errors.login_command(name)),
-    )
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what MSAL raises into our error; its text may hold claims and codes, so only its kind is shown."""
+        try:
+            yield
+        except msal_client.UNEXPECTED as error:
+            raise errors.SignInNeeded(
+                f"{self._name}: the answer of the provider was not accepted ({type(error).__name__})",
+                account=self._name,
+                meaning="It does not belong to this attempt, or is not what OAuth describes; nothing was saved",
+                remedy=Remedy("Sign in again", errors.login_command(self._name)),
+            ) from None
 
 
 def check_claims(claims: Mapping[str, Any], issuer: str, client_id: str, name: str) -> None:
@@ -219,26 +200,22 @@ def check_claims(claims: Mapping[str, Any], issuer: str, client_id: str, name: s
     tenants. The signature need not be checked: the token came from the token endpoint itself, over verified TLS
     (ibid., item 6). Raises SignInNeeded, which names the account *name*.
     """
-    wrong = _fault(claims, issuer.replace("{tenantid}", str(claims.get("tid", ""))), client_id)
-    if wrong:
-        raise errors.SignInNeeded(
-            f"The ID token for {name} is not accepted: {wrong}",
-            account=name,
-            meaning="Nothing was saved",
-            remedy=errors.Remedy("Sign in again", errors.login_command(name)),
-        )
-
-
-def _fault(claims: Mapping[str, Any], issuer: str, client_id: str) -> str:
-    audience = claims.get("aud")
+    issuer = issuer.replace("{tenantid}", str(claims.get("tid", "")))
+    audience, expires = claims.get("aud"), claims.get("exp")
     if issuer and claims.get("iss") != issuer:
-        return f"it was issued by {str(claims.get('iss'))[:_MOST_TEXT]} instead of {issuer[:_MOST_TEXT]}"
-    if client_id not in (audience if isinstance(audience, list) else [audience]):
-        return "it was issued for another client id"
-    expires = claims.get("exp")
-    if not isinstance(expires, (int, float)) or not expires + _SKEW >= time.time():  # NaN is neither
-        return "it has expired; this machine's clock may be wrong"
-    return ""
+        fault = f"it was issued by {str(claims.get('iss'))[:_MOST_TEXT]} instead of {issuer[:_MOST_TEXT]}"
+    elif client_id not in (audience if isinstance(audience, list) else [audience]):
+        fault = "it was issued for another client id"
+    elif not isinstance(expires, (int, float)) or not expires + _SKEW >= time.time():  # NaN is neither
+        fault = "it has expired; this machine's clock may be wrong"
+    else:
+        return
+    raise errors.SignInNeeded(
+        f"The ID token for {name} is not accepted: {fault}",
+        account=name,
+        meaning="Nothing was saved",
+        remedy=Remedy("Sign in again", errors.login_command(name)),
+    )
 
 
 def granted(asked: tuple[str, ...], told: object) -> tuple[str, ...] | None:

@@ -1,41 +1,48 @@
 """
 Waits on this computer for the browser to come back with Microsoft's answer (RFC 8252 §7.3).
 
-Only the loopback addresses are bound. The first answer with the right state counts; nothing else that is sent ends the
-wait, is logged, or is shown. One limit on connections, one time-out; of too many connections the oldest is dropped.
+Only the loopback addresses are bound, and only this user is served. The first answer with the right state counts;
+nothing else that is sent ends the wait, is logged, or is shown.
 """
 
 from __future__ import annotations
 
-import collections
+import base64
 import contextlib
 import errno
+import hashlib
 import hmac
+import html
+import os
 import queue
 import socket
 import socketserver
+import string
 import threading
 import urllib.parse
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base.errors import Misconfigured, Remedy, Temporary
-from offlineimap_m365.signin.callback_request import CallbackRequest, Page
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: Connections at the same time; a browser opens six to one host.
-MOST_CONNECTIONS = 32
+#: Seconds for the next piece of a request to arrive, and for the sign-in to be finished: an exchange has 20.
+SECONDS = 25.0
 #: Seconds for which the end waits until the browser fetched the last page; it follows a redirect at once.
 LINGER_SECONDS = 2.0
-#: Seconds between two looks whether the server shall end.
-_POLL_SECONDS = 0.05
 #: A free port of one address may be taken on the other, so this many are tried.
 _ATTEMPTS = 20
 #: The host has no IPv6 at all, or not on its loopback.
 _NO_SUCH_ADDRESS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
-
-_UNFINISHED = Page(ok=False, title="Not signed in", text="The sign-in was not finished. The terminal says why.")
+_PAGES = Path(__file__).with_name("pages")
+_DONE = "/done"
+_NOTHING_HERE = (False, "Nothing here", "This address belongs to a sign-in that waits in a terminal.")
+_GOING_ON = (True, "Signing in\u2026", "The sign-in is not finished yet. The terminal says how it ends.")
+_UNFINISHED = (False, "Not signed in", "The sign-in was not finished. The terminal says why.")
 
 
 class Listener:
@@ -48,24 +55,31 @@ class Listener:
     def __init__(self, state: str, port: int = 0) -> None:
         """Listen for the answer that carries *state*, on *port* (0: any that is free) once entered."""
         self.port = port
-        self.answers: queue.Queue[dict[str, str]] = queue.Queue()
-        self.result: Page | None = None
+        self.answers: queue.Queue[dict[str, str]] = queue.Queue(maxsize=1)
+        self.result: tuple[bool, str, str] | None = None
         self.answered, self.finished, self.served = threading.Event(), threading.Event(), threading.Event()
         self._state = state.encode()
-        self._lock = threading.Lock()
         self._servers: list[_Server] = []
 
     def __enter__(self) -> Self:
         """Begin to listen. Raises Temporary for a port that is taken, Misconfigured for one that is not allowed."""
-        self._servers = self._bind()
+        for _ in range(1 if self.port else _ATTEMPTS):
+            self._servers = self._bind()
+            if self._servers:
+                break
+        else:
+            raise Temporary(
+                f"Port {self.port} of this computer is in use by another program" if self.port else "No port is free",
+                remedy=Remedy("Choose another with --port N, or use --paste, which needs none"),
+            )
         self.port = self._servers[0].server_address[1]
         for server in self._servers:
-            threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End; a browser that was sent to the last page may still fetch it for a moment."""
-        self._finish(_UNFINISHED)
+        self.finish(*_UNFINISHED)
         if self.answered.is_set():
             self.served.wait(LINGER_SECONDS)
         for server in self._servers:
@@ -74,102 +88,166 @@ class Listener:
 
     def finish(self, ok: bool, title: str, text: str) -> None:
         """Set the last page, as plain text without anything secret; the first call counts."""
-        self._finish(Page(ok, title, text))
-
-    def _finish(self, page: Page) -> None:
-        with self._lock:
-            self.result = self.result or page
-        self.finished.set()
+        if not self.finished.is_set():
+            self.result = (ok, title, text)
+            self.finished.set()
 
     def take(self, query: str) -> bool:
         """Take the answer in a *query* string; return False if it is not ours. Later ones are not kept."""
-        answer = _parse(query)
-        if ("code" in answer) == ("error" in answer) or not self._state:
+        try:
+            pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, max_num_fields=32)
+        except ValueError:
+            return False
+        answer = dict(pairs)
+        if len(answer) != len(pairs) or ("code" in answer) == ("error" in answer):  # twice: RFC 6749 §3.1
             return False
         if not hmac.compare_digest(answer.get("state", "").encode(), self._state):
             return False
-        with self._lock:
-            if not self.answered.is_set():
-                self.answered.set()
-                self.answers.put(answer)
+        with contextlib.suppress(queue.Full):
+            self.answers.put_nowait(answer)
+        self.answered.set()
         return True
 
     def _bind(self) -> list[_Server]:
-        """Return servers on the same port of both loopback addresses."""
-        for _ in range(1 if self.port else _ATTEMPTS):
-            servers = self._bind_both()
-            if servers:
-                return servers
-        raise Temporary(
-            f"Port {self.port} of this computer is in use by another program" if self.port else "No port is free",
-            remedy=Remedy("Choose another with --port N, or use --paste, which needs none"),
-        )
-
-    def _bind_both(self) -> list[_Server]:
-        """Return the servers, none if the port is taken; only a host without ::1 gets one of them."""
+        """Return servers on the same port of both loopback addresses, none if it is taken."""
         servers: list[_Server] = []
         try:
             servers.append(_Server(self, socket.AF_INET, ("127.0.0.1", self.port)))
             servers.append(_Server(self, socket.AF_INET6, ("::1", servers[0].server_address[1])))
         except OSError as error:
-            if servers and error.errno in _NO_SUCH_ADDRESS:
+            if servers and error.errno in _NO_SUCH_ADDRESS:  # a host without ::1
                 return servers
             for server in servers:
                 server.server_close()
-            if error.errno != errno.EADDRINUSE:
-                raise _refused(self.port, error) from error
-            return []
+            if error.errno == errno.EADDRINUSE:
+                return []
+            kind = Misconfigured if error.errno in {errno.EACCES, errno.EPERM} else Temporary
+            raise kind(
+                f"Port {self.port} of this computer cannot be used ({error.strerror})",
+                remedy=Remedy("Choose one from 1024 on with --port N, or use --paste, which needs none"),
+            ) from error
         return servers
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """One loopback address, a thread for each connection."""
+    """One loopback address, a thread for each connection of this user."""
 
     daemon_threads = True
     block_on_close = False
     #: A chosen port can be used again at once, although closed connections are in TIME_WAIT.
     allow_reuse_address = True
-    request_queue_size = 128
     server_address: tuple[str, int]
 
     def __init__(self, listener: Listener, family: socket.AddressFamily, address: tuple[str, int]) -> None:
         """Bind *address* for the *listener*."""
         self.address_family = family
         self.listener = listener
-        self._connections: collections.deque[socket.socket] = collections.deque()
-        super().__init__(address, CallbackRequest)
+        super().__init__(address, _Request)
 
-    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        """Serve the connection in a thread of its own; of too many the oldest is dropped."""
-        self._connections.append(request)
-        if len(self._connections) > MOST_CONNECTIONS:
-            with contextlib.suppress(OSError):  # it ended in this moment
-                self._connections.popleft().shutdown(socket.SHUT_RDWR)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        """End the connection."""
-        with contextlib.suppress(ValueError):  # it was dropped
-            self._connections.remove(request)
-        super().shutdown_request(request)
+    def verify_request(self, request: object, client_address: tuple[str, int]) -> bool:
+        """Return whether no other user of this computer connected, who may have read the state."""
+        del request
+        return is_same_user(self.server_address[1], client_address[1])
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Print nothing about a connection that broke off: what it sent may hold the code."""
 
 
-def _parse(query: str) -> dict[str, str]:
-    """Return the parameters of a *query*, none if one comes twice (RFC 6749 §3.1) or they are too many."""
-    try:
-        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, max_num_fields=32)
-    except ValueError:
-        return {}
-    return dict(pairs) if len(dict(pairs)) == len(pairs) else {}
+class _Request(BaseHTTPRequestHandler):
+    """A request and its answer; the connection ends with it (HTTP/1.0)."""
+
+    timeout = SECONDS
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Take the answer at ``/``, show the result at ``/done``."""
+        listener = self.server.listener
+        path, _, query = self.path.partition("?")
+        # Any other page may have rebound its own name to this computer.
+        is_for_us = self.headers.get("Host", "").lower() in {
+            f"{name}:{listener.port}" for name in ("localhost", "127.0.0.1", "[::1]")
+        }
+        if is_for_us and path == "/" and listener.take(query):
+            # The code leaves the address bar and the browser's history.
+            self._answer(HTTPStatus.SEE_OTHER, b"", {"Location": _DONE})
+        elif is_for_us and path == _DONE and listener.answered.is_set():
+            listener.finished.wait(SECONDS)
+            self._answer(HTTPStatus.OK, _page(*(listener.result or _GOING_ON)))
+            if listener.result:
+                listener.served.set()
+        else:
+            self.send_error(HTTPStatus.BAD_REQUEST)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer a request that is not ours, or cannot be read; the base class would show parts of it."""
+        del code, message, explain
+        self.request_version = "HTTP/1.0"
+        self._answer(HTTPStatus.BAD_REQUEST, _page(*_NOTHING_HERE))
+
+    def _answer(self, status: HTTPStatus, body: bytes, more: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {**_headers(), "Content-Length": str(len(body)), **(more or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def version_string(self) -> str:
+        """Return the name of this server without versions."""
+        return "offlineimap-m365"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Log nothing: the request line holds the code."""
 
 
-def _refused(port: int, error: OSError) -> Misconfigured | Temporary:
-    """Return the error about a *port* that the system does not give."""
-    kind = Misconfigured if error.errno in {errno.EACCES, errno.EPERM} else Temporary
-    return kind(
-        f"Port {port} of this computer cannot be used ({error.strerror})",
-        remedy=Remedy("Choose one from 1024 on with --port N, or use --paste, which needs none"),
-    )
+def is_same_user(port: int, client_port: int, tables: str | None = None) -> bool:
+    """
+    Return whether the connection from *client_port* to our *port* was made by this user, or by root.
+
+    *tables* are the kernel's lists of connections (proc_pid_net(5)): both ends in hexadecimal, the state (01 is
+    ESTABLISHED, 0A LISTEN), and in the eighth column the user. Where they do not list our own port they tell nothing,
+    and any connection counts. One that was closed at once names no user any more, so only an open one counts.
+    """
+    ours, theirs = f"{port:04X}", f"{client_port:04X}"
+    if tables is None:
+        tables = ""
+        for name in ("tcp", "tcp6"):
+            with contextlib.suppress(OSError):
+                tables += Path(f"/proc/net/{name}").read_text(encoding="ascii")
+    lines = [line.split() for line in tables.splitlines() if f":{ours} " in line]
+    rows = [(row[1][-4:], row[2][-4:], row[3], row[7]) for row in lines]
+    if not any((local, state) == (ours, "0A") for local, _, state, _ in rows):
+        return True
+    users = {user for *ends, user in rows if ends == [theirs, ours, "01"]}
+    return bool(users) and users <= {"0", str(os.geteuid())}
+
+
+def _page(ok: bool, title: str, text: str) -> bytes:
+    """Return a page as HTML, every word escaped."""
+    template = string.Template((_PAGES / "landing.html").read_text(encoding="utf-8"))
+    kind = "success" if ok else "failure"
+    return template.substitute(title=html.escape(title), text=html.escape(text), kind=kind, style=_style()).encode()
+
+
+def _headers() -> dict[str, str]:
+    """
+    Return what is sent with every page.
+
+    They forbid to cache the page, to pass its address on, to frame it, and to load anything but its own style sheet
+    (CSP 3, Fetch, RFC 9111 §5.2.2.5).
+    """
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
+        ),
+    }
+
+
+def _style() -> str:
+    """Return the style sheet, exactly as it is in the page: its digest is in the policy."""
+    return (_PAGES / "landing.css").read_text(encoding="utf-8")

@@ -14,23 +14,26 @@ import secrets
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.time_words import duration
 from offlineimap_m365.console import output
+from offlineimap_m365.console.prompt import say, say_unwrapped
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.signin import browser, redirect_response
+from offlineimap_m365.signin.attempt import SignIn
 from offlineimap_m365.signin.callback_server import Listener
-from offlineimap_m365.signin.paste import Pasted
+from offlineimap_m365.signin.paste import pasting
 from offlineimap_m365.signin.redirect_response import WrongPaste
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offlineimap_m365.signin.attempt import Attempt, DeviceCode, SignIn
+    from offlineimap_m365.signin.attempt import Attempt, DeviceCode
     from offlineimap_m365.signin.login_request import Plan
+    from offlineimap_m365.signin.paste import Pasted
 
 #: Seconds without an answer after which the usual dead ends are named once.
 _SILENCE = 30.0
@@ -43,147 +46,117 @@ _DEAD_ENDS = (
 )
 
 
-class Person(Protocol):
-    """The person at the terminal, as ``console.prompt`` implements it."""
-
-    def say(self, text: str = "", command: str | None = None) -> None:
-        """Print *text* and then the *command* that is to be typed."""
-
-    def say_unwrapped(self, text: str) -> None:
-        """Print one line that can be copied."""
-
-    def choose(self, question: str, choices: dict[str, str], default: str) -> str:
-        """Ask a question with one-letter *choices*; without a terminal return the *default*."""
-
-
 @dataclasses.dataclass
 class Waiting:
     """
-    A sign-in that waits for its answer.
+    A sign-in that waits for its answer, which must carry *state*.
 
-    *state* is what the answer must carry; *listener* gets it from a browser, *device* from the provider.
+    *answers* gets the parameters of the last page's address from the *listener*, or, with a device code, who signed
+    in or why nobody did. *paste_only*: nothing comes but what is pasted.
     """
 
     situation: Situation
     state: str = ""
     listener: Listener | None = None
-    device: queue.Queue[SignIn | Exception] | None = None
+    answers: queue.Queue[Any] = dataclasses.field(default_factory=queue.Queue)
+    paste_only: bool = False
 
 
 @contextlib.contextmanager
-def begin(plan: Plan, attempt: Attempt, person: Person, prompt: str | None) -> Iterator[Waiting]:
-    """Begin the flow of *plan* and tell the *person* what to do; *prompt* is OpenID Connect's."""
+def begin(plan: Plan, attempt: Attempt, prompt: str | None) -> Iterator[Waiting]:
+    """Begin the flow of *plan* and tell the person what to do; *prompt* is OpenID Connect's."""
     if plan.client_name:
-        person.say(f'The page names "{plan.client_name}": its public client id is used. To use another: --client-id ID')
+        say(f'The page names "{plan.client_name}": its public client id is used. To use another: --client-id ID')
     is_device = plan.flow == "device"
-    flow = _begin_device(plan, attempt, person) if is_device else _begin_page(plan, attempt, person, prompt)
+    flow = _begin_device(plan, attempt) if is_device else _begin_page(plan, attempt, prompt)
     with flow as waiting:
         yield waiting
 
 
 @contextlib.contextmanager
-def _begin_page(plan: Plan, attempt: Attempt, person: Person, prompt: str | None) -> Iterator[Waiting]:
+def _begin_page(plan: Plan, attempt: Attempt, prompt: str | None) -> Iterator[Waiting]:
     """Show the address of the sign-in page; open it in a browser if that is the flow."""
     state = secrets.token_urlsafe(24)
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(Listener(state, plan.port)) if plan.listens else None
         redirect_uri = plan.redirect_to(listener.port) if listener else plan.redirect_uri
         address = attempt.begin(redirect_uri, state, hint=plan.hint, prompt=prompt)
-        _say_before_address(plan, listener, person)
-        person.say()
-        person.say_unwrapped(address)
-        person.say()
-        for line in _after_address(redirect_uri, listener):
-            person.say(line)
+        if plan.opens:
+            say("A browser opens this address. If none appears, open it yourself:")
+        elif listener:
+            say("On the computer in front of you, with this machine's name for HOST, run:")
+            say_unwrapped(f"ssh -L {listener.port}:localhost:{listener.port} HOST")
+            say("Then open this address in a browser there:")
+        else:
+            say("Open this address in a browser, on any computer:")
+        _say_alone(address)
+        if listener:
+            say(f"Waiting until the browser comes back to {redirect_uri}.")
+            say("If the last page does not load, paste its address here. If it shows an error, paste its text here.")
+        else:
+            say(
+                "The last page will not load: that is expected. Copy its whole address from the address bar and"
+                " paste it here."
+            )
+            say("The address is not shown. For some minutes it is a key to your mailbox: give it to nobody.")
+            say("If the browser shows an error page, paste its text here.")
         if plan.opens:
             browser.show(address)
-        yield Waiting(_situation(plan, redirect_uri), state, listener)
-
-
-def _say_before_address(plan: Plan, listener: Listener | None, person: Person) -> None:
-    if plan.opens:
-        person.say("A browser opens this address. If none appears, open it yourself:")
-    elif listener:
-        person.say("On the computer in front of you, with this machine's name for HOST, run:")
-        person.say_unwrapped(f"ssh -L {listener.port}:localhost:{listener.port} HOST")
-        person.say("Then open this address in a browser there:")
-    else:
-        person.say("Open this address in a browser, on any computer:")
-
-
-def _after_address(redirect_uri: str, listener: Listener | None) -> list[str]:
-    if listener:
-        return [
-            f"Waiting until the browser comes back to {redirect_uri}.",
-            "If the last page does not load, paste its address here. If it shows an error, paste its text here.",
-        ]
-    return [
-        "The last page will not load: that is expected. Copy its whole address from the address bar and paste it here.",
-        "The address is not shown. For some minutes it is a key to your mailbox: give it to nobody.",
-        "If the browser shows an error page, paste its text here.",
-    ]
+        answers = listener.answers if listener else queue.Queue()
+        yield Waiting(_situation(plan, redirect_uri), state, listener, answers, paste_only=listener is None)
 
 
 @contextlib.contextmanager
-def _begin_device(plan: Plan, attempt: Attempt, person: Person) -> Iterator[Waiting]:
+def _begin_device(plan: Plan, attempt: Attempt) -> Iterator[Waiting]:
     """Show a code and where to type it; ask the provider in the background whether that was done."""
     if not plan.provider.configuration().get("device_authorization_endpoint"):
         raise errors.Misconfigured(
             f"{plan.provider.authority} offers no sign-in with a device code",
             account=plan.name,
-            remedy=Remedy("", f"{plan.again} --paste"),
+            remedy=Remedy("", f"{errors.login_command(plan.name)} --paste"),
         )
     code = attempt.begin_device()
-    outcome: queue.Queue[SignIn | Exception] = queue.Queue()
-    person.say("Open this address in a browser, on any computer:")
-    person.say()
-    person.say_unwrapped(code.address)
-    person.say()
-    person.say(f"Type this code there, within {duration(code.seconds)}:")
-    person.say()
-    person.say_unwrapped(code.user_code)
-    person.say()
-    person.say("Type it only if you asked for it yourself: a person who sends you such a code wants your mailbox.")
-    person.say("If the browser shows an error page, paste its text here.")
-    threading.Thread(target=_poll_device, args=(plan, attempt, code, outcome), daemon=True).start()
+    say("Open this address in a browser, on any computer:")
+    _say_alone(code.address)
+    say(f"Type this code there, within {duration(code.seconds)}:")
+    _say_alone(code.user_code)
+    say("Type it only if you asked for it yourself: a person who sends you such a code wants your mailbox.")
+    say("If the browser shows an error page, paste its text here.")
+    waiting = Waiting(_situation(plan, plan.redirect_uri))
+    threading.Thread(target=_poll_device, args=(plan, attempt, code, waiting.answers), daemon=True).start()
     try:
-        yield Waiting(_situation(plan, plan.redirect_uri), device=outcome)
+        yield waiting
     finally:
         attempt.stop(code)
 
 
-def _poll_device(
-    plan: Plan,
-    attempt: Attempt,
-    code: DeviceCode,
-    outcome: queue.Queue[SignIn | Exception],
-) -> None:
-    """Put into *outcome* who signed in, or why nobody did."""
+def _poll_device(plan: Plan, attempt: Attempt, code: DeviceCode, answers: queue.Queue[Any]) -> None:
+    """Put into *answers* who signed in, or why nobody did."""
     try:
-        outcome.put(attempt.poll_device(code))
+        answers.put(attempt.poll_device(code))
     except errors.M365Error as error:
-        outcome.put(_expired(plan, error) if error.code in _PENDING else error)
+        if error.code in _PENDING:  # MSAL returns the provider's last "not yet" for a code that expired
+            fact = f"The code for {plan.name} expired before anybody typed it in"
+            remedy = Remedy("", f"{errors.login_command(plan.name)} --device")
+            answers.put(errors.SignInNeeded(fact, account=plan.name, meaning=_DEAD_ENDS, remedy=remedy))
+        else:
+            answers.put(error)
     except Exception as error:  # noqa: BLE001 - a bug in this thread must end the wait in the other one
-        outcome.put(error)
+        answers.put(error)
 
 
-def _expired(plan: Plan, error: errors.M365Error) -> errors.SignInNeeded:
-    """Return the error for a code that nobody typed in: MSAL returns the provider's last "not yet"."""
-    return errors.SignInNeeded(
-        f"The code for {plan.name} expired before anybody typed it in",
-        account=plan.name,
-        meaning=_DEAD_ENDS,
-        correlation_id=error.correlation_id,
-        time=error.time,
-        remedy=Remedy("", f"{plan.again} --device"),
-    )
+def _say_alone(text: str) -> None:
+    """Print *text* alone on its line, so that it can be copied."""
+    say()
+    say_unwrapped(text)
+    say()
 
 
 def _situation(plan: Plan, redirect_uri: str) -> Situation:
     return Situation(plan.name, plan.provider.client_id, plan.tenant, redirect_uri, plan.is_personal)
 
 
-def wait(plan: Plan, attempt: Attempt, waiting: Waiting, person: Person, deadline: float) -> SignIn:
+def wait(plan: Plan, attempt: Attempt, waiting: Waiting, deadline: float) -> SignIn:
     """
     Wait until *deadline* for the first answer: from the browser, from the provider, or from the person.
 
@@ -191,78 +164,74 @@ def wait(plan: Plan, attempt: Attempt, waiting: Waiting, person: Person, deadlin
     Temporary; Misconfigured. The terminal is restored before this returns.
     """
     remind_at = time.monotonic() + _SILENCE
-    wrong: WrongPaste | None = None
+    wrong = ""
     line = output.Passing(sys.stderr)
-    with Pasted() as pasted, contextlib.ExitStack() as stack:
+    with pasting() as pasted, contextlib.ExitStack() as stack:
         stack.callback(line.clear)
         while time.monotonic() < deadline:
-            if pasted.is_terminal and not (pasted.is_background or waiting.device):
+            if pasted.is_terminal and waiting.state:
                 line.show(f"{duration(math.ceil(deadline - time.monotonic()))} left (Ctrl-C ends it)")
             text = pasted.poll(_PAUSE)
-            signed_in = _arrived(waiting, attempt)  # it may have arrived while somebody was still pasting
-            if signed_in:
-                return signed_in
+            if not waiting.answers.empty():  # it may have arrived while somebody was still pasting
+                return _outcome(waiting.answers.get(), waiting, attempt)
             if text:
                 line.clear()
-                answer = _read(text, waiting, pasted, person)
+                answer = _read(text, waiting, pasted)
                 if not isinstance(answer, WrongPaste):
                     return attempt.redeem(answer)
-                wrong = answer
+                wrong = answer.fact
             if pasted.closed:
-                if not (waiting.listener or waiting.device):
-                    raise _nobody_can_paste(plan, waiting, wrong)
+                if waiting.paste_only:
+                    raise _nobody_can_paste(plan, wrong, waiting)
                 time.sleep(_PAUSE)
             if time.monotonic() > remind_at:
                 remind_at = math.inf
                 line.clear()
-                person.say(f"Still waiting. {_DEAD_ENDS}.")
+                say(f"Still waiting. {_DEAD_ENDS}.")
     raise errors.SignInNeeded(
         f"Nobody signed in to {plan.name} in time",
         account=plan.name,
         meaning=_DEAD_ENDS,
-        remedy=Remedy("", plan.again),
+        remedy=Remedy("", errors.login_command(plan.name)),
     )
 
 
-def _arrived(waiting: Waiting, attempt: Attempt) -> SignIn | None:
-    """Return who signed in through the listener or with the device code, None if neither has an answer yet."""
-    if waiting.listener and not waiting.listener.answers.empty():
-        parameters = waiting.listener.answers.get()
-        if "error" in parameters:
-            raise redirect_response.refusal(parameters, waiting.situation)
-        return attempt.redeem(parameters)
-    if waiting.device and not waiting.device.empty():
-        outcome = waiting.device.get()
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-    return None
+def _outcome(answer: Any, waiting: Waiting, attempt: Attempt) -> SignIn:
+    """Return who signed in, by an *answer* of the listener or of the thread that polls; raises why nobody did."""
+    if isinstance(answer, Exception):
+        raise answer
+    if isinstance(answer, SignIn):
+        return answer
+    if "error" in answer:
+        raise redirect_response.refusal(answer, waiting.situation)
+    return attempt.redeem(answer)
 
 
-def _read(text: str, waiting: Waiting, pasted: Pasted, person: Person) -> dict[str, str] | WrongPaste:
+def _read(text: str, waiting: Waiting, pasted: Pasted) -> dict[str, str] | WrongPaste:
     """Return what the pasted *text* is, and say so if it is no answer but another paste can follow."""
     if pasted.is_terminal:
-        person.say(f"{len(text):,} characters received.")
+        say(f"{len(text):,} characters received.")
     answer = redirect_response.read_answer(text, waiting.state, waiting.situation)
     if isinstance(answer, WrongPaste) and not pasted.closed:
-        person.say(f"{answer.fact}. {_hint(waiting)}. Paste it here, or press Ctrl-C to cancel.")
+        say(f"{answer.fact}. {_hint(waiting)}. Paste it here, or press Ctrl-C to cancel.")
     return answer
 
 
 def _hint(waiting: Waiting) -> str:
-    if waiting.device:
+    if not waiting.state:
         return "Only the text of an error page is of use here"
     return f"The last page's address begins with {waiting.situation.redirect_uri}; copy the whole of it"
 
 
-def _nobody_can_paste(plan: Plan, waiting: Waiting, wrong: WrongPaste | None) -> errors.SignInNeeded:
+def _nobody_can_paste(plan: Plan, wrong: str, waiting: Waiting) -> errors.SignInNeeded:
     """Return the error for a standard input that ended without an answer."""
+    again = errors.login_command(plan.name)
     if wrong:
         return errors.SignInNeeded(
-            wrong.fact, account=plan.name, meaning=_hint(waiting), remedy=Remedy("Start again", plan.again)
+            wrong, account=plan.name, meaning=_hint(waiting), remedy=Remedy("Start again", again)
         )
     return errors.SignInNeeded(
         f"Nobody can sign in to {plan.name} here: standard input is closed, so no address can be pasted",
         account=plan.name,
-        remedy=Remedy("Use a terminal", f"{plan.again} --paste"),
+        remedy=Remedy("Use a terminal", f"{again} --paste"),
     )

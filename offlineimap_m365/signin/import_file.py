@@ -27,8 +27,6 @@ _PASTE_SECONDS = 900.0
 _TOKEN = re.compile(r"[A-Za-z0-9!$%&*+.:=?@^_|~-]{60,}")
 #: A longer name is not repeated, in characters: it may be the content of a file.
 _LONGEST_NAME = 255
-#: OpenPGP packets that an encrypted message begins with (RFC 9580 §5): session keys, encrypted data.
-_ENCRYPTED = frozenset({1, 3, 9, 18, 20})
 _GIVE_FILE = Remedy("Give the file that holds the refresh token; - reads standard input")
 
 
@@ -66,18 +64,18 @@ def read(file: str) -> Origin:
             " treat that token as known to others",
             remedy=Remedy("Put it into a file that only you can read, or paste it after giving - as FILE"),
         )
+    name = str(path) if len(str(path)) <= _LONGEST_NAME else "What was given as FILE"
     modes: list[int] = []
     try:
         data = safe_file.read(str(path), most_bytes=MOST_BYTES, judge=lambda state: modes.append(state.st_mode))
     except (FileNotFoundError, ValueError) as error:
-        name = str(path) if len(str(path)) <= _LONGEST_NAME else "What was given as FILE"
         reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
         raise errors.WrongUsage(f"{name} cannot be read ({reason})", remedy=_GIVE_FILE) from None
     except errors.M365Error as error:
-        if len(str(path)) > _LONGEST_NAME:
-            raise errors.WrongUsage("What was given as FILE cannot be read", remedy=_GIVE_FILE) from None
+        if name != str(path):
+            raise errors.WrongUsage(f"{name} cannot be read", remedy=_GIVE_FILE) from None
         raise error.replaced(remedy=error.remedy if error.remedy.command else _GIVE_FILE) from error
-    return Origin(_decrypted(data, str(path)), str(path), path, stat.S_IMODE(modes[0]), _config_beside(path))
+    return Origin(_decrypted(data, name), name, path, stat.S_IMODE(modes[0]), _config_beside(path))
 
 
 def _config_beside(path: Path) -> str | None:
@@ -93,25 +91,23 @@ def _standard_input() -> bytes:
     if sys.stdin is None:
         raise errors.WrongUsage("Standard input is closed", remedy=_GIVE_FILE)
     if sys.stdin.isatty():
-        return _pasted()
+        prompt.say("Paste the refresh token, or the text of the file, and press Enter. It will not be shown.")
+        with prompt.ended_by_signals(), paste.pasting() as pasted:
+            text = pasted.poll(_PASTE_SECONDS)
+        if not text:
+            raise errors.WrongUsage("Nothing was pasted", remedy=_GIVE_FILE)
+        return text.encode("utf-8", "surrogateescape")
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise errors.Misconfigured(f"Standard input is larger than {MOST_BYTES} bytes", remedy=_GIVE_FILE)
     return data
 
 
-def _pasted() -> bytes:
-    prompt.say("Paste the refresh token, or the text of the file, and press Enter. It will not be shown.")
-    with prompt.ended_by_signals(), paste.Pasted() as pasted:
-        text = pasted.poll(_PASTE_SECONDS)
-    if not text:
-        raise errors.WrongUsage("Nothing was pasted", remedy=_GIVE_FILE)
-    return text.encode("utf-8", "surrogateescape")
-
-
 def _decrypted(data: bytes, name: str) -> bytes:
     """Return *data* in clear; the user's own gpg decrypts what mutt_oauth2.py let it encrypt."""
-    if not _is_encrypted(data):
+    # An OpenPGP message is armoured (RFC 9580 §6.2), or begins with a byte that no text begins with (§4.2).
+    is_binary = bool(data) and data[0] & 0x80 and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"))
+    if not is_binary and not data.lstrip().startswith(b"-----BEGIN PGP MESSAGE-----"):
         return data
     answer = gpg.run(["--decrypt"], data, None, may_ask=prompt.is_there())
     if answer.code == 0:
@@ -122,24 +118,6 @@ def _decrypted(data: bytes, name: str) -> bytes:
             f"{name} cannot be decrypted now: gpg would have to ask for a passphrase",
             remedy=Remedy("Use a terminal, or unlock the key first", command),
         )
-    if answer.has("NO_SECKEY"):
-        raise errors.Misconfigured(
-            f"{name} is encrypted for a key that is not here",
-            remedy=Remedy("Decrypt it where that key is, and give it on standard input"),
-        )
     raise errors.Misconfigured(
         f"{name} cannot be decrypted ({answer.reason()})", remedy=Remedy("Look at what gpg says", command)
     )
-
-
-def _is_encrypted(data: bytes) -> bool:
-    """Return whether *data* is an OpenPGP message, armoured (RFC 9580 §6.2) or binary (§4.2)."""
-    if data.lstrip().startswith(b"-----BEGIN PGP MESSAGE-----"):
-        return True
-    if not data or not data[0] & 0x80 or data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return False
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return (data[0] & 0x3F if data[0] & 0x40 else data[0] >> 2 & 0x0F) in _ENCRYPTED
-    return False

@@ -14,7 +14,6 @@ import dataclasses
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.base.errors import Remedy
@@ -27,14 +26,12 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"[A-Za-z0-9!$%&*+./:=?@^_|~-]{16,}")
 #: A JSON Web Token (RFC 7519 §3): the access token that M365-IMAP keeps beside the refresh token.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+#: The id of an organisation, in MSAL's home account id ``uid.utid``.
+_TENANT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: Other names of the worldwide sign-in service (MSAL's authority.py, WELL_KNOWN_AUTHORITY_HOSTS).
 _GLOBAL_HOSTS = frozenset({"login.windows.net", "login.microsoft.com", "sts.windows.net"})
-#: Words in the place of an organisation that name none.
-_ANY_TENANT = frozenset({"common", "organizations"})
 #: How many sign-ins of a cache are named in an error.
 _NAMED = 10
-#: The parts of an MSAL cache by which it is recognised.
-_MSAL = ("RefreshToken", "AccessToken")
 _SIGNED_OUT = "holds no refresh token: the tool that wrote it is not signed in either"
 
 
@@ -43,8 +40,7 @@ class Imported:
     """
     A refresh token, and what the file says about it; None for what it does not say.
 
-    *what* names the format, *user* who signed in, *authority* where (not yet checked), *scopes* for what;
-    *has_secret*: the client id was used with a secret.
+    *what* names the format, *user* who signed in, *authority* where (not yet checked), *scopes* for what.
     """
 
     refresh_token: str = dataclasses.field(repr=False)
@@ -53,14 +49,10 @@ class Imported:
     client_id: str | None = None
     authority: str | None = None
     scopes: tuple[str, ...] = ()
-    has_secret: bool = False
 
 
 class _FormatError(ValueError):
     """The data has no usable refresh token; the text says why, and follows the file's name."""
-
-
-_UNKNOWN = _FormatError("is none of the files that import knows")
 
 
 def read(data: bytes, source: str, account: str, config: str | None = None) -> list[Imported]:
@@ -74,15 +66,123 @@ def read(data: bytes, source: str, account: str, config: str | None = None) -> l
     encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         text = data.decode(encoding).strip()
-        return _in_json(text) if text.startswith(("{", "[")) else [_bare(text, _settings(config or ""))]
-    except (_FormatError, UnicodeDecodeError) as error:
-        reason = error if isinstance(error, _FormatError) else _UNKNOWN
+        sign_ins = _in_json(json.loads(text)) if text.startswith(("{", "[")) else [_bare(text, config or "")]
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        reason = error if isinstance(error, _FormatError) else "is none of the files that import knows"
         raise errors.Misconfigured(
             f"{source} {reason}",
             meaning="Known are the refresh token file of M365-IMAP, the token file of mutt_oauth2.py (clear, or"
             " encrypted with gpg), an MSAL token cache, JSON with one refresh_token, a bare refresh token",
             remedy=Remedy("Give such a file, or sign in", errors.login_command(account)),
         ) from None  # the original may hold the token
+    return sign_ins
+
+
+def _bare(text: str, config: str) -> Imported:
+    """Return the refresh token that is the whole *text*, with what M365-IMAP's *config* says of it."""
+    if _JWT.fullmatch(text):
+        raise _FormatError("holds an access token; M365-IMAP's config.py names the file as RefreshTokenFileName")
+    if not _TOKEN.fullmatch(text) or "://" in text:
+        raise ValueError
+    settings = _settings(config)
+    if not _text(settings.get("ClientId")):
+        return Imported(text, "a bare refresh token")
+    return Imported(
+        text,
+        "the refresh token of M365-IMAP, with its config.py",
+        client_id=settings["ClientId"],
+        authority=_text(settings.get("Authority")),
+        scopes=_texts(settings.get("Scopes")),
+    )
+
+
+def _settings(config: str) -> dict[str, Any]:
+    """Return the literals that a ``config.py`` assigns to names; it is read, not run. An unreadable one has none."""
+    unreadable = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
+    settings: dict[str, Any] = {}
+    with contextlib.suppress(*unreadable):
+        for node in ast.parse(config).body:
+            if isinstance(node, ast.Assign):
+                with contextlib.suppress(*unreadable):
+                    value = ast.literal_eval(node.value)
+                    settings |= {target.id: value for target in node.targets if isinstance(target, ast.Name)}
+    return settings
+
+
+def _in_json(document: Any) -> list[Imported]:
+    """Return the refresh tokens in a JSON *document*: an MSAL cache, or one object with a ``refresh_token``."""
+    if isinstance(document, dict) and {"RefreshToken", "AccessToken"} & document.keys():
+        return _in_msal(document)
+    holders = list(_holders(document))
+    if len(holders) != 1:
+        raise _FormatError("is JSON without a single refresh_token")
+    return [_in_document(holders[0])]
+
+
+def _holders(document: Any) -> Iterator[dict[str, Any]]:
+    """Return each object in a JSON *document*, at any depth, that has a ``refresh_token``."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict) and "refresh_token" in value:
+            yield value
+        elif isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+
+
+def _in_msal(cache: Mapping[str, Any]) -> list[Imported]:
+    """Return the newest refresh token of each person and client id in an MSAL cache."""
+    users = {row.get("home_account_id"): row.get("username") for row in cache.get("Account", {}).values()}
+    newest: dict[tuple[str | None, ...], Imported] = {}
+    rows = cache.get("RefreshToken", {}).values()
+    for row in sorted(rows, key=lambda row: str(row.get("last_modification_time")).zfill(20)):
+        home, client_id, host = (_text(row.get(name)) for name in ("home_account_id", "client_id", "environment"))
+        tenant = (home or "").partition(".")[2]
+        newest[home, client_id, host] = Imported(
+            _checked(row.get("secret")),
+            "an MSAL token cache",
+            user=_text(users.get(home)),
+            client_id=client_id,
+            authority=f"https://{host}/{tenant if _TENANT.fullmatch(tenant) else 'common'}" if host else None,
+            scopes=tuple((_text(row.get("target")) or "").split()),
+        )
+    if not newest:
+        raise _FormatError(_SIGNED_OUT)
+    return list(newest.values())
+
+
+def _in_document(document: Mapping[str, Any]) -> Imported:
+    """Return the refresh token in a token file of mutt_oauth2.py, or of another tool that uses the same names."""
+    names = ("registration", "tenant", "token_endpoint", "endpoint", "authority", "email", "client_id")
+    known = {name: _text(document.get(name)) for name in names}
+    if "google" in (known["registration"] or "").lower():
+        raise _FormatError("belongs to a mailbox at Google")
+    token, scope, tenant = document["refresh_token"], document.get("scope"), known["tenant"]
+    if not token:
+        raise _FormatError(_SIGNED_OUT)
+    endpoint = known["token_endpoint"] or known["endpoint"] or known["authority"]
+    return Imported(
+        _checked(token),
+        "a token file of mutt_oauth2.py" if known["registration"] else "a JSON file with one refresh_token",
+        user=known["email"],
+        client_id=known["client_id"],
+        authority=endpoint or (f"https://login.microsoftonline.com/{tenant}" if tenant else None),
+        scopes=_texts(scope.split() if isinstance(scope, str) else scope),
+    )
+
+
+def _checked(token: object) -> str:
+    if not fresh_token.is_secret(token) or " " in str(token):
+        raise ValueError
+    return str(token)
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list | tuple) else ()
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def choose(sign_ins: Sequence[Imported], names: Collection[str], client_id: str | None, source: str) -> Imported:
@@ -112,157 +212,24 @@ def choices(sign_in: Imported, clouds: Mapping[str, Any], source: str) -> dict[s
     *clouds* is that table of ours. Raises Misconfigured for an address that is none of Microsoft's: no file decides
     where a token is sent.
     """
-    options: dict[str, Any] = {}
-    if sign_in.client_id:
-        options["client_id"] = sign_in.client_id
+    options: dict[str, Any] = {"client_id": sign_in.client_id} if sign_in.client_id else {}
     if sign_in.authority:
         options |= _place(sign_in.authority, clouds, source)
     scopes = list(dict.fromkeys(filter(None, map(mail_scopes.protocol, sign_in.scopes))))
-    if scopes:
-        options["scope"] = scopes
-    return options
+    return {**options, "scope": scopes} if scopes else options
 
 
 def _place(authority: str, clouds: Mapping[str, Any], source: str) -> dict[str, str]:
     """Return cloud and tenant of an *authority*; what is worldwide or names no organisation is left out."""
-    try:
-        where = urlsplit(authority)
-        host, port = (where.hostname or "").lower(), where.port
-    except ValueError:
-        host, port = "", None
     known = {row["login"]: name for name, row in reversed(list(clouds.items()))}  # of two with one host, the first
     known |= dict.fromkeys(_GLOBAL_HOSTS, "global")
-    if host not in known or where.scheme != "https" or port not in (None, 443):
+    match = re.fullmatch(r"https://([^/:@\[\]]+)(?::443)?(?:/([^/]*).*)?", authority)
+    cloud = known.get(match[1].lower()) if match else None
+    if match is None or cloud is None:
         raise errors.Misconfigured(
             f"{source} names {authority} as the place to sign in, which is none of Microsoft's that are known here",
             meaning="A file does not decide where a refresh token is sent",
             remedy=Remedy("If it is right, add: --authority https://HOST/TENANT"),
         )
-    tenant = where.path.strip("/").partition("/")[0]
-    options = {"cloud": known[host]} if known[host] != "global" else {}
-    return options | ({"tenant": tenant} if tenant and tenant not in _ANY_TENANT else {})
-
-
-def _bare(text: str, settings: Mapping[str, Any]) -> Imported:
-    """Return the refresh token that is the whole *text*, with what M365-IMAP's *settings* say of it."""
-    if _JWT.fullmatch(text):
-        raise _FormatError("holds an access token; M365-IMAP's config.py names the file as RefreshTokenFileName")
-    if not _TOKEN.fullmatch(text) or "://" in text:
-        raise _UNKNOWN
-    if not settings.get("ClientId"):
-        return Imported(text, "a bare refresh token")
-    return Imported(
-        text,
-        "the refresh token of M365-IMAP, with its config.py",
-        client_id=str(settings["ClientId"]),
-        authority=settings.get("Authority") or None,
-        scopes=_texts(settings.get("Scopes")),
-        has_secret=bool(settings.get("ClientSecret")),
-    )
-
-
-def _settings(config: str) -> dict[str, Any]:
-    """Return the literals that a ``config.py`` assigns to names; it is read, not run. An unreadable one has none."""
-    try:
-        nodes = [node for node in ast.parse(config).body if isinstance(node, ast.Assign)]
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        return {}
-    settings: dict[str, Any] = {}
-    for node in nodes:
-        with contextlib.suppress(ValueError, TypeError, RecursionError, MemoryError):
-            value = ast.literal_eval(node.value)
-            settings |= {target.id: value for target in node.targets if isinstance(target, ast.Name)}
-    return {k: v for k, v in settings.items() if isinstance(v, list | tuple if k == "Scopes" else str)}
-
-
-def _in_json(text: str) -> list[Imported]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _UNKNOWN from None
-    if isinstance(document, dict) and any(isinstance(document.get(kind), dict) for kind in _MSAL):
-        return _in_msal(document)
-    holders = list(_holders(document))
-    if len(holders) != 1:
-        raise _FormatError("is JSON without a single refresh_token")
-    return [_in_document(holders[0])]
-
-
-def _holders(document: Any) -> Iterator[dict[str, Any]]:
-    """Return each object in a JSON *document*, at any depth, that has a ``refresh_token``."""
-    waiting = [document]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict) and "refresh_token" in value:
-            yield value
-        elif isinstance(value, dict | list):
-            waiting += value.values() if isinstance(value, dict) else value
-
-
-def _in_msal(cache: Mapping[str, Any]) -> list[Imported]:
-    """Return the newest refresh token of each person and client id in an MSAL cache."""
-    users = {_text(row, "home_account_id"): _text(row, "username") for row in _rows(cache, "Account")}
-    newest: dict[tuple[str | None, ...], Imported] = {}
-    for row in sorted(_rows(cache, "RefreshToken"), key=lambda row: str(row.get("last_modification_time")).zfill(20)):
-        token, home, host = (_text(row, name) for name in ("secret", "home_account_id", "environment"))
-        if not token or not fresh_token.is_secret(token):
-            continue
-        client_id = _text(row, "client_id")
-        newest[home, client_id, host] = Imported(
-            token,
-            "an MSAL token cache",
-            user=users.get(home),
-            client_id=client_id,
-            authority=f"https://{host}/{_tenant(home)}" if host else None,
-            scopes=tuple((_text(row, "target") or "").split()),
-        )
-    if not newest:
-        raise _FormatError(_SIGNED_OUT)
-    return list(newest.values())
-
-
-def _rows(cache: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    rows = cache.get(kind)
-    return [row for row in rows.values() if isinstance(row, dict)] if isinstance(rows, dict) else []
-
-
-def _tenant(home: str | None) -> str:
-    """Return the organisation in MSAL's home account id, ``uid.utid``, if that is one of Entra's."""
-    tenant = (home or "").partition(".")[2]
-    return tenant if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", tenant) else "common"
-
-
-def _in_document(document: Mapping[str, Any]) -> Imported:
-    """Return the refresh token in a token file of mutt_oauth2.py, or of another tool that uses the same names."""
-    registration = _text(document, "registration")
-    if registration and "google" in registration.lower():
-        raise _FormatError("belongs to a mailbox at Google")
-    token = _text(document, "refresh_token")
-    if not token:
-        raise _FormatError(_SIGNED_OUT)
-    if not fresh_token.is_secret(token) or " " in token:
-        raise _UNKNOWN
-    tenant = _text(document, "tenant")
-    endpoint = _text(document, "token_endpoint") or _text(document, "endpoint") or _text(document, "authority")
-    scope = document.get("scope")
-    return Imported(
-        token,
-        "a token file of mutt_oauth2.py" if registration else "a JSON file with one refresh_token",
-        user=_text(document, "email"),
-        client_id=_text(document, "client_id"),
-        authority=endpoint or (f"https://login.microsoftonline.com/{tenant}" if tenant else None),
-        scopes=_texts(scope.split() if isinstance(scope, str) else scope),
-        has_secret=bool(_text(document, "client_secret")),
-    )
-
-
-def _texts(values: object) -> tuple[str, ...]:
-    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list | tuple) else ()
-
-
-def _text(document: Mapping[str, Any], name: str) -> str | None:
-    """Return a field that is text or absent; anything else is none of the formats."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, str):
-        raise _UNKNOWN
-    return value or None
+    options = {"cloud": cloud} if cloud != "global" else {}
+    return options if match[2] in (None, "", "common", "organizations") else {**options, "tenant": match[2]}

@@ -6,60 +6,66 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import account_state, client_credential
 from offlineimap_m365.base import account_lock, environment, errors, paths, safe_file
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.console import prompt
 from offlineimap_m365.knowledge import next_step
 from offlineimap_m365.provider import msal_client
-from offlineimap_m365.signin import browser, flows, save, tenant_discovery
+from offlineimap_m365.signin import browser, flows, login_options, login_request, save, tenant_discovery
 from offlineimap_m365.signin.attempt import Attempt, SignIn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from offlineimap_m365.accounts.profiles import Account
-    from offlineimap_m365.signin.flows import Person
     from offlineimap_m365.signin.login_request import Plan
 
 
-def sign_in(plan: Plan, person: Person, timeout: float) -> Account:
+def sign_in(plan: Plan, timeout: float) -> Account:
     """
     Let a person sign in as *plan* says, within *timeout* seconds, and save it; return the account.
 
     Raises SignInNeeded if it was cancelled, refused, timed out or somebody else signed in; Temporary; Misconfigured.
     Then nothing is saved, and an earlier sign-in stays as it was.
     """
-    _question_typo(plan, person)
+    _question_typo(plan)
     plan = save.check_store(plan)
     for remark in plan.remarks:
-        person.say(remark)
+        prompt.say(remark)
     if plan.is_app_only:
         return save.save(plan, _as_application(plan))
     demand = account_state.demand(paths.folder(plan.name))
-    while True:
-        try:
-            account = _attempt(plan, person, time.monotonic() + timeout, demand)
-        except errors.SignInNeeded as error:
-            claims = account_state.usable_claims(error.claims)
-            if claims in (None, demand.claims) or not _proves_more(error, person):
-                raise
-            demand = account_state.Demand(claims, demand.prompt)
-            continue
-        if account is not None:
-            return account
-        demand = account_state.Demand(demand.claims, "select_account")
+    account = None
+    while account is None:
+        account, demand = _attempt_as_demanded(plan, time.monotonic() + timeout, demand)
+    return account
 
 
-def _question_typo(plan: Plan, person: Person) -> None:
-    """Ask whether an address is right that looks like a typing error; without a terminal it counts as right."""
-    if not plan.doubt or not environment.at_terminal():
-        return
-    if person.choose(f"{plan.doubt}. Sign in all the same?", {"y": "yes", "n": "no"}, "n") != "y":
-        raise errors.SignInNeeded(
-            f"The sign-in to {plan.name} was cancelled", account=plan.name, remedy=Remedy("Give the whole mail address")
-        )
+def _attempt_as_demanded(
+    plan: Plan, deadline: float, demand: account_state.Demand
+) -> tuple[Account | None, account_state.Demand]:
+    """Return the account if somebody signed in, and what the next attempt must prove or ask."""
+    try:
+        return _attempt(plan, deadline, demand), account_state.Demand(demand.claims, "select_account")
+    except errors.SignInNeeded as error:
+        claims = account_state.usable_claims(error.claims)
+        question = f"{error.fact}: it wants another proof, which it will ask for now. Continue?"
+        if claims in (None, demand.claims) or prompt.choose(question, {"y": "yes", "a": "abort"}, "a") != "y":
+            raise
+        return None, account_state.Demand(claims, demand.prompt)
+
+
+def _question_typo(plan: Plan) -> None:
+    """Ask whether an address is right that looks like a typing error; without a terminal it must be complete."""
+    whole = Remedy("Give the whole mail address")
+    if plan.doubt and environment.at_terminal():
+        if prompt.choose(f"{plan.doubt}. Sign in all the same?", {"y": "yes", "n": "no"}, "n") != "y":
+            raise errors.SignInNeeded(f"The sign-in to {plan.name} was cancelled", account=plan.name, remedy=whole)
+    elif plan.doubt and not login_request.is_address(plan.name):
+        raise errors.WrongUsage(plan.doubt, remedy=whole)
 
 
 def _as_application(plan: Plan) -> SignIn:
@@ -68,12 +74,6 @@ def _as_application(plan: Plan) -> SignIn:
     if proof is None:
         raise AssertionError  # login_request.make() refuses that
     return SignIn({}, msal_client.obtain(plan.provider, plan.name, proof), certificate_ends=proof.ends)
-
-
-def _proves_more(error: errors.M365Error, person: Person) -> bool:
-    """Ask whether to sign in once more at once with the proof that is missing."""
-    question = f"{error.fact}: it wants another proof, which it will ask for now. Continue?"
-    return person.choose(question, {"y": "yes", "a": "abort"}, "a") == "y"
 
 
 def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
@@ -89,51 +89,56 @@ def take_over(plan: Plan, refresh_token: str, again: str) -> Account:
             remedy=Remedy("For a person's sign-in drop what was chosen before: add --defaults"),
         )
     plan = save.check_store(plan)
-    attempt = Attempt(plan.provider, plan.name, is_personal=plan.is_personal)
-    signed_in = attempt.adopt(refresh_token)
+    signed_in = Attempt(plan.provider, plan.name, is_personal=plan.is_personal).adopt(refresh_token)
     if not _was_meant(plan, signed_in):
         raise _somebody_else(plan, signed_in, again)
     return save.save(plan, signed_in)
 
 
 @contextlib.contextmanager
-def naming(name: str, again: str) -> Iterator[None]:
-    """Let each error name the account *name*; what can be tried again names the command *again*, not a refresh."""
+def naming(name: str, typed: Mapping[str, Any], again: str) -> Iterator[None]:
+    """
+    Let each error name the account *name*, and a command that has the options *typed*: nothing is saved of a failure.
+
+    What can be tried again names the command *again*, not a refresh.
+    """
     try:
         yield
     except errors.M365Error as error:
-        remedy = error.remedy
+        advice, where = error.remedy.advice, error.remedy.where
+        command = login_options.repeat(error.remedy.command, typed)
         if isinstance(error, errors.Temporary):
-            refresh = f"{errors.COMMAND} refresh {errors.quoted(name)}"
-            other = remedy.command if remedy.command != refresh else None
-            remedy = Remedy(remedy.advice or "Try again", other or again, remedy.where if other else "shell")
+            advice = advice or "Try again"
+            if command in (None, f"{errors.COMMAND} refresh {errors.quoted(name)}"):
+                command, where = again, "shell"
         fact = error.fact if name in error.fact else f"{name} cannot sign in now: {error.fact}"
-        raise error.replaced(fact=fact, account=name, remedy=remedy) from error
+        raise error.replaced(fact=fact, account=name, remedy=Remedy(advice, command, where)) from error
 
 
-def _attempt(plan: Plan, person: Person, deadline: float, demand: account_state.Demand) -> Account | None:
+def _attempt(plan: Plan, deadline: float, demand: account_state.Demand) -> Account | None:
     """Return the account as it was saved, or None to try again with the account chooser."""
     attempt = Attempt(plan.provider, plan.name, claims=demand.claims, is_personal=plan.is_personal)
     with contextlib.ExitStack() as stack:
         with _advised(plan):
-            waiting = stack.enter_context(flows.begin(plan, attempt, person, demand.prompt))
-        listener = waiting.listener
+            waiting = stack.enter_context(flows.begin(plan, attempt, demand.prompt))
+        page = None
         try:
             with _advised(plan):
-                signed_in = flows.wait(plan, attempt, waiting, person, deadline)
+                signed_in = flows.wait(plan, attempt, waiting, deadline)
             # Saved before the browser is told: if the disk is full, nobody is signed in.
-            account = save.save(plan, signed_in) if _is_accepted(plan, signed_in, person) else None
+            account = save.save(plan, signed_in) if _is_accepted(plan, signed_in) else None
         except errors.M365Error as error:
-            if listener:
-                listener.finish(ok=False, title="Not signed in", text="\n".join(error.lines()))
+            page = (False, "Not signed in", "\n".join(error.lines()))
             raise
-        if listener and account:
-            text = f"{account.name} is signed in.\nYou can close this window; the terminal says what comes next."
-            listener.finish(ok=True, title="Signed in", text=text)
-        elif listener:
-            text = "Go back to the terminal to try again."
-            listener.finish(ok=False, title="Somebody else signed in", text=text)
-        return account
+        else:
+            page = (False, "Somebody else signed in", "Go back to the terminal to try again.")
+            if account:
+                text = f"{account.name} is signed in.\nYou can close this window; the terminal says what comes next."
+                page = (True, "Signed in", text)
+            return account
+        finally:
+            if waiting.listener and page:
+                waiting.listener.finish(*page)
 
 
 @contextlib.contextmanager
@@ -152,7 +157,7 @@ def _advised(plan: Plan) -> Iterator[None]:
         raise next_step.after_refusal(error, plan.way, has_browser=browser.is_there()) from error
 
 
-def _is_accepted(plan: Plan, signed_in: SignIn, person: Person) -> bool:
+def _is_accepted(plan: Plan, signed_in: SignIn) -> bool:
     """
     Return whether to save the sign-in (True) or to try again (False); raises SignInNeeded to abort.
 
@@ -160,36 +165,28 @@ def _is_accepted(plan: Plan, signed_in: SignIn, person: Person) -> bool:
     """
     if _was_meant(plan, signed_in):
         if _has_moved(plan, signed_in):
-            person.say(f"{plan.name} belongs to another organisation than last time; the sign-in name is the same.")
+            prompt.say(f"{plan.name} belongs to another organisation than last time; the sign-in name is the same.")
         return True
     who = _name(signed_in)
     question = f"{who} signed in, but this sign-in is for {plan.hint}. Use {who} for {plan.name}?"
-    choice = person.choose(question, {"k": "keep", "t": "try again as another", "a": "abort"}, "a")
+    choice = prompt.choose(question, {"k": "keep", "t": "try again as another", "a": "abort"}, "a")
     if choice == "a":
-        raise _somebody_else(plan, signed_in, plan.again)
+        raise _somebody_else(plan, signed_in, errors.login_command(plan.name))
     return choice == "k"
 
 
 def _was_meant(plan: Plan, signed_in: SignIn) -> bool:
-    """Compare who signed in with who was meant: by the ids of the last login, at a first one by the names."""
-    if plan.person and plan.person.keys() == signed_in.person.keys():
-        return signed_in.person == plan.person or _has_moved(plan, signed_in)
-    meant = plan.hint.casefold()
-    return meant in _sign_in_names(signed_in) or _has_mail_address(plan, signed_in, meant)
-
-
-def _sign_in_names(signed_in: SignIn) -> set[str]:
-    """Return the names that the organisation gave, in lower case."""
-    return {str(signed_in.claims.get(claim, "")).casefold() for claim in ("preferred_username", "upn")}
-
-
-def _has_mail_address(plan: Plan, signed_in: SignIn, meant: str) -> bool:
     """
-    Return whether *meant* is the mail address of who signed in.
+    Compare who signed in with who was meant: by the ids of the last login, at a first one by the names.
 
     Any organisation can fill in the claim ``email``. It counts only in the one that owns the address's domain
     (learn.microsoft.com/entra/identity-platform/migrate-off-email-claim-authorization).
     """
+    if plan.person and plan.person.keys() == signed_in.person.keys():
+        return signed_in.person == plan.person or _has_moved(plan, signed_in)
+    meant = plan.hint.casefold()
+    if meant in _sign_in_names(signed_in):
+        return True
     if str(signed_in.claims.get("email", "")).casefold() != meant or plan.cloud is None:
         return False
     try:
@@ -197,6 +194,11 @@ def _has_mail_address(plan: Plan, signed_in: SignIn, meant: str) -> bool:
     except errors.Temporary:
         return False
     return owner is not None and owner.tenant == signed_in.claims.get("tid")
+
+
+def _sign_in_names(signed_in: SignIn) -> set[str]:
+    """Return the names that the organisation gave, in lower case."""
+    return {str(signed_in.claims.get(claim, "")).casefold() for claim in ("preferred_username", "upn")}
 
 
 def _has_moved(plan: Plan, signed_in: SignIn) -> bool:
@@ -207,13 +209,10 @@ def _has_moved(plan: Plan, signed_in: SignIn) -> bool:
     so a sign-in name counts; the claim ``email`` does not, nor a page where everybody may sign in. In the same
     organisation another person with the old name is another person.
     """
-    tenant = signed_in.person.get("tid", "")
-    return (
-        bool(tenant and plan.person.get("tid"))
-        and tenant != plan.person.get("tid")
-        and plan.provider.authority.endswith(f"/{tenant}")
-        and bool(_sign_in_names(signed_in) & {plan.hint.casefold(), plan.name.casefold()})
-    )
+    before, tenant = plan.person.get("tid"), signed_in.person.get("tid")
+    if not before or not tenant or tenant == before or not plan.provider.authority.endswith(f"/{tenant}"):
+        return False
+    return bool(_sign_in_names(signed_in) & {plan.hint.casefold(), plan.name.casefold()})
 
 
 def _name(signed_in: SignIn) -> str:

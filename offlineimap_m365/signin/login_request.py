@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 #: What MSAL adds by itself and refuses to be given.
 _RESERVED = frozenset({"openid", "profile", "offline_access"})
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Plan:
     def listens(self) -> bool:
         """Whether the browser comes back to a listener of ours."""
         where = urlsplit(self.redirect_uri)
-        is_loopback = where.hostname in _LOOPBACK and where.path in ("", "/")
+        is_loopback = where.hostname in ("localhost", "127.0.0.1", "::1") and where.path in ("", "/")
         return self.flow == "browser" and where.scheme == "http" and is_loopback
 
     @property
@@ -82,15 +81,12 @@ class Plan:
             self.is_personal,
         )  # fmt: skip
 
-    @property
-    def again(self) -> str:
-        """The command that tries again, with what was chosen: nothing is saved of a sign-in that failed."""
-        return login_options.command_line("login", self.name, chosen=self.chosen)
-
     def mail_hosts(self, *, is_personal: bool) -> tuple[str, str]:
         """Return the IMAP and the SMTP server for who signed in: those that were chosen, else the cloud's."""
-        hosts = _mail_hosts(self.chosen, self.cloud or "global", is_personal=is_personal and self.cloud == "global")
-        return hosts["imap"], hosts["smtp"]
+        table = tables.load("clouds")
+        is_outlook_com = is_personal and self.cloud == "global"
+        preset = table["consumers"] if is_outlook_com else table["clouds"][self.cloud or "global"]
+        return str(self.chosen.get("imap") or preset["imap"]), str(self.chosen.get("smtp") or preset["smtp"])
 
     def redirect_to(self, port: int) -> str:
         """Return the redirect URI for a listener on *port*: as registered, with the port if it names none."""
@@ -107,30 +103,30 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     """
     known = None if defaults else before
     chosen = login_options.merge(typed, known.chosen if known else {})
-    login_options.check(chosen)
+    login_options.check(chosen, with_proof=may_ask)
     is_app_only = bool(chosen.get("app_only"))
-    if is_app_only:
-        login_options.check_app_only(chosen, with_proof=may_ask)
-    login_options.check_owner(chosen)
-    clients = tables.load("clients")
+    clients, clouds = tables.load("clients"), tables.load("clouds")["clouds"]
     client_id = str(chosen.get("client_id") or clients["default"])
     client = clients["clients"].get(client_id)
-    assumed = str(chosen.get("cloud") or "global")
-    _mail_hosts(chosen, assumed), _scopes(chosen, assumed)
     flow = profiles.APP_ONLY if is_app_only else _flow(typed, chosen)
-    redirect_uri = str(chosen.get("redirect_uri") or (client or clients["other"])[_page(flow)])
+    page = "browser" if flow == "browser" else "paste"
+    redirect_uri = str(chosen.get("redirect_uri") or (client or clients["other"])[page])
     port = _port(chosen, redirect_uri)
     # Asks the network, so after all that may be wrong usage.
-    authority, endpoints, place = _authority(
-        name, chosen, known, is_default_client=client_id == clients["default"], may_ask=may_ask
-    )
-    cloud = place.cloud
-    is_personal = (
-        not is_app_only and cloud == "global" and not endpoints and tenant_discovery.is_personal(name, chosen, known)
-    )
-    provider = Provider(client_id, authority, _scopes(chosen, cloud), endpoints, client_credential.from_options(chosen))
-    is_same_person = known is not None and known.chosen.get("identity") == chosen.get("identity")
-    last = known if known is not None and is_same_person and not known.is_app_only else None
+    endpoints = None
+    if "authority" in chosen:
+        authority = str(chosen["authority"]).rstrip("/")
+        endpoints = known.endpoints if known and known.authority == authority else None
+        endpoints = tenant_discovery.discover(authority) if may_ask else endpoints
+        place = tenant_discovery.Place("", "global")
+    else:
+        is_default = client_id == clients["default"]
+        place = tenant_discovery.place(name, chosen, known, is_default_client=is_default, may_ask=may_ask)
+        authority = f"https://{clouds[place.cloud]['login']}/{place.tenant}"
+    cloud = None if "authority" in chosen else place.cloud
+    scopes = _scopes(chosen, clouds[place.cloud])
+    provider = Provider(client_id, authority, scopes, endpoints, client_credential.from_options(chosen))
+    last = known if known and known.chosen.get("identity") == chosen.get("identity") and not known.is_app_only else None
     return Plan(
         name=name,
         hint=str(chosen.get("identity") or (last.identity if last else None) or name),
@@ -140,22 +136,26 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
         port=port,
         opens=flow == "browser" and browser.is_there(),
         redirect_uri=redirect_uri,
-        cloud=None if endpoints else cloud,
+        cloud=cloud,
         store=str(chosen.get("store") or "file"),
         client_name=client["name"] if client else None,
         chosen=chosen,
         remarks=place.remarks,
         doubt="" if is_app_only or before else _doubt(name, place),
-        is_personal=is_personal,
+        is_personal=not is_app_only and cloud == "global" and tenant_discovery.is_personal(name, chosen, known),
     )
+
+
+def is_address(name: str) -> bool:
+    """Return whether *name* is a complete mail address."""
+    return "@" in name and "." in name.rpartition("@")[2]
 
 
 def _doubt(name: str, place: tenant_discovery.Place) -> str:
     """Return why *name* looks like a typing error, "" if it does not."""
-    domain = name.rpartition("@")[2]
-    if "." not in domain or "@" not in name:
+    if not is_address(name):
         return f"{name} is not a complete mail address"
-    return f"Microsoft does not know the domain {domain}" if place.is_unknown else ""
+    return f"Microsoft does not know the domain {name.rpartition('@')[2]}" if place.is_unknown else ""
 
 
 def _comparable(before: Account, provider: Provider) -> dict[str, str]:
@@ -172,80 +172,20 @@ def _comparable(before: Account, provider: Provider) -> dict[str, str]:
 def _port(chosen: Mapping[str, Any], redirect_uri: str) -> int:
     """Return the listener's port: chosen, or that of the redirect URI; 0 for any."""
     port, registered = int(chosen.get("port") or 0), urlsplit(redirect_uri).port
-    if port and registered and port != registered and chosen.get("redirect_uri"):
+    if port and registered and port != registered:
         raise errors.WrongUsage(
             f"--port {port} is not the port of the redirect URI {redirect_uri}", remedy=Remedy("Leave --port out")
         )
     return port or registered or 0
 
 
-def _page(flow: str) -> str:
-    return "browser" if flow == "browser" else "paste"
-
-
-def _authority(
-    name: str, chosen: Mapping[str, Any], known: Account | None, *, is_default_client: bool, may_ask: bool
-) -> tuple[str, dict[str, str] | None, tenant_discovery.Place]:
-    """Return the authority, its OpenID configuration if it is none of Microsoft's, and where that is."""
-    if chosen.get("authority"):
-        authority = _checked_authority(str(chosen["authority"]))
-        endpoints = known.endpoints if known and known.authority == authority else None
-        return (
-            authority,
-            tenant_discovery.discover(authority) if may_ask else endpoints,
-            tenant_discovery.Place("", "global"),
-        )
-    place = tenant_discovery.place(name, chosen, known, is_default_client=is_default_client, may_ask=may_ask)
-    login_host = tables.load("clouds")["clouds"][place.cloud]["login"]
-    return f"https://{login_host}/{place.tenant}", None, place
-
-
-def _checked_authority(text: str) -> str:
-    where = urlsplit(text.rstrip("/"))
-    try:
-        is_good = where.scheme == "https" and where.hostname and where.path.strip("/") and (where.port or 443)
-    except ValueError:
-        is_good = False
-    if not is_good or where.query or where.fragment or where.username:
-        raise errors.WrongUsage(
-            f"--authority {text} is not of the form https://HOST[:PORT]/TENANT",
-            remedy=Remedy("Correct it, and run it again"),
-        )
-    return text.rstrip("/")
-
-
-def _scopes(chosen: Mapping[str, Any], cloud: str) -> tuple[str, ...]:
-    row = tables.load("clouds")["clouds"][cloud]
-    prefix = row["scope_prefix"]
+def _scopes(chosen: Mapping[str, Any], cloud: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the permissions to ask for in the *cloud*, by their full names."""
     if chosen.get("app_only"):
-        return (str(row["app_scope"]),)
-    scopes = []
-    for scope in chosen.get("scope") or ["imap", "smtp"]:
-        if scope in mail_scopes.DELEGATED:
-            scopes.append(prefix + mail_scopes.DELEGATED[scope])
-        elif "/" in scope or ":" in scope:
-            scopes.append(scope)
-        elif scope not in _RESERVED:
-            raise errors.WrongUsage(
-                f"--scope {scope} is not known",
-                remedy=Remedy(f"Give {', '.join(mail_scopes.DELEGATED)}, or a full one with its https://…"),
-            )
-    return tuple(dict.fromkeys(scopes))
-
-
-def _mail_hosts(chosen: Mapping[str, Any], cloud: str, *, is_personal: bool = False) -> dict[str, str]:
-    table = tables.load("clouds")
-    preset = table["consumers"] if is_personal else table["clouds"][cloud]
-    hosts = {}
-    for key in ("imap", "smtp"):
-        text = str(chosen.get(key) or preset[key])
-        host, colon, port = text.rpartition(":")
-        if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004 - 16 bits
-            raise errors.WrongUsage(
-                f"--{key} {text} is not of the form HOST:PORT", remedy=Remedy("Such as localhost:993")
-            )
-        hosts[key] = text
-    return hosts
+        return (str(cloud["app_scope"]),)
+    named = [scope for scope in chosen.get("scope") or ["imap", "smtp"] if scope not in _RESERVED]
+    full = {name: cloud["scope_prefix"] + scope for name, scope in mail_scopes.DELEGATED.items()}
+    return tuple(dict.fromkeys(full.get(scope, scope) for scope in named))
 
 
 def _flow(typed: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
@@ -257,21 +197,17 @@ def _flow(typed: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
     asked = typed.get("flow") or ("browser" if typed.get("port") else None)
     works = browser.is_there() or chosen.get("port") is not None
     if asked == "browser" and not works:
-        raise _no_browser()
+        named = environment.browser()
+        why = f"$BROWSER names {named}, which is not there" if named else "$BROWSER names none, and there is no screen"
+        raise errors.Misconfigured(
+            f"There is no browser here that could be opened: {why}",
+            remedy=Remedy(
+                "Use --paste, which works everywhere; or --browser --port N, with ssh -L N:localhost:N on your machine"
+            ),
+        )
     if asked:
         return str(asked)
     remembered = chosen.get("flow")
     if remembered in ("paste", "device") or (remembered == "browser" and works):
         return str(remembered)
     return "browser" if browser.is_there() else "paste"
-
-
-def _no_browser() -> errors.Misconfigured:
-    named = environment.browser()
-    why = f"$BROWSER names {named}, which is not there" if named else "$BROWSER names none, and there is no screen"
-    return errors.Misconfigured(
-        f"There is no browser here that could be opened: {why}",
-        remedy=Remedy(
-            "Use --paste, which works everywhere; or --browser --port N, with ssh -L N:localhost:N on your machine"
-        ),
-    )

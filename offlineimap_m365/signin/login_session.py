@@ -34,10 +34,10 @@ def sign_in(options: argparse.Namespace) -> Account:
     typed = login_options.typed(options)
     name = prompt.ask_account(options.account)
     again = login_options.command_line("login", name, chosen=typed)
-    with prompt.without_answer(), prompt.ended_by_signals(), login.naming(name, again):
+    with prompt.without_answer(), prompt.ended_by_signals(), login.naming(name, typed, again):
         before = profiles.load(name)
         plan = login_request.make(before.name if before else name, typed, before, defaults=options.defaults)
-        account = login.sign_in(plan, prompt, float(options.timeout))
+        account = login.sign_in(plan, float(options.timeout))
     report(account, plan)
     return account
 
@@ -88,11 +88,7 @@ def lines_after(account: Account, asked: Collection[str]) -> list[str]:
 
 
 def _for_administrators(account: Account) -> list[str]:
-    """
-    Return what an application still lacks before it opens a mailbox.
-
-    Microsoft: "Authenticate an IMAP, POP or SMTP connection using OAuth", "Register service principals in Exchange".
-    """
+    # Microsoft: "Authenticate an IMAP, POP or SMTP connection using OAuth".
     return [
         "No person signed in. The token opens no mailbox by itself: in Exchange Online PowerShell an administrator",
         "runs once, with the object id of the enterprise application (not the one of the app registration):",

@@ -29,11 +29,6 @@ _BARE_QUERY = re.compile(r"[?#]?(?:code|error|state|session_state|client_info)="
 _BARE_CODE = re.compile(r"[\w.~+/=%*!$-]{40,}")
 #: What an error is called (RFC 6749 §4.1.2.1); anything else is not repeated.
 _ERROR_NAME = re.compile(r"[a-z_]{1,40}")
-#: Hosts where people sign in (data/clouds.json, and those of personal accounts).
-_MICROSOFT = re.compile(
-    r"^(?:login\.microsoftonline\.(?:com|us)|login\.partner\.microsoftonline\.cn|login\.chinacloudapi\.cn"
-    r"|login\.(?:live|microsoft|windows)\.(?:com|net)|account\.live\.com)$"
-)
 
 
 @dataclass(frozen=True)
@@ -57,14 +52,14 @@ def read_answer(text: str, state: str, situation: Situation) -> dict[str, str] |
     joined = _BREAKS.sub("", text).strip(_WRAPPING)
     if not joined:
         return WrongPaste("Nothing was pasted")
-    if _ADDRESS.match(joined):
-        query = _query_of(joined)
-        return query if isinstance(query, WrongPaste) else _read_query(query, state, situation)
-    if _BARE_QUERY.match(joined) and "state=" in joined:
-        return _read_query(joined.lstrip("?#"), state, situation)
-    page = _page(text, situation)
-    if page:
-        raise page
+    if _ADDRESS.match(joined) or (_BARE_QUERY.match(joined) and "state=" in joined):
+        return _read_address(joined, state, situation)
+    explanation = explain(text, situation)
+    if explanation is not None:
+        fact = f"Microsoft's page refused to sign in {situation.account or 'this account'}"
+        error = to_error(explanation, fact, situation, SignInNeeded)
+        error.named = find_named(text)
+        raise error
     longest = max(map(len, text.split()))
     is_code = _BARE_CODE.fullmatch(joined) and longest * 3 > len(joined)
     if is_code or joined.startswith("code="):
@@ -93,24 +88,13 @@ def refusal(parameters: Mapping[str, str], situation: Situation) -> M365Error:
     return error
 
 
-def _query_of(joined: str) -> str | WrongPaste:
-    """Return the parameters in the address *joined*, as one query string."""
+def _read_address(joined: str, state: str, situation: Situation) -> dict[str, str] | WrongPaste:
+    """Return the parameters of an address, or of its query string alone, after all checks."""
+    query = re.sub("^[^?#]*[?#]", "", joined.replace("&amp;", "&")).replace("#", "&")
+    if "redirect_uri=" in query:
+        return WrongPaste("This is the first address, not the last")
     try:
-        parts = urllib.parse.urlsplit(joined if "://" in joined[:8] else f"http://{joined}")
-        host = parts.hostname or ""
-    except ValueError:  # brackets that hold no IPv6 address
-        return _NOT_LAST
-    if _MICROSOFT.match(host) or parts.path.endswith("/authorize"):
-        if "redirect_uri=" in parts.query:
-            return WrongPaste("This is the first address, not the last")
-        return WrongPaste("This is an address of Microsoft's pages, not the last one")
-    return "&".join(part for part in (parts.query, parts.fragment) if part)
-
-
-def _read_query(query: str, state: str, situation: Situation) -> dict[str, str] | WrongPaste:
-    """Return the parameters in a *query* string after all checks."""
-    try:
-        pairs = urllib.parse.parse_qsl(query.replace("&amp;", "&"), keep_blank_values=True, max_num_fields=64)
+        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, max_num_fields=64)
     except ValueError:
         return _NOT_LAST
     parameters = dict(pairs)
@@ -124,14 +108,3 @@ def _read_query(query: str, state: str, situation: Situation) -> dict[str, str] 
         fact = f"Microsoft refused to sign in {situation.account or 'this account'}"
         raise refusal(parameters, situation).replaced(SignInNeeded, fact=fact)
     return parameters
-
-
-def _page(text: str, situation: Situation) -> M365Error | None:
-    """Return what the text of an error page means, None if it is no such page."""
-    explanation = explain(text, situation)
-    if explanation is None:
-        return None
-    fact = f"Microsoft's page refused to sign in {situation.account or 'this account'}"
-    error = to_error(explanation, fact, situation, SignInNeeded)
-    error.named = find_named(text)
-    return error

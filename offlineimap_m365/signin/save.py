@@ -6,31 +6,26 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import re
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import account_lock, environment, errors, notices, paths, time_words
-from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.stores import selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.signin.attempt import SignIn
     from offlineimap_m365.signin.login_request import Plan
     from offlineimap_m365.stores.file import FileStore
 
-
-#: The token service of an organisation, as the claim *idp* names where a guest is at home.
-_AT_HOME = re.compile(r"https://(?:sts\.windows\.net|login\.[a-z.]+)/([0-9a-f-]{36})(?:/|/v2\.0)?", re.IGNORECASE)
+#: The id of an organisation (tenant), as in the address of its token service.
+_TENANT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 #: What Microsoft calls a guest: the address at home, its @ replaced (entra-docs, user-properties: UserPrincipalName).
-_EXTERNAL = re.compile(r"(?:.*_)?([A-Za-z0-9.-]+)#EXT#@.*", re.IGNORECASE)
-#: The claim *idp* of a person with a personal account, and of guests who are at home in no organisation of Microsoft's.
-_PERSONAL, _STRANGERS = frozenset({"live.com", "https://login.live.com"}), frozenset({"mail", "google.com"})
+_GUEST = re.compile(r"(?:.*_)?([A-Za-z0-9.-]+)#EXT#@.*", re.IGNORECASE)
 
 
 def check_store(plan: Plan) -> Plan:
@@ -40,13 +35,11 @@ def check_store(plan: Plan) -> Plan:
     Raises WrongUsage, Temporary, Misconfigured.
     """
     folder = paths.folder(plan.name)
-    try:
+    with _writing(folder, plan.name):
         store, reason = selection.settle(plan.store, folder, plan.name)
         if reason:
             notices.say(f"Secrets go to the store {store}: {reason}")
         selection.prove(store, folder, plan.name, may_ask=environment.at_terminal())
-    except OSError as error:
-        raise _unwritable(folder, plan.name, error) from error
     chosen = {**plan.chosen, "store": store} if "store" in plan.chosen else plan.chosen
     return dataclasses.replace(plan, store=store, chosen=chosen)
 
@@ -60,7 +53,7 @@ def save(plan: Plan, signed_in: SignIn) -> Account:
     """
     folder = paths.folder(plan.name)
     store = selection.open_store(plan.store, folder, plan.name, may_ask=environment.at_terminal())
-    try:
+    with _writing(folder, plan.name):
         paths.make(folder)
         with account_lock.held(folder, plan.name):
             before = profiles.load(plan.name)  # under the lock: `folders --learn` may have changed it a moment ago
@@ -71,8 +64,6 @@ def save(plan: Plan, signed_in: SignIn) -> Account:
             account_state.succeeded(folder, "login")
             account_state.note_certificate(folder, signed_in.certificate_ends)
             _empty_others(account)
-    except OSError as error:
-        raise _unwritable(folder, plan.name, error) from error
     try:
         stub.write_stub()
     except OSError as error:
@@ -96,30 +87,32 @@ def _undo(store: FileStore) -> Callable[[], None]:
 def _empty_others(account: Account) -> None:
     """Delete what an earlier sign-in left in other stores; if that fails, the new sign-in counts all the same."""
     try:
-        trouble = selection.empty(account.folder, account.name, but=account.store)
-    except OSError as error:
-        trouble = _unwritable(account.folder, account.name, error)
+        with _writing(account.folder, account.name):
+            trouble = selection.empty(account.folder, account.name, but=account.store)
+    except errors.M365Error as error:
+        trouble = error
     if trouble:
         notices.say(f"An earlier sign-in is still in another store: {trouble.one_line()}")
 
 
 def _account(plan: Plan, signed_in: SignIn, before: Account | None) -> Account:
     """Return the account as it will be saved, with what was learned *before* and the fields of a later release."""
-    tenant, personal = _text(signed_in.claims.get("tid")), profiles.personal_tenant()
+    tenant, personal = signed_in.person.get("tid"), profiles.personal_tenant()
     imap, smtp = plan.mail_hosts(is_personal=tenant == personal)
+    provider = plan.provider
     return profiles.Account(
         name=plan.name,
-        client_id=plan.provider.client_id,
-        authority=plan.provider.authority,
-        scopes=signed_in.scopes or plan.provider.scopes,
-        endpoints=dict(plan.provider.endpoints) if plan.provider.endpoints else None,
+        client_id=provider.client_id,
+        authority=provider.authority,
+        scopes=signed_in.scopes or provider.scopes,
+        endpoints=dict(provider.endpoints) if provider.endpoints else None,
         imap=imap,
         smtp=smtp,
         redirect_uri=plan.redirect_uri,
         cloud=plan.cloud,
         identity=signed_in.names[0] if signed_in.names else None,
         kind=profiles.APP_ONLY if plan.is_app_only else profiles.DELEGATED,
-        credential=dict(plan.provider.credential) if plan.provider.credential else None,
+        credential=dict(provider.credential) if provider.credential else None,
         person={} if plan.is_app_only else signed_in.person,
         tenant=plan.tenant if plan.is_app_only else tenant,
         home_tenant=home_of_guest(signed_in.claims, personal),
@@ -140,36 +133,25 @@ def home_of_guest(claims: Mapping[str, Any], personal: str) -> str | None:
     from the tenant for guests only; *acct*, 1 for a guest; or a name with ``#EXT#`` in it (entra-docs:
     id-token-claims-reference, optional-claims-reference).
     """
-    tenant, idp = str(claims.get("tid", "")), str(claims.get("idp", ""))
+    tenant, idp = str(claims.get("tid") or "").lower(), str(claims.get("idp", "")).lower()
     if not tenant or tenant == personal:
         return None
-    if idp.lower() in _PERSONAL:
-        return "consumers"
-    elsewhere = _AT_HOME.fullmatch(idp)
-    if elsewhere and elsewhere.group(1).lower() != tenant.lower():
-        return _named(elsewhere.group(1), personal)
-    names = (_EXTERNAL.fullmatch(str(claims.get(name, ""))) for name in ("upn", "preferred_username"))
-    external = next(filter(None, names), None)
-    if external:
-        return external.group(1)
-    return "" if claims.get("acct") == 1 or idp.lower() in _STRANGERS else None
+    named = _TENANT.search(idp)
+    home = named[0] if named else tenant
+    if "live.com" in idp:
+        home = personal
+    if home != tenant:
+        return "consumers" if home == personal else home
+    names = (_GUEST.fullmatch(str(claims.get(name, ""))) for name in ("upn", "preferred_username"))
+    guest = next(filter(None, names), None)
+    if guest:
+        return guest[1]
+    return "" if claims.get("acct") == 1 else None
 
 
-def _named(tenant: str, personal: str) -> str:
-    """Return ``consumers`` for the tenant of all personal accounts, any other as it is."""
-    return "consumers" if tenant.lower() == personal else tenant
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _unwritable(folder: str, name: str, error: OSError) -> errors.M365Error:
-    full = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "Your disk quota is used up"}.get(error.errno or 0)
-    remedy = Remedy(full, errors.login_command(name)) if full else Remedy("", f"ls -ld {errors.quoted(folder)}")
-    return errors.for_oserror(error)(
-        f"The sign-in of {name} cannot be saved in {folder} ({error.strerror})",
-        account=name,
-        meaning="Nothing was saved",
-        remedy=remedy,
-    )
+@contextlib.contextmanager
+def _writing(folder: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise errors.cannot_write(folder, name, error) from error

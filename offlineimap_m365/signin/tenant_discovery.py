@@ -8,6 +8,7 @@ Government (learn.microsoft.com/entra/external-id/b2b-government-national-clouds
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
@@ -57,24 +58,21 @@ def place(
     elsewhere (AADSTS9002331), and one for organisations only is refused at both. Without *may_ask* nobody is asked.
     """
     cloud = chosen.get("cloud")
-    registered = _registered(str(cloud or "global"), is_default_client=is_default_client)
     if chosen.get("tenant"):
-        return Place(str(chosen["tenant"]), str(cloud or "global"), registered)
-    if cloud in (None, "global") and is_personal(name, chosen, before):
+        found = Place(str(chosen["tenant"]), str(cloud or "global"))
+    elif cloud in (None, "global") and is_personal(name, chosen, before):
         return Place(EVERYBODY if is_default_client else PERSONAL, "global")
-    is_unknown = False
-    try:
-        owner = (
-            _find_first((chosen.get("identity"), name, before.identity if before else None), str(cloud or "global"))
-            if may_ask
-            else _as_before(before)
-        )
-        is_unknown = may_ask and owner is None
-    except errors.Temporary:
-        owner = _as_before(before)
-    if owner and cloud is None:
-        return dataclasses.replace(owner, remarks=_remarks(owner, name, is_default_client=is_default_client))
-    return Place(owner.tenant if owner else EVERYBODY, str(cloud or "global"), registered, is_unknown)
+    else:
+        owner, is_unknown = _as_before(before), False
+        if may_ask:
+            with contextlib.suppress(errors.Temporary):
+                names = (chosen.get("identity"), name, before.identity if before else None)
+                owner = _find_first(names, str(cloud or "global"))
+                is_unknown = owner is None
+        found = owner or Place(EVERYBODY, "global", is_unknown=is_unknown)
+        found = dataclasses.replace(found, cloud=str(cloud or found.cloud))
+    remarks = _remarks(found.cloud, name, is_chosen=bool(cloud), is_default_client=is_default_client)
+    return dataclasses.replace(found, remarks=remarks)
 
 
 def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) -> bool:
@@ -138,22 +136,16 @@ def _read(answer: Mapping[str, Any], clouds: Mapping[str, Any]) -> Place | None:
     return Place(tenant.group(1), next(iter(exact or usual), "global"))
 
 
-def _remarks(owner: Place, name: str, *, is_default_client: bool) -> tuple[str, ...]:
-    """Return what to say about a cloud that nobody chose; nothing about the worldwide one."""
-    if owner.cloud == "global":
-        return ()
-    title = tables.load("clouds")["clouds"][owner.cloud]["title"]
-    first = f"{_domain(name)} belongs to {title}, so you sign in there (--cloud {owner.cloud})."
-    return (first, *_registered(owner.cloud, is_default_client=is_default_client))
-
-
-def _registered(cloud: str, *, is_default_client: bool) -> tuple[str, ...]:
-    """Return what to say about client ids in a national *cloud* (entra-docs, authentication-national-cloud)."""
+def _remarks(cloud: str, name: str, *, is_chosen: bool, is_default_client: bool) -> tuple[str, ...]:
+    """Return what to say about a national *cloud* (entra-docs, authentication-national-cloud)."""
     if cloud == "global":
         return ()
-    first = "That cloud takes only client ids that are registered in it."
-    known = " Mozilla Thunderbird's is not, so the sign-in will be refused: name one with --client-id ID."
-    return (first + known if is_default_client else first,)
+    title = tables.load("clouds")["clouds"][cloud]["title"]
+    where = f"{_domain(name)} belongs to {title}, so you sign in there (--cloud {cloud})."
+    registered = "That cloud takes only client ids that are registered in it."
+    if is_default_client:
+        registered += " Mozilla Thunderbird's is not, so the sign-in will be refused: name one with --client-id ID."
+    return (registered,) if is_chosen else (where, registered)
 
 
 def discover(authority: str) -> dict[str, str]:

@@ -18,16 +18,14 @@ def ask(
 ) -> http.client.HTTPResponse:
     """Send one request and return its answer, read to its end (as *text*)."""
     connection = http.client.HTTPConnection(host, port, timeout=10)
-    try:
-        connection.putrequest(method, target, skip_host="Host" in headers)
-        for name, value in headers.items():
-            connection.putheader(name.replace("_", "-"), value)
-        connection.endheaders()
-        answer = connection.getresponse()
-        answer.text = answer.read().decode()  # type: ignore[attr-defined]
-        return answer
-    finally:
-        connection.close()
+    connection.putrequest(method, target, skip_host="Host" in headers)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    answer.text = answer.read().decode()  # type: ignore[attr-defined]
+    connection.close()
+    return answer
 
 
 def text_of(answer: http.client.HTTPResponse) -> str:
@@ -36,21 +34,19 @@ def text_of(answer: http.client.HTTPResponse) -> str:
 
 
 def raw(port: int, data: bytes) -> bytes:
-    """Send *data* as it is and return all that comes back."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall(data)
-        return read_all(connection)
-
-
-def read_all(connection: socket.socket) -> bytes:
-    """Return what comes until the other side closes, or drops the connection."""
-    found = b""
-    try:
-        while chunk := connection.recv(65536):
-            found += chunk
-    except ConnectionResetError:
-        pass
-    return found
+    """Send *data* as it is and return all that comes back until the other side closes, or drops the connection."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while chunk := connection.recv(65536):
+                received += chunk
+        except TimeoutError:
+            raise
+        except OSError:  # dropped is as good
+            pass
+    return received
 
 
 def is_waiting(listener: Listener) -> bool:

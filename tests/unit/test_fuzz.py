@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import unicodedata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -16,11 +15,11 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import explain
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider import token_response
-from offlineimap_m365.signin import callback_request, paste
+from offlineimap_m365.signin import paste
 from offlineimap_m365.signin.attempt import check_claims
 from offlineimap_m365.signin.callback_server import Listener
 from offlineimap_m365.signin.redirect_response import WrongPaste, read_answer, refusal
-from tests.unit.callback_client import STATE, ask, is_waiting, text_of
+from tests.unit.callback_client import STATE, ask, is_waiting, raw, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,7 +164,7 @@ def test_text_from_a_pipe(content: bytes) -> None:
     os.write(writing, content[:4000])
     os.close(writing)
     try:
-        with paste.Pasted(reading) as pasted:
+        with paste.pasting(reading) as pasted:
             found = pasted.poll(5)
             ended = pasted.closed
     finally:
@@ -201,7 +200,7 @@ def test_requests_to_the_listener(requests: list[bytes], are_pipelined: bool) ->
     with Listener(STATE) as listener:
         filled = {b"{port}": str(listener.port).encode(), b"{long}": b"a" * 70_000}
         sent = [_fill(request, filled) for request in requests]
-        answers = [_talk(listener.port, data) for data in ([b"".join(sent)] if are_pipelined else sent)]
+        answers = [raw(listener.port, data) for data in ([b"".join(sent)] if are_pipelined else sent)]
         taken = listener.answers.qsize()
         goes_on = is_waiting(listener)
         listener.finish(ok=False, title="<script>", text="".join(str(data) for data in sent)[:500])
@@ -218,19 +217,3 @@ def _fill(request: bytes, values: dict[bytes, bytes]) -> bytes:
     for name, value in values.items():
         request = request.replace(name, value)
     return request
-
-
-def _talk(port: int, data: bytes) -> bytes:
-    """Send *data*, close the sending side, and return what comes until the other side hangs up."""
-    found = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=callback_request.SECONDS + 5) as connection:
-        try:
-            connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
-            while chunk := connection.recv(65536):
-                found += chunk
-        except TimeoutError:
-            raise
-        except OSError:  # hung up on: also "not connected" (ENOTCONN) where a shutdown comes too late
-            pass
-    return found

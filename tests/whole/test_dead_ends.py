@@ -107,7 +107,7 @@ PAGES = {
     "90095 without one": Page(REQUEST, 0, False, f"consent {ALICE}"),
     "65001": Page(
         trouble(65001, f"The user or administrator has not consented to use the application with ID '{CLIENT}'."),
-        65001, True, f"consent {ALICE}",
+        65001, True, "consent instead of login",
     ),
     "53003": Page(blocked(NOT_ALLOWED, 53003), 53003, True, "another place"),
     "53003 without a code": Page(NOT_ALLOWED, 0, False, "another place"),

@@ -60,18 +60,17 @@ def test_the_environment_is_wrong(world: World, entra: Entra, exchange: Exchange
 
 
 def test_a_company_looks_into_connections(world: World, entra: Entra, exchange: Exchange, tmp_path: Path) -> None:
-    """The certificate of a company is trusted once it was added to the file that the advice names."""
+    """The certificates of a company are named by who issued them, and trusted beside the others as advised."""
     follower = AdviceFollower.make(world, entra, exchange)
     company = Path(world.environ["REQUESTS_CA_BUNDLE"])
-    usual = tmp_path / "usual.pem"
-    trustme.CA().cert_pem.write_to_path(str(usual))
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "usual.pem"))
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-        world.environ[name] = str(usual)
+        world.environ[name] = str(tmp_path / "usual.pem")
 
     found = follower.only("tls")
-    usual.write_bytes(usual.read_bytes() + company.read_bytes())
 
-    assert f"add it to {usual}" in found["remedy"]
+    assert "issued by “trustme" in found["meaning"]
+    follower.run(found["command"].replace("CERTIFICATE.pem", str(company)))
     assert follower.has_no_failure()
 
 

@@ -17,7 +17,7 @@ from offlineimap_m365.folders import utf7
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
-from tests.mail_servers import ImapServer
+from tests.imap_server import ImapServer
 from tests.whole.mail_user import ALICE, BACKUP, INFO, LOCAL_PARTS, find, subjects
 
 if TYPE_CHECKING:

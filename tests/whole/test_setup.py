@@ -192,16 +192,6 @@ def test_a_broken_configuration_leads_to_the_doctor(signed_in: World) -> None:
     assert "doctor --config ~/.offlineimaprc" in done.err
 
 
-def test_programs_that_are_not_installed_are_named(signed_in: World) -> None:
-    """On a machine without msmtp the summary names it and the command that continues."""
-    done = signed_in.run("setup", ALICE, "--yes", environ={**signed_in.environ, "PATH": "/nonexistent"})
-
-    assert (done.code, ".msmtprc" in written(signed_in)) == (0, False), done.err
-    advice = " ".join(done.err.split()).partition("Not installed: ")[2]
-    assert advice.startswith("msmtp. ")
-    assert f"then run: offlineimap-m365 setup {ALICE} See" in advice
-
-
 def test_a_directory_with_files_is_a_question(signed_in: World) -> None:
     """Mail is not mixed without a yes; the default leaves OfflineIMAP out and goes on."""
     (home(signed_in) / "Mail/alice/cur").mkdir(parents=True)

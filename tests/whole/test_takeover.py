@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
 OWN = "11112222-bbbb-3333-cccc-4444dddd5555"
-DEAD = "08162f7c-0fd2-4200-a84a-f25a4db0b584"
 
 
 @pytest.fixture
@@ -81,9 +80,6 @@ def msal(_: Path, entra: Entra, name: str) -> str:
     return json.dumps(merged)
 
 
-FORMATS = pytest.mark.parametrize("make", [bare, predecessor, mutt, msal])
-
-
 def put(user: World, text: str, mode: int = 0o600) -> Path:
     """Write what another tool left behind."""
     path = user.root / "refresh_token"
@@ -97,7 +93,7 @@ def take_over(user: World, entra: Entra, file: str | Path, *more: str, stdin: st
     return user.run("import", ALICE, file, *options(entra), *more, stdin=stdin)
 
 
-@FORMATS
+@pytest.mark.parametrize("make", [bare, predecessor, mutt, msal])
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.matrix
 def test_a_sign_in_is_taken_over(
@@ -106,7 +102,7 @@ def test_a_sign_in_is_taken_over(
     """One request proves it; then it is as good as a login, the next refresh included; the file is as it was."""
     text = make(user.root, entra, ALICE)
     entra.strict = strict
-    path = put(user, text)
+    path = put(user, text, 0o644)
     done = take_over(user, entra, path)
     asked = entra.count("refresh_token")
     user.age(ALICE, left=-10)
@@ -118,12 +114,12 @@ def test_a_sign_in_is_taken_over(
     assert (handed.code, handed.out.strip()) == (0, user.secrets(ALICE)[0])
     assert path.read_text() == text
     assert f"rm {path}" in done.err
+    assert f"everybody can read it. Run: chmod 600 {path}" in done.err
 
 
-@FORMATS
-def test_what_is_refused_is_not_kept(user: World, entra: Entra, make: Callable[..., str]) -> None:
+def test_what_is_refused_is_not_kept(user: World, entra: Entra) -> None:
     """A revoked token is 77 with the code explained, and nothing is left."""
-    path = put(user, make(user.root, entra, ALICE))
+    path = put(user, token(entra))
     entra.revoke(ALICE)
 
     done = take_over(user, entra, path)
@@ -134,23 +130,17 @@ def test_what_is_refused_is_not_kept(user: World, entra: Entra, make: Callable[.
     assert files_of(user) == []
 
 
-@FORMATS
-def test_somebody_else_is_refused(user: World, entra: Entra, make: Callable[..., str]) -> None:
+def test_somebody_else_is_refused(user: World, entra: Entra) -> None:
     """The ID token says whose it is: 77, both are named, and nothing is kept; with --identity it is."""
-    path = put(user, make(user.root, entra, BOB).replace("carol", "carola"))
+    path = put(user, token(entra, BOB))
     path.with_name("again").write_text(path.read_text())
-    if make is msal:
-        refused = take_over(user, entra, path)
-        assert (refused.code, "2 sign-ins" in refused.err) == (2, True)
-        assert files_of(user) == []
-        return
     refused = take_over(user, entra, path)
     left = files_of(user)
     kept = take_over(user, entra, path.with_name("again"), "--identity", BOB)
 
     assert refused.code == 77
     assert f"{BOB} signed in, but this sign-in is for {ALICE}" in refused.err
-    assert "import" in refused.err
+    assert f"offlineimap-m365 import {ALICE} {path}" in refused.err
     assert f"--identity {BOB}" in refused.err
     assert left == []
     assert kept.code == 0, kept.err
@@ -189,43 +179,6 @@ def test_a_token_pasted_at_a_terminal_is_not_shown(user: World, entra: Entra) ->
     assert done.code == 0, done.err
     assert given[:30] not in done.err
     assert as_before
-
-
-def test_others_who_can_read_the_file_are_named(user: World, entra: Entra) -> None:
-    """A file that is open to others is used, and the person told."""
-    path = put(user, token(entra), 0o644)
-
-    done = take_over(user, entra, path)
-
-    assert done.code == 0, done.err
-    assert f"everybody can read it. Run: chmod 600 {path}" in done.err
-
-
-def test_a_dead_client_id_is_told_before_anybody_is_asked(user: World, entra: Entra) -> None:
-    """M365-IMAP's default of 2022 is switched off: 78, its code, and the way on."""
-    text = predecessor(user.root, entra, ALICE)
-    config = user.root / "config.py"
-    config.write_text(config.read_text().replace(THUNDERBIRD, DEAD))
-
-    done = take_over(user, entra, put(user, text))
-
-    assert done.code == 78
-    assert "AADSTS7000112" in done.err
-    assert f"offlineimap-m365 login {ALICE}" in done.err
-    assert entra.requests == []
-
-
-def test_a_secret_of_another_tool_is_not_copied(user: World, entra: Entra) -> None:
-    """With a client id of one's own and a secret: 78 names the option, and the secret is nowhere."""
-    config = f'ClientId = "{OWN}"\nClientSecret = "hush-hush"\n'
-    (user.root / "config.py").write_text(config)
-
-    done = take_over(user, entra, put(user, token(entra)))
-
-    assert done.code == 78
-    assert "--client-secret-file" in done.err
-    assert "hush" not in done.err
-    assert files_of(user) == []
 
 
 def test_another_client_id_is_named_as_a_way_out(user: World, entra: Entra) -> None:
@@ -329,34 +282,6 @@ def test_a_token_file_that_gpg_encrypted(gpg: World, entra: Entra, how: list[str
     assert "mutt_oauth2.py" in done.err
 
 
-def test_it_is_kept_where_it_was_asked_for(gpg: World, entra: Entra) -> None:
-    """``--store`` counts as for a login: what was in a clear file is encrypted from then on."""
-    encrypt(gpg, "makes the key", "")
-    path = put(gpg, token(entra))
-
-    done = take_over(gpg, entra, path, "--store", f"gpg:{ALICE}")
-    handed = gpg.run("token", ALICE)
-
-    assert done.code == 0, done.err
-    assert (handed.code, handed.out.count(".")) == (0, 2), handed.err
-    assert [file for file in files_of(gpg) if "cache.json" in file] == [f"accounts/{ALICE}/cache.json.gpg"]
-
-
-def test_gpg_that_would_have_to_ask_is_temporary(gpg: World, entra: Entra) -> None:
-    """A locked key without anybody to ask is 75 and no hang; once it is unlocked the same command works."""
-    path = encrypt(gpg, mutt(gpg.root, entra, ALICE), "a passphrase")
-    gpg.execute(["gpgconf", "--kill", "gpg-agent"])
-    locked = take_over(gpg, entra, path)
-    opened = gpg.execute(
-        ["gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", "a passphrase", "--decrypt", str(path)]
-    )
-    unlocked = take_over(gpg, entra, path)
-
-    assert opened.code == 0
-    assert (locked.code, unlocked.code) == (75, 0), locked.err + unlocked.err
-    assert "passphrase" in locked.err
-
-
 def test_gpg_asks_at_a_terminal_only(gpg: World, entra: Entra) -> None:
     """Where somebody sits its pinentry comes up; unattended it does not, though there is one."""
     pinentry = gpg.root / "pinentry"
@@ -380,7 +305,7 @@ def test_gpg_asks_at_a_terminal_only(gpg: World, entra: Entra) -> None:
 
 
 def test_gpg_without_the_key_or_with_a_damaged_file(gpg: World, entra: Entra) -> None:
-    """A key that is not here and a message that is broken are 78, each with its reason."""
+    """A key that is not here and a message that is broken are 78."""
     path = encrypt(gpg, mutt(gpg.root, entra, ALICE), "")
     broken = gpg.root / "broken.gpg"
     broken.write_bytes(path.read_bytes()[:-40] + b"x" * 40)
@@ -391,5 +316,4 @@ def test_gpg_without_the_key_or_with_a_damaged_file(gpg: World, entra: Entra) ->
     keyless = take_over(gpg, entra, path)
 
     assert (damaged.code, keyless.code) == (78, 78), damaged.err + keyless.err
-    assert "key that is not here" in keyless.err
     assert files_of(gpg) == []

@@ -16,7 +16,6 @@ from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.folders import folder_filter, learned
 from offlineimap_m365.learn import classify, folder_table, look
-from offlineimap_m365.mail import mail_server
 from offlineimap_m365.tokens import engine
 
 if TYPE_CHECKING:
@@ -71,5 +70,5 @@ def _say_warnings(finding: Finding, folders: Sequence[Folder]) -> None:
 
 
 def _learn(account: str, mailbox: str) -> str:
-    option = mail_server.mailbox_option(account, mailbox)
-    return f"{errors.COMMAND} folders {errors.quoted(account)}{option} --learn"
+    other = "" if mailbox.lower() == account.lower() else f" --mailbox {errors.quoted(mailbox)}"
+    return f"{errors.COMMAND} folders {errors.quoted(account)}{other} --learn"

@@ -22,9 +22,9 @@ from offlineimap_m365.signin.login_options import command_line
 def run(options: argparse.Namespace) -> int:
     """Take over what the file holds; raises M365Error, and then nothing was saved."""
     name = profiles.clean_name(options.account)
-    typed = {key: value for key, value in login_options.typed(options).items() if value not in (None, [])}
+    typed = login_options.typed(options)
     again = command_line("import", name, options.file, chosen=typed)
-    with login.naming(name, again):
+    with login.naming(name, typed, again):
         before = profiles.load(name)
         name = before.name if before else name
         origin = import_file.read(options.file)
@@ -46,31 +46,10 @@ def run(options: argparse.Namespace) -> int:
 def _choose(
     origin: import_file.Origin, typed: Mapping[str, Any], before: profiles.Account | None, name: str
 ) -> import_formats.Imported:
-    """Return the refresh token that is meant, if it can be used at all."""
+    """Return the refresh token that is meant."""
     names = [name, typed.get("identity"), before.identity if before else None]
-    sign_in = import_formats.choose(
-        import_formats.read(origin.data, origin.name, name, origin.config),
-        [text for text in names if text],
-        typed.get("client_id"),
-        origin.name,
-    )
-    if "client_id" in typed:  # a person who names it knows it better than the file
-        return sign_in
-    client = tables.load("clients")["clients"].get(sign_in.client_id, {})
-    if client.get("dead"):
-        raise errors.Misconfigured(
-            f"{origin.name} was made with the client id {sign_in.client_id} ({client['name']}), which is switched off",
-            code=f"AADSTS{client['dead']}",
-            meaning="Its refresh tokens do not work any more, and cannot be used with another client id",
-            remedy=Remedy("Sign in again", errors.login_command(name)),
-        )
-    if sign_in.has_secret and not client and not any(typed.get(option) for option in profiles.CREDENTIALS):
-        raise errors.Misconfigured(
-            f"{origin.name} was made with a client secret for the client id {sign_in.client_id}",
-            meaning="A secret is not copied from there: it is read each time from a place of your choice",
-            remedy=Remedy("Put it into a file that only you can read, and run this again with --client-secret-file"),
-        )
-    return sign_in
+    sign_ins = import_formats.read(origin.data, origin.name, name, origin.config)
+    return import_formats.choose(sign_ins, [text for text in names if text], typed.get("client_id"), origin.name)
 
 
 def _merge(

@@ -5,15 +5,11 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.signin import import_file
-
-if TYPE_CHECKING:
-    from tests.world import World
 
 TOKEN = "0.AXkA" + "made-up_" * 20
 
@@ -58,13 +54,6 @@ def test_a_config_beside_it(tmp_path: Path) -> None:
     assert import_file.read(str(path)).config is None
 
 
-def test_a_home_is_expanded(world: World) -> None:
-    """``~`` is the home, also where no shell did it (``--file=~/x``)."""
-    (Path(world.environ["HOME"]) / "token").write_text(TOKEN)
-
-    assert import_file.read("~/token").data == TOKEN.encode()
-
-
 def test_a_token_on_the_command_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is wrong usage, says why, and is not repeated; a file of such a name is a file."""
     monkeypatch.chdir(tmp_path)
@@ -87,23 +76,16 @@ def test_what_is_no_file_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.Monk
         import_file.read(name)
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
-    """It is 78, with the command that shows why."""
-    path = tmp_path / "token"
-    path.write_text(TOKEN)
-    path.chmod(0)
-
-    with pytest.raises(errors.Misconfigured, match="Permission denied"):
-        import_file.read(str(path))
-
-
-def test_a_large_file_is_not_read_whole(tmp_path: Path) -> None:
-    """More than a megabyte is 78, however much there is."""
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """One that may not be read, and more than a megabyte, is 78, however much there is."""
     path = tmp_path / "token"
     with path.open("wb") as file:
         file.truncate(1 << 40)
-
     with pytest.raises(errors.Misconfigured, match="larger than"):
+        import_file.read(str(path))
+    path.chmod(0)
+
+    with pytest.raises(errors.Misconfigured, match="Permission denied"):
         import_file.read(str(path))
 
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from offlineimap_m365.base import errors
 from offlineimap_m365.cli import arguments, main
-from offlineimap_m365.signin import login_options
+from offlineimap_m365.knowledge import explain
+from offlineimap_m365.provider import msal_client
+from offlineimap_m365.signin import login_options, tenant_discovery
 from offlineimap_m365.signin.login_options import command_line
 from tests.signed_in_accounts import ALICE, invent
 
@@ -45,7 +48,7 @@ def test_it_is_accepted_and_says_what_was_chosen(command: str, words: list[str])
     masked = {"client_secret_command": "CMD", "certificate_passphrase_command": "CMD"}
     for name in set(CHOSEN) - {"flow", "port", "app_only"}:
         assert options[name] == {**CHOSEN, **masked}[name]
-    assert bool(options.get("app_only")) == (command == "login")
+    assert bool(options.get("app_only")) == (command != "import")
     assert SECRET not in line
     assert set(CHOSEN) <= set(login_options.CHOICES)
 
@@ -65,3 +68,47 @@ def test_no_command_shows_the_users_secret_command(
     assert code == 0
     assert "secret" in answer.out + answer.err
     assert "made-up-secret" not in answer.out + answer.err
+
+
+LOGIN = f"offlineimap-m365 login {ALICE}"
+OWN = {"client_id": "mine", "redirect_uri": "http://localhost/x", "client_secret_file": "/s"}
+OTHER = {"authority": "https://id.example.org/t", "imap": "localhost:1", "smtp": "localhost:2"}
+REPEATED: list[tuple[str, dict[str, Any], str]] = [
+    (f"{LOGIN} --browser", OTHER, " --authority https://id.example.org/t --imap localhost:1 --smtp localhost:2"),
+    (f"{LOGIN} --tenant TENANT", OTHER, ""),
+    (f"{LOGIN} --client-id ID", {**OWN, "tenant": "t"}, " --tenant t"),
+    (f"{LOGIN} --scope imap", {"scope": ["imap", "smtp"], "store": "file"}, " --store file"),
+    (f"{LOGIN} --defaults", {**OWN, **OTHER}, ""),
+    (f"offlineimap-m365 consent {ALICE}", {"client_id": "mine", "flow": "paste"}, " --client-id mine"),
+    (f"offlineimap-m365 doctor {ALICE}", OWN, ""),
+]
+
+
+@pytest.mark.parametrize(("command", "typed", "more"), REPEATED)
+def test_a_remedys_command_repeats_what_was_typed(command: str, typed: dict[str, Any], more: str) -> None:
+    """Of what was typed all is repeated that goes with the remedy's own options, and only for a sign-in."""
+    assert login_options.repeat(command, typed) == command + more
+
+
+@pytest.mark.parametrize("code", [7000215, 700016])
+def test_a_refused_first_login_of_an_application_is_repeated_as_one(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """The command of the table's remedy has --app-only and the rest: of a first login nothing was saved."""
+
+    def refuse(*_: object) -> None:
+        raise explain.error_for({"error_codes": [code], "error": "invalid_client"}, explain.Situation("backup"))
+
+    monkeypatch.setattr(msal_client, "obtain", refuse)
+    monkeypatch.setattr(tenant_discovery, "discover", lambda _: {})
+    secret = world.root / "secret"
+    secret.write_text("made up")
+    secret.chmod(0o600)
+    words = ["--app-only", "--authority", "https://id.example.org/t", "--client-id", "mine"]
+
+    exit_code = main.main(["login", "backup", *words, "--client-secret-file", str(secret)])
+
+    command = next(line for line in capsys.readouterr().err.splitlines() if "offlineimap-m365 login backup" in line)
+    assert exit_code == errors.Misconfigured.exit_code
+    assert "--app-only" in command
+    assert {"--authority", "--tenant"} & set(command.split())

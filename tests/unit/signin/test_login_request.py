@@ -247,13 +247,6 @@ def test_the_flow_that_works_is_chosen(
     assert (made.flow, made.opens) == (flow, flow == "browser" and there)
 
 
-def test_the_command_that_tries_again_has_the_options_that_were_typed() -> None:
-    """A first sign-in that failed saved nothing, so its options must be typed again."""
-    plan = make(flow="paste", client_id=TENANT, tenant="contoso.com")
-
-    assert plan.again == f"offlineimap-m365 login {ALICE} --client-id {TENANT} --tenant contoso.com"
-
-
 @pytest.mark.parametrize(
     ("uri", "listens", "redirect"),
     [

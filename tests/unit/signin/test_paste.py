@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
-import sys
 import termios
 import threading
 import time
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.signin.paste import MOST_BYTES, QUIET_SECONDS, Pasted
+from offlineimap_m365.signin.paste import MOST_BYTES, QUIET_SECONDS, pasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,30 +20,25 @@ LONG = "https://localhost/?code=" + "abcdefgh" * 1000 + "&state=x"
 
 
 @contextlib.contextmanager
-def terminal() -> Iterator[tuple[int, int]]:
-    """Open a terminal: the side of the person, and that of the program."""
-    person, program = os.openpty()
-    with _closed_at_the_end(person, program):
-        yield person, program
-
-
-@contextlib.contextmanager
-def pipe() -> Iterator[tuple[int, int]]:
-    """Open a pipe: the side that writes, and that which reads."""
-    program, person = os.pipe()
-    with _closed_at_the_end(person, program):
-        yield person, program
-
-
-@contextlib.contextmanager
-def _closed_at_the_end(*descriptors: int) -> Iterator[None]:
-    """Close the *descriptors*, those included that the test closed before."""
+def opened(person: int, program: int) -> Iterator[tuple[int, int]]:
+    """Close both sides at the end, those included that the test closed before."""
     try:
-        yield
+        yield person, program
     finally:
-        for descriptor in descriptors:
+        for descriptor in (person, program):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+
+def terminal() -> contextlib.AbstractContextManager[tuple[int, int]]:
+    """Open a terminal: the side of the person, and that of the program."""
+    return opened(*os.openpty())
+
+
+def pipe() -> contextlib.AbstractContextManager[tuple[int, int]]:
+    """Open a pipe: the side that writes, and that which reads."""
+    program, person = os.pipe()
+    return opened(person, program)
 
 
 def send(fd: int, *pieces: str | bytes, pause: float = 0.0) -> threading.Thread:
@@ -63,31 +56,16 @@ def send(fd: int, *pieces: str | bytes, pause: float = 0.0) -> threading.Thread:
     return thread
 
 
-def mode_of(fd: int) -> list[object]:
-    """Return the mode of a terminal."""
-    return list(termios.tcgetattr(fd))
-
-
-def test_nothing_typed_is_none_in_time() -> None:
-    """A poll ends after its time when nothing is complete."""
-    with terminal() as (person, program), Pasted(program) as pasted:
-        os.write(person, b"no Enter yet")
-        begun = time.monotonic()
-        found = pasted.poll(0.5)
-        took = time.monotonic() - begun
-
-    assert found is None
-    assert 0.4 < took < 1
-
-
-def test_waiting_costs_no_time_of_the_processor() -> None:
-    """A poll sleeps until something comes, also in the middle of a line and inside a bracketed paste."""
-    with terminal() as (person, program), Pasted(program) as pasted:
+def test_a_poll_ends_in_time_and_costs_no_time_of_the_processor() -> None:
+    """It sleeps until something comes, also in the middle of a line and inside a bracketed paste."""
+    with terminal() as (person, program), pasting(program) as pasted:
         os.write(person, b"\x1b[200~line\nhalf")
-        begun = time.process_time()
-        pasted.poll(1)
-        spent = time.process_time() - begun
+        begun, cpu = time.monotonic(), time.process_time()
+        text = pasted.poll(0.8)
+        took, spent = time.monotonic() - begun, time.process_time() - cpu
 
+    assert text is None
+    assert 0.7 < took < 2
     assert spent < 0.1
 
 
@@ -105,7 +83,7 @@ def test_waiting_costs_no_time_of_the_processor() -> None:
 )
 def test_a_paste_arrives_whole(typed: str, text: str) -> None:
     """Its length does not matter, escape sequences are removed, and the terminal takes no character for itself."""
-    with terminal() as (person, program), Pasted(program) as pasted:
+    with terminal() as (person, program), pasting(program) as pasted:
         send(person, typed)
         found = pasted.poll(5)
 
@@ -114,54 +92,56 @@ def test_a_paste_arrives_whole(typed: str, text: str) -> None:
 
 def test_a_bracketed_paste_is_waited_for() -> None:
     """A terminal that says where a paste ends is believed, however slowly it comes."""
-    with terminal() as (person, program), Pasted(program) as pasted:
+    with terminal() as (person, program), pasting(program) as pasted:
         send(person, "\x1b[200~one\n", "two\n", "\x1b[201~\n", pause=QUIET_SECONDS * 1.5)
         found = pasted.poll(5)
 
     assert found == "one\ntwo"
 
 
-def test_what_is_pasted_is_not_shown() -> None:
-    """The terminal echoes nothing: a pasted address is a key for some minutes."""
-    with terminal() as (person, program), Pasted(program) as pasted:
-        send(person, "https://localhost/?code=secret\n")
-        pasted.poll(5)
-        os.set_blocking(person, False)
-
-        with pytest.raises(BlockingIOError):
-            os.read(person, 100)
-
-
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, SystemExit, ValueError])
 def test_the_terminal_is_put_back(error: type[BaseException] | None) -> None:
     """The terminal has its old mode afterwards, whatever ended the wait."""
     with terminal() as (_, program):
-        before = mode_of(program)
-        with contextlib.suppress(KeyboardInterrupt, SystemExit, ValueError), Pasted(program):
-            during = mode_of(program)
+        before = termios.tcgetattr(program)
+        with contextlib.suppress(KeyboardInterrupt, SystemExit, ValueError), pasting(program):
+            during = termios.tcgetattr(program)
             if error:
                 raise error
-        after = mode_of(program)
+        after = termios.tcgetattr(program)
 
     assert during != before
     assert after == before
 
 
-def test_what_was_not_read_never_reaches_the_shell() -> None:
-    """A paste that arrives while the sign-in ends is discarded: it may hold the code."""
+def test_the_mode_is_set_again_after_the_shell_had_the_terminal() -> None:
+    """After Ctrl-Z and fg the terminal would echo what is pasted."""
+    with terminal() as (_, program):
+        shells = termios.tcgetattr(program)
+        with pasting(program) as pasted:
+            termios.tcsetattr(program, termios.TCSANOW, shells)
+            pasted.poll(0.05)
+
+            assert not termios.tcgetattr(program)[3] & (termios.ECHO | termios.ICANON)
+
+
+def test_what_is_pasted_is_neither_shown_nor_left_to_the_shell() -> None:
+    """The terminal echoes nothing, and a paste that arrives while the sign-in ends is discarded: it is a key."""
     with terminal() as (person, program):
-        with Pasted(program):
+        with pasting(program) as pasted:
+            send(person, "https://localhost/?code=secret\n").join()
+            pasted.poll(5)
             os.write(person, b"https://localhost/?code=secret\n")
             time.sleep(0.2)
-        os.set_blocking(program, False)
-
-        with pytest.raises(BlockingIOError):
-            os.read(program, 100)
+        for side in (person, program):
+            os.set_blocking(side, False)
+            with pytest.raises(BlockingIOError):
+                os.read(side, 100)
 
 
 def test_end_of_input_gives_what_is_there() -> None:
     """Ctrl-D after some text ends it like Enter, and nothing more comes."""
-    with terminal() as (person, program), Pasted(program) as pasted:
+    with terminal() as (person, program), pasting(program) as pasted:
         send(person, "half a line\x04ignored")
         found = pasted.poll(5)
 
@@ -172,7 +152,7 @@ def test_end_of_input_gives_what_is_there() -> None:
 
 def test_a_terminal_that_goes_away_closes() -> None:
     """A lost connection is the end of input, and leaving is no error."""
-    with terminal() as (person, program), Pasted(program) as pasted:
+    with terminal() as (person, program), pasting(program) as pasted:
         os.close(person)
         found = pasted.poll(5)
 
@@ -182,7 +162,7 @@ def test_a_terminal_that_goes_away_closes() -> None:
 
 def test_a_pipe_is_read_to_its_end() -> None:
     """What a pipe brings is one paste, with or without a line end, and editing keys mean nothing in it."""
-    with pipe() as (person, program), Pasted(program) as pasted:
+    with pipe() as (person, program), pasting(program) as pasted:
         send(person, LONG + "\x7f").join()
         os.close(person)
         found = pasted.poll(5)
@@ -198,7 +178,7 @@ def test_an_empty_or_missing_input_is_closed(is_open: bool) -> None:
     if not is_open:
         os.close(program)
 
-    with Pasted(program) as pasted:
+    with pasting(program) as pasted:
         found = pasted.poll(1)
 
         assert found is None
@@ -207,101 +187,10 @@ def test_an_empty_or_missing_input_is_closed(is_open: bool) -> None:
 
 def test_a_flood_is_bounded() -> None:
     """However much is pasted, a bounded piece of it is kept."""
-    with pipe() as (person, program), Pasted(program) as pasted:
+    with pipe() as (person, program), pasting(program) as pasted:
         sender = send(person, "x" * (MOST_BYTES * 2) + "\n")
         found = pasted.poll(10)
         sender.join(1)
 
         assert found == "x" * MOST_BYTES
         assert pasted.poll(QUIET_SECONDS * 2) is None
-
-
-def test_a_signal_while_the_terminal_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ends the program just then leaves the terminal as it was, too."""
-    with terminal() as (_, program):
-        before = mode_of(program)
-        pasted = Pasted(program)
-        set_mode = pasted._set_mode  # noqa: SLF001 - the moment in question has no other name
-
-        def interrupted() -> None:
-            set_mode()
-            raise SystemExit(143)
-
-        monkeypatch.setattr(pasted, "_set_mode", interrupted)
-        with pytest.raises(SystemExit):
-            pasted.__enter__()
-
-        assert mode_of(program) == before
-
-
-def in_session(work: str) -> tuple[int, bytes]:
-    """Run the Python code *work* in a session with a terminal of its own; return its exit code and output."""
-    child, person = pty.fork()
-    if not child:
-        os.execv(sys.executable, [sys.executable, "-c", work])
-    found = b""
-    with contextlib.suppress(OSError):  # how a terminal ends on Linux
-        while chunk := os.read(person, 1000):
-            found += chunk
-    os.close(person)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), found
-
-
-BACKGROUND = """
-import os, signal, sys
-from offlineimap_m365.signin.paste import Pasted
-child = os.fork()
-if not child:
-    os.setpgid(0, 0)
-    with Pasted(0) as pasted:
-        found = pasted.poll(0.3)
-        os.write(1, f"{found} {pasted.closed}".encode())
-    os._exit(0)
-pid, status = os.waitpid(child, os.WUNTRACED)
-print(" stopped" if os.WIFSTOPPED(status) else " ended")
-if os.WIFSTOPPED(status): os.kill(child, signal.SIGKILL)
-"""
-
-TAKEN_AWAY = """
-import os, signal, sys, termios, time
-from offlineimap_m365.signin.paste import Pasted
-ready, go = os.pipe(), os.pipe()
-signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-before = termios.tcgetattr(0)
-child = os.fork()
-if not child:
-    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-    os.setpgid(0, 0)
-    os.read(go[0], 1)
-    with Pasted(0) as pasted:
-        os.write(ready[1], b"x")
-        os.read(go[0], 1)
-        found = pasted.poll(0.3)
-        os.write(1, f"{found} {pasted.closed}".encode())
-    os._exit(0)
-time.sleep(0.2)
-os.tcsetpgrp(0, child)
-os.write(go[1], b"x")
-os.read(ready[0], 1)
-os.tcsetpgrp(0, os.getpgrp())
-termios.tcsetattr(0, termios.TCSANOW, before)
-os.write(go[1], b"x")
-pid, status = os.waitpid(child, os.WUNTRACED)
-same = termios.tcgetattr(0) == before
-print(" stopped" if os.WIFSTOPPED(status) else " ended", "same" if same else "changed")
-if os.WIFSTOPPED(status): os.kill(child, signal.SIGKILL)
-"""
-
-
-def test_in_the_background_nothing_is_read() -> None:
-    """A sign-in that was started in the background is not stopped by the terminal, and knows that it has none."""
-    code, output = in_session(BACKGROUND)
-
-    assert (code, output.split()) == (0, [b"None", b"True", b"ended"])
-
-
-def test_a_terminal_that_another_job_took_is_left_alone() -> None:
-    """A sign-in that lost the terminal while it waited neither stops nor changes the other job's mode."""
-    code, output = in_session(TAKEN_AWAY)
-
-    assert (code, output.split()) == (0, [b"None", b"True", b"ended", b"same"])
