@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import trustme
 
 from tests.m365.entra import Entra
-from tests.m365.exchange import Exchange
+from tests.m365.exchange import FOLDERS, Exchange
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
 from tests.whole.builds import Build
@@ -44,7 +44,7 @@ def main() -> int:
         exchange = stack.enter_context(
             Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()),
         )
-        exchange.add_mailbox(ALICE)
+        exchange.add_mailbox(ALICE, FOLDERS)
         exchange.fill(ALICE, per_folder=3)
         scripts = Path(sys.prefix) / "bin"
         build = Build(

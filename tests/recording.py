@@ -17,7 +17,7 @@ from pathlib import Path
 import trustme
 
 from tests.m365.entra import Entra
-from tests.m365.exchange import Exchange
+from tests.m365.exchange import FOLDERS, Exchange
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, options
 from tests.whole.terminal import Terminal, product
@@ -41,7 +41,7 @@ def record() -> str:
         entra = stack.enter_context(Entra(top / "entra", ca))
         entra.add_person(ALICE, PASSWORD)
         exchange = stack.enter_context(Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()))
-        exchange.add_mailbox(ALICE)
+        exchange.add_mailbox(ALICE, FOLDERS)
         exchange.fill(ALICE, per_folder=1)
         world = product(World.make(top / "world", top / "ca.pem"))
         hosts = options(entra, exchange.imap_port, exchange.smtp_port)

@@ -4,6 +4,7 @@ Accounts that are signed in, made without ``login``, for tests of the folders be
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -55,9 +56,9 @@ def describe(entra: Entra, name: str = ALICE) -> profiles.Account:
     )
 
 
-def keep(entra: Entra, name: str = ALICE) -> profiles.Account:
-    """Sign *name* in at *entra* and save the account; then forget the requests so far."""
-    account = describe(entra, name)
+def keep(entra: Entra, name: str = ALICE, **changes: Any) -> profiles.Account:
+    """Sign *name* in at *entra* and save the account with *changes*; then forget the requests so far."""
+    account = dataclasses.replace(describe(entra, name), **changes)
     paths.make(account.folder)
     FileStore(account.folder).write(attempt(entra, name).cache)
     profiles.save(account)

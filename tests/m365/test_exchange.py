@@ -58,7 +58,7 @@ def exchange(tmp_path: Path, ca: trustme.CA, signer: Signer) -> Iterator[Exchang
     """Return a running Exchange with Alice's mailbox."""
     keys = {KID: signer.public_pem()}
     with Exchange(tmp_path / "exchange", ca, issuers=[ISSUER, "https://other/"], keys=keys) as running:
-        running.add_mailbox(ALICE)
+        running.add_mailbox(ALICE, FOLDERS)
         yield running
 
 

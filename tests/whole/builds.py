@@ -11,8 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 #: PyPI's releases, and whatever the distribution has.
 NAMES = ("8.0.2", "8.0.3", "distribution")
+#: For tests of what the builds do differently. All others run with the distribution's.
+every = pytest.mark.parametrize("build", NAMES, indirect=True)
+#: For tests of what differs by the Python that runs OfflineIMAP: the package's own, and another.
+each_python = pytest.mark.parametrize("build", NAMES[1:], indirect=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 _INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
 
 
-@pytest.fixture(params=builds.NAMES)
+@pytest.fixture
 def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Build:
-    """Return each build of OfflineIMAP in turn."""
+    """Return the build of OfflineIMAP that the test's mark names, else the distribution's."""
     monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", _INVENTORY)
-    return builds.find(request.param)
+    return builds.find(getattr(request, "param", "distribution"))
 
 
 @pytest.fixture

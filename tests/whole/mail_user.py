@@ -5,25 +5,32 @@ Alice, a mailbox that she shares, and an application that may open it; her mail 
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pexpect
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from offlineimap_m365.accounts.profiles import clean_name
+from offlineimap_m365.plugin import stub
 from tests import certificates
 from tests.m365.entra import Entra
 from tests.m365.exchange import Exchange
-from tests.sign_in import PASSWORD, options, sign_in
+from tests.sign_in import PASSWORD, options
+from tests.signed_in_accounts import keep
 from tests.whole.terminal import product
 from tests.world import PATIENCE, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pytest
     import trustme
 
     from tests.world import Outcome
@@ -31,11 +38,20 @@ if TYPE_CHECKING:
 ALICE, BOB, INFO = "alice@example.org", "bob@example.org", "info@example.org"
 #: An application that may open INFO, and the name that its account has here.
 APP, BACKUP, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "backup", "wq18Q~a.very.secret.value-of-40-letters"
-#: What Exchange accepts before the @, with characters that are special in shells and parsers.
+#: What Exchange accepts before the @, with characters that are special in shells and parsers; no hyphen comes first.
 LOCAL_PARTS = st.text("ab'$%`#!*?{}|&~^=+-_/UHCM\u00fc", min_size=1, max_size=12)
-#: Unusual addresses, none of which begins with a hyphen.
-NAMES = LOCAL_PARTS.map(lambda local: f"{local.lstrip('-') or 'x'}@example.org")
-MAIL = "From: {}\r\nTo: bob@example.org\r\nSubject: Lunch\r\n\r\nToday?\r\n"
+NAMES = LOCAL_PARTS.map(lambda local: clean_name(f"{local.lstrip('-') or 'x'}@example.org"))
+#: The folders in open_mail_user()'s mailboxes beside INBOX; some only look as if they held no mail.
+FOLDERS = (
+    *("Drafts", "Sent Items", "Deleted Items", "Junk Email"),
+    *("Calendar", "Calendar/Birthdays", "Calendars of the team", "INBOX/Notes"),
+)
+
+
+def odd_names(examples: int, names: st.SearchStrategy[str] = NAMES) -> Callable[[Callable[..., None]], Any]:
+    """Run a test with so many *examples* of a *name* that parsers and shells may misread."""
+    fixtures = [HealthCheck.function_scoped_fixture]
+    return lambda test: settings(max_examples=examples, suppress_health_check=fixtures)(given(name=names)(test))
 
 
 def find(program: str) -> str:
@@ -58,6 +74,11 @@ class Arrangement:
         """Return its name, for pytest."""
         return self.name
 
+    @property
+    def section(self) -> str:
+        """What ``config`` calls the mailbox in a program's file."""
+        return self.mailbox.partition("@")[0]
+
 
 #: One's own mailbox; a shared one, from which a delegate sends; one that an application opens.
 ARRANGEMENTS = (
@@ -65,6 +86,28 @@ ARRANGEMENTS = (
     Arrangement("shared", ALICE, INFO, ALICE),
     Arrangement("app-only", BACKUP, INFO, INFO),
 )
+
+
+def sign_in_quickly(world: World, entra: Entra, exchange: Exchange) -> None:
+    """Leave in *world* what ``login`` of Alice leaves, without its pages: her account, and the stub of its command."""
+    with mock.patch.dict(os.environ, world.environ, clear=True):
+        keep(entra, ALICE, imap=f"localhost:{exchange.imap_port}", smtp=f"localhost:{exchange.smtp_port}")
+    program = Path(world.command[0])
+    python = program if len(world.command) > 1 else program.with_name("python")
+    done = world.execute([str(python), "-c", "from offlineimap_m365.plugin import stub; stub.write_stub()"])
+    assert done.code == 0, done.err
+
+
+def sign_in_application(world: World, entra: Entra, exchange: Exchange, *mailboxes: str) -> None:
+    """Sign an application in that may open *mailboxes*."""
+    entra.add_client(APP, [], public=False, secret=SECRET)
+    for mailbox in mailboxes:
+        exchange.grant(APP, mailbox)
+    path = certificates.write(world.root / "secret", SECRET)
+    words = ("login", BACKUP, "--app-only", "--client-id", APP, "--client-secret-file", str(path))
+    done = world.run(*words, *options(entra, exchange.imap_port, exchange.smtp_port))
+    assert done.code == 0, done.err
+    entra.forget()
 
 
 @dataclasses.dataclass
@@ -87,15 +130,8 @@ class MailUser:
         for mailbox in (ALICE, INFO):
             exchange.add_mailbox(mailbox, ["INBOX"])
             exchange.grant(ALICE, mailbox)
-        done = sign_in(world, entra, ALICE, *made.hosts)
-        assert done.code == 0, done.err
-        entra.forget()
+        sign_in_quickly(world, entra, exchange)
         return made
-
-    @property
-    def hosts(self) -> list[str]:
-        """The options of ``login`` that lead to this Microsoft 365."""
-        return options(self.entra, self.exchange.imap_port, self.exchange.smtp_port)
 
     @property
     def home(self) -> Path:
@@ -104,12 +140,7 @@ class MailUser:
 
     def add_application(self) -> None:
         """Sign an application in that may open INFO."""
-        self.entra.add_client(APP, [], public=False, secret=SECRET)
-        self.exchange.grant(APP, INFO)
-        path = certificates.write(self.world.root / "secret", SECRET)
-        words = ("login", BACKUP, "--app-only", "--client-id", APP, "--client-secret-file", str(path))
-        done = self.world.run(*words, *self.hosts)
-        assert done.code == 0, done.err
+        sign_in_application(self.world, self.entra, self.exchange, INFO)
 
     def configure(self, path: str, account: str, program: str, *mailboxes: str) -> Outcome:
         """Write what ``config`` prints for *program* into the file *path* in the home; return what it did."""
@@ -123,8 +154,8 @@ class MailUser:
         return done
 
     def in_cron(self) -> dict[str, str]:
-        """Return the environment that cron gives."""
-        return {name: self.world.environ[name] for name in ("HOME", "PATH")}
+        """Return the environment that cron gives, with the test bed's certificate authority."""
+        return {name: self.world.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
 
     def deliver(self, mailbox: str, *subjects: str) -> None:
         """Put mails with *subjects* into the INBOX of *mailbox*."""
@@ -156,6 +187,21 @@ class MailUser:
             self.exchange.token_life_override = None
             self.renew()
 
+    def let_token_die(self, account: str) -> None:
+        """Let the token of *account* be dead, and forget all requests so far."""
+        self.world.age(account, left=-5)
+        self.entra.forget()
+
+    @contextmanager
+    def signed_out(self) -> Iterator[None]:
+        """Take Alice's sign-in away for a while."""
+        folder = self.world.folder(ALICE)
+        away = folder.rename(self.world.root / "away")
+        try:
+            yield
+        finally:
+            away.rename(folder)
+
     def renew(self) -> None:
         """Refresh Alice's token."""
         self.world.age(ALICE, left=-5)
@@ -185,9 +231,18 @@ def open_mail_user(top: Path, ca: trustme.CA) -> Iterator[MailUser]:
         user = MailUser.make(product(World.make(top / "world", top / "ca.pem")), entra, exchange)
         user.add_application()
         for mailbox in (ALICE, INFO):
-            exchange.add_folders(mailbox, dict.fromkeys(("Drafts", "Sent Items", "Deleted Items", "Junk Email"), ()))
+            exchange.add_folders(mailbox, dict.fromkeys(FOLDERS, ()))
             user.deliver(mailbox, "Lunch")
         yield user
+
+
+def note_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a script in the place of our command, at a path that needs quotes; return the file with its arguments."""
+    script, noted = world.root / 'it\'s "a" \\command', world.root / "called"
+    script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{noted}\necho token\n', encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setattr(stub, "command", lambda: [str(script)])
+    return noted
 
 
 @contextmanager

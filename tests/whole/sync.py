@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.sign_in import options, sign_in
+from tests.whole.mail_user import sign_in_quickly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,15 +49,9 @@ class Sync:
         """Return the Maildir of a section."""
         return Path(self.world.environ["HOME"]) / "Mail" / section
 
-    def sign_in(self, account: str = "alice@example.org") -> None:
-        """Sign in by the bundled command."""
-        done = sign_in(
-            self.world,
-            self.entra,
-            account,
-            *options(self.entra, self.exchange.imap_port, self.exchange.smtp_port),
-        )
-        assert done.code == 0, done.err
+    def sign_in(self) -> None:
+        """Sign Alice in, without the pages."""
+        sign_in_quickly(self.world, self.entra, self.exchange)
 
     def configure(self, account: str = "alice@example.org", *, also: str = "") -> None:
         """Fill in the shipped sample for *account* and write it; lines of *also* come at the end."""
@@ -115,11 +109,16 @@ class Sync:
         }
 
 
+def letter(subject: str) -> bytes:
+    """Return a mail."""
+    return f"Subject: {subject}\nMessage-ID: <{subject}@example.org>\n\n{subject}\n".encode()
+
+
 class Running:
-    """An OfflineIMAP that stays; used in a ``with`` statement."""
+    """An OfflineIMAP that stays until the ``with`` statement ends; what it prints goes to a file."""
 
     def __init__(self, command: Sequence[str], world: World) -> None:
-        """Start it; what it says goes to a file."""
+        """Start it."""
         self._log = world.root / "staying.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -132,12 +131,8 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         """End it."""
-        self._process.terminate()
-        try:
-            self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()
+        self._process.wait()
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until *condition* holds."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.whole import builds
+from tests.sign_in import options, sign_in
 
 if TYPE_CHECKING:
     from tests.whole.sync import Sync
@@ -15,11 +13,16 @@ if TYPE_CHECKING:
 ALICE = "alice@example.org"
 
 
-@pytest.mark.parametrize("build", builds.NAMES[:1], indirect=True)
+def log_in(sync: Sync) -> None:
+    """Sign Alice in as a person does."""
+    done = sign_in(sync.world, sync.entra, ALICE, *options(sync.entra))
+    assert done.code == 0, done.err
+
+
 def test_a_refusal_in_a_sync_is_told_afterwards(sync: Sync) -> None:
     """When it was, Microsoft's code and correlation id, what it means and what to do; after the repair, what was."""
     sync.exchange.add_mailbox(ALICE)
-    sync.sign_in()
+    log_in(sync)
     sync.configure()
     sync.world.age(ALICE, left=-10)
     sync.entra.revoke(ALICE)
@@ -30,7 +33,7 @@ def test_a_refusal_in_a_sync_is_told_afterwards(sync: Sync) -> None:
     explained = sync.world.run("explain")
     [account] = json.loads(sync.world.run("status", "--json", "-v").out)["accounts"]
     plain = json.loads(sync.world.run("status", "--json").out)["accounts"][0]
-    sync.sign_in()
+    log_in(sync)
     afterwards = sync.world.run("explain", ALICE)
     later = sync.world.run("status", "-v")
 
@@ -49,16 +52,15 @@ def test_a_refusal_in_a_sync_is_told_afterwards(sync: Sync) -> None:
     assert sync.entra.count("oauth2/v2.0/token") == refused + 1  # of the login: who asks why asks nobody else
 
 
-@pytest.mark.parametrize("build", builds.NAMES[:1], indirect=True)
 def test_a_night_without_network_is_told_afterwards(sync: Sync) -> None:
     """What has no code says why in words, and is known after the next success."""
-    sync.sign_in()
+    log_in(sync)
     sync.configure()
     sync.world.age(ALICE, left=-10)
     sync.world.environ["HTTPS_PROXY"] = "http://127.0.0.1:9"
     assert sync.run().code != 0
     del sync.world.environ["HTTPS_PROXY"]
-    sync.sign_in()
+    log_in(sync)
 
     told = sync.world.run("status", "-v", ALICE)
 

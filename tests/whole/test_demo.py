@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests import demo
+from tests.m365.exchange import FOLDERS
 
 if TYPE_CHECKING:
     from tests.whole.sync import Sync
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_the_demonstration_works_and_says_so(sync: Sync) -> None:
     """The command that shows the whole way goes it to the end, with every build of OfflineIMAP."""
-    sync.exchange.add_mailbox(demo.ALICE)
+    sync.exchange.add_mailbox(demo.ALICE, FOLDERS)
     sync.exchange.fill(demo.ALICE, per_folder=1)
     said: list[str] = []
 

@@ -12,6 +12,7 @@ import pytest
 from offlineimap_m365.doctor.local import interpreters
 from tests.unit.doctor.offlineimaprc import test_mending as mending
 from tests.unit.offlineimaprc_file import make_offlineimaprc
+from tests.whole import builds
 from tests.whole.advice_follower import ALICE, AdviceFollower
 from tests.whole.sync import plain
 
@@ -37,6 +38,7 @@ def probe(world: World, build: Build, paths: list[Path]) -> list[dict[str, Any]]
     return answers
 
 
+@builds.each_python
 def test_each_build_reads_real_configurations_once_mended(
     build: Build, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +63,7 @@ def test_each_build_reads_real_configurations_once_mended(
         assert all({"INBOX", "Inbox"} & set(folders) for folders in answer["folders"].values()), name
 
 
+@builds.every
 def test_each_build_reads_the_sample_once_mended(build: Build, world: World) -> None:
     """Whatever broke it: after one diff OfflineIMAP gets Alice's token and leaves calendars out."""
     desk = make_offlineimaprc(world)
@@ -124,6 +127,7 @@ def alice(build: Build, world: World, entra: Entra, exchange: Exchange) -> Reade
     world.environ["PATH"] = f"{Path(build.offlineimap[0]).parent}:/usr/bin:/bin"
     made = cast("Reader", Reader.make(world, entra, exchange))
     made.build = build
+    exchange.add_folders(ALICE, {"Archive/2019": ()})
     exchange.fill(ALICE, per_folder=1)
     made.configure()
     return made

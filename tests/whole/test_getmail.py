@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,75 +17,54 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
 from tests.imap_server import ImapServer
-from tests.whole.mail_user import ALICE, BACKUP, INFO, find, subjects
+from tests.signed_in_accounts import TOKEN
+from tests.whole.mail_user import ALICE, ARRANGEMENTS, find, subjects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import trustme
 
-    from tests.whole.mail_user import MailUser
+    from tests.whole.mail_user import Arrangement, MailUser
     from tests.world import Outcome, World
 
 #: What an address may hold before its @, and parsers stumble over.
 LONG_STORY = "a%b=c#d'e$HOME`f{g}&h@example.org"
-#: Where getmail looks in the world of a test, which has $XDG_CONFIG_HOME.
-RC = "../config/getmail/getmailrc"
 
 
-def fetch(world: World, environ: Mapping[str, str] | None = None, rc: str = "") -> Outcome:
-    """Do what the first lines of the file say; *rc* names another one than the usual."""
-    text = (Path(world.environ["HOME"]) / (rc or RC)).read_text(encoding="utf-8")
-    command = next(line for line in text.splitlines() if line.startswith("# Then: ")).removeprefix("# Then: ")
+def fetch(world: World, environ: dict[str, str]) -> Outcome:
+    """Do what the first lines of the file say."""
+    text = (Path(world.environ["HOME"]) / ".config/getmail/getmailrc").read_text(encoding="utf-8")
+    command = text.partition("# Then: ")[2].partition("\n")[0]
     assert command.endswith(" && getmail")
-    return world.execute(["/bin/sh", "-c", command + (f" --rcfile ~/{rc}" if rc else "")], environ=environ)
+    return world.execute(["/bin/sh", "-c", command], environ=environ)
 
 
-def test_getmail_fetches_with_what_config_prints(mail_user: MailUser) -> None:
-    """Host, certificates and token command work, a dead token is renewed once, and nothing is fetched twice."""
-    mail_user.deliver(ALICE, "Lunch")
-    mail_user.configure(RC, ALICE, "getmail")
-    mail_user.world.age(ALICE, left=-5)
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
+def test_getmail_fetches(shared_user: MailUser, arrangement: Arrangement) -> None:
+    """With cron's environment a dead token is renewed by one request, and nothing is fetched twice."""
+    maildir = shared_user.home / "Mail/getmail" / arrangement.section
+    for place in (maildir, shared_user.home / ".config/getmail"):
+        shutil.rmtree(place, ignore_errors=True)
+    shared_user.prepare("getmail", ".config/getmail/getmailrc", arrangement)
+    shared_user.let_token_die(arrangement.account)
 
-    first = fetch(mail_user.world)
-    mail_user.deliver(ALICE, "Tea")
-    second = fetch(mail_user.world)
+    done = [fetch(shared_user.world, shared_user.in_cron()) for _ in range(2)]
 
-    assert (first.code, second.code) == (0, 0), first.out + first.err + second.err
-    assert subjects(mail_user.home / "Mail" / "getmail" / "alice") == ["Lunch", "Tea"]
-    assert len(mail_user.exchange.contents(ALICE)["INBOX"]) == 2
-    assert mail_user.entra.count("refresh_token") == 1
-
-
-def test_getmail_fetches_a_shared_mailbox_and_an_applications(mail_user: MailUser) -> None:
-    """Alice's token opens the shared mailbox, an application's its own, with what cron has."""
-    mail_user.add_application()
-    mail_user.deliver(INFO, "Order")
-    (mail_user.home / ".config" / "getmail").mkdir(parents=True)
-    mail_user.configure(".config/getmail/shared", ALICE, "getmail", INFO)
-    mail_user.configure(".config/getmail/backup", BACKUP, "getmail", INFO)
-    maildir = mail_user.home / "Mail" / "getmail" / "info"
-
-    hers = fetch(mail_user.world, mail_user.in_cron(), ".config/getmail/shared")
-    found = subjects(maildir)
-    mail_user.deliver(INFO, "Reminder")
-    its = fetch(mail_user.world, mail_user.in_cron(), ".config/getmail/backup")
-
-    assert (hers.code, its.code) == (0, 0), hers.err + its.err
-    assert (found, subjects(maildir)) == (["Order"], ["Order", "Reminder"])
-    assert [session.user for session in mail_user.exchange.sessions] == [INFO, INFO]
-    assert len({session.token_sha256 for session in mail_user.exchange.sessions}) == 2
+    assert [outcome.code for outcome in done] == [0, 0], done
+    assert subjects(maildir) == ["Lunch"]
+    assert len(shared_user.exchange.contents(arrangement.mailbox)["INBOX"]) == 1
+    assert shared_user.opened() == {arrangement.mailbox}
+    assert shared_user.entra.count(TOKEN) == 1
 
 
 def test_a_server_that_is_another_gets_no_token(world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what config prints, getmail hands nothing to a server whose certificate is for another host."""
     with ImapServer(ca, host="elsewhere.example", last="AUTHENTICATE") as server:
-        rc = Path(world.environ["HOME"]) / RC
+        rc = Path(world.environ["HOME"]) / ".config/getmail/getmailrc"
         rc.parent.mkdir(parents=True)
         monkeypatch.setattr(stub, "command", lambda: ["echo"])
         rc.write_text(recipes.render("getmail", dataclasses.replace(defaults(ALICE), imap=server.address)), "utf-8")
 
-        ran = fetch(world)
+        ran = fetch(world, {name: world.environ[name] for name in ("HOME", "PATH")})
 
         assert "elsewhere.example" in ran.out + ran.err
         assert b"AUTHENTICATE" not in server.received

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, settings
+import pytest
 
 from offlineimap_m365 import recipes
-from offlineimap_m365.accounts.profiles import clean_name
-from offlineimap_m365.base import errors
 from offlineimap_m365.recipes.targets import defaults
-from tests.whole.mail_user import ALICE, BACKUP, INFO, LOCAL_PARTS, find
+from tests.whole.mail_user import ALICE, ARRANGEMENTS, BACKUP, BOB, INFO, find, odd_names
 
 if TYPE_CHECKING:
-    from tests.whole.mail_user import MailUser
-    from tests.world import Outcome, World
+    from tests.whole.mail_user import Arrangement, MailUser
+    from tests.world import World
 
 PATCH = """From 0000000000000000000000000000000000000001 Mon Sep 17 00:00:00 2001
 From: Alice <alice@example.org>
@@ -26,55 +24,29 @@ Subject: [PATCH] Mend it
 """
 
 
-def configure(mail_user: MailUser, account: str, *mailboxes: str) -> None:
-    """Write what ``config`` prints for git and for msmtp."""
-    mail_user.configure(".gitconfig", account, "git-send-email", *mailboxes)
-    mail_user.configure(".msmtprc", account, "msmtp", *mailboxes)
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
+def test_git_sends(shared_user: MailUser, arrangement: Arrangement) -> None:
+    """With cron's environment sender and From are right, and who signs in is who may."""
+    mailboxes = {ALICE: [ALICE, INFO], BACKUP: [INFO]}[arrangement.account]
+    for program, path in (("git-send-email", ".gitconfig"), ("msmtp", ".msmtprc")):
+        shared_user.configure(path, arrangement.account, program, *mailboxes)
+    (shared_user.home / ".config/git").mkdir(parents=True, exist_ok=True)
+    (shared_user.home / ".config/git/config").write_text(f"[user]\n\tname = Alice\n\temail = {ALICE}\n", "utf-8")
+    patch = shared_user.home / "0001-mend-it.patch"
+    patch.write_text(PATCH, encoding="utf-8")
+    identity = [] if arrangement.name == "own" else [f"--identity={arrangement.section}"]
+    command = [find("git"), "send-email", "--to", BOB, "--confirm=never", *identity, str(patch)]
 
-
-def send(mail_user: MailUser, *arguments: str) -> Outcome:
-    """Send a patch to Bob; who commits has told git who they are."""
-    path = mail_user.home / "0001-mend-it.patch"
-    path.write_text(PATCH, encoding="utf-8")
-    command = [find("git"), "send-email", "--to", "bob@example.org", "--confirm=never", *arguments, str(path)]
-    who = mail_user.home / ".config" / "git" / "config"
-    who.parent.mkdir(parents=True, exist_ok=True)
-    who.write_text(f"[user]\n\tname = Alice\n\temail = {ALICE}\n", encoding="utf-8")
-    return mail_user.world.execute(command, environ=mail_user.in_cron())
-
-
-def test_git_sends_with_what_config_prints(mail_user: MailUser) -> None:
-    """Her own mailbox without a word, the shared one by its identity: sender and From are right, she signs in."""
-    configure(mail_user, ALICE, ALICE, INFO)
-
-    done = [send(mail_user), send(mail_user, "--identity=info")]
-
-    assert [outcome.code for outcome in done] == [0, 0], done
-    assert [(sent.user, sent.sender) for sent in mail_user.exchange.outbox] == [(ALICE, ALICE), (ALICE, INFO)]
-    assert {sent.recipients for sent in mail_user.exchange.outbox} == {("bob@example.org", ALICE)}
-    assert b"Mend it" in mail_user.exchange.outbox[0].data
-
-
-def test_git_sends_for_an_application(mail_user: MailUser) -> None:
-    """An application's mailbox is who signs in and who sends."""
-    mail_user.add_application()
-    configure(mail_user, BACKUP, INFO)
-
-    done = send(mail_user)
+    done = shared_user.world.execute(command, environ=shared_user.in_cron())
 
     assert done.code == 0, done.err
-    assert [(sent.user, sent.sender) for sent in mail_user.exchange.outbox] == [(INFO, INFO)]
+    assert shared_user.sent() == [(arrangement.sender, arrangement.mailbox, (BOB, ALICE))]
+    assert b"Mend it" in shared_user.exchange.outbox[0].data
 
 
-@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(local=LOCAL_PARTS)
-def test_git_reads_back_what_was_meant(world: World, local: str) -> None:
+@odd_names(40)
+def test_git_reads_back_what_was_meant(world: World, name: str) -> None:
     """However odd an address is, git gives it back, and the command names an account of msmtp's file."""
-    try:
-        name = clean_name(f"{local}@example.org")
-    except errors.WrongUsage:
-        assert local.startswith("-")
-        return
     rc = world.root / "gitconfig"
     rc.write_text(recipes.render("git-send-email", defaults(name)), encoding="utf-8")
     git = [find("git"), "config", "--file", str(rc)]
@@ -85,15 +57,17 @@ def test_git_reads_back_what_was_meant(world: World, local: str) -> None:
     assert found == [name, f"{find('msmtp')} -a {identity}"]
 
 
-def test_git_gets_the_token_as_a_password_too(mail_user: MailUser) -> None:
+def test_git_gets_the_token_as_a_password_too(shared_user: MailUser) -> None:
     """With the commented lines switched on, git's credential helper prints the token for the mail server."""
-    path = mail_user.home / ".gitconfig"
-    text = mail_user.world.run("config", ALICE, "git-send-email").out
+    path = shared_user.home / ".gitconfig"
+    text = shared_user.world.run("config", ALICE, "git-send-email").out
     path.write_text(re.sub(r"(?m)^(\s*)#(\[|\w+ = )", r"\1\2", text), encoding="utf-8")
-    request = f"protocol=smtp\nhost=localhost:{mail_user.exchange.smtp_port}\nusername={ALICE}\n\n"
+    request = f"protocol=smtp\nhost=localhost:{shared_user.exchange.smtp_port}\nusername={ALICE}\n\n"
 
-    done = mail_user.world.execute([find("git"), "credential", "fill"], environ=mail_user.in_cron(), stdin=request)
-    server = mail_user.world.execute([find("git"), "config", "sendemail.alice.smtpAuth"], environ=mail_user.in_cron())
+    done = shared_user.world.execute([find("git"), "credential", "fill"], environ=shared_user.in_cron(), stdin=request)
+    server = shared_user.world.execute(
+        [find("git"), "config", "sendemail.alice.smtpAuth"], environ=shared_user.in_cron()
+    )
 
-    assert f"password={mail_user.world.run('token', ALICE).out}" in done.out
+    assert f"password={shared_user.world.run('token', ALICE).out}" in done.out
     assert server.out == "XOAUTH2\n"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.sign_in import options, sign_in
 from tests.signed_in_accounts import ALICE, age, keep
-from tests.whole import many_processes
+from tests.whole import builds, many_processes
 from tests.whole.terminal import product
 from tests.world import PATIENCE
 
@@ -159,6 +159,7 @@ def test_no_secret_reaches_it(alice: World, entra: Entra) -> None:
 
 
 @pytest.mark.matrix
+@builds.each_python
 def test_offlineimap_tells_once(sync: Sync) -> None:
     """On every build, whichever Python runs it: two runs that are refused, one notification, and no wait."""
     user, entra = sync.world, sync.entra

@@ -31,6 +31,7 @@ def ready(sync: Sync) -> Sync:
 
 
 @pytest.mark.matrix
+@builds.each_python
 def test_a_harmful_pythonpath_does_no_harm(ready: Sync) -> None:
     """Neither an MSAL nor a copy of this package that PYTHONPATH offers is imported where it is not ours to use."""
     trap = ready.world.root / "trap"
@@ -50,6 +51,7 @@ def test_a_harmful_pythonpath_does_no_harm(ready: Sync) -> None:
 
 
 @pytest.mark.matrix
+@builds.each_python
 def test_the_environment_of_another_python_on_pythonpath_does_no_harm(ready: Sync) -> None:
     """PYTHONPATH with this package's own environment in it does not make a foreign interpreter import MSAL."""
     libraries = next((ready.build.venv / "lib").glob("python3*")) / "site-packages"
@@ -62,6 +64,7 @@ def test_the_environment_of_another_python_on_pythonpath_does_no_harm(ready: Syn
     assert ready.in_maildir() == ready.on_server()
 
 
+@builds.each_python
 @pytest.mark.parametrize("way", ["by its own path", "by the user's own file"])
 def test_other_ways_to_load_it(ready: Sync, way: str) -> None:
     """The file in the package works by its path, and so does ``from offlineimap_m365 import *`` in the user's own."""
@@ -79,6 +82,7 @@ def test_other_ways_to_load_it(ready: Sync, way: str) -> None:
     assert ready.in_maildir() == ready.on_server()
 
 
+@builds.each_python
 def test_it_works_in_an_empty_environment(ready: Sync) -> None:
     """OfflineIMAP from cron: the home that login used is found although XDG_DATA_HOME is set only in the shell."""
     bare = {name: ready.world.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
@@ -122,6 +126,7 @@ print(json.dumps(answer))
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("inside", [True, False])
+@builds.every
 def test_what_is_raised_is_what_this_build_handles_best(ready: Sync, inside: bool) -> None:
     """The table of contract §2: which class from which function in which build, and plain ones outside OfflineIMAP."""
     interpreter = "/usr/bin/python3" if ready.build.is_foreign else str(ready.build.venv / "bin" / "python")
@@ -151,8 +156,6 @@ def test_what_is_raised_is_what_this_build_handles_best(ready: Sync, inside: boo
 
 def test_a_rebuilt_environment_is_found_again(ready: Sync, tmp_path: Path) -> None:
     """The virtual environment deleted and made anew under another Python: the .offlineimaprc stays as it is."""
-    if not ready.build.is_foreign:
-        return
     first, second = _interpreters()
     venv = tmp_path / "venv"
     _install(venv, first)
@@ -173,8 +176,6 @@ def test_a_rebuilt_environment_is_found_again(ready: Sync, tmp_path: Path) -> No
 @pytest.mark.parametrize("lost", [".", "lib/python3*/site-packages/msal"])
 def test_a_broken_environment_is_named_with_its_repair(ready: Sync, tmp_path: Path, lost: str) -> None:
     """One line says so, without a bug or a traceback; the command in it repairs the environment."""
-    if not ready.build.is_foreign:
-        return
     venv = tmp_path / "venv"
     python = _interpreters()[0]
     _install(venv, python)
@@ -213,10 +214,11 @@ def _interpreters() -> tuple[dict[str, str], dict[str, str]]:
 
 def _install(venv: Path, python: dict[str, str]) -> None:
     """Make a virtual environment of *python* with this package, from wheels that are here."""
-    wheel = builds.inventory()["wheel"]
+    uv = str(Path(sys.executable).with_name("uv"))
+    wheels = ["--offline", "--no-index", "--find-links", python["wheels"], builds.inventory()["wheel"]]
     for command in (
-        [python["python"], "-m", "venv", str(venv)],
-        [str(venv / "bin/pip"), "install", "-q", "--no-index", "--find-links", python["wheels"], wheel],
+        [uv, "venv", "--python", python["python"], str(venv)],
+        [uv, "pip", "install", "--python", str(venv / "bin/python"), *wheels],
     ):
         environ = {"PATH": "/usr/bin:/bin", "HOME": str(venv.parent)}
         subprocess.run(command, check=True, capture_output=True, env=environ)

@@ -12,6 +12,7 @@ import pytest
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.stores import selection
 from tests.sign_in import options, sign_in
+from tests.whole import builds
 from tests.whole.gpg_home import PASSPHRASE
 from tests.whole.terminal import product
 
@@ -154,6 +155,7 @@ def test_auto_is_decided_once(world: World, entra: Entra, desktop: Desktop) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@builds.each_python
 def test_a_sync(sync: Sync, request: pytest.FixtureRequest, kind: str) -> None:
     """Every OfflineIMAP, under this Python or another, syncs with a sign-in that is in a keyring or encrypted."""
     if kind == "gpg":

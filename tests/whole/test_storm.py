@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
-@many_processes.sizes(24, 200)
+@many_processes.sizes(12, 200)
 def test_all_share_one_refresh(world: World, entra: Entra, number: int) -> None:
     """So many processes, one of them with 64 threads: one request, and all get the same token."""
     entra.strict, entra.access_token_seconds = True, 3600
@@ -33,7 +33,7 @@ def test_all_share_one_refresh(world: World, entra: Entra, number: int) -> None:
     assert many_processes.litter(account.folder) == []
 
 
-@many_processes.sizes(24, 200)
+@many_processes.sizes(12, 200)
 def test_all_share_one_failure(world: World, entra: Entra, number: int) -> None:
     """A provider that is down is asked once, however many want a token: all are told 75 at once."""
     account = keep(entra)

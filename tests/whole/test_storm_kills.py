@@ -53,7 +53,7 @@ def kill_during_refresh(world: World, entra: Entra, chance: random.Random, comma
     process.communicate()
 
 
-@many_processes.sizes(40, 1000)
+@many_processes.sizes(12, 1000)
 def test_a_lenient_provider_costs_nothing(world: World, entra: Entra, number: int) -> None:
     """Entra takes an old refresh token again: after every kill a token is to be had at once, without a sign-in."""
     entra.access_token_seconds = 3600
@@ -71,7 +71,7 @@ def test_a_lenient_provider_costs_nothing(world: World, entra: Entra, number: in
     assert many_processes.litter(account.folder) == []
 
 
-@many_processes.sizes(40, 1000)
+@many_processes.sizes(12, 1000)
 def test_a_strict_provider_costs_what_fell_into_the_gap(
     world: World, entra: Entra, number: int, record_property: Callable[[str, object], None]
 ) -> None:

@@ -55,7 +55,7 @@ def disturb(entra: Entra, over: threading.Event, chance: random.Random) -> None:
         entra.fail_next(TOKEN, times=chance.randint(1, 3), **chance.choice(OUTAGES))  # type: ignore[arg-type]
 
 
-@many_processes.sizes(15, 300)
+@many_processes.sizes(6, 300)
 def test_a_soak(world: World, entra: Entra, number: int, record_property: Callable[[str, object], None]) -> None:
     """For so many seconds nobody is told anything but a token or 75, nothing hammers, and afterwards all is well."""
     entra.access_token_seconds = 305

@@ -34,6 +34,9 @@ FOLDERS = (
     "INBOX/Notes",
 )
 
+#: Enough for most tests: each folder costs every sync some time.
+FEW_FOLDERS = ("INBOX", "Sent Items", "Drafts", "Calendar")
+
 _NOT_MAIL = frozenset({"Calendar", "Contacts", "Journal", "Notes", "Sync Issues", "Tasks"})
 
 

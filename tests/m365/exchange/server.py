@@ -9,7 +9,7 @@ from email.policy import SMTP
 from typing import TYPE_CHECKING
 
 from .dovecot import Dovecot
-from .folders import FOLDERS, holds_items, holds_mail
+from .folders import FEW_FOLDERS, holds_items, holds_mail
 from .loopback import Loopback
 from .mail import make_message, stand_in
 from .mailbox import Mailbox, message_id
@@ -114,7 +114,7 @@ class Exchange(Rules):
         """Show a certificate of *ca* from the next connection on (ssl: a loaded chain counts for new handshakes)."""
         ca.issue_cert("localhost", "127.0.0.1", common_name="localhost").configure_cert(self._tls)
 
-    def add_mailbox(self, address: str, folders: Sequence[str] = FOLDERS) -> None:
+    def add_mailbox(self, address: str, folders: Sequence[str] = FEW_FOLDERS) -> None:
         """Make a mailbox with *folders* beside INBOX; calendars and the like hold one item each."""
         self.grant(address, address)
         with self._open(address) as mailbox:
