@@ -8,6 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +103,7 @@ def test_explained_text(text: str, account: str, tenant: str) -> None:
 _ERROR_FIELDS = ("error", "error_description", "error_codes", "suberror", "claims", "correlation_id", "timestamp")
 
 
+@pytest.mark.once
 @settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(_ERROR_FIELDS) | st.text(max_size=9), JSON, max_size=6))
 def test_refusals_of_a_provider(body: dict[str, Any]) -> None:
@@ -132,6 +134,7 @@ _TOKEN_FIELDS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.once
 @settings(max_examples=300)
 @given(_TOKEN_FIELDS | st.dictionaries(st.text(max_size=9), JSON))
 def test_answers_of_a_provider(body: dict[str, Any]) -> None:
@@ -143,6 +146,7 @@ def test_answers_of_a_provider(body: dict[str, Any]) -> None:
     assert all(isinstance(kept.get(name, 1), int) for name in ("expires_in", "refresh_in", "ext_expires_in"))
 
 
+@pytest.mark.once
 @example({"iss": "x" * 100_000, "tid": "y" * 100_000})
 @example({"iss": "https://issuer/", "aud": "a client id", "exp": float("nan")})
 @given(st.dictionaries(st.sampled_from(["iss", "aud", "exp", "tid", "oid", "sub", "preferred_username"]), JSON))

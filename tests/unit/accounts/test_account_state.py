@@ -109,6 +109,7 @@ def test_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     assert account_state.events(str(tmp_path / "gone")) == []
 
 
+@pytest.mark.once
 @settings(database=None, deadline=None, max_examples=60)
 @example(b"")
 @example(b"\xff\xfe")

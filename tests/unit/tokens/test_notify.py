@@ -301,6 +301,7 @@ def test_the_command_is_kept_closed(world: World) -> None:
     assert world.home.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.once
 @given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)))
 def test_whatever_is_remembered(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
     """What was notified is read out of a file to which anything happened."""

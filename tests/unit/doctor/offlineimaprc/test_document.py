@@ -67,6 +67,7 @@ def test_it_reads_what_configparser_reads(text: str) -> None:
                 assert document.resolve(section, part.raw) == value.rstrip()
 
 
+@pytest.mark.once
 @FUZZ
 @given(text=files(), is_whole=st.booleans())
 def test_whatever_the_file_holds_it_is_mended_and_never_run(
@@ -125,6 +126,7 @@ def test_values_are_read_where_they_are() -> None:
     assert Path(SAMPLE).read_text(encoding="utf-8") == Document(SAMPLE.read_text(encoding="utf-8")).text()
 
 
+@pytest.mark.once
 def test_500_mailboxes_are_checked_in_seconds(config: OfflineimaprcFile) -> None:
     """An administrator's file has 1,500 sections; what compares all of them with each other would take minutes."""
     account = invent("backup", imap="outlook.office365.com:993", kind="app-only")
