@@ -44,7 +44,7 @@ def world(tmp_path: Path, ca: trustme.CA) -> Iterator[World]:
     """Make a world for one test; this process lives in it, too."""
     before = dict(os.environ)
     root = tmp_path / "world"
-    root.mkdir()
+    root.mkdir(mode=0o755)  # whatever the umask
     ca.cert_pem.write_to_path(str(root / "ca.pem"))
     made = World.make(root, root / "ca.pem")
     made.enter()
