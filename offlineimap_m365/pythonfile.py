@@ -77,4 +77,4 @@ _stub = globals()
 if _stub.get("STUB_HOME"):
     _use_home(_stub["STUB_HOME"])
 if _is_foreign(_package, _stub.get("STUB_PREFIX", ""), _stub.get("STUB_VERSION")):
-    _evals.use_command(_stub.get("STUB_COMMAND") or _command.find(_package), _stub.get("STUB_REPAIR", ()))
+    _evals.use_command(_stub.get("STUB_COMMAND") or _command.find(), _stub.get("STUB_REPAIR", ()))

@@ -15,7 +15,7 @@ from offlineimap_m365.plugin import installed_command, log_redaction, offlineima
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn
+    from typing import Any
 
     Filter = Callable[[str], bool]
     Rename = Callable[[str], str]
@@ -45,15 +45,11 @@ def get_access_token(account: str | None = None, min_validity: float | None = No
     ``oauth2_access_token_eval`` once per process the error is also an OfflineImapError of severity REPO, and the token
     is a str that turns into a current one each time it is formatted (offlineimap3#244).
     """
-    log_redaction.install()
-    try:
-        seconds = _seconds(min_validity)
-        token = _obtain(account, "access-token", seconds)
-    except errors.M365Error as error:
-        _fail(error, is_skipped=offlineimap_builds.evaluates_once())
+    seconds = _seconds(min_validity)
     if not offlineimap_builds.evaluates_once():
-        return token
-    return offlineimap_builds.current_token(token, lambda: _obtain(account, "access-token", seconds))
+        return _obtain(account, "access-token", seconds, is_skipped=False)
+    token = _obtain(account, "access-token", seconds)
+    return offlineimap_builds.current_token(token, lambda: _obtain(account, "access-token", seconds, is_skipped=False))
 
 
 def get_refresh_token(account: str | None = None) -> str:
@@ -63,12 +59,12 @@ def get_refresh_token(account: str | None = None) -> str:
     get_access_token() works better: OfflineIMAP drops rotated tokens, and 8.0.3 sends ``Bearer None`` from the second
     connection on (offlineimap3#250). Raises M365Error and its children; Misconfigured for app-only accounts.
     """
-    return _secret(account, "refresh-token")
+    return _obtain(account, "refresh-token")
 
 
 def get_client_id(account: str | None = None) -> str:
     """Return the client id with which *account* signed in. Raises M365Error and its children."""
-    return _secret(account, "client-id")
+    return _obtain(account, "client-id")
 
 
 def get_client_secret(account: str | None = None) -> str:
@@ -77,7 +73,7 @@ def get_client_secret(account: str | None = None) -> str:
 
     Raises M365Error and its children; Misconfigured for a client that has a certificate.
     """
-    return _secret(account, "client-secret")
+    return _obtain(account, "client-secret")
 
 
 def make_folderfilter(  # noqa: PLR0913, PLR0917 - the contract names them
@@ -98,7 +94,7 @@ def make_folderfilter(  # noqa: PLR0913, PLR0917 - the contract names them
     try:
         return folder_filter.build_filter(keep, drop, languages, finding, also)
     except (TypeError, ValueError) as error:
-        _fail_call("make_folderfilter", error)
+        raise _wrong_call(f"make_folderfilter: {error}") from None
 
 
 def make_nametrans(
@@ -117,18 +113,12 @@ def make_nametrans(
     try:
         return nametrans.build_nametrans(nametrans.merge(names, others) if others else names, utf8)
     except (TypeError, ValueError) as error:
-        _fail_call("make_nametrans", error)
+        raise _wrong_call(f"make_nametrans: {error}") from None
 
 
-def _fail(error: errors.M365Error, *, is_skipped: bool) -> NoReturn:
-    """Raise *error*, with *is_skipped* as one with which OfflineIMAP skips this account only."""
-    raise offlineimap_builds.for_repository(error) if is_skipped else error from None
-
-
-def _fail_call(function: str, error: Exception) -> NoReturn:
+def _wrong_call(fact: str) -> errors.M365Error:
     remedy = errors.Remedy("Correct the call in your .offlineimaprc or pythonfile")
-    wrong = errors.Misconfigured(f"{function}: {error}", remedy=remedy)
-    _fail(wrong, is_skipped=offlineimap_builds.is_offlineimap())
+    return offlineimap_builds.for_repository(errors.Misconfigured(fact, remedy=remedy))
 
 
 def _finding(account: str | None, mailbox: str | None) -> dict[str, Any] | None:
@@ -154,42 +144,44 @@ def _seconds(min_validity: float | None) -> int:
         return fresh_token.MARGIN
     try:
         return int(min(max(0.0, float(min_validity)), _LONGEST_VALIDITY))
-    except (TypeError, ValueError) as error:
-        raise errors.Misconfigured(
-            f"get_access_token: min_validity is not a number of seconds: {min_validity!r}",
-            remedy=errors.Remedy("Correct the line in your .offlineimaprc", "get_access_token(account, 1800)", "file"),
-        ) from error
+    except (TypeError, ValueError):
+        raise _wrong_call(
+            f"get_access_token: min_validity is not a number of seconds, such as 1800: {min_validity!r}"
+        ) from None
 
 
-def _secret(account: str | None, kind: str) -> str:
-    log_redaction.install()
-    try:
-        return _obtain(account, kind)
-    except errors.M365Error as error:
-        _fail(error, is_skipped=offlineimap_builds.is_offlineimap())
-
-
-def _obtain(account: str | None, kind: str, seconds: int = 0) -> str:
+def _obtain(account: str | None, kind: str, seconds: int = 0, *, is_skipped: bool = True) -> str:
     """
     Return a token, a secret or a client id; whatever goes wrong becomes one of our errors.
 
-    Any other exception would end older builds at once, with all the other accounts (exit code 100).
+    Any other exception would end older builds at once, with all the other accounts (exit code 100). *is_skipped*: the
+    error is one with which OfflineIMAP skips this account only. It has no cause, and the frames of its traceback have
+    no variables: a program that reports errors with values would print tokens.
     """
+    import traceback  # noqa: PLC0415 - OfflineIMAP has it already
+
+    log_redaction.install()
     try:
         value = _from_engine(account, kind, seconds) if _command is None else _from_command(account, kind, seconds)
     except errors.M365Error as error:
-        _forget_values(error)
-        raise
+        failure = error
     except ImportError as error:
-        failure: errors.M365Error = installation.broken(error, account)
+        failure = installation.broken(error, account)
     except Exception as error:  # noqa: BLE001 - it becomes one of ours
-        failure = _bug(error, account)
-        _forget_values(error)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename.rpartition('/')[2]}, line {frame.lineno}"
+        failure = errors.M365Error(
+            f"{account or 'The account'}: a bug in {errors.COMMAND}, {type(error).__name__} in {place}",
+            account=account,
+            remedy=errors.Remedy("Report it with the output of this command", f"{errors.COMMAND} -v status"),
+        )
     else:
         if kind != "client-id":
             log_redaction.hide(value)
         return value
-    raise failure
+    traceback.clear_frames(failure.__traceback__)
+    failure.__cause__ = failure.__context__ = None
+    raise offlineimap_builds.for_repository(failure) if is_skipped else failure
 
 
 def _from_engine(account: str | None, kind: str, seconds: int) -> str:
@@ -208,39 +200,6 @@ def _from_command(account: str | None, kind: str, seconds: int) -> str:
     options = ["--prefer-validity", str(seconds)] if kind == "access-token" else ["--what", kind]
     arguments = ["token", *([account] if account is not None else []), *options]
     return token or installed_command.ask(_command or [], arguments, account, _repair)
-
-
-def _bug(error: Exception, account: str | None) -> errors.M365Error:
-    import traceback  # noqa: PLC0415 - only for a bug
-
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{frame.filename.rpartition('/')[2]}, line {frame.lineno}"
-    return errors.M365Error(
-        f"{account or 'The account'}: a bug in {errors.COMMAND}, {type(error).__name__} in {place}",
-        account=account,
-        remedy=errors.Remedy("Report it with the output of this command", f"{errors.COMMAND} -v status"),
-    )
-
-
-def _forget_values(error: BaseException) -> None:
-    """
-    Remove from an error the values of local variables of its traceback, and the errors that it came from.
-
-    A program that reports errors with values would print tokens; a ValueError of json holds all that it read. Files
-    and line numbers stay.
-    """
-    import traceback  # noqa: PLC0415 - only for an error
-
-    chain: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while chain:
-        current = chain.pop()
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        traceback.clear_frames(current.__traceback__)
-        chain += [current.__cause__, current.__context__]
-        current.__cause__ = current.__context__ = None
 
 
 log_redaction.install()

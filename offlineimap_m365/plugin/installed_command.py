@@ -40,32 +40,17 @@ def ask(command: list[str], arguments: list[str], account: str | None, repair: e
     return result.out.decode("utf-8", "replace").rstrip("\n")
 
 
-def find(package: str) -> list[str]:
-    """Return the command of the *package* directory, else the one that the last login recorded, else its bare name."""
-    return _beside(package) or _recorded() or [errors.COMMAND]
+def find() -> list[str]:
+    """Return the command that the last login recorded in the stub, else its bare name."""
+    try:
+        stub = safe_file.read(os.path.join(paths.directory(), "pythonfile.py"), is_ours=True)
+        command = recorded(stub.decode("utf-8"))
+    except (OSError, SyntaxError, ValueError, errors.M365Error):
+        return [errors.COMMAND]
+    return command if os.access(command[0], os.X_OK) else [errors.COMMAND]
 
 
 def recorded(stub: str) -> list[str]:
     """Return the command that the text of a *stub* names; raises ValueError or SyntaxError for a broken one."""
     line = next((line for line in stub.splitlines() if line.startswith("STUB_COMMAND = [")), "")
     return [str(word) for word in ast.literal_eval(line.partition("= ")[2])]
-
-
-def _recorded() -> list[str] | None:
-    try:
-        stub = safe_file.read(os.path.join(paths.directory(), "pythonfile.py"), is_ours=True)
-        command = recorded(stub.decode("utf-8"))
-    except (OSError, SyntaxError, ValueError, errors.M365Error):
-        return None
-    return command if os.access(command[0], os.X_OK) else None
-
-
-def _beside(package: str) -> list[str] | None:
-    """Return the script in ``bin`` of the environment whose ``lib`` has the *package* directory."""
-    root = os.path.dirname(package)
-    for _ in range(4):
-        root = os.path.dirname(root)
-        path = os.path.join(root, "bin", errors.COMMAND)
-        if os.access(path, os.X_OK):
-            return [path]
-    return None

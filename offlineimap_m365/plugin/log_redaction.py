@@ -15,7 +15,6 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from typing import Any
 
 _HIDDEN = "<hidden>"
 #: Characters: a shorter text is not treated as a secret, since it could be part of any word.
@@ -99,13 +98,8 @@ class _Filter:
             message = f"{record.msg} {record.args}"
         record.msg, record.args = clean(message), None
         if record.exc_info and not record.exc_text:
-            record.exc_text = clean(_traceback(record.exc_info))
-        elif record.exc_text:
-            record.exc_text = clean(record.exc_text)
+            import traceback  # noqa: PLC0415 - only for a record with an exception
+
+            record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+        record.exc_text = record.exc_text and clean(record.exc_text)
         return True
-
-
-def _traceback(exc_info: Any) -> str:
-    import traceback  # noqa: PLC0415 - only for a record with an exception
-
-    return "".join(traceback.format_exception(*exc_info)).rstrip("\n")

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from offlineimap_m365.base import errors
 
 
-def is_offlineimap() -> bool:
-    """Is this process OfflineIMAP?"""
-    return "offlineimap.repository.IMAP" in sys.modules
-
-
 def evaluates_once() -> bool:
     """Does this OfflineIMAP evaluate oauth2_access_token_eval once per process, as all before 8.0.3 do?"""
     module = sys.modules.get("offlineimap.repository.IMAP")
@@ -28,23 +23,19 @@ def evaluates_once() -> bool:
 
 
 def for_repository(error: errors.M365Error) -> errors.M365Error:
-    """Return *error* as one that is also an OfflineImapError of severity REPO: only this account is skipped."""
-    module = sys.modules.get("offlineimap.error") or sys.modules["offlineimap"]
+    """Return *error*, in OfflineIMAP also an OfflineImapError of severity REPO: only this account is skipped."""
+    module = sys.modules.get("offlineimap.error")
+    if module is None:
+        return error
     base = module.OfflineImapError
-
-    def make(self: Any, message: str, severity: int, errcode: Any = None) -> None:
-        Exception.__init__(self, message)
-        self.severity = severity
-        self.errcode = errcode
-
-    kind = type(type(error).__name__, (type(error), base), {"__init__": make})
-    both: errors.M365Error = kind(error.args[0], base.ERROR.REPO)
-    both.__dict__.update(error.__dict__)
+    kind: Any = type(type(error).__name__, (type(error), base), {"__init__": lambda *_: None})
+    both: errors.M365Error = kind(*error.args)
+    vars(both).update(vars(error), severity=base.ERROR.REPO, errcode=None)
     return both
 
 
 def current_token(token: str, renew: Callable[[], str]) -> str:
-    """Return *token* as a str that *renew* replaces each time it is formatted."""
+    """Return *token* as a str that *renew* replaces by a current one each time it is formatted."""
     return _CurrentToken(token, renew)
 
 
@@ -73,11 +64,5 @@ class _CurrentToken(str):
     def __repr__(self) -> str:
         return "<access token>"
 
-    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        return str(self).encode(encoding, errors)
-
     def strip(self, chars: str | None = None, /) -> _CurrentToken:  # noqa: ARG002
         return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("an access token cannot be pickled")

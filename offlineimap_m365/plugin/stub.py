@@ -16,14 +16,15 @@ from offlineimap_m365.base import atomic_file, errors, installation, paths, safe
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.plugin import installed_command
 
+#: What stub_fault() returns for a file such as the user's own.
+FOREIGN = "was not written by this program"
 #: How a stub says which version wrote it.
 _WRITTEN = re.compile(r"Written by offlineimap-m365 ([0-9.]+)")
 
 
 def command() -> list[str]:
     """Return the absolute command of this installation: the console script, else the interpreter with ``-m``."""
-    scripts = [Path(sys.argv[0]), Path(sys.prefix) / "bin" / errors.COMMAND]
-    for script in scripts:
+    for script in (Path(sys.argv[0]), Path(sys.prefix, "bin", errors.COMMAND)):
         if script.name == errors.COMMAND and script.is_absolute() and os.access(script, os.X_OK):
             return [str(script)]
     return [sys.executable, "-m", "offlineimap_m365"]
@@ -51,14 +52,9 @@ def stub_path() -> Path:
 
 def write_stub() -> Path:
     """Write the stub for this installation and return its path. Raises OSError, M365Error."""
-    path, text = stub_path(), _render()
+    path = stub_path()
     paths.make(str(path.parent))
-    try:
-        is_current = _read() == text
-    except (OSError, ValueError, errors.M365Error):
-        is_current = False
-    if not is_current:
-        atomic_file.write_whole(path, text.encode("utf-8"))
+    atomic_file.write_whole(path, _render().encode("utf-8"))
     return path
 
 
@@ -69,20 +65,12 @@ def renew_stub() -> None:
             write_stub()
 
 
-def is_foreign_stub() -> bool:
-    """Is there a file in the place of the stub that this program did not write, such as the user's own?"""
-    try:
-        return _WRITTEN.search(_read()) is None
-    except (OSError, ValueError, errors.M365Error):
-        return False
-
-
 def stub_fault() -> str:
     """Return what is wrong with the stub, to follow its path in a sentence; an empty text if nothing can be seen."""
     try:
         text = _read()
         if _WRITTEN.search(text) is None:
-            return "was not written by this program"
+            return FOREIGN
         return "is of an older version, or of an installation that is gone" if _is_stale(text) else ""
     except FileNotFoundError:
         return "does not exist"
@@ -106,12 +94,8 @@ def _is_stale(text: str) -> bool:
     written = _WRITTEN.search(text)
     if written is None:
         return False
-    is_older = "\nSTUB_HOME = " not in text or _number(written[1]) < _number(__version__)
-    return is_older or not os.access(installed_command.recorded(text)[0], os.X_OK)
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.strip(".").split("."))
+    its, ours = ([int(part) for part in version.strip(".").split(".")] for version in (written[1], __version__))
+    return "\nSTUB_HOME = " not in text or its < ours or not os.access(installed_command.recorded(text)[0], os.X_OK)
 
 
 def _render() -> str:

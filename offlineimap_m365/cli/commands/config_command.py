@@ -71,7 +71,7 @@ def _compare_senders(file: str, text: str, address: str) -> None:
 def _pythonfile() -> int:
     """Print the path for ``pythonfile``, and write that file again if anybody is signed in."""
     stub = stub_.stub_path()
-    if stub_.is_foreign_stub():
+    if stub_.stub_fault() == stub_.FOREIGN:
         say(f"This file was not written by {errors.COMMAND} and is left as it is: {stub}")
     elif profiles.names():
         try:

@@ -43,7 +43,7 @@ def examine_stub(machine: Subject) -> Check:
     """Return whether OfflineIMAP's pythonfile is there, and names a program that runs."""
     path, write = stub.stub_path(), f"{errors.COMMAND} config --pythonfile"
     fault = stub.stub_fault()
-    if fault and stub.is_foreign_stub():
+    if fault == stub.FOREIGN:
         move = f"mv {errors.quoted(str(path))} {errors.quoted(f'{path}.mine')}"
         remedy = Remedy("Move it away and write the right one", f"{move} && {write}")
         return machine.bad("stub", f"{path} {fault}", remedy)

@@ -110,10 +110,10 @@ def test_the_recorded_command_is_read_from_the_stub(tmp_path: Path, world: World
     stub = world.home / "pythonfile.py"
 
     stub.write_text(f"STUB_COMMAND = {asked!r}\n", encoding="utf-8")
-    assert installed_command.find("/a/b/c/d/e/f") == asked
+    assert installed_command.find() == asked
 
     stub.write_text("STUB_COMMAND = ['/nowhere/offlineimap-m365']\n", encoding="utf-8")
-    assert installed_command.find("/a/b/c/d/e/f") == ["offlineimap-m365"]
+    assert installed_command.find() == ["offlineimap-m365"]
 
     stub.write_text("STUB_COMMAND = oops(\n", encoding="utf-8")
-    assert installed_command.find("/a/b/c/d/e/f") == ["offlineimap-m365"]
+    assert installed_command.find() == ["offlineimap-m365"]

@@ -44,10 +44,11 @@ def test_the_command_is_the_script_that_was_called_or_that_of_the_environment(
 
 
 def test_the_stub_is_written_once(world: World) -> None:
-    """It records version, prefix and home, is for its owner only, and is left alone while nothing changes."""
+    """It records version, prefix and home, is for its owner only, and is left alone until a login."""
     path = stub.write_stub()
     before = path.stat()
-    again = stub.write_stub().stat()
+    stub.renew_stub()
+    again = path.stat()
     text = path.read_text(encoding="utf-8")
 
     assert path == world.home / "pythonfile.py"
