@@ -2,7 +2,8 @@
 Change the trusted code in small ways and count how many changes the unit tests notice (mutation testing, cosmic-ray).
 
 ``nox -s mutation -- [FOLDER…] [--sample N] [--seed S]``: of each folder of the package, *N* mutants chosen at random
-are tested with the unit tests of that folder. Prints the score and each mutant that survived; works on a copy.
+are tested, with the tests of their module first, then with the others of that folder. Prints the score and each mutant
+that survived; works on a copy.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ ROOT = Path(__file__).resolve().parents[1]
 TRUSTED = ("base", "plugin", "accounts", "stores", "provider", "tokens", "signin/callback_server.py")
 #: Seconds after which a mutant counts as noticed: it hangs.
 TIMEOUT = 90.0
+#: Tests of a folder that need gpg or a keyring, and no other program.
+OTHER_TESTS = {"stores": ["tests/whole/test_gpg.py", "tests/whole/test_keyring.py"]}
 #: ``X | None`` in an annotation is never evaluated, so such a mutant changes nothing.
 POINTLESS = "core/ReplaceBinaryOperator_BitOr"
+#: Where a copy of the package without a change is, in the tree that is changed.
+_UNCHANGED = "unchanged"
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +37,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folders", nargs="*", default=list(TRUSTED), metavar="FOLDER")
     parser.add_argument("--sample", type=int, default=40, metavar="N", help="mutants of each folder (default 40)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="choose the same mutants again")
+    parser.add_argument("--tests-of", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.tests_of:
+        return _run_tests(options.tests_of)
     noticed = total = 0
     with tempfile.TemporaryDirectory(prefix="m365-mutants-") as name:
         tree = Path(name, "tree")
@@ -49,8 +57,8 @@ def main(arguments: list[str]) -> int:
 
 def _test(tree: Path, folder: str, sample: int, seed: int) -> tuple[int, list[str]]:
     """Return how many mutants of *folder* were noticed, and those that survived as ``file:line operator``."""
-    tests = f"tests/unit/{folder.partition('/')[0]}"
-    command = f"{sys.executable} -m pytest -x -q -p no:cacheprovider -p no:randomly {tests}"
+    shutil.copytree(tree / "offlineimap_m365", tree / _UNCHANGED, dirs_exist_ok=True)
+    command = f"{sys.executable} -m tests.mutation --tests-of {folder}"
     config, session = tree / "cosmic-ray.toml", tree / "mutants.sqlite"
     session.unlink(missing_ok=True)
     config.write_text(
@@ -73,6 +81,17 @@ def _test(tree: Path, folder: str, sample: int, seed: int) -> tuple[int, list[st
         ).fetchall()
     survivors = [f"{path}:{line} {operator}" for path, line, operator, outcome in rows if outcome == "SURVIVED"]
     return len(rows) - len(survivors), survivors
+
+
+def _run_tests(folder: str) -> int:
+    """Run the tests of *folder* in the current directory, those of the module that was changed first."""
+    top = folder.partition("/")[0]
+    modules = Path("offlineimap_m365", top).glob("*.py")
+    changed = [path.stem for path in modules if path.read_bytes() != Path(_UNCHANGED, top, path.name).read_bytes()]
+    tests = [*map(str, Path("tests", "unit", top).rglob("test_*.py")), *OTHER_TESTS.get(top, [])]
+    tests.sort(key=lambda test: not any(test.endswith(f"/test_{name}.py") for name in changed))
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    return subprocess.run([*command, *tests], check=False).returncode
 
 
 def _choose(session: Path, sample: int, seed: int) -> None:
