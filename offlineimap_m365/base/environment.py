@@ -155,11 +155,6 @@ def _is_our_socket(path: str) -> bool:
     return stat.S_ISSOCK(state.st_mode) and state.st_uid == os.geteuid()
 
 
-def keyring_backend() -> str:
-    """Return the keyring that the user configured for the library ``keyring``, by its class's full name, or nothing."""
-    return os.environ.get("PYTHON_KEYRING_BACKEND", "")
-
-
 def gnupg_home() -> str:
     """Return the directory in which gpg looks for its keys."""
     return os.environ.get("GNUPGHOME") or os.path.expanduser("~/.gnupg")

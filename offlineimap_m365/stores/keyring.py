@@ -1,5 +1,5 @@
 """
-The store ``keyring``: the desktop's keyring (Secret Service, KWallet, macOS Keychain), through the library ``keyring``.
+The store ``keyring``: the desktop's keyring, which is the Secret Service or macOS's Keychain.
 
 Every call is a child process that is killed after 5 s, since a keyring may wait for a person, or for ever. A file in
 the account's folder, without a secret, says that there is an item in the keyring. It is written before the first
@@ -25,6 +25,29 @@ SERVICE = "offlineimap-m365"
 #: The file in the account's folder that says what is in the keyring.
 MARKER = "keyring.json"
 _CHILD = Path(__file__).with_name("keyring_child.py")
+_TROUBLES: dict[str, tuple[type[errors.M365Error], str, str]] = {
+    "no bus": (
+        errors.Temporary,
+        "there is no D-Bus session, so the keyring cannot be reached",
+        "Try it in the desktop's session",
+    ),
+    "locked": (
+        errors.Temporary,
+        "the keyring is locked",
+        "Unlock it: log in to the desktop or open seahorse or kwalletmanager",
+    ),
+    "no service": (
+        errors.Misconfigured,
+        "no keyring runs in this session (nothing on its D-Bus is org.freedesktop.secrets)",
+        "Start one (gnome-keyring, KWallet, KeePassXC)",
+    ),
+    "no collection": (
+        errors.Misconfigured,
+        "the keyring has no default collection",
+        "Make one in seahorse and set it as the default",
+    ),
+    "spoiled": (errors.Temporary, "the keyring returned something else than was written", "Try again"),
+}
 #: Until when a keyring that did not answer is not asked again by this process, by its bus, in time.monotonic().
 _silent: dict[str, float] = {}
 
@@ -42,48 +65,44 @@ class KeyringStore(FileStore):
 
     def read(self) -> bytes | None:
         """Return what was written last, None if there is nothing; without the marker the keyring is not asked."""
-        marker = self._marker()
-        value = self._ask("read", marker)["value"] if marker else None
-        return None if value is None else str(value).encode("latin-1")
+        home = self._home_in_marker()
+        value = self._ask("read", home) if home else None
+        return None if value is None else value.encode("latin-1")
 
     def write(self, data: bytes) -> None:
         """Replace everything by *data*."""
-        marker = self._marker()
-        if marker is None:
-            kind = str(self._ask("look", {"home": self._home})["kind"])
-            marker = {"service": SERVICE, "home": self._home, "kind": kind}
-            self._mark(marker)
-        self._ask("write", marker, data.decode("latin-1"))
-        self._mark(marker)
+        home = self._home_in_marker()
+        if home is None:
+            home = self._home
+            self._ask("look", home)
+            self._mark(home)
+        self._ask("write", home, data.decode("latin-1"))
+        self._mark(home)
 
     def delete(self) -> None:
         """Remove the item, then the marker, so that the item in a locked keyring can be removed later."""
-        marker = self._marker()
-        if marker:
-            self._ask("delete", marker)
+        home = self._home_in_marker()
+        if home:
+            self._ask("delete", home)
         super().delete()
 
-    def _marker(self) -> dict[str, str] | None:
-        """Return what the marker says, None without one; of a damaged one only that there is an item."""
+    def _home_in_marker(self) -> str | None:
+        """Return the home by which the item is called, None without a marker; of a damaged one this home."""
         data = super().read()
         if data is None:
             return None
         try:
-            document = json.loads(data)
-        except ValueError:
-            document = None
-        texts = document if isinstance(document, dict) else {}
-        home, kind = (value if isinstance(value, str) else "" for value in (texts.get("home"), texts.get("kind")))
-        # A home that was moved, not copied: its items still have their old name.
-        was_moved = Path(home).is_absolute() and not safe_file.exists(home)
-        return {"service": SERVICE, "kind": kind, "home": home if was_moved else self._home}
+            home = json.loads(data)["home"]
+            # A home that was moved, not copied: its items still have their old name.
+            return home if Path(home).is_absolute() and not safe_file.exists(home) else self._home
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return self._home
 
-    def _mark(self, marker: dict[str, str]) -> None:
-        super().write(json.dumps(marker, indent=2).encode("ascii") + b"\n")
+    def _mark(self, home: str) -> None:
+        super().write(json.dumps({"service": SERVICE, "home": home}, indent=2).encode("ascii") + b"\n")
 
-    def _ask(self, action: str, marker: dict[str, str], secret: str | None = None) -> dict[str, Any]:
-        user = item(self._account, marker["home"])
-        return ask(action, self._account, user, kind=marker.get("kind", ""), secret=secret)
+    def _ask(self, action: str, home: str, secret: str = "") -> str | None:
+        return ask(action, self._account, item(self._account, home), secret)
 
 
 def item(account: str, home: str) -> str:
@@ -91,35 +110,27 @@ def item(account: str, home: str) -> str:
     return f"{account.strip().lower()} ({home})"
 
 
-def probe(folder: str, account: str) -> str:
+def probe(folder: str, account: str) -> None:
     """
-    Write, read back and remove something that is no secret; return the kind of the keyring.
+    Write, read back and remove something that is no secret.
 
     Raises Temporary or Misconfigured where the keyring of *account* in *folder* cannot be used without a person.
     """
-    user = item(account, str(Path(folder).parent.parent)) + " probe"
-    return str(ask("try", account, user, secret="not a secret")["kind"])  # noqa: S106 - it says so
+    ask("try", account, item(account, str(Path(folder).parent.parent)) + " probe", "not a secret")
 
 
-def ask(action: str, account: str, user: str, *, kind: str = "", secret: str | None = None) -> dict[str, Any]:
+def ask(action: str, account: str, user: str, secret: str = "") -> str | None:
     """
-    Return the child's answer to *action* for the item *user*.
+    Let the child do *action* with the item *user*; return what it reads.
 
     Raises Temporary for a keyring that cannot be used now, Misconfigured for one that cannot be used at all. One that
     did not answer is not asked again for 5 s, so that of several accounts only the first waits.
     """
-    request = {
-        "action": action,
-        "service": SERVICE,
-        "user": user,
-        "kind": kind,
-        "secret": secret,
-        "backend": environment.keyring_backend(),
-        "path": [path for path in sys.path if Path(path).is_absolute()],
-    }
+    path = [path for path in sys.path if Path(path).is_absolute()]
+    request = {"action": action, "service": SERVICE, "user": user, "secret": secret, "path": path}
     bus, answer = environment.session_bus(), None
     if time.monotonic() >= _silent.get(bus, 0.0):
-        answer = _answer(json.dumps(request).encode("ascii"))
+        answer = _answer(json.dumps(request).encode("ascii"), bus)
         if answer is None:
             _silent[bus] = time.monotonic() + SECONDS
     if answer is None:
@@ -131,13 +142,15 @@ def ask(action: str, account: str, user: str, *, kind: str = "", secret: str | N
         )
     if "trouble" in answer:
         raise trouble(str(answer["trouble"]), str(answer["what"]), account)
-    return answer
+    value: str | None = answer["value"]
+    return value
 
 
-def _answer(request: bytes) -> dict[str, Any] | None:
+def _answer(request: bytes, bus: str) -> dict[str, Any] | None:
     """Return the child's answer to *request*, None if it does not end in time."""
+    environ = environment.for_child() | ({"DBUS_SESSION_BUS_ADDRESS": bus} if bus else {})  # cron does not set it
     result = process.run(
-        [sys.executable, "-I", "-B", str(_CHILD)], stdin=request, seconds=SECONDS, most_bytes=16_777_216, env=_environ()
+        [sys.executable, "-I", "-B", str(_CHILD)], stdin=request, seconds=SECONDS, most_bytes=16_777_216, env=environ
     )
     if result.ended == process.TIMED_OUT:
         return None
@@ -148,35 +161,15 @@ def _answer(request: bytes) -> dict[str, Any] | None:
     return answer
 
 
-def _environ() -> dict[str, str]:
-    """Return the child's environment: without settings of the library, with the bus of this user's session."""
-    environ = {name: value for name, value in environment.for_child().items() if not name.startswith("KEYRING_PROPER")}
-    bus = environment.session_bus()
-    return environ | ({"DBUS_SESSION_BUS_ADDRESS": bus} if bus else {})
-
-
 def trouble(kind: str, name: str, account: str) -> errors.M365Error:
-    """Return the error for a *kind* of trouble of keyring_child with *account*'s keyring; *name* is what it names."""
-    temporary = {
-        "no bus": ("there is no D-Bus session, so the keyring cannot be reached", "Try it in the desktop's session"),
-        "locked": ("the keyring is locked", "Unlock it: log in to the desktop or open seahorse or kwalletmanager"),
-    }
-    lasting = {
-        "no service": (
-            "no keyring runs in this session (nothing on its D-Bus is org.freedesktop.secrets)",
-            "Start one (gnome-keyring, KWallet, KeePassXC)",
-        ),
-        "no collection": ("the keyring has no default collection", "Make one in seahorse and set it as the default"),
-        "refused": (f"the keyring backend {name} is not used, since it may store secrets in clear", "Unset it there"),
-    }
+    """Return the error for a *kind* of trouble of keyring_child with *account*'s keyring; *name* is an exception's."""
     if kind == "library":
         return errors.Misconfigured(
-            f"{account}: the Python library {name or 'keyring'} is not installed",
+            f"{account}: the Python library keyring is not installed",
             account=account,
-            remedy=installation.add(name or "keyring"),
+            remedy=installation.add("keyring"),
         )
-    error = errors.Misconfigured if kind in lasting else errors.Temporary
-    fact, advice = {**temporary, **lasting}.get(kind, (f"the keyring failed ({name})", "Try again"))
+    error, fact, advice = _TROUBLES.get(kind, (errors.Temporary, f"the keyring failed ({name})", "Try again"))
     return error(f"{account}: {fact}", account=account, remedy=_use_file(advice, account))
 
 

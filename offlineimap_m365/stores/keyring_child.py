@@ -1,41 +1,24 @@
 """
 Talk to the desktop's keyring, in a process of its own that can be killed: a request on stdin, an answer on stdout.
 
-It is started by its path and imports nothing of this package; the library ``keyring`` and its dependencies are found on
-the path in the request. Nothing here opens a prompt: it asks first whether the keyring is locked, and refuses where the
-library would have it unlocked.
+It is started by its path and imports nothing of this package; the libraries ``keyring`` and ``secretstorage`` are found
+on the path in the request. Nothing here opens a prompt: a locked keyring is refused.
 """
 
 from __future__ import annotations
 
-import configparser
-import contextlib
 import json
 import os
 import resource
 import sys
-from pathlib import Path
 from typing import Any
 
-#: Keyrings that encrypt and belong to the session, by the library's names for them, with our name of their kind.
-ALLOWED = {
-    "keyring.backends.SecretService.Keyring": "Secret Service",
-    "keyring.backends.libsecret.Keyring": "Secret Service",
-    "keyring.backends.kwallet.DBusKeyring": "KWallet",
-    "keyring.backends.macOS.Keyring": "Keychain",
-}
 #: The end of the name of the Keychain's item that will replace the main one.
 _NEXT = " (next)"
 
 
 class Trouble(Exception):
-    """A reason why the keyring cannot be used: a *kind* (see keyring.trouble) and the *name* of what it is about."""
-
-    def __init__(self, kind: str, name: str = "") -> None:
-        """Store the parts, which hold no secret."""
-        super().__init__(kind, name)
-        self.kind = kind
-        self.name = name
+    """A reason why the keyring cannot be used, by its name in keyring.trouble()."""
 
 
 def main() -> int:
@@ -53,31 +36,29 @@ def main() -> int:
 
 
 def answer_to(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to *request*: ``{"value", "kind"}``, or ``{"trouble", "what"}``."""
+    """Return the answer to *request*: ``{"value"}``, or ``{"trouble", "what"}``."""
     try:
-        kind = choose(request["backend"], request["kind"])
-        item = Item(open_ring(kind), request["service"], request["user"])
-        return {"value": act(item, request["action"], request["secret"]), "kind": kind}
+        ring = open_keychain() if sys.platform == "darwin" else SecretService()
+        return {"value": act(Item(ring, request["service"], request["user"]), request["action"], request["secret"])}
     except Trouble as trouble:
-        return {"trouble": trouble.kind, "what": trouble.name}
+        return {"trouble": str(trouble), "what": ""}
     except ImportError:
         return {"trouble": "library", "what": ""}
     except Exception as error:  # noqa: BLE001 - of any service; its text could hold a secret, so only its name is used
         name = type(error).__name__
-        return {"trouble": "locked" if name in {"KeyringLocked", "LockedException"} else "failed", "what": name}
+        return {"trouble": "locked" if name == "LockedException" else "failed", "what": name}
 
 
-def act(item: Item, action: str, secret: str | None) -> str | None:
+def act(item: Item, action: str, secret: str) -> str | None:
     """Do *action* with *item* (``look`` does nothing); return the secret for ``read``, else None."""
     if action == "read":
         return item.read()
     if action in {"write", "try"}:
-        item.write(secret or "")
-    is_intact = action != "try" or item.read() == secret
+        item.write(secret)
+    if action == "try" and item.read() != secret:
+        raise Trouble("spoiled")
     if action in {"delete", "try"}:
         item.delete()
-    if not is_intact:
-        raise Trouble("failed", "it returned something else")
     return None
 
 
@@ -113,54 +94,17 @@ class Item:
             self._ring.delete_password(self._service, user)
 
 
-def choose(named: str, kind: str) -> str:
+class SecretService:
     """
-    Return the kind of keyring to use: *kind* if one was used before, else the configured one, else the best one.
+    The default collection of GNOME's keyring, KWallet or KeePassXC (specifications.freedesktop.org/secret-service).
 
-    *named* is ``$PYTHON_KEYRING_BACKEND``. A configured backend that is not allowed is refused by name.
+    Its items are those of the library ``keyring``, with the same methods, which would have a collection unlocked.
     """
-    configured, where = (named, "PYTHON_KEYRING_BACKEND") if named else _configured()
-    if configured and configured not in ALLOWED:
-        raise Trouble("refused", f"{configured} (from {where})")
-    return kind or (ALLOWED[configured] if configured else _best())
 
+    def __init__(self) -> None:
+        """Open the collection; raises Trouble if it is not there, or locked."""
+        import secretstorage  # noqa: PLC0415 - found on the path that came with the request
 
-def _configured() -> tuple[str, str]:
-    """Return the backend of the library's own configuration file, and that file's path; empty ones if it has none."""
-    from keyring.util import platform_  # noqa: PLC0415 - found on the path that came with the request
-
-    path = Path(platform_.config_root()) / "keyringrc.cfg"
-    config = configparser.RawConfigParser()
-    with contextlib.suppress(OSError, UnicodeDecodeError, configparser.Error):
-        config.read_string(path.read_text(encoding="utf-8"))
-    return config.get("backend", "default-keyring", fallback="").strip(), str(path)
-
-
-def _best() -> str:
-    """Return the kind that the library prefers here among those that are allowed, never a chain of several."""
-    if sys.platform == "darwin":
-        return "Keychain"
-    from keyring.backends import SecretService, kwallet  # noqa: PLC0415 - see _configured()
-
-    usable = []
-    for kind, backend in (("KWallet", kwallet.DBusKeyring), ("Secret Service", SecretService.Keyring)):
-        with contextlib.suppress(Exception):  # a backend that cannot be used raises
-            usable.append((float(backend.priority), kind))
-    return max(usable)[1] if usable else "Secret Service"  # whose error says what is missing
-
-
-def open_ring(kind: str) -> Any:
-    """Return the library's backend of *kind*, available and unlocked; else raise Trouble."""
-    return {"Secret Service": _secret_service, "KWallet": _wallet, "Keychain": _keychain}[kind]()
-
-
-def _secret_service() -> Any:
-    """Return the Secret Service's default collection (its specification, "Locked")."""
-    import secretstorage  # noqa: PLC0415 - see _configured()
-    from keyring.backends import SecretService  # noqa: PLC0415
-    from keyring.errors import KeyringLocked  # noqa: PLC0415
-
-    def default_collection() -> Any:
         try:
             bus = secretstorage.dbus_init()
         except (OSError, secretstorage.SecretStorageException) as error:
@@ -168,56 +112,37 @@ def _secret_service() -> Any:
         if not secretstorage.check_service_availability(bus):
             raise Trouble("no service")
         try:
-            collection = secretstorage.get_collection_by_alias(bus, "default")
+            self._collection = secretstorage.get_collection_by_alias(bus, "default")
         except secretstorage.ItemNotFoundException as error:
             raise Trouble("no collection") from error
-        if collection.is_locked():
+        if self._collection.is_locked():
             raise Trouble("locked")
-        return collection
 
-    class Quiet(SecretService.Keyring):
-        """The library's backend, always with the default collection and without a prompt."""
+    def get_password(self, service: str, user: str) -> str | None:
+        """Return the secret of an item, None if there is none."""
+        item = self._find(service, user)
+        return None if item is None else str(item.get_secret().decode("utf-8"))
 
-        def get_preferred_collection(self) -> Any:
-            """Return the default collection, unlocked."""
-            return default_collection()
+    def set_password(self, service: str, user: str, secret: str) -> None:
+        """Replace the secret of an item."""
+        attributes = {"application": "Python keyring library", "service": service, "username": user}
+        label = f"Password for '{user}' on '{service}'"
+        self._collection.create_item(label, attributes, secret.encode("utf-8"), replace=True)
 
-        def unlock(self, item: Any) -> None:
-            """Refuse a locked item."""
-            if item.is_locked():
-                raise KeyringLocked("locked")
+    def delete_password(self, service: str, user: str) -> None:
+        """Remove an item."""
+        self._find(service, user).delete()
 
-    default_collection().connection.close()
-    return Quiet()
-
-
-def _wallet() -> Any:
-    """Return KWallet; a closed wallet is Trouble, since opening it would ask (its D-Bus interface, isOpen)."""
-    try:
-        import dbus  # noqa: PLC0415 - see _configured()
-    except ImportError as error:
-        raise Trouble("library", "dbus-python") from error
-    from keyring.backends import kwallet  # noqa: PLC0415
-
-    try:
-        bus = dbus.SessionBus()
-    except dbus.DBusException as error:
-        raise Trouble("no bus") from error
-    if not bus.name_has_owner(kwallet.DBusKeyring.bus_name):
-        raise Trouble("no service")
-    service = bus.get_object(kwallet.DBusKeyring.bus_name, kwallet.DBusKeyring.object_path, introspect=False)
-    wallet = dbus.Interface(service, "org.kde.KWallet")
-    if not wallet.isOpen(wallet.networkWallet()):
-        raise Trouble("locked")
-    return kwallet.DBusKeyring()
+    def _find(self, service: str, user: str) -> Any:
+        return next(self._collection.search_items({"service": service, "username": user}), None)
 
 
-def _keychain() -> Any:
+def open_keychain() -> Any:
     """Return macOS's Keychain, told not to ask (Security framework, SecKeychainSetUserInteractionAllowed)."""
     import ctypes  # noqa: PLC0415 - only where it is needed
     import ctypes.util  # noqa: PLC0415
 
-    from keyring.backends import macOS  # noqa: PLC0415
+    from keyring.backends import macOS  # noqa: PLC0415 - found on the path that came with the request
 
     ctypes.CDLL(ctypes.util.find_library("Security")).SecKeychainSetUserInteractionAllowed(ctypes.c_ubyte(0))
     return macOS.Keyring()

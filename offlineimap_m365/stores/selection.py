@@ -70,10 +70,10 @@ def _choose(folder: str, account: str) -> tuple[str, str]:
     if environment.over_ssh():  # an unlocked keyring is the desktop's, and locked when nobody is logged in there
         return "file", "This is a session over ssh, which has no keyring of its own"
     try:
-        kind = keyring.probe(folder, account)
+        keyring.probe(folder, account)
     except errors.M365Error as error:
         return "file", f"The keyring cannot be used: {error.fact.removeprefix(account + ': ')}"
-    return "keyring", f"The desktop's keyring ({kind}) works without a question"
+    return "keyring", "The desktop's keyring works without a question"
 
 
 def kind(store: str) -> str:

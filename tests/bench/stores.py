@@ -65,7 +65,7 @@ GPG = Store(
 )
 #: Of what cannot be run on the machine of the tests nothing is claimed.
 OTHERS = (
-    Store("`keyring`: KWallet", "as with the Secret Service", "as with the Secret Service"),
+    Store("`keyring`: KWallet's Secret Service", "as with the Secret Service", "as with the Secret Service"),
     Store("`keyring`: macOS's Keychain", "the Python that wrote it, while it is unlocked", "while you are logged in"),
 )
 

@@ -5,7 +5,7 @@ A keyring in memory, instead of the child process that asks a real one.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from offlineimap_m365.stores import keyring
 
@@ -30,18 +30,17 @@ class FakeKeyring:
     spoil: Callable[[str], str] = str
     locks_at: str = ""
 
-    def ask(self, action: str, account: str, user: str, *, kind: str = "", secret: str | None = None) -> dict[str, Any]:
+    def ask(self, action: str, account: str, user: str, secret: str = "") -> str | None:
         """Answer as the child does."""
         self.asked.append(action)
         self.is_locked = self.is_locked or action == self.locks_at
         if self.is_locked:
             raise keyring.trouble("locked", "", account)
         if action == "write":
-            assert secret is not None
             self.items[user] = self.spoil(secret)
         if action == "delete":
             self.items.pop(user, None)
-        return {"kind": kind or "a fake keyring", "value": self.items.get(user)}
+        return self.items.get(user)
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:

@@ -152,41 +152,16 @@ def test_the_bus_that_cron_does_not_name(desktop: Desktop, world: World, monkeyp
     assert store_of().read() == SECRET
 
 
-@pytest.mark.parametrize(
-    "backend",
-    [
-        "keyrings.alt.file.PlaintextKeyring",
-        "keyring.backends.null.Keyring",
-        "keyring.backends.fail.Keyring",
-        "keyring.backends.chainer.ChainerBackend",
-    ],
-)
-@pytest.mark.parametrize("how", ["environment", "file"])
-def test_other_backends_are_refused_by_name(
-    desktop: Desktop, world: World, monkeypatch: pytest.MonkeyPatch, backend: str, how: str
-) -> None:
-    """A backend that somebody configured and that keeps nothing safe is named and refused, though another is there."""
-    if how == "file":
-        config = Path(world.environ["XDG_CONFIG_HOME"]) / "python_keyring" / "keyringrc.cfg"
-        config.parent.mkdir()
-        config.write_text(f"[backend]\ndefault-keyring={backend}\n", encoding="ascii")
-    else:
-        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
-
-    with pytest.raises(errors.Misconfigured, match=rf"the keyring backend {backend} \(from .*\) is not used"):
-        store_of().write(SECRET)
-
-    assert desktop.items() == {}
-    assert "a-made-up-refresh-token" not in world.text_of_all_files()
-
-
-def test_an_allowed_backend_may_be_configured(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who configured the Secret Service gets it, also beside a plain-text backend that is installed."""
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.SecretService.Keyring")
+def test_settings_of_the_library_do_not_count(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever backend or scheme somebody configured for other programs, the item is where the next one looks."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyrings.alt.file.PlaintextKeyring")
+    monkeypatch.setenv("KEYRING_PROPERTY_SCHEME", "KeePassXC")
 
     store_of().write(SECRET)
+    monkeypatch.undo()
 
     assert list(desktop.items()) == [user_of()]
+    assert store_of().read() == SECRET
 
 
 def test_a_marker_without_a_word_still_leads_to_the_item(desktop: Desktop) -> None:
@@ -205,10 +180,10 @@ def test_the_marker_comes_before_the_secret(desktop: Desktop, monkeypatch: pytes
     """Killed between the two, a writer leaves a pointer to nothing: never a secret to which nothing points."""
     ask = keyring.ask
 
-    def killed(action: str, *arguments: str, **options: str | None) -> dict[str, object]:
+    def killed(action: str, *arguments: str) -> str | None:
         if action == "write":
             raise KeyboardInterrupt
-        return ask(action, *arguments, **options)  # type: ignore[arg-type]
+        return ask(action, *arguments)
 
     monkeypatch.setattr(keyring, "ask", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -216,13 +191,17 @@ def test_the_marker_comes_before_the_secret(desktop: Desktop, monkeypatch: pytes
     monkeypatch.undo()
 
     marker = json.loads((Path(paths.folder(ALICE)) / keyring.MARKER).read_bytes())
-    assert marker == {"service": "offlineimap-m365", "kind": "Secret Service", "home": paths.directory()}
+    assert marker == {"service": "offlineimap-m365", "home": paths.directory()}
     assert store_of().read() is None
 
 
 @pytest.mark.parametrize(
     ("surroundings", "store", "reason"),
-    [("open", "keyring", "Secret Service"), ("locked", "file", "the keyring is locked"), ("ssh", "file", "over ssh")],
+    [
+        ("open", "keyring", "without a question"),
+        ("locked", "file", "the keyring is locked"),
+        ("ssh", "file", "over ssh"),
+    ],
 )
 def test_auto(desktop: Desktop, monkeypatch: pytest.MonkeyPatch, surroundings: str, store: str, reason: str) -> None:
     """``auto`` is a keyring that takes something and gives it back, else the file; nothing of the trial remains."""
