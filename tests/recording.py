@@ -48,9 +48,7 @@ def record() -> str:
         terminal = stack.enter_context(Terminal(world, "setup", ALICE, "--paste", *hosts, columns=COLUMNS))
         with Browser(entra.ca_file) as browser:
             terminal.type(f"{browser.sign_in(terminal.address, ALICE, PASSWORD).address}\r")
-        for number in (1, 2, 3):
-            terminal.wait_for("(Enter:", times=number)
-            terminal.type("\r")
+        terminal.press_enter(3)
         done = terminal.end()
         assert done.code == 0, done.err
         return _renamed(done.err, world, entra, exchange)

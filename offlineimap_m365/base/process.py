@@ -1,5 +1,5 @@
 """
-Run another program with a limit on its time and its output. The only module that starts one.
+Run another program with a limit on its time and its output. Only the first sync of ``setup`` is started elsewhere.
 
 Loaded by foreign interpreters too: standard library and Python 3.9 only. ``subprocess`` is imported when it is used.
 """

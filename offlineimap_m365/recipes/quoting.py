@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 #: How many mailboxes OfflineIMAP syncs at the same time: more share one connection, and Exchange throttles.
 _AT_ONCE = 4
-#: What msmtp 1.8 replaces in ``from``, without a way to quote it (its manual, "from").
-_MSMTP_PATTERNS = re.compile(r"%[UHCM]")
 #: What has a meaning between double quotes of a muttrc (mutt's manual, "Syntax of Initialization Files").
 _MUTT_SPECIAL = re.compile(r'[\\"$`]')
 #: What go-ini, with which aerc reads its file, takes unquoted; ``#`` and ``;`` begin a comment anywhere.
@@ -56,6 +54,8 @@ def _offlineimap(values: Values) -> dict[str, str]:
     quoted["mailbox_literal"] = '"%(remoteuser)s"'
     quoted["account_literal"] = quoted["mailbox_literal"] if is_own else _in_quotes(quoted["account"])
     quoted["certificates"] = quoted["certificates"] or "OS-DEFAULT"
+    learnt = f"make_folderfilter(account={quoted['account_literal']}, mailbox={quoted['mailbox_literal']})"
+    quoted["folderfilter"] = learnt if learned.find(values["account"], values["mailbox"]) else "folderfilter"
     pair = f'make_nametrans({{"{values["trash"]}": "Trash"}})'
     is_personal = values["trash"] == template_values.PERSONAL_FOLDERS["trash"]
     quoted["nametrans_remote"] = f"{pair}[0]" if is_personal else "nametrans_remote"
@@ -121,20 +121,20 @@ def _mbsync(values: Values) -> dict[str, str]:
         # Only certificates that the system does not trust belong there (mbsync(1), CertificateFile).
         "certificate_file": f"CertificateFile {_in_quotes(own)}" if own else "# The system's certificates are trusted.",
         "how": "as offlineimap-m365 folders --learn found them." if finding else unlearned,
-        "patterns": "\n".join(_mbsync_pattern(name) for name in _mbsync_unwanted(finding or {})),
+        "patterns": "\n".join(map(_mbsync_pattern, _mbsync_unwanted(finding or {}))),
     }
 
 
 def _mbsync_unwanted(finding: dict[str, list[str]]) -> list[str]:
     """Return the top-level folders that hold no mail, in Unicode; mbsync cannot quote the wildcards * and %."""
-    mail = {patterns.key(name) for name in finding.get("mail", [])}
     table = folder_filter.load_table()
-    usual = [
+    names = [utf7.decode(name) for name in finding.get("not_mail", [])]
+    names += [
         row["name"]
         for row in table["names"]
         if row["kind"] in table["not_mail"] and row["language"] in _USUAL_LANGUAGES
     ]
-    names = [utf7.decode(name) for name in finding.get("not_mail", [])] + usual
+    mail = {patterns.key(name) for name in finding.get("mail", [])}
     return [name for name in dict.fromkeys(names) if patterns.key(name) not in mail and not {"*", "%"} & set(name)]
 
 
@@ -150,12 +150,6 @@ def _mbsync_head(quoted: Sequence[Values]) -> dict[str, str]:
 
 def _msmtp(values: Values) -> dict[str, str]:
     """Return values for msmtp, which removes one pair of quotes around a value and knows no escapes."""
-    pattern = _MSMTP_PATTERNS.search(values["mailbox"])
-    if pattern:
-        raise errors.WrongUsage(
-            f"{values['mailbox']} cannot be msmtp's from, in which {pattern[0]} means something else",
-            remedy=errors.Remedy("Leave that line out, and give msmtp the address with -f"),
-        )
     path = values["certificates"] or "system"
     return {**values, "certificates": f'"{path}"' if '"' in path else path}
 

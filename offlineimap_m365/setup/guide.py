@@ -5,19 +5,21 @@ The steps of ``setup``. Each looks first whether it is done already, so that a r
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, fresh_token
+from offlineimap_m365.base import environment, errors, fresh_token
 from offlineimap_m365.base.errors import COMMAND, Remedy, quoted
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say, say_unwrapped
 from offlineimap_m365.folders import folder_filter, utf7
 from offlineimap_m365.learn import classify, look
 from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes import timers
 from offlineimap_m365.setup import mail_files, timer, written_files
-from offlineimap_m365.setup.mail_files import quoted_home
+from offlineimap_m365.setup.mail_files import End
 from offlineimap_m365.signin import login_options, login_session
 from offlineimap_m365.tokens import engine, notify
 
@@ -46,58 +48,36 @@ class _Asker:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Sign in, look at the mailbox, write files, offer a timer and the first sync. Raises M365Error."""
-    _require_terminal(options)
-    asker = _Asker(options.yes)
-    try:
-        account = _learn(_sign_in(options))
-        offlineimap = _set_up_programs(account, asker)
-        _set_up_timer(account, asker)
-        if offlineimap:
-            _sync(account, offlineimap, asker)
-        _summarize(account, offlineimap)
-    except KeyboardInterrupt:
-        say("Stopped. To continue, run setup again.")
-        raise
-    return 0
-
-
-def undo(options: argparse.Namespace) -> int:
-    """List the files that setup wrote and nobody changed since, and remove them. Raises M365Error."""
-    _require_terminal(options)
-    # Not the account: logout --all may have removed it.
-    name = profiles.clean_name(options.account) if options.account else profiles.get(None).name
-    files = written_files.unchanged(name)
-    for path in sorted(set(written_files.written(name)) - set(files)):
-        say(f"Changed since or gone, and left alone: {path}")
-    if not files:
-        say(f"There is nothing to undo for {name}.")
-        return 0
-    say("setup wrote these files, and nobody changed them since:")
-    for path in files:
-        say_unwrapped(f"  {path}")
-    if not _Asker(options.yes).yes("Remove them?", "n" if not options.yes else "y"):
-        return 0
-    if any(path.endswith(timer.TIMER) for path in files):
-        timer.disable()
-    for path in files:
-        written_files.remove(name, path)
-    if timer.is_notification(notify.command()):
-        notify.forget()
-    say("Removed. Your mail is still there. To forget the sign-in:", f"{COMMAND} logout {quoted(name)}")
-    return 0
-
-
-def _require_terminal(options: argparse.Namespace) -> None:
+    """Sign in, look at the mailbox, write files, offer a timer and the first sync, or undo that. Raises M365Error."""
     if not options.yes and not prompt.is_there():
         words = [COMMAND, "setup", *([quoted(options.account)] if options.account else []), "--yes"]
         raise errors.WrongUsage(
             "setup asks questions, and there is no terminal", remedy=Remedy("Take every default", " ".join(words))
         )
+    asker = _Asker(options.yes)
+    if options.undo:
+        return _undo(options.account, asker)
+    try:
+        account = _learn(_sign_in(options))
+        offlineimap = _set_up_programs(account, asker)
+        _set_up_timer(account, asker)
+        is_synced = offlineimap is None or _sync(account, offlineimap, asker)
+    except KeyboardInterrupt:
+        say()
+        say("Stopped. To continue, run setup again.")
+        raise
+    _summarize(account, offlineimap, is_synced=is_synced)
+    return 0 if is_synced else errors.Temporary.exit_code
 
 
 def _ours(command: str, account: Account, *options: str) -> str:
     return " ".join([COMMAND, command, quoted(account.name), *options])
+
+
+def _short(path: Path | str) -> str:
+    """Return *path* as a person writes it, quoted for a shell: with ``~`` for the home."""
+    home, text = f"{Path.home()}/", str(path)
+    return f"~/{quoted(text.removeprefix(home))}" if text.startswith(home) else quoted(text)
 
 
 def _sign_in(options: argparse.Namespace) -> Account:
@@ -143,11 +123,11 @@ def _set_up_programs(account: Account, asker: _Asker) -> MailFile | None:
     files = [offlineimap] if offlineimap else []
     if mail_files.command("msmtp"):
         files.append(mail_files.msmtp(account))
-    new = [file for file in files if file.existing is None]
+    new = [file for file in files if not file.exists]
     for file in files:
         if file.has_account:
-            say(f"{account.name} is already in {quoted_home(file.path)}.")
-        elif file.existing is not None:
+            say(f"{account.name} is already in {_short(file.path)}.")
+        elif file.exists:
             _print_addition(account, file)
     is_written = _write(account, new, asker) if new else False
     return offlineimap if offlineimap and (offlineimap.has_account or (offlineimap in new and is_written)) else None
@@ -158,6 +138,7 @@ def _plan_offlineimap(account: Account, asker: _Asker) -> MailFile | None:
     file = mail_files.offlineimap(account)
     if file.has_account:
         return file
+    say()
     maildir = asker.text("Directory for the mail, or - to leave out OfflineIMAP", file.maildir)
     if maildir == "-" or not _may_use(Path(maildir).expanduser(), maildir, asker):
         say("OfflineIMAP was left out.")
@@ -179,89 +160,121 @@ def _may_use(directory: Path, shown: str, asker: _Asker) -> bool:
 
 def _print_addition(account: Account, file: MailFile) -> None:
     """Print what adds the account to a file that exists: a diff for OfflineIMAP, else the whole snippet."""
-    path = quoted_home(file.path)
-    if not file.section:
-        say(f"{path} exists, so it was not changed. Add this to it:")
-        fresh_token.hand_out(file.text.rstrip("\n"))
-        return
-    diff = mail_files.addition(account, file)
-    if diff is None:
+    path = _short(file.path)
+    if file.text is None:
         say(f"{path} cannot be read as a configuration. See what is wrong:", f"{COMMAND} doctor --config {path}")
         return
-    say(f"{path} exists, so it was not changed. This diff adds {account.name}; apply it with: patch {path}")
-    fresh_token.hand_out(diff)
-    pythonfile = mail_files.other_pythonfile(file.existing or "")
-    if pythonfile:
-        say(f"Its pythonfile is {pythonfile}. Add this line there:")
+    what = f"This diff adds {account.name}; apply it with: patch {path}" if file.section else "Add this to it:"
+    say(f"{path} exists, so it was not changed. {what}")
+    fresh_token.hand_out(file.text.rstrip("\n"))
+    if file.pythonfile:
+        say(f"Its pythonfile is {file.pythonfile}. Add this line there:")
         say_unwrapped(f"exec(open({str(stub.stub_path())!r}).read())")
 
 
 def _write(account: Account, files: list[MailFile], asker: _Asker) -> bool:
     """Show new files and write them if the person agrees; return whether they are there now."""
     for file in files:
-        say(f"{quoted_home(file.path)} (comments are not shown):")
-        for line in file.text.splitlines():
+        say()
+        say(f"{_short(file.path)} (comments are not shown):")
+        for line in (file.text or "").splitlines():
             if line.strip() and not line.lstrip().startswith("#"):
                 say_unwrapped(f"  {line}")
-    if not asker.yes(f"Write {' and '.join(quoted_home(file.path) for file in files)}?"):
+    say()
+    if not asker.yes(f"Write {' and '.join(_short(file.path) for file in files)}?"):
         say("Nothing was written.")
         return False
     for file in files:
-        is_new = written_files.write_new(account.name, file.path, file.text, file.directory)
-        say(f"Wrote {quoted_home(file.path)}." if is_new else f"{quoted_home(file.path)} exists and was not changed.")
+        _write_one(account, file.path, file.text or "")
     return True
+
+
+def _write_one(account: Account, path: Path, text: str) -> None:
+    is_new = written_files.write_new(account.name, path, text)
+    say(f"Wrote {_short(path)}." if is_new else f"{_short(path)} exists and was not changed.")
 
 
 def _set_up_timer(account: Account, asker: _Asker) -> None:
     """Offer a daily refresh, with a desktop notification where one can be shown."""
+    say()
     if timer.is_enabled():
         say("The daily timer is on.")
         return
-    notification = timer.notification()
+    say("A sign-in ends after 90 days without use. A daily timer keeps it alive.")
     if not timer.has_systemd():
-        say("To keep the sign-in alive, add this line to the table that crontab -e opens:")
-        fresh_token.hand_out(timer.crontab_line())
+        say("To have one, run crontab -e and add this line:")
+        fresh_token.hand_out(timers.render("cron", None).rstrip("\n").rpartition("\n")[2])
         return
-    also = " A desktop notification tells you when you must sign in again." if notification else ""
-    say(f"A daily timer keeps the sign-in alive.{also}")
+    is_desktop = shutil.which("notify-send") and environment.graphical() and notify.command() is None
+    if is_desktop:
+        say("A desktop notification will tell you when you must sign in again.")
     if not asker.yes("Switch it on?"):
         return
-    for path, text in timer.units():
-        if written_files.write_new(account.name, path, text):
-            say(f"Wrote {quoted_home(path)}.")
-    if notification:
-        notify.choose(notification)
+    for path, text in timer.units().items():
+        _write_one(account, path, text)
+    if is_desktop:
+        notify.choose(timers.desktop_notification())
     say("The daily timer is on." if timer.enable() else f"systemctl --user enable --now {timer.TIMER} failed.")
 
 
-def _sync(account: Account, file: MailFile, asker: _Asker) -> None:
-    """Offer a sync and say how it ended."""
-    again = " ".join(map(quoted, mail_files.sync_words(file)))
-    say("The first sync of a large mailbox takes hours. Ctrl-C ends it, and it can be continued.")
+def _sync(account: Account, file: MailFile, asker: _Asker) -> bool:
+    """Offer a sync and say how it ended; return False if it failed."""
+    say()
+    say("The first sync of a large mailbox can take hours. Ctrl-C ends it; the next sync continues.")
     if not asker.yes("Fetch the mail now?"):
-        return
+        return True
     with prompt.ended_by_signals():
         end = mail_files.sync(file)
-    if end is mail_files.End.DONE:
-        say("The mail is here.")
-    elif end is mail_files.End.CUT:
-        say("Exchange ended the session: the token expired. That is normal for a large mailbox. Continue:", again)
-    else:
-        say("OfflineIMAP failed. Find out why:", f"{COMMAND} doctor {quoted(account.name)} --config {file.path}")
-
-
-def _summarize(account: Account, offlineimap: MailFile | None) -> None:
-    """Say what was written, what to type from now on, and how to undo it."""
     say()
+    if end is End.DONE:
+        say("The mail is here.")
+    elif end is End.CUT:
+        again = " ".join(map(quoted, mail_files.sync_words(file)))
+        say("The connection ended before all mail was here. That is normal for a large mailbox:")
+        say("Exchange ends a session when its token expires. To continue:", again)
+    else:
+        say("OfflineIMAP failed. Find out why:", f"{_ours('doctor', account)} --config {_short(file.path)}")
+    return end is End.DONE
+
+
+def _summarize(account: Account, offlineimap: MailFile | None, *, is_synced: bool) -> None:
+    """Say what was written, what to type from now on, and how to undo it."""
     files = written_files.unchanged(account.name)
-    say(f"Done. Files written: {', '.join(quoted_home(Path(path)) for path in files) or 'none'}.")
+    say()
+    say("Done." if is_synced else "All is set up but the first sync.")
+    say(f"Files that setup wrote: {', '.join(map(_short, files)) or 'none'}.")
     if offlineimap:
         say("Fetch mail:", " ".join(map(quoted, mail_files.sync_words(offlineimap))))
     if mail_files.command("msmtp"):
         say("Send a mail:", f"msmtp -f {quoted(account.name)} RECIPIENT <FILE")
     for reader in filter(mail_files.command, _READERS):
         say(f"Set up {reader}:", _ours("config", account, reader))
-    say("See the state:", f"{COMMAND} status")
+    say("See who is signed in:", f"{COMMAND} status")
     say("If something does not work:", _ours("doctor", account))
     if files:
         say("Remove these files again:", _ours("setup", account, "--undo"))
+
+
+def _undo(given: str | None, asker: _Asker) -> int:
+    """List the files that setup wrote and nobody changed since, and remove them. Raises M365Error."""
+    # Not the account: logout --all may have removed it.
+    name = profiles.clean_name(given) if given else profiles.get(None).name
+    files = written_files.unchanged(name)
+    for path in sorted(set(written_files.written(name)) - set(files)):
+        say(f"Changed since or gone, and left alone: {path}")
+    if not files:
+        say(f"There is nothing to undo for {name}.")
+        return 0
+    say("setup wrote these files, and nobody changed them since:")
+    for path in files:
+        say_unwrapped(f"  {path}")
+    if not asker.yes("Remove them?", "y" if asker.takes_defaults else "n"):
+        return 0
+    if any(path.endswith(timer.TIMER) for path in files):
+        timer.disable()
+    for path in files:
+        written_files.remove(name, path)
+    if notify.command() == timers.desktop_notification():
+        notify.forget()
+    say("Removed. Your mail is still there. To forget the sign-in:", f"{COMMAND} logout {quoted(name)}")
+    return 0

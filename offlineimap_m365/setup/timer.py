@@ -1,39 +1,32 @@
 """
-The daily timer that keeps sign-ins alive, and the desktop notification for when a person must sign in.
+The daily timer that keeps sign-ins alive, as units of systemd.
 """
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
-from offlineimap_m365.base import environment, process
+from offlineimap_m365.base import process
 from offlineimap_m365.recipes import timers
-from offlineimap_m365.tokens import notify
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TIMER = "offlineimap-m365.timer"
-_PARTS = ("systemd-service", "systemd-timer")
 
 
 def has_systemd() -> bool:
     """Return whether systemd runs units of this user now."""
-    return shutil.which("systemctl") is not None and _systemctl("show-environment")
-
-
-def units() -> Iterator[tuple[Path, str]]:
-    """Return the path and the text of each unit file."""
-    for part in _PARTS:
-        yield Path(recipes.PROGRAMS[part].file).expanduser(), timers.render(part, None)
+    return _systemctl("show-environment")
 
 
 def is_enabled() -> bool:
     """Return whether the timer is on."""
-    return shutil.which("systemctl") is not None and _systemctl("is-enabled", "--quiet", TIMER)
+    return _systemctl("is-enabled", "--quiet", TIMER)
+
+
+def units() -> dict[Path, str]:
+    """Return the text of each unit file by its path."""
+    parts = ("systemd-service", "systemd-timer")
+    return {Path(recipes.PROGRAMS[part].file).expanduser(): timers.render(part, None) for part in parts}
 
 
 def enable() -> bool:
@@ -44,23 +37,6 @@ def enable() -> bool:
 def disable() -> bool:
     """Switch the timer off; return whether that worked."""
     return _systemctl("disable", "--now", TIMER)
-
-
-def crontab_line() -> str:
-    """Return the line for a crontab."""
-    return next(line for line in timers.render("cron", None).splitlines() if line and not line.startswith("#"))
-
-
-def is_notification(command: str | None) -> bool:
-    """Return whether *command* is the one that notification() returns."""
-    return command == timers.desktop_notification()
-
-
-def notification() -> str | None:
-    """Return the command that shows a desktop notification, None where there is none or another is set."""
-    if not shutil.which("notify-send") or not environment.graphical() or notify.command() is not None:
-        return None
-    return timers.desktop_notification()
 
 
 def _systemctl(*words: str) -> bool:

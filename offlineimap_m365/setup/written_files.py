@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import atomic_file, errors, paths, safe_file
@@ -16,36 +17,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_new(account: str, path: Path, text: str, directory: Path | None = None) -> bool:
+def write_new(account: str, path: Path, text: str) -> bool:
     """
     Write *text* to *path* with mode 0600 and remember it for *account*; return False if a file is there already.
 
-    A *directory* that the file needs is made, too. It is remembered first, so that a file that was written before a
-    crash is in the list. Raises Temporary, Misconfigured.
+    It is remembered first, so that a file that was written before a crash is in the list. Raises Temporary,
+    Misconfigured.
     """
     data = text.encode("utf-8")
-    temporary = path.with_name(f".{path.name}.{errors.COMMAND}.tmp")
     try:
         if os.path.lexists(path):
             return False
-        _remember(account, {**written(account), str(path): _digest(data)})
-        for folder in filter(None, (path.parent, directory)):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.unlink(missing_ok=True)  # of a run that was killed
-        temporary.touch(0o600, exist_ok=False)
-        with temporary.open("r+b") as file:
+        _remember(account, {**written(account), str(path): hashlib.sha256(data).hexdigest()})
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)  # unlike a rename, this never replaces a file
-        finally:
-            temporary.unlink()
+            os.link(file.name, path)  # unlike a rename, this never replaces a file
     except FileExistsError:
         return False
     except OSError as error:
         raise errors.for_oserror(error)(
-            f"{error.filename or path} cannot be written ({error.strerror})",
+            f"{path} cannot be written ({error.strerror})",
             account=account,
             remedy=Remedy("Look at the directory", f"ls -ld {errors.quoted(str(path.parent))}"),
         ) from error
@@ -63,7 +57,7 @@ def written(account: str) -> dict[str, str]:
 
 def unchanged(account: str) -> list[str]:
     """Return the paths that were written for *account* and still are as they were written."""
-    return [path for path, digest in written(account).items() if _digest_of(path) == digest]
+    return [path for path, digest in written(account).items() if _digest(path) == digest]
 
 
 def remove(account: str, path: str) -> None:
@@ -80,12 +74,8 @@ def _list(account: str) -> str:
     return f"{paths.folder(account)}/{paths.SETUP_LIST}"
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _digest_of(path: str) -> str | None:
+def _digest(path: str) -> str | None:
     try:
-        return _digest(safe_file.read(path))
+        return hashlib.sha256(safe_file.read(path)).hexdigest()
     except (OSError, errors.M365Error):
         return None

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.world import PATIENCE, Outcome
+from tests.world import PATIENCE, Outcome, child_environ
 
 if TYPE_CHECKING:
     import signal
@@ -67,7 +67,7 @@ class Terminal:
         self._process = subprocess.Popen(
             # util-linux's setsid makes the terminal the controlling one, which Ctrl-C and job control need
             ["/usr/bin/setsid", "--ctty", *world.command, *arguments],
-            env={**world.environ, "TERM": "xterm", **(environ or {})},
+            env=child_environ(world.command, {**world.environ, "TERM": "xterm", **(environ or {})}),
             stdin=self._slave,
             stdout=subprocess.PIPE if columns is None else self._slave,
             stderr=self._slave,
@@ -139,6 +139,16 @@ class Terminal:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the command alone."""
         self._process.send_signal(number)
+
+    def signal_job(self, number: int) -> None:
+        """Send a signal to the command and its children, as the end of a terminal does."""
+        os.killpg(self._process.pid, number)
+
+    def press_enter(self, times: int) -> None:
+        """Take the default of the first so many questions."""
+        for number in range(1, times + 1):
+            self.wait_for("(Enter:", times=number)
+            self.type("\r")
 
     def end(self) -> Outcome:
         """Wait for its end; return what it did."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -14,9 +15,10 @@ import pytest
 
 from offlineimap_m365.cli import arguments
 from tests.m365.wire import ConnectProxy
-from tests.sign_in import PASSWORD
+from tests.sign_in import PASSWORD, options
 from tests.whole import chromium
 from tests.whole.installation import README, ROOT, Installation, commands, section, table
+from tests.whole.terminal import Terminal, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +107,29 @@ def test_a_newcomer_who_does_what_it_says_has_their_mail(you: Installation, entr
     assert "offlineimap-m365 consent" in printed["offlineimap-m365 explain -"]
     assert (you.home / ".msmtprc").stat().st_mode & 0o777 == 0o600
     assert not (you.home / ".local/share/offlineimap-m365/accounts" / YOU / "cache.json").exists()
+
+
+def test_the_one_command_of_the_start_brings_the_mail(world: World, entra: Entra, exchange: Exchange) -> None:
+    """Typed at a terminal, with a browser and Enter as the only answer, it fetches the mail; msmtp sends some."""
+    user = product(world)
+    entra.add_person(YOU, PASSWORD)
+    exchange.add_mailbox(YOU)
+    exchange.fill(YOU, per_folder=1)
+    user.environ |= {
+        "PATH": f"{Path(user.command[0]).parent}:{user.environ['PATH']}",
+        "BROWSER": str(chromium.person(user, entra, YOU, PASSWORD)),
+    }
+    # The only thing in which it is not Microsoft: the sign-in remembers another place, also after logout.
+    codes = [user.run("login", YOU, *options(entra, exchange.imap_port, exchange.smtp_port)).code]
+    codes.append(user.run("logout", YOU).code)
+    [command] = re.findall(r"^    (offlineimap-m365 setup .*)", section("Start"), re.MULTILINE)
+    with Terminal(dataclasses.replace(user, command=["/bin/sh", "-c", command]), columns=80) as terminal:
+        terminal.press_enter(3)
+        done = terminal.end()
+    sent = user.execute(["/usr/bin/msmtp", "-f", YOU, YOU], stdin="Subject: Hello\n\nHello\n")
+
+    assert (*codes, done.code, sent.code) == (0, 0, 0, 0), done.err + sent.err
+    assert list(Path(user.environ["HOME"]).glob("Mail/you/INBOX/*/*"))
 
 
 def test_the_five_lines_are_those_of_the_sample() -> None:

@@ -11,4 +11,4 @@ from offlineimap_m365.setup import guide
 
 def run(options: argparse.Namespace) -> int:
     """Set up an account and its mail programs, or undo that; raises M365Error."""
-    return guide.undo(options) if options.undo else guide.run(options)
+    return guide.run(options)

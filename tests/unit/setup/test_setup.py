@@ -1,0 +1,217 @@
+"""``setup`` in this process: what it asks, what it writes and adds, how it says that the first sync ended."""
+
+from __future__ import annotations
+
+import configparser
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import environment, errors
+from offlineimap_m365.cli.main import main
+from offlineimap_m365.folders.folder_filter import load_table
+from offlineimap_m365.learn import classify, look
+from offlineimap_m365.mail.folder_list import Folder
+from offlineimap_m365.setup import mail_files, written_files
+from offlineimap_m365.signin import login_session
+from tests.signed_in_accounts import ALICE, invent
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tests.world import World
+
+BODY = "[Account one]\nlocalrepository = l\nremoterepository = r\n[Repository l]\ntype = Maildir\n[Repository r]\n"
+TIMER = "offlineimap-m365.timer"
+
+
+class Typed(io.StringIO):
+    """A terminal at which somebody typed this."""
+
+    def isatty(self) -> bool:
+        """Return that it is a terminal."""
+        return True
+
+
+@pytest.fixture
+def home(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the home of Alice, who is signed in and has the programs; each writes its arguments to the file log."""
+    invent(ALICE)
+    home = Path(world.environ["HOME"])
+    for name, script in (("offlineimap", ""), ("msmtp", ""), ("systemctl", '[ "$2" != is-enabled ]')):
+        install(world, name, script)
+    monkeypatch.setenv("PATH", f"{world.root}/bin:/bin")
+    folders = [Folder("INBOX"), Folder("Calendar")]
+    view = look.View(folders, {}, classify.find_out(load_table(), folders, {}))
+    monkeypatch.setattr(look, "look", lambda *_: view)
+    return home
+
+
+def install(world: World, name: str, script: str) -> None:
+    """Put a program on the PATH."""
+    path = world.root / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'#!/bin/sh\necho "{name} $*" >>{world.root}/log\n{script}\n')
+    path.chmod(0o755)
+
+
+def enter(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    """Let somebody type this at a terminal."""
+    monkeypatch.setattr(sys, "stdin", Typed(typed))
+    monkeypatch.setattr(environment, "at_terminal", lambda: True)
+
+
+def test_enter_is_enough(
+    world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Four questions; files of mode 0600, units that systemd takes, the timer on, a sync; then undo removes it all."""
+    enter(monkeypatch, "\n" * 9)
+    code = main(["setup", ALICE])
+    asked = capfd.readouterr().err.count("(Enter:")
+    files = {path.name: path for path in map(Path, written_files.unchanged(ALICE))}
+    verify = ["/usr/bin/systemd-analyze", "verify", "--user", str(files[TIMER])]
+    verified = subprocess.run(verify, capture_output=True, text=True, check=False)
+    modes = {path.stat().st_mode & 0o777 for path in files.values()}
+    log = (world.root / "log").read_text()
+    undone = main(["setup", ALICE, "--undo", "--yes"])
+
+    assert (code, asked, undone) == (0, 4, 0)
+    assert set(files) == {".offlineimaprc", ".msmtprc", TIMER, "offlineimap-m365.service"}
+    assert files[TIMER].parent == home / ".config/systemd/user"
+    assert (modes, verified.returncode) == ({0o600}, 0), verified.stderr
+    assert log.index("--user daemon-reload") < log.index(f"--user enable --now {TIMER}") < log.index("offlineimap -o")
+    assert f"--user disable --now {TIMER}" in (world.root / "log").read_text()
+    assert not any(path.exists() for path in files.values())
+
+
+def test_no_is_an_answer(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who says no to everything gets nothing written, switched on or fetched."""
+    enter(monkeypatch, "-\nn\nn\nn\n")
+
+    assert main(["setup", ALICE]) == 0
+    assert written_files.written(ALICE) == {}
+    assert "enable --now" not in (world.root / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "command"),
+    [
+        ("exit 0", 0, "setup alice@example.org --undo"),
+        ('for log; do :; done; echo "BYE AccessTokenExpired" >$log; exit 100', 75, "offlineimap -o -a alice"),
+        ("exit 100", 75, "doctor alice@example.org --config ~/.offlineimaprc"),
+    ],
+)
+def test_a_sync_is_done_cut_or_failed(
+    world: World, home: Path, capfd: pytest.CaptureFixture[str], *, script: str, code: int, command: str
+) -> None:
+    """A sync that did not finish is 75; one cut by an expired token is run again, after another the doctor looks."""
+    install(world, "offlineimap", script)
+
+    assert main(["setup", ALICE, "--yes"]) == code
+    assert command in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("general", "accounts"),
+    [
+        ("accounts = one\n", "one, alice"),
+        ("accounts: one,\n", "one, alice"),
+        ("accounts = one,\n    two\n\n    \n", "one,\ntwo, alice"),
+        ("# accounts = no\nui = basic\naccounts=one\n", "one, alice"),
+        ("accounts = one\npythonfile = ~/mine.py\n", "one, alice"),
+    ],
+)
+def test_the_diff_adds_the_account_and_nothing_else(
+    world: World, home: Path, capfd: pytest.CaptureFixture[str], *, general: str, accounts: str
+) -> None:
+    """Applied, the file has the account, our pythonfile where it had none, and every line it had before."""
+    rc = home / ".offlineimaprc"
+    rc.write_text(before := f"[general]\n{general}{BODY}")
+    main(["setup", ALICE, "--yes"])
+    diff = capfd.readouterr().out
+    subprocess.run(["/usr/bin/patch", str(rc)], input=diff, text=True, check=True, capture_output=True)
+
+    parser = configparser.RawConfigParser()
+    parser.read(rc)
+    assert parser["general"]["accounts"] == accounts
+    assert parser["general"]["pythonfile"] in ("~/mine.py", f"{world.home}/pythonfile.py")
+    assert parser["Repository alice-remote"]["remoteuser"] == ALICE
+    assert len([line for line in before.splitlines() if line not in rc.read_text().splitlines()]) <= 1
+    file = mail_files.offlineimap(profiles.get(ALICE))
+    assert (file.has_account, file.section) == (True, "alice")
+
+
+@pytest.mark.parametrize("text", ["", "no section\n", "[general]\nui = basic\n", "[general]\naccounts = one\n[x"])
+def test_what_cannot_be_read_gets_no_diff(home: Path, capfd: pytest.CaptureFixture[str], text: str) -> None:
+    """A file that is none, or names no accounts, is not guessed at: doctor explains it."""
+    (home / ".offlineimaprc").write_text(text)
+    code = main(["setup", ALICE, "--yes"])
+
+    said = capfd.readouterr()
+    assert (code, said.out, (home / ".offlineimaprc").read_text()) == (0, "", text)
+    assert "doctor --config ~/.offlineimaprc" in said.err
+
+
+def test_the_other_place_of_a_configuration_counts(home: Path) -> None:
+    """OfflineIMAP and msmtp also look below ~/.config; where a file is there, no second one is written."""
+    for name, text in (("offlineimap/config", BODY), ("msmtp/config", f"account a\nfrom {ALICE}\n")):
+        path = Path(environment.user_config()) / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    account = profiles.get(ALICE)
+
+    assert mail_files.offlineimap(account).path.name == "config"
+    assert (mail_files.msmtp(account).path.name, mail_files.msmtp(account).has_account) == ("config", True)
+
+
+def test_a_file_is_never_replaced(home: Path) -> None:
+    """A second write changes nothing; a file that was changed is not in the list of unchanged ones."""
+    path = home / "a/b"
+    first, second = (written_files.write_new(ALICE, path, text) for text in ("one", "two"))
+    listed = written_files.unchanged(ALICE)
+    path.write_text("mine")
+
+    assert (first, second, listed) == (True, False, [str(path)])
+    assert written_files.unchanged(ALICE) == []
+    assert [entry.name for entry in path.parent.iterdir()] == ["b"]
+
+
+def test_a_directory_that_takes_nothing_is_named(home: Path) -> None:
+    """It is 78, with the directory."""
+    (home / "closed").mkdir(mode=0o500)
+
+    with pytest.raises(errors.Misconfigured, match="closed"):
+        written_files.write_new(ALICE, home / "closed/file", "text")
+
+
+@pytest.mark.parametrize("words", [["--client-id", "another"], ["--defaults"], []])
+def test_a_sign_in_that_does_not_fit_is_done_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """New options, --defaults, or a sign-in that is gone lead to a login; an application is refused (2)."""
+    asked: list[str] = []
+
+    def sign_in(options: argparse.Namespace) -> profiles.Account:
+        asked.append(options.account)
+        return invent(ALICE)
+
+    monkeypatch.setattr(login_session, "sign_in", sign_in)
+    if not words:
+        invent(ALICE, signed_in_at=None)
+
+    assert main(["setup", ALICE, "--yes", *words]) == 0
+    assert asked == [ALICE]
+    assert main(["setup", ALICE, "--yes", "--app-only"]) == 2
+
+
+def test_without_the_permission_for_imap_nothing_is_fetched(home: Path) -> None:
+    """The mailbox is not looked at; what sends mail is set up all the same."""
+    invent(ALICE, scopes=("https://outlook.office.com/SMTP.Send",))
+
+    assert main(["setup", ALICE, "--yes"]) == 0
+    assert (home / ".msmtprc").exists()
