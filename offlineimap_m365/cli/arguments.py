@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -16,7 +17,6 @@ from offlineimap_m365.base.version import __version__
 LOGIN_TIMEOUT = 900
 #: Options of release 0.1.0 that no longer exist; they are ignored (contract §6).
 REMOVED = frozenset({"--runtime-cache", "--no-runtime-cache"})
-_LARGEST_PORT = 65535
 
 #: The names of an argument, and the keywords of ``add_argument``. A list is a group whose members exclude each other.
 _Argument = tuple[list[str], dict[str, Any]]
@@ -38,22 +38,20 @@ def _switch(names: str, summary: str, **keywords: object) -> _Argument:
     return names.split(), {"action": "store_true", "help": summary, **keywords}
 
 
-def _flow(name: str, summary: str) -> _Argument:
-    return [f"--{name}"], {"dest": "flow", "action": "store_const", "const": name, "help": summary}
+def _flow(name: str) -> dict[str, str]:
+    return {"action": "store_const", "dest": "flow", "const": name}
 
 
-def _seconds(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > len("31536000"):
-        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
-    return int(text)
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or not least <= int(text[:9]) <= most:
+            raise argparse.ArgumentTypeError(f"not a number from {least} to {most}: {text!r}")
+        return int(text)
+
+    return number
 
 
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:6]) <= _LARGEST_PORT:
-        raise argparse.ArgumentTypeError(f"not a port: {text!r}")
-    return int(text)
-
-
+_seconds, _port = _number(0, 31_536_000), _number(1, 65_535)
 _ACCOUNT = _value("account", "ACCOUNT", nargs="?")
 _ONE_ACCOUNT = _value("account", "ACCOUNT")
 _ACCOUNTS = _value("accounts", "ACCOUNT", "default: all", nargs="*")
@@ -86,9 +84,9 @@ _SIGN_IN = (
 _LOGIN = (
     _value("account", "ACCOUNT", "the mail address", nargs="?"),
     [
-        _flow("browser", "open a browser, which comes back to this machine by itself"),
-        _flow("paste", "paste the address of the last page here; works everywhere"),
-        _flow("device", "type a code into a page; many organisations forbid it"),
+        _switch("--browser", "open a browser, which comes back to this machine by itself", **_flow("browser")),
+        _switch("--paste", "paste the address of the last page here; works everywhere", **_flow("paste")),
+        _switch("--device", "type a code into a page; many organisations forbid it", **_flow("device")),
     ],
     _value("--port", "N", "the port to which the browser comes back", type=_port),
     _value("--timeout", "S", "how many seconds to wait (default: %(default)s)", type=_seconds, default=LOGIN_TIMEOUT),

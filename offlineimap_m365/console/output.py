@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import textwrap
+import threading
 import unicodedata
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import environment, errors
@@ -23,6 +25,8 @@ ENDLESS = 10_000
 _DEFAULT_WIDTH = 80
 #: Text is never wrapped to fewer columns.
 _SMALLEST_WIDTH = 20
+#: Seconds after which a person is told that something is being waited for.
+_PATIENCE = 1.0
 #: Our own characters and their ASCII replacements. None is a single quote, which would end a shell word.
 _ASCII = {
     "✓": "ok",
@@ -138,6 +142,19 @@ class Passing:
         if self._shown:
             self._write(f"\r{_TO_THE_END}")
             self._shown = ""
+
+    @contextlib.contextmanager
+    def shown_if_slow(self, text: str) -> Iterator[None]:
+        """Show *text* while the block runs, if it takes longer than a second."""
+        timer = threading.Timer(_PATIENCE, self.show, (text,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            self.clear()
 
     def _write(self, text: str) -> None:
         if self._stream is not None:

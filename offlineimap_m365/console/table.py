@@ -28,7 +28,7 @@ _STATES = {
 }
 _COLOURS = dict(_STATES.values())
 #: Columns of ``status`` that are left out where no account has a value.
-_OPTIONAL = ("SIGNED IN AS", "CERTIFICATE")
+_OPTIONAL = ("SIGNED IN AS", "CERTIFICATE ENDS")
 _EVENTS = ("TIME", "WHAT", "CODE", "CORRELATION ID", "WHY")
 #: The fields of an event in these columns.
 _FIELDS = ("time", "what", "code", "correlation_id", "fact")
@@ -36,23 +36,19 @@ _FIELDS = ("time", "what", "code", "correlation_id", "fact")
 
 def of_accounts(reports: Sequence[Report]) -> list[str]:
     """Return the lines of ``status``."""
-    columns = {name: cells for name, cells in _columns(reports).items() if name not in _OPTIONAL or set(cells) != {"-"}}
-    return fitted([tuple(columns), *zip(*columns.values(), strict=True)], list(columns).index("STATE"))
-
-
-def _columns(reports: Sequence[Report]) -> dict[str, list[str]]:
-    """Return the cells of each column by its heading."""
     columns = {
         "ACCOUNT": [report.account for report in reports],
         "SIGNED IN AS": [_other_identity(report) for report in reports],
         "STATE": [_STATES[report.state][0] for report in reports],
         "TOKEN": [_expiry(report) for report in reports],
-        "REFRESHED": [_age(report.last_refresh) for report in reports],
-        "CERTIFICATE": [_end(report.certificate_ends) for report in reports],
+        "REFRESHED": [_relative(report.last_refresh) for report in reports],
+        "CERTIFICATE ENDS": [_relative(report.certificate_ends) for report in reports],
         "STORE": [report.store or "-" for report in reports],
         "UNUSED": ["-" if r.unused_days is None else f"{r.unused_days} of 90 days" for r in reports],
     }
-    return {name: list(map(errors.printable, cells)) for name, cells in columns.items()}
+    shown = {name: cells for name, cells in columns.items() if name not in _OPTIONAL or set(cells) != {"-"}}
+    rows = [tuple(map(errors.printable, row)) for row in zip(*shown.values(), strict=True)]
+    return fitted([tuple(shown), *rows], list(shown).index("STATE"))
 
 
 def _other_identity(report: Report) -> str:
@@ -68,25 +64,14 @@ def _expiry(report: Report) -> str:
     return "expired" if report.state == "needs-login" else "renewed on next use"
 
 
-def _age(stamp: str | None) -> str:
-    seconds = _seconds_until(stamp)
-    return "-" if seconds is None else time_words.age(-seconds)
-
-
-def _end(stamp: str | None) -> str:
-    seconds = _seconds_until(stamp)
-    if seconds is None:
-        return "-"
-    return f"ends in {time_words.duration(seconds)}" if seconds > 0 else "has ended"
-
-
-def _seconds_until(stamp: str | None) -> float | None:
-    """Return the seconds from now until *stamp* (RFC 3339, UTC); None for one that cannot be read."""
+def _relative(stamp: str | None) -> str:
+    """Return the time from now to *stamp* (RFC 3339, UTC) in words; a dash for one that cannot be read."""
     try:
         moment = dt.datetime.strptime(stamp or "", "%Y-%m-%dT%H:%M:%S%z")
     except ValueError:
-        return None
-    return moment.timestamp() - time.time()
+        return "-"
+    seconds = moment.timestamp() - time.time()
+    return f"in {time_words.duration(seconds)}" if seconds > 0 else time_words.age(-seconds)
 
 
 def of_events(events: Sequence[dict[str, Any]]) -> list[str]:

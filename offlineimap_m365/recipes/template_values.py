@@ -92,8 +92,27 @@ def of(account: Account, mailboxes: Sequence[str], existing: str | None = None) 
     for a shell. *section* is a short name for the mailbox, fit for sections and directories; it is in no section of the
     *existing* configuration.
     """
+    imap_host, _, imap_port = account.imap.rpartition(":")
+    smtp_host, _, smtp_port = account.smtp.rpartition(":")
+    is_personal = account.is_personal or profiles.is_consumer(account.name)
+    common = {
+        **(PERSONAL_FOLDERS if is_personal else WORK_FOLDERS),
+        "account": account.name,
+        "login": shlex.quote(account.name),
+        "pythonfile": str(stub.stub_path()),
+        "imap_host": imap_host,
+        "imap_port": imap_port,
+        "smtp_host": smtp_host,
+        "smtp_port": smtp_port,
+        "certificates": certificates() or "",
+        "token_command": token_command(account.name),
+    }
     sections = _sections(mailboxes, set(re.findall(r"(?m)^\[Account (.+)\]", existing or "")))
-    return [_values(account, mailbox, sections[mailbox]) for mailbox in mailboxes]
+    users = {mailbox: mailbox if account.is_app_only else account.name for mailbox in mailboxes}
+    return [
+        {**common, "mailbox": mailbox, "user": users[mailbox], "section": section, "maildir": f"~/Mail/{section}"}
+        for mailbox, section in sections.items()
+    ]
 
 
 def token_command(name: str) -> str:
@@ -124,36 +143,15 @@ def certificates() -> str | None:
     return next((path for path in candidates if path and Path(path).is_file()), None)
 
 
-def _values(account: Account, mailbox: str, section: str) -> dict[str, str]:
-    imap_host, _, imap_port = account.imap.rpartition(":")
-    smtp_host, _, smtp_port = account.smtp.rpartition(":")
-    is_personal = account.is_personal or profiles.is_consumer(account.name)
-    return {
-        **(PERSONAL_FOLDERS if is_personal else WORK_FOLDERS),
-        "account": account.name,
-        "user": mailbox if account.is_app_only else account.name,
-        "login": shlex.quote(account.name),
-        "mailbox": mailbox,
-        "section": section,
-        "pythonfile": str(stub.stub_path()),
-        "maildir": f"~/Mail/{section}",
-        "imap_host": imap_host,
-        "imap_port": imap_port,
-        "smtp_host": smtp_host,
-        "smtp_port": smtp_port,
-        "certificates": certificates() or "",
-        "token_command": token_command(account.name),
-    }
-
-
 def _sections(mailboxes: Sequence[str], taken: set[str]) -> dict[str, str]:
     """Return a short name for each mailbox: the part before the @, or the whole address where that is not unique."""
     short = [_plain(mailbox.partition("@")[0]) for mailbox in mailboxes]
     sections: dict[str, str] = {}
     for mailbox, name in zip(mailboxes, short, strict=True):
         section = name if short.count(name) == 1 and name not in taken else _plain(mailbox)
-        while section in sections.values() or section in taken:
+        while section in taken:
             section += "-2"
+        taken.add(section)
         sections[mailbox] = section
     return sections
 

@@ -34,19 +34,14 @@ def render(program: str, name: str | None) -> str:
     if program == "cron":
         # cron makes a line break of a per cent sign, and removes the backslash before one (crontab(5))
         return fill("cron", {"command": shlex.join(words).replace("%", "\\%")})
-    service = fill("systemd-service", _service_values(words))
-    units = {"systemd-service": service, "systemd-timer": fill("systemd-timer", {})}
-    return units[program] if program in units else "\n".join(units.values())
-
-
-def _service_values(words: list[str]) -> dict[str, str]:
     place, command = (words[1], words[2:]) if words[0] == "env" else (None, words)
-    return {
+    no_place = "# Variables of your shell, such as HTTPS_PROXY, are not set here."
+    values = {
         "command": " ".join(_for_systemd(word).replace("$", "$$") for word in command),
-        "environment": f"Environment={_for_systemd(place)}"
-        if place
-        else "# Variables of your shell, such as HTTPS_PROXY, are not set here.",
+        "environment": f"Environment={_for_systemd(place)}" if place else no_place,
     }
+    units = {name: fill(name, values) for name in ("systemd-service", "systemd-timer")}
+    return units.get(program) or "\n".join(units.values())
 
 
 def _for_systemd(text: str) -> str:

@@ -97,21 +97,3 @@ def test_msmtp_reads_back_what_was_meant(world: World, monkeypatch: pytest.Monke
     assert done.code == 0, done.err
     assert (shown["user"], shown["from"]) == (name, name)
     assert noted.read_text(encoding="utf-8").splitlines() == ["token", name]
-
-
-@pytest.mark.parametrize(
-    ("older", "is_named"),
-    [
-        (f"account desk\nfrom {ALICE.upper()}\n", True),
-        (f'from "{ALICE}"\n', True),
-        ("account desk\nfrom bob@x.org\n", False),
-    ],
-)
-def test_an_older_account_with_the_same_sender_is_named(world: World, older: str, is_named: bool) -> None:
-    """Of several accounts with the same from msmtp uses the first, so config says which one that is."""
-    (Path(world.environ["HOME"]) / ".msmtprc").write_text(older, encoding="utf-8")
-
-    done = world.run("config", ALICE, "msmtp")
-
-    assert done.code == 0
-    assert ("already has an account" in done.err) == is_named

@@ -14,7 +14,6 @@ from offlineimap_m365.base import errors, fresh_token, safe_file
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.plugin import stub as stub_
 from offlineimap_m365.recipes import limits, targets, timers
-from offlineimap_m365.tokens import engine
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,47 +24,39 @@ def run(options: argparse.Namespace) -> int:
         rows = (f"{name:15}  {program.purpose}: {program.file}" for name, program in recipes.PROGRAMS.items())
         return fresh_token.hand_out("\n".join(rows))
     name, program = targets.account_and_program(options.words)
+    recipe = recipes.PROGRAMS[program]
     if program in timers.NAMES:
-        return _timer(program, name, options.mailbox)
-    mailboxes = targets.mailboxes(options.mailbox or [])
+        text = _timer(program, name, options.mailbox)
+        say(f"Nothing was changed. Add this to {recipe.file}.")
+    else:
+        text = _mail_program(program, name, targets.mailboxes(options.mailbox or []))
+    return fresh_token.hand_out(text.rstrip("\n"))
+
+
+def _mail_program(program: str, name: str | None, mailboxes: list[str]) -> str:
+    """Return the configuration of a mail *program*, and say what a person should know of it."""
+    recipe = recipes.PROGRAMS[program]
     account = profiles.load(name) if name else profiles.get(None) if profiles.names() else None
     if account is None:
         account = targets.defaults(name or "you@example.org")
         say(f"{account.name} is not signed in: these are the defaults. Run:", errors.login_command(account.name))
-    recipe = recipes.PROGRAMS[program]
-    existing = _text_of(recipe.file)
-    has_general = program == "offlineimap" and re.search(r"(?m)^\[general\]", existing) is not None
-    text = recipes.render(program, account, mailboxes, existing if has_general else None)
+    existing = _existing_general(recipe.file) if program == "offlineimap" else None
+    text = recipes.render(program, account, mailboxes, existing)
     say(f"Nothing was changed. Add this to {recipe.file}{' (mode 600)' if recipe.is_private else ''}.")
-    if has_general:
+    if existing is not None:
         say(f"{recipe.file} has a section [general] already: the comment at the top says what to change in it.")
-    for address in (mailboxes or [account.name]) if program == "msmtp" else []:
-        _compare_senders(recipe.file, existing, address)
     for line in limits.of(program):
         say(f"{line}.")
-    _compare_length(program, account, mailboxes)
-    return fresh_token.hand_out(text.rstrip("\n"))
+    return text
 
 
-def _text_of(file: str) -> str:
-    """Return the text of the user's configuration, empty if there is none."""
+def _existing_general(file: str) -> str | None:
+    """Return the text of the user's configuration if it has a section [general]."""
     try:
-        return safe_file.read(str(Path(file).expanduser())).decode(errors="replace")
+        text = safe_file.read(str(Path(file).expanduser())).decode(errors="replace")
     except (FileNotFoundError, errors.M365Error):
-        return ""
-
-
-def _compare_senders(file: str, text: str, address: str) -> None:
-    """Say so if msmtp would send from *address* by an account that is in its file already."""
-    account = ""
-    for words in map(str.split, text.splitlines()):
-        if words[:1] == ["account"] and len(words) > 1:
-            account = words[1]
-        elif words[:1] == ["from"] and " ".join(words[1:]).strip('"').lower() == address.lower():
-            say(
-                f"{file} already has an account for {address}, {account or 'without a name'}. msmtp uses the first one."
-            )
-            return
+        return None
+    return text if re.search(r"(?m)^\[general\]", text) else None
 
 
 def _pythonfile() -> int:
@@ -83,19 +74,8 @@ def _pythonfile() -> int:
     return fresh_token.hand_out(str(stub))
 
 
-def _compare_length(program: str, account: profiles.Account, mailboxes: list[str]) -> None:
-    """Warn if the current token of *account* is too long for *program*; a slow store is not asked."""
-    try:
-        token = engine.peek(account) if account.store == "file" else None
-    except errors.M365Error:  # the command that needs a token reports it
-        return
-    longest = max([account.name, *mailboxes], key=len)
-    if token and program in limits.too_short_for(longest, token.value):
-        say(f"The token of {account.name} has {len(token.value):,} characters: too long for {program}.")
-
-
-def _timer(program: str, name: str | None, mailboxes: list[str] | None) -> int:
-    """Print the configuration of a timer or a notification, for the account *name* or for all."""
+def _timer(program: str, name: str | None, mailboxes: list[str] | None) -> str:
+    """Return the configuration of a timer or a notification, for the account *name* or for all."""
     if mailboxes:
         raise errors.WrongUsage(
             f"{program} has no mailboxes: it refreshes accounts",
@@ -104,6 +84,4 @@ def _timer(program: str, name: str | None, mailboxes: list[str] | None) -> int:
     account = profiles.load(name) if name else None
     if name and account is None:
         say(f"{name} is not signed in. Run:", errors.login_command(name))
-    text = timers.render(program, account.name if account else name)
-    say(f"Nothing was changed. Add this to {recipes.PROGRAMS[program].file}.")
-    return fresh_token.hand_out(text.rstrip("\n"))
+    return timers.render(program, account.name if account else name)

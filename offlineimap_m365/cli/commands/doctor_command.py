@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +25,14 @@ if TYPE_CHECKING:
 
 #: Accounts of which each has all its checks shown; of more only those with which something is wrong.
 _MANY = 10
-#: Seconds after which a person is told that something is being waited for.
-_PATIENCE = 1.0
 
 
 def run(options: argparse.Namespace) -> int:
     """Examine what was asked for; 1 if something was found. Raises M365Error."""
-    _refuse_file(options.accounts)
+    file = next((word for word in options.accounts if _is_file(word)), None)
+    if file is not None:
+        command = f"{errors.COMMAND} doctor --config {errors.quoted(file)}"
+        raise errors.WrongUsage(f"{file} is a file, and doctor takes accounts", remedy=errors.Remedy("", command))
     if (options.diff or options.run_config) and not options.config:
         command = f"{errors.COMMAND} doctor --config ~/.offlineimaprc{' --diff' if options.diff else ' --run-config'}"
         raise errors.WrongUsage("--diff and --run-config need --config FILE", remedy=errors.Remedy("", command))
@@ -45,25 +44,18 @@ def run(options: argparse.Namespace) -> int:
         offline=options.offline,
     )
     checks = _as_they_end(doctor.examine(order))
+    if not (options.diff or options.json or options.report):
+        return _tell(checks, order, verbose=options.verbose)
+    found = list(checks)
     if options.diff:
-        return _print_diff(list(checks))
-    if options.json or options.report:
-        found = list(checks)
-        document = (
-            public_report.document(found) if options.report else {"schema": 1, "checks": [c.as_dict() for c in found]}
-        )
-        code = fresh_token.hand_out(json.dumps(document, indent=2))
-        return code or int(any(check.ok is False for check in found))
-    return _tell(checks, order, verbose=options.verbose)
+        return _print_diff(found)
+    rows = {"schema": 1, "checks": [check.as_dict() for check in found]}
+    code = fresh_token.hand_out(json.dumps(public_report.document(found) if options.report else rows, indent=2))
+    return code or int(any(check.ok is False for check in found))
 
 
-def _refuse_file(words: list[str]) -> None:
-    """Say what was meant where a file is named instead of an account."""
-    file = next((word for word in words if "/" in word or ("@" not in word and os.path.lexists(word))), None)
-    if file is not None:
-        fact = f"{file} is a file, and doctor takes accounts"
-        command = f"{errors.COMMAND} doctor --config {errors.quoted(file)}"
-        raise errors.WrongUsage(fact, remedy=errors.Remedy("", command))
+def _is_file(word: str) -> bool:
+    return "/" in word or ("@" not in word and os.path.lexists(word))
 
 
 def _print_diff(checks: list[Check]) -> int:
@@ -84,7 +76,7 @@ def _print_diff(checks: list[Check]) -> int:
 
 def _tell(checks: Iterable[Check], order: doctor.Order, *, verbose: bool) -> int:
     """Print each check when it ends, and at the end what to do first."""
-    sections = _sections(order)
+    sections = len(order.names or profiles.names_if_readable()) + (order.config is not None)
     text = Text(several=sections > 1, verbose=verbose, many=sections > _MANY)
     failed = code = 0
     for check in checks:
@@ -98,33 +90,14 @@ def _tell(checks: Iterable[Check], order: doctor.Order, *, verbose: bool) -> int
     return code or failed
 
 
-def _sections(order: doctor.Order) -> int:
-    """Return how many accounts and files are checked."""
-    return len(order.names or profiles.names_if_readable()) + (order.config is not None)
-
-
 def _as_they_end(checks: Iterator[Check]) -> Iterator[Check]:
     """Yield the *checks*; a line on the terminal says when one of them takes long."""
     line = output.Passing(sys.stderr)
     about = ""
     while True:
-        with _progress(line, f"Checking{about}: at most 20 s for each step (Ctrl-C stops)"):
+        with line.shown_if_slow(f"Checking{about}: at most 20 s for each step (Ctrl-C stops)"):
             check = next(checks, None)
         if check is None:
             return
         about = f" {errors.printable(check.account)}" if check.account else ""
         yield check
-
-
-@contextlib.contextmanager
-def _progress(line: output.Passing, text: str) -> Iterator[None]:
-    """Show *text* while the block runs, if it takes long."""
-    timer = threading.Timer(_PATIENCE, line.show, (text,))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        line.clear()

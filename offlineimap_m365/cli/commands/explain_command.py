@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         advice = f"Give a code, such as AADSTS50076, or paste a page: {errors.COMMAND} explain -"
         raise errors.WrongUsage("There is nothing to explain", remedy=Remedy(advice))
     has_browser = browser.is_there()
-    way = way_of(account) if account else _usual_way(name, has_browser=has_browser)
+    way = way_of(account) if account else _usual_way(name, "browser" if has_browser else "paste")
     tenant = account.tenant if account else None
     situation = Situation(name, way.client_id, tenant, way.redirect_uri, way.is_personal)
     if account and not text.strip():
@@ -61,26 +61,20 @@ def _question(words: list[str]) -> tuple[str | None, str]:
         name, *words = profiles.clean_name(words[0]), *words[1:]
     elif len(known) == 1:
         name = known[0]
-    text = _standard_input() if words == ["-"] else " ".join(words)
+    text = " ".join(words)
+    if text == "-":
+        if prompt.is_there():
+            say("Paste the page's text, then press Enter and Ctrl-D:")
+        text = sys.stdin.buffer.read(_MOST_TEXT).decode(errors="replace") if sys.stdin else ""
     return name, f"AADSTS{text.strip()}" if text.strip().isdigit() else text
 
 
-def _standard_input() -> str:
-    """Return all of standard input, whatever its encoding."""
-    if sys.stdin is None:
-        return ""
-    if prompt.is_there():
-        say("Paste the page's text, then press Enter and Ctrl-D:")
-    return sys.stdin.buffer.read(_MOST_TEXT).decode(errors="replace")
-
-
-def _usual_way(name: str | None, *, has_browser: bool) -> next_step.Way:
+def _usual_way(name: str | None, flow: str) -> next_step.Way:
     """Return how a login without options signs in somebody who never did."""
-    flow, clients = "browser" if has_browser else "paste", tables.load("clients")
-    client_id = clients["default"]
-    redirect_uri, is_personal = clients["clients"][client_id][flow], profiles.is_consumer(name or "")
-    scopes = ("IMAP.AccessAsUser.All", "SMTP.Send")
-    return next_step.Way(name or "ACCOUNT", flow, client_id, redirect_uri, scopes, is_personal=is_personal)
+    clients = tables.load("clients")
+    redirect_uri = clients["clients"][clients["default"]][flow]
+    scopes, is_personal = ("IMAP.AccessAsUser.All", "SMTP.Send"), profiles.is_consumer(name or "")
+    return next_step.Way(name or "ACCOUNT", flow, clients["default"], redirect_uri, scopes, is_personal=is_personal)
 
 
 def _explain_last_failure(account: profiles.Account, situation: Situation) -> int:
@@ -98,24 +92,20 @@ def _explain_last_failure(account: profiles.Account, situation: Situation) -> in
     return _print(lines, failure.remedy, _letter(explanation, situation))
 
 
-def _letter(explanation: Explanation | None, situation: Situation) -> str:
-    """Return the letter to the help desk, an empty text where it is not the first to ask."""
+def _letter(explanation: Explanation | None, situation: Situation) -> list[str]:
+    """Return the lines of the letter to the help desk, none where it is not the first to ask."""
     if explanation is None or not explanation.ask:
-        return ""
+        return []
     template = string.Template(Path(__file__).parent.with_name("help_desk.txt").read_text(encoding="utf-8"))
     number = explanation.code.removeprefix("AADSTS")
-    values = {
-        **dataclasses.asdict(situation),
-        **dataclasses.asdict(explanation),
-        "page": f"{explain.PAGE_OF_CODE}{number}" if number.isdigit() else "",
-    }
-    return template.substitute({name: errors.printable(str(value or "(not known)")) for name, value in values.items()})
+    page = f"{explain.PAGE_OF_CODE}{number}" if number.isdigit() else ""
+    values = {**dataclasses.asdict(situation), **dataclasses.asdict(explanation), "page": page}
+    text = template.substitute({name: errors.printable(str(value or "(not known)")) for name, value in values.items()})
+    return ["", *text.splitlines()]
 
 
-def _print(texts: list[str], remedy: Remedy | None = None, letter: str = "") -> int:
+def _print(texts: list[str], remedy: Remedy | None = None, letter: list[str] | None = None) -> int:
     lines = [line for text in texts if text for line in output.wrapped(text, sys.stdout)]
     if remedy and remedy.text:
         lines += output.wrapped(remedy.lead, sys.stdout, command=remedy.command)
-    if letter:
-        lines += ["", *letter.splitlines()]
-    return fresh_token.hand_out("\n".join(output.spelled(line, sys.stdout) for line in lines))
+    return fresh_token.hand_out("\n".join(output.spelled(line, sys.stdout) for line in [*lines, *(letter or [])]))

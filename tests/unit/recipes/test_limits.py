@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.cli.main import main
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import limits
-from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -78,20 +75,3 @@ def test_a_program_that_hangs_is_not_waited_for(world: World, monkeypatch: pytes
 
     assert found == [None, None, None]
     assert limits.version("offlineimap") is None
-
-
-@pytest.mark.parametrize(("length", "is_said"), [(3049 - len(ALICE), False), (3050 - len(ALICE), True)])
-def test_a_token_that_is_too_long_is_said(
-    world: World, capfd: pytest.CaptureFixture[str], length: int, is_said: bool
-) -> None:
-    """The token that the account has now, with who signs in, is compared with what the program can send."""
-    invent(ALICE)
-    path = world.folder(ALICE) / "cache.json"
-    path.write_text(re.sub(r'"secret": "[^"]*"', f'"secret": "{"x" * length}"', path.read_text("utf-8")), "utf-8")
-
-    code = main(["config", ALICE, "msmtp"])
-
-    shown = capfd.readouterr()
-    assert code == 0
-    assert (f"has {length:,} characters: too long for msmtp" in shown.err) == is_said
-    assert shown.out.startswith("# msmtp")

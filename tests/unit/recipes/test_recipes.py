@@ -312,13 +312,6 @@ def test_certificates_are_those_that_the_environment_names(
     assert "sslcacertfile = OS-DEFAULT" in recipes.render("offlineimap", alice)
 
 
-@pytest.mark.parametrize("local", ["a%Ub", "%H", "x%Cy", "%M"])
-def test_what_msmtp_would_replace_is_refused(alice: Account, local: str) -> None:
-    """Because msmtp puts the user's or host's name in place of %U, %H, %C, %M they are wrong usage."""
-    with pytest.raises(errors.WrongUsage, match="cannot be msmtp's from"):
-        recipes.render("msmtp", alice, [f"{local}@example.org"])
-
-
 def test_one_mailbox_is_no_more(alice: Account) -> None:
     """A program whose file has one mailbox is not given several: wrong usage, and the command for one."""
     with pytest.raises(errors.WrongUsage, match=r"has one mailbox in ~/\.muttrc, not 2") as caught:
