@@ -27,11 +27,11 @@ ALICE = "alice@example.org"
 LONG = "x" * 50
 
 
-class Screen(io.StringIO):
-    """A stream that somebody looks at."""
+class Typed(io.StringIO):
+    """A terminal at which somebody typed this."""
 
     def isatty(self) -> bool:
-        """Tell that somebody does."""
+        """Return that it is a terminal."""
         return True
 
 
@@ -53,6 +53,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (errors.Misconfigured("A fact"), 78),
         (errors.M365Error("A fact"), 70),
         (KeyboardInterrupt(), 130),
+        (ModuleNotFoundError("No module named 'msal'", name="msal"), 78),
         (ZeroDivisionError(LONG), 70),
     ],
 )
@@ -71,19 +72,6 @@ def test_every_error_has_its_exit_code(
     assert "Traceback" not in said.err
 
 
-def test_a_missing_package_is_a_broken_installation(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It is 78 with the command that repairs it, and no bug."""
-    assert world
-    raising(monkeypatch, ModuleNotFoundError("No module named 'msal'", name="msal"))
-
-    code = main.main(["status"])
-
-    assert code == 78
-    assert "msal" in capsys.readouterr().err
-
-
 def test_xoauth2_of_an_application_needs_a_mailbox(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """An application has no mailbox of its own: 2, and no request."""
     profiles.save(dataclasses.replace(invent("backup"), kind="app-only"))
@@ -97,8 +85,7 @@ def test_xoauth2_of_an_application_needs_a_mailbox(world: World, capsys: pytest.
 def test_an_error_is_at_most_six_lines(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What, Microsoft's reference, meaning, remedy; controls in any of them are replaced; a traceback only with -v."""
-    assert world
+    """What, the reference, meaning, remedy; controls in any of them are replaced; where it arose only with -v."""
     error = errors.SignInNeeded(
         "A fact\nwith\x1b[2J lines",
         code="AADSTS50076",
@@ -110,8 +97,11 @@ def test_an_error_is_at_most_six_lines(
     raising(monkeypatch, error)
     main.main(["status"])
     plain = capsys.readouterr().err
-    main.main(["-v", "status"])
-    verbose = capsys.readouterr().err
+    for options in (["-v", "status"], ["status", "-v"]):
+        main.main(options)
+        verbose = capsys.readouterr().err
+        assert verbose.startswith(plain)
+        assert "line " in verbose.removeprefix(plain)
 
     assert plain.splitlines() == [
         "offlineimap-m365: A fact with\ufffd[2J lines",
@@ -119,8 +109,6 @@ def test_an_error_is_at_most_six_lines(
         "  It means   this",
         "  Run this",
     ]
-    assert verbose.startswith(plain)
-    assert "line " in verbose
 
 
 def test_every_command_that_is_offered_is_there() -> None:
@@ -128,13 +116,6 @@ def test_every_command_that_is_offered_is_there() -> None:
     offered = {f"{command}_command" for command in arguments.COMMANDS}
 
     assert offered == {found.name for found in pkgutil.iter_modules(commands.__path__)}
-
-
-@pytest.mark.parametrize("options", [["-v", "status"], ["status", "-v"], ["-v", "status", "-v"]])
-def test_verbose_stands_anywhere(options: list[str]) -> None:
-    """Before the command, after it, or both; without it, it is off."""
-    assert arguments.parser().parse_args(options).verbose is True
-    assert arguments.parser().parse_args(["status"]).verbose is False
 
 
 @pytest.mark.parametrize(
@@ -188,14 +169,6 @@ def test_scope_does_not_swallow_the_account() -> None:
     assert (options.scope, options.account) == (["imap", "smtp"], ALICE)
 
 
-def look_at_stderr(monkeypatch: pytest.MonkeyPatch, columns: int) -> terminal_output.Screen:
-    """Make stderr a terminal of so many columns."""
-    terminal_output.look(monkeypatch, columns)
-    screen = terminal_output.Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
-    return screen
-
-
 class Full(io.StringIO):
     """A stream on a full disk."""
 
@@ -206,7 +179,9 @@ class Full(io.StringIO):
 
 def test_what_is_said_has_no_control_characters_and_is_wrapped_at_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the text holds: a profile, a name from the network, a command with a name in it."""
-    screen = look_at_stderr(monkeypatch, 30)
+    terminal_output.look(monkeypatch, 30)
+    screen = terminal_output.Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
 
     prompt.say("Somebody\x1b[2J\u202e else is signed in as well. Run:", "offlineimap-m365 login 'a b\x07'")
 
@@ -234,8 +209,8 @@ def test_nobody_listens(
 )
 def test_a_choice_is_one_letter(monkeypatch: pytest.MonkeyPatch, typed: str, chosen: str) -> None:
     """The first letter counts in either case; anything else asks again; Enter and the end of input are the default."""
-    monkeypatch.setattr(sys, "stdin", Screen(typed))
-    monkeypatch.setattr(sys, "stderr", Screen())
+    monkeypatch.setattr(sys, "stdin", Typed(typed))
+    monkeypatch.setattr(sys, "stderr", Typed())
 
     assert prompt.choose("Keep?", {"k": "keep", "t": "try again", "a": "abort"}, "a") == chosen
 
@@ -244,7 +219,7 @@ def test_a_choice_is_one_letter(monkeypatch: pytest.MonkeyPatch, typed: str, cho
 def test_without_a_terminal_the_default_is_chosen(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
     """Nobody is asked who cannot see the question or answer it."""
     for name in ("stdin", "stderr"):
-        monkeypatch.setattr(sys, name, io.StringIO("k\n") if name == stream else Screen("k\n"))
+        monkeypatch.setattr(sys, name, io.StringIO("k\n") if name == stream else Typed("k\n"))
 
     assert prompt.choose("Keep?", {"k": "keep", "a": "abort"}, "a") == "a"
 

@@ -44,32 +44,18 @@ def test_the_locale_says_what_can_be_shown(
     assert output.can_show("✓", Screen()) is not is_ascii
 
 
-def test_an_encoding_says_it_too(world: World) -> None:
-    """What a stream's encoding has not is not shown; an unknown encoding has ASCII only."""
-    assert not output.can_show("✓", Screen("latin-1"))
-    assert output.can_show("ü", Screen("latin-1"))
-    assert not output.can_show("✓", None)
-    assert not output.can_show("✓", io.StringIO())
-
-
-def test_our_own_characters_are_spelt_in_ascii(world: World) -> None:
-    """Marks, dots and quotation marks have a spelling; names keep their letters, and no word of a shell ends early."""
+def test_our_own_characters_are_spelt_in_ascii(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an encoding has them not, marks, dots and quotation marks have a spelling; names keep their letters."""
     text = "✓ ✗ – … “Müller” O\u2019Brien"  # noqa: RUF001 - the characters in question
-
-    found = output.spelled(text, Screen("latin-1"))
-
-    assert found == 'ok !! -- ... "Müller" O\u2019Brien'
-    assert output.spelled(text, Screen()) == text
-
-
-def test_what_is_said_is_spelt_so_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sentence on stderr has no escape where a quotation mark cannot be shown."""
     stderr = Screen("ascii")
     monkeypatch.setattr(sys, "stderr", stderr)
-
     prompt.say("under “Mobile and desktop applications”…")
 
+    assert output.spelled(text, Screen("latin-1")) == 'ok !! -- ... "Müller" O\u2019Brien'
+    assert output.spelled(text, Screen()) == text
     assert stderr.text == 'under "Mobile and desktop applications"...\n'
+    assert not output.can_show("✓", None)
+    assert output.can_show("ü", Screen("latin-1"))
 
 
 def test_no_word_is_broken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,13 +92,19 @@ def test_the_width_is_the_terminals_unless_the_person_says_otherwise(
     monkeypatch.setenv("COLUMNS", "wide")
 
     assert (named, output.width(stream), output.width(io.StringIO())) == (33, 80, output.ENDLESS)
-    assert output.width(None) == output.ENDLESS
 
 
-def test_a_passing_line_leaves_nothing_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is written over, never longer than the terminal is wide, once per text, and taken back at the end."""
-    stream = look(monkeypatch, 20)
-    line = output.Passing(stream)
+@pytest.mark.parametrize(
+    ("term", "shown"), [("xterm", "\rfirst\ra second one that…\x1b[K\r\x1b[K"), ("dumb", ""), (None, "")]
+)
+def test_a_passing_line_leaves_nothing_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch, term: str | None, shown: str
+) -> None:
+    """It is cut to the terminal, shown once per text and taken back; a pipe or a dumb terminal shows nothing."""
+    screen = look(monkeypatch, 20)
+    monkeypatch.setenv("TERM", term or "xterm")
+    pipe = io.StringIO()
+    line = output.Passing(screen if term else pipe)
 
     line.show("first")
     line.show("first")
@@ -120,20 +112,4 @@ def test_a_passing_line_leaves_nothing_behind(world: World, monkeypatch: pytest.
     line.clear()
     line.clear()
 
-    assert stream.text == "\rfirst\ra second one that…\x1b[K\r\x1b[K"
-
-
-@pytest.mark.parametrize("term", ["xterm", "dumb"])
-def test_a_passing_line_is_for_a_terminal_that_can_take_it_back(
-    world: World, monkeypatch: pytest.MonkeyPatch, term: str
-) -> None:
-    """Nothing goes to a pipe, nor to a terminal that takes no control sequences."""
-    stream: io.TextIOBase = look(monkeypatch, 80) if term == "dumb" else io.StringIO()
-    monkeypatch.setenv("TERM", term)
-    assert isinstance(stream, io.StringIO | Screen)
-
-    line = output.Passing(stream)
-    line.show("something")
-    line.clear()
-
-    assert (stream.text if isinstance(stream, Screen) else stream.getvalue()) == ""
+    assert (screen.text, pipe.getvalue()) == (shown, "")
