@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: How many mailboxes OfflineIMAP syncs at the same time: more share one connection, and Exchange throttles.
 _AT_ONCE = 4
+#: What msmtp 1.8 replaces in ``from``, without a way to quote it (its manual, "from").
+_MSMTP_PATTERNS = re.compile(r"%[UHCM]")
 #: What has a meaning between double quotes of a muttrc (mutt's manual, "Syntax of Initialization Files").
 _MUTT_SPECIAL = re.compile(r'[\\"$`]')
 #: What go-ini, with which aerc reads its file, takes unquoted; ``#`` and ``;`` begin a comment anywhere.
@@ -150,6 +152,9 @@ def _mbsync_head(quoted: Sequence[Values]) -> dict[str, str]:
 
 def _msmtp(values: Values) -> dict[str, str]:
     """Return values for msmtp, which removes one pair of quotes around a value and knows no escapes."""
+    if _MSMTP_PATTERNS.search(values["mailbox"]):
+        fact = f"{values['mailbox']} cannot be msmtp's from, in which the % has another meaning"
+        raise errors.WrongUsage(fact, remedy=errors.Remedy("Leave that line out, and give msmtp the address with -f"))
     path = values["certificates"] or "system"
     return {**values, "certificates": f'"{path}"' if '"' in path else path}
 

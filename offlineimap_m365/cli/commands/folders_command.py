@@ -7,8 +7,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, fresh_token
@@ -18,10 +16,6 @@ from offlineimap_m365.folders import folder_filter, learned
 from offlineimap_m365.learn import classify, folder_table, look
 from offlineimap_m365.tokens import engine
 
-if TYPE_CHECKING:
-    from offlineimap_m365.learn.classify import Finding
-    from offlineimap_m365.mail.folder_list import Folder
-
 
 def run(options: argparse.Namespace) -> int:
     """List the folders, and store what was learned if that is wanted; raises M365Error."""
@@ -29,10 +23,10 @@ def run(options: argparse.Namespace) -> int:
     mailbox = profiles.clean_name(options.mailbox) if options.mailbox is not None else account.name
     token = engine.access_token(account.name, engine.Wanted(impatient=prompt.waits_for_answer())).value
     view = look.look(account, mailbox, token, folder_filter.load_table())
-    folders, counts, finding = view.folders, view.counts, view.finding
+    finding = view.finding
     before = account.mailboxes.get(learned.key(mailbox))
     stored = classify.keep(account, mailbox, finding) if options.learn else before
-    rows = folder_table.rows(folders, finding, stored, counts, is_personal=account.is_personal)
+    rows = folder_table.rows(view.folders, finding, stored, view.counts, is_personal=account.is_personal)
     lines = folder_table.lines(account.name, mailbox, is_learnt=stored is not None, is_personal=account.is_personal)
     if options.json:
         document = {
@@ -48,7 +42,11 @@ def run(options: argparse.Namespace) -> int:
         code = fresh_token.hand_out(json.dumps(document, indent=2))
     else:
         code = fresh_token.hand_out("\n".join(folder_table.as_table(rows, lines)))
-    _say_warnings(finding, folders)
+    separators = {folder.separator for folder in view.folders} - {"/", None}
+    if separators:
+        say(f"This server puts {min(map(str, separators))} between folders; the filter expects /")
+    for warning in finding.warnings:
+        say(warning)
     languages = ", ".join(" or ".join(group) for group in finding.languages) or "unknown"
     if options.learn and stored:
         say(f"Learned of {mailbox}: {len(stored['not_mail'])} folders hold no mail; language: {languages}.")
@@ -59,14 +57,6 @@ def run(options: argparse.Namespace) -> int:
     elif classify.changed(finding, stored):
         say(f"The folders changed since {stored['learnt_at']}. Run: {_learn(account.name, mailbox)}")
     return code
-
-
-def _say_warnings(finding: Finding, folders: Sequence[Folder]) -> None:
-    separators = {folder.separator for folder in folders} - {"/", None}
-    if separators:
-        say(errors.printable(f"This server puts {min(map(str, separators))} between folders; the filter expects /"))
-    for warning in finding.warnings:
-        say(errors.printable(warning))
 
 
 def _learn(account: str, mailbox: str) -> str:

@@ -5,20 +5,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, paths
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.tokens import logout
 
-#: Where a work or school account ends all its sign-ins.
-_SIGN_OUT_EVERYWHERE = "https://mysignins.microsoft.com (Sign out everywhere), or ask your administrator"
+#: Where a person revokes all refresh tokens.
+_PERSONAL = "https://account.live.com/consent/Manage"
+_WORK = "https://mysignins.microsoft.com (Sign out everywhere), or ask your administrator"
 
 
 def run(options: argparse.Namespace) -> int:
     """Forget the tokens, with ``--all`` the profile as well; raises M365Error."""
-    name = profiles.clean_name(options.account)
-    account = _account(name)
+    name, account = profiles.clean_name(options.account), None
+    with contextlib.suppress(errors.M365Error):  # sign_out meets the same error, and explains it
+        account = profiles.load(name)
     if not logout.sign_out(name, everything=options.all):
         say(f"{name} is not signed in; nothing to forget in {paths.directory()}")
         return 0
@@ -29,17 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if account and account.is_app_only:
         say("To end the application's access, remove its secret or certificate in Microsoft Entra.")
     else:
-        where = "https://account.live.com/consent/Manage" if _is_personal(name, account) else _SIGN_OUT_EVERYWHERE
+        is_personal = account.is_personal if account else profiles.is_consumer(name)
+        where = _PERSONAL if is_personal else _WORK
         say(f"A copy of the refresh token stays valid for longer. To revoke all of them: {where}")
     return 0
-
-
-def _is_personal(name: str, account: profiles.Account | None) -> bool:
-    return account.is_personal if account else profiles.is_consumer(name)
-
-
-def _account(name: str) -> profiles.Account | None:
-    try:
-        return profiles.load(name)
-    except errors.M365Error:
-        return None  # sign_out meets the same error, and explains it
