@@ -1,5 +1,5 @@
 """
-Run another program with a limit on its time and its output. Only the first sync of ``setup`` is started elsewhere.
+Run another program with a limit on its time and its output. The only module that starts one.
 
 Loaded by foreign interpreters too: standard library and Python 3.9 only. ``subprocess`` is imported when it is used.
 """
@@ -96,6 +96,17 @@ def run(  # noqa: PLR0913 - what may differ between programs
             for stream in (program.stdin, program.stdout, program.stderr):
                 _close(stream)
     return Result(ended, program.returncode if ended == ENDED else None, bytes(out), bytes(err))
+
+
+def run_in_foreground(argv: Sequence[str]) -> int:
+    """
+    Run *argv* without limits in this job of the terminal, and return its exit code; it prints to standard error.
+
+    Ctrl-C and the end of the terminal reach it, too, and it is killed if this call is interrupted.
+    """
+    import subprocess  # noqa: PLC0415 - a fresh token does not need it
+
+    return subprocess.call(list(argv), stdin=subprocess.DEVNULL, stdout=2, env=environment.for_child())
 
 
 def _exchange(

@@ -9,14 +9,13 @@ import enum
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
-from offlineimap_m365.base import environment, safe_file
+from offlineimap_m365.base import environment, process, safe_file
 from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.offlineimaprc.document import Document, unified_diff
 from offlineimap_m365.recipes import template_values
@@ -136,8 +135,7 @@ def sync(file: MailFile) -> End:
     program, *options = sync_words(file)
     with tempfile.NamedTemporaryFile(prefix="offlineimap-m365-") as log:
         words = [command(program) or program, *options, "-u", "basic", "-l", log.name]
-        code = subprocess.call(words, stdin=subprocess.DEVNULL, stdout=2, env=environment.for_child())
-        if code == 0:
+        if process.run_in_foreground(words) == 0:
             return End.DONE
         return End.CUT if any(map(_CUT.search, log)) else End.FAILED
 
