@@ -21,29 +21,22 @@ REFUSED = 900.0
 #: Days after which Microsoft drops a refresh token that is not used (entra-docs, refresh-tokens.md), and from how many
 #: days before that on a person is told.
 LONGEST_UNUSED, UNUSED_SOON = 90, 14
-#: Seconds of temporary failures after which a person is reminded of them, and between two reminders.
-_SILENT, _REPEATED = 3 * 86_400.0, 7 * 86_400.0
+#: Seconds for which a refusal that depends on the place may pass by itself.
+_PLACE = 86_400.0
 #: No failure counts for more seconds than this, whatever a server or a wrong clock says.
 _LONGEST = 3600.0
 _MOST_EVENTS = 20
-#: Characters of a failure's fact that are stored with an event.
-_LONGEST_FACT = 300
 #: Characters of a claims challenge; real ones have some hundred.
 _LONGEST_CLAIMS = 8192
 #: The parts of a failure that are texts, and the parts of its remedy.
-_TEXTS, _REMEDY = ("account", "meaning", "code", "correlation_id", "time"), ("advice", "command", "where")
+_PARTS, _REMEDY = ("account", "meaning", "code", "correlation_id", "time"), ("advice", "command", "where")
 #: The end of the year 9999 in seconds since 1970: no number in the file is larger.
 _LAST = 253_402_300_799
 
 
 @dataclasses.dataclass(frozen=True)
 class Demand:
-    """
-    What the next sign-in must do, as a refusal of Microsoft's demanded.
-
-    *claims* is what it must prove (OpenID Connect Core §5.5: a JSON object, as text), *prompt* how it must ask
-    (§3.1.2.1); None for neither.
-    """
+    """What the next sign-in must prove (*claims*, OpenID Connect Core §5.5, as text) and how it must ask (§3.1.2.1)."""
 
     claims: str | None = None
     prompt: str | None = None
@@ -66,35 +59,22 @@ def last_failure(folder: str, refresh_token: str | None = None) -> errors.M365Er
     is_other = refresh_token is not None and failure.get("refresh_token") != fingerprint(refresh_token)
     if not failure or is_other or (refresh_token is not None and not 0 < left <= _LONGEST):
         return None
-    texts = {name: value for name, value in failure.items() if name in _TEXTS and value and isinstance(value, str)}
+    texts = _texts(failure, _PARTS)
     if refresh_token is not None:
         remembered = f"This answer is remembered; the next request is made from {time_words.until(left)} on"
         texts["meaning"] = ". ".join(filter(None, (texts.get("meaning"), remembered)))
+    remedy = _texts(failure.get("remedy"), _REMEDY)  # release 0.1.0 stored its text only
+    if remedy.get("where") not in errors.WHERE:
+        remedy["where"] = "shell"
     kind = errors.for_exit_code(int(_number(failure, "exit_code")))
-    error = kind(str(failure.get("fact", "A failure")), remedy=_remedy(failure.get("remedy")), **texts)
+    error = kind(str(failure.get("fact", "A failure")), remedy=errors.Remedy(**remedy), **texts)
     error.place = failure.get("place") is True
     return error
 
 
-def _remedy(stored: object) -> errors.Remedy:
-    """Return the remedy of a failure; release 0.1.0 stored its text."""
-    parts = stored if isinstance(stored, dict) else {"advice": stored}
-    advice, command, where = (parts.get(name) for name in _REMEDY)
-    return errors.Remedy(
-        advice if isinstance(advice, str) else "",
-        command if isinstance(command, str) else None,
-        where if where in ("powershell", "file") else "shell",
-    )
-
-
-def failing_since(folder: str) -> float | None:
-    """
-    Return since when every refresh of the account was refused, in seconds since 1970; None if the last one was not.
-
-    Temporary failures (no network, an outage) neither begin nor end it.
-    """
-    state = _read(folder)
-    return _number(state, "failing_since") or None if state["failure"] else None
+def may_pass(folder: str, error: errors.M365Error) -> bool:
+    """Does *error* depend on where one is (off VPN), so that trying again may help? For a day of refusals it may."""
+    return error.place and time.time() - _number(_read(folder), "failing_since") < _PLACE
 
 
 def demand(folder: str) -> Demand:
@@ -138,7 +118,7 @@ def remember(folder: str, error: errors.M365Error, refresh_token: str) -> None:
         return
     seconds = min(error.retry_after, _LONGEST) if isinstance(error, errors.Temporary) else REFUSED
     state = _read(folder)
-    state["failure"] = {name: getattr(error, name) for name in ("exit_code", "fact", "place", *_TEXTS)} | {
+    state["failure"] = {name: getattr(error, name) for name in ("exit_code", "fact", "place", *_PARTS)} | {
         "remedy": {name: getattr(error.remedy, name) for name in _REMEDY},
         "until": time.time() + seconds,
         "refresh_token": fingerprint(refresh_token),
@@ -173,28 +153,6 @@ def note_certificate(folder: str, ends: float | None) -> None:
 def certificate_ends(folder: str) -> float | None:
     """Return when the certificate expires that was used last, in seconds since 1970; None if there was none."""
     return _number(_read(folder), "certificate_ends") or None
-
-
-def is_reminder_due(folder: str) -> bool:
-    """Must note_reminder() be called after a temporary failure? At the first one, after three days, and weekly then."""
-    state, now = _read(folder), time.time()
-    since, reminded = _number(state, "unsuccessful_since"), _number(state, "reminded_at")
-    return since == 0 or (now - since >= _SILENT and now - reminded >= _REPEATED)
-
-
-def note_reminder(folder: str) -> float | None:
-    """
-    Note a temporary failure, while holding the lock; call this if is_reminder_due().
-
-    Return for how many seconds nothing succeeded if a person is to be reminded of that now; else None, also if it
-    cannot be saved that they are.
-    """
-    if not is_reminder_due(folder):
-        return None  # another process was faster
-    state, now = _read(folder), time.time()
-    since = _number(state, "unsuccessful_since")
-    news = {"reminded_at": now} if since else {"unsuccessful_since": now}
-    return now - since if _write(folder, {**state, **news}) and since else None
 
 
 def unused_seconds(folder: str) -> float | None:
@@ -233,8 +191,14 @@ def _add_demand(state: dict[str, Any], error: errors.M365Error) -> None:
 def _add_event(state: dict[str, Any], event: str, error: errors.M365Error | None = None) -> None:
     row = {"time": time_words.timestamp(), "what": event, "code": None, "correlation_id": None}
     if error is not None:  # only the fact tells of a failure without a code, such as no network
-        row |= {"code": error.code, "correlation_id": error.correlation_id, "fact": error.fact[:_LONGEST_FACT]}
+        row |= {"code": error.code, "correlation_id": error.correlation_id, "fact": error.fact}
     state["events"] = [*state["events"], row][-_MOST_EVENTS:]
+
+
+def _texts(fields: object, names: tuple[str, ...]) -> dict[str, str]:
+    """Return those of *fields* with one of the *names* that are texts and not empty."""
+    found = fields if isinstance(fields, dict) else {}
+    return {name: found[name] for name in names if found.get(name) and isinstance(found[name], str)}
 
 
 def _number(fields: dict[str, Any], name: str) -> float:

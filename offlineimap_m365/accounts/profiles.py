@@ -17,7 +17,6 @@ from urllib.parse import unquote
 from offlineimap_m365.base import atomic_file, errors, fresh_token, installation, paths, safe_file
 from offlineimap_m365.base.errors import Remedy, login_command, quoted
 from offlineimap_m365.folders import learned
-from offlineimap_m365.knowledge import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,17 +83,12 @@ class Account:
     @property
     def is_personal(self) -> bool:
         """Is it a personal account (outlook.com or any other address)? All of them are in one tenant."""
-        return self.tenant is not None and self.tenant == personal_tenant()
+        return self.tenant == learned.PERSONAL_TENANT
 
 
 def is_consumer(name: str) -> bool:
     """Is *name* an address that Microsoft gives to anybody (outlook.com, hotmail.de), so a personal account's?"""
     return _CONSUMERS.fullmatch(name.rpartition("@")[2].lower()) is not None
-
-
-def personal_tenant() -> str:
-    """Return the tenant of all personal accounts."""
-    return str(tables.load("clouds")["consumers"]["tenant"])
 
 
 def clean_name(text: str) -> str:
@@ -182,29 +176,15 @@ def lost(account: Account) -> errors.SignInNeeded:
 
 
 def not_signed_in(name: str, fact: str | None = None) -> errors.SignInNeeded:
-    """Return the error for an account that is not signed in; it names the directory and a similar account."""
+    """Return the error for an account that is not signed in; it names the directory, and who is signed in there."""
+    others = [other for other, is_signed_in in _names().items() if is_signed_in and other.lower() != name.lower()]
+    signed_in_there = f"; signed in there: {', '.join(others)}" if others else ""
     return errors.SignInNeeded(
         fact or f"{name} is not signed in",
         account=name,
-        meaning=f"Searched in {paths.directory()}{_similar(name)}",
+        meaning=f"Searched in {paths.directory()}{signed_in_there}",
         remedy=Remedy("", login_command(name)),
     )
-
-
-def _similar(name: str) -> str:
-    """Return the end of a sentence on an account with this identity or in this domain, an empty text without one."""
-    domain = "@" + name.rpartition("@")[2].lower()
-    for folder in paths.folders():
-        with contextlib.suppress(errors.M365Error):
-            other = _load(folder)
-            if other is None or not other.is_signed_in or other.name.lower() == name.lower():
-                continue
-            if (other.identity or "").lower() == name.lower() or other.name.lower().endswith(domain):
-                return (
-                    f"; {other.name} is signed in: if that opens this mailbox,"
-                    f' use get_access_token("{other.name}") and keep remoteuser'
-                )
-    return ""
 
 
 def save(account: Account) -> None:
@@ -260,7 +240,16 @@ def _build(document: dict[str, Any]) -> Account | None:
         account = Account(**{**fields, "scopes": tuple(fields["scopes"]), "others": document})
     except (KeyError, TypeError):  # a field is missing
         return None
-    return account if _is_right(account) else None
+    credential, endpoints = account.credential or {}, account.endpoints or {}
+    texts = [*account.scopes, *account.person.values(), *credential.values(), *endpoints.values()]
+    addresses = [account.authority, *(value for name, value in endpoints.items() if name != "issuer")]
+    is_right = (
+        all(isinstance(text, str) for text in texts)
+        and all(address.startswith("https://") for address in addresses)
+        and (account.credential is None or len(set(CREDENTIALS).intersection(credential)) == 1)
+        and all(learned.is_finding(item) for item in account.mailboxes.values())
+    )
+    return account if is_right else None
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -270,19 +259,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("endpoints", "credential"), (dict, type(None))),
     "scopes": (list,),
 }
-
-
-def _is_right(account: Account) -> bool:
-    """Is what the fields of a profile contain right? The file may hold anything."""
-    credential, endpoints = account.credential or {}, account.endpoints or {}
-    texts = [*account.scopes, *account.person.values(), *credential.values(), *endpoints.values()]
-    addresses = [account.authority, *(value for name, value in endpoints.items() if name != "issuer")]
-    return (
-        all(isinstance(text, str) for text in texts)
-        and all(address.startswith("https://") for address in addresses)
-        and (account.credential is None or len(set(CREDENTIALS).intersection(credential)) == 1)
-        and all(learned.is_finding(item) for item in account.mailboxes.values())
-    )
 
 
 def _broken(path: str) -> errors.Misconfigured:

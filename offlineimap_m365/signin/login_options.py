@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365.accounts import client_credential, profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.folders import learned
 
 if TYPE_CHECKING:
     import argparse
@@ -124,7 +125,7 @@ def _check_app_only(chosen: Mapping[str, Any], *, has_proof: bool) -> None:
             f"--app-only also needs {' and '.join(missing)}",
             remedy=Remedy("All of them are in the application's registration, in Microsoft Entra"),
         )
-    if place.lower() in ("common", "consumers", "organizations", profiles.personal_tenant()):
+    if place.lower() in ("common", "consumers", "organizations", learned.PERSONAL_TENANT):
         raise errors.WrongUsage(
             f"--app-only does not work with {place}: an application signs in to one organisation (tenant), so name it",
             remedy=Remedy("Give its id or its domain: --tenant example.org"),

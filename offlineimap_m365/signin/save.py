@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import account_lock, environment, errors, notices, paths, time_words
+from offlineimap_m365.folders import learned
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.stores import selection
 
@@ -97,7 +98,7 @@ def _empty_others(account: Account) -> None:
 
 def _account(plan: Plan, signed_in: SignIn, before: Account | None) -> Account:
     """Return the account as it will be saved, with what was learned *before* and the fields of a later release."""
-    tenant, personal = signed_in.person.get("tid"), profiles.personal_tenant()
+    tenant, personal = signed_in.person.get("tid"), learned.PERSONAL_TENANT
     imap, smtp = plan.mail_hosts(is_personal=tenant == personal)
     provider = plan.provider
     return profiles.Account(

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.folders import learned
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.provider.http_client import get_json
 
@@ -79,7 +80,7 @@ def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) ->
     """Return whether it is a personal account: as *chosen*, as the last sign-in (*before*) showed, else by the name."""
     tenant = chosen.get("tenant")
     if tenant and tenant != EVERYBODY:
-        return tenant in (PERSONAL, profiles.personal_tenant())
+        return tenant in (PERSONAL, learned.PERSONAL_TENANT)
     if before is not None and before.tenant:
         return before.is_personal
     return profiles.is_consumer(str(chosen.get("identity") or name))

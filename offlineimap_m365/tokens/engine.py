@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, TypeAlias
 
 from offlineimap_m365.accounts import account_state, client_credential, profiles
-from offlineimap_m365.base import account_lock, errors, fresh_token, notices, paths, time_words
+from offlineimap_m365.base import account_lock, errors, fresh_token, notices, paths
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.provider import msal_cache
 from offlineimap_m365.tokens import token_cache
@@ -116,15 +116,11 @@ def refresh_token(name: str | None = None) -> str:
     """Return the refresh token of an account; raises SignInNeeded if there is none, Misconfigured if app-only."""
     account = profiles.signed_in(name)
     if account.is_app_only:
+        eval_line = f'oauth2_access_token_eval = get_access_token("{account.name}", 1800)'
         raise errors.Misconfigured(
             f"{account.name} is app-only, and such a sign-in has no refresh token",
             account=account.name,
-            meaning="Its access token is requested anew each hour, with its secret or certificate",
-            remedy=Remedy(
-                "Use the access token instead",
-                f'oauth2_access_token_eval = get_access_token("{account.name}", 1800)',
-                "file",
-            ),
+            remedy=Remedy("Use the access token instead", eval_line, "file"),
         )
     token = token_cache.read(account).refresh_token
     if token is None:
@@ -155,7 +151,10 @@ def _access_token(name: str | None, wanted: Wanted) -> AccessToken:
         return _make_do(outcome.error, known.access_token, wanted)
     if outcome.unsaved:
         notices.say(f"The new token is used but was not saved: {outcome.unsaved.one_line()}")
-    _tell_of_certificate(account)
+    if account.credential:
+        from offlineimap_m365.tokens import notify  # noqa: PLC0415 - only a confidential client pays for it
+
+        notify.certificate_ends(account)
     return outcome.token
 
 
@@ -246,12 +245,3 @@ def _is_current(remembered: Cache) -> bool:
     except OSError as error:
         notices.say(f"The store cannot be looked at now ({error.strerror}); the token in memory is used")
         return True
-
-
-def _tell_of_certificate(account: profiles.Account) -> None:
-    """Notify a person once that the certificate of an account, which was just used, ends soon."""
-    ends = account_state.certificate_ends(account.folder) if account.credential else None
-    if ends is not None:
-        from offlineimap_m365.tokens import notify  # noqa: PLC0415 - only certificates pay for it
-
-        notify.certificate_ends(account, int((ends - time.time()) // 86_400), time_words.timestamp(ends))

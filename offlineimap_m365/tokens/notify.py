@@ -7,14 +7,13 @@ that. A process that only wants a token waits for it at most a second, and no fa
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import account_state, client_credential, profiles
 from offlineimap_m365.base import (
@@ -27,7 +26,6 @@ from offlineimap_m365.base import (
     paths,
     process,
     safe_file,
-    time_words,
 )
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import explain
@@ -39,7 +37,9 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 #: Seconds for which ``notify --test`` waits, since a person watches.
 TEST_PATIENCE = 20.0
-_DAY = 86_400  # also for how long a refusal that depends on the place (off VPN) may pass by itself
+_DAY = 86_400
+#: Days without a success after which a temporary failure is said.
+_SILENT_DAYS = 3
 _REASONS = {"CONFIG": "client", "ADMIN": "policy", "DEVICE": "policy"}
 #: How much of the command's output is passed on, in bytes.
 _MOST_OUTPUT = 4096
@@ -74,7 +74,7 @@ class Outcome:
 
 def failed(error: errors.M365Error, name: str | None = None) -> None:
     """
-    Notify of *error*, met at a refresh of the account *name*, if it needs a person; and remind of a long failure.
+    Notify of *error*, met at a refresh of the account *name*, if it needs a person.
 
     Without *name* the error knows the account. Never raises, and never takes long.
     """
@@ -89,18 +89,20 @@ def failed(error: errors.M365Error, name: str | None = None) -> None:
         return
     try:
         account = profiles.load(name)
+        event = _event_of(error, account) if account and account.is_signed_in else None
     except errors.M365Error:
-        _notify(Event(name, "store"), folder, "", deadline)
-        return
-    if account and account.is_signed_in:
-        (_temporary if isinstance(error, errors.Temporary) else _refused)(error, account, deadline)
+        event = Event(name, "store")
+    if event:
+        _notify(event, folder, "", deadline)
 
 
-def certificate_ends(account: Account, days: int, end: str) -> None:
-    """Notify that the certificate of an app-only *account* ends in *days*, at *end*; once for each certificate."""
+def certificate_ends(account: Account) -> None:
+    """Notify that the certificate which *account* used last ends soon; once for each certificate."""
+    ends = account_state.certificate_ends(account.folder)
+    days = client_credential.SOON + 1 if ends is None else int((ends - time.time()) // _DAY)
     if days <= client_credential.SOON and not environment.is_notifying():
         event = Event(account.name, "expires-soon", max(0, days))
-        _notify(event, account.folder, end, time.monotonic() + PATIENCE)
+        _notify(event, account.folder, str(ends), time.monotonic() + PATIENCE)
 
 
 def reason_of(error: errors.M365Error) -> str | None:
@@ -115,27 +117,19 @@ def reason_of(error: errors.M365Error) -> str | None:
     return _REASONS.get(known.klass, "login") if known else "login"
 
 
-def _temporary(error: errors.M365Error, account: Account, deadline: float) -> None:
-    """Remind once that nothing succeeded for days; notify once that the sign-in will end for want of a refresh."""
-    seconds = None
-    if account_state.is_reminder_due(account.folder):
-        with contextlib.suppress(errors.M365Error), _lock(account.folder, account.name, deadline):
-            seconds = account_state.note_reminder(account.folder)
-    if seconds is not None:
-        since = time_words.duration(seconds)
-        notices.say(f"{account.name}: no refresh succeeded for {since}, so waiting will not help. {error.one_line()}")
-        _notify(Event(account.name, "connection" if error.of_client else "store"), account.folder, "", deadline)
-    unused = account_state.unused_seconds(account.folder)
-    left = account_state.LONGEST_UNUSED - int(unused or 0) // _DAY
-    if unused is not None and left <= account_state.UNUSED_SOON and not account.is_app_only:
-        _notify(Event(account.name, "expires-soon", max(0, left)), account.folder, "", deadline)
-
-
-def _refused(error: errors.M365Error, account: Account, deadline: float) -> None:
-    reason, since = reason_of(error), account_state.failing_since(account.folder)
-    may_pass = error.place and (since is None or time.time() - since < _DAY)
-    if reason is not None and not may_pass:
-        _notify(Event(account.name, reason), account.folder, "", deadline)
+def _event_of(error: errors.M365Error, account: Account) -> Event | None:
+    """Return what a person must know of *error*; None for what may pass by itself. Days without a success are said."""
+    if not isinstance(error, errors.Temporary):
+        reason = None if account_state.may_pass(account.folder, error) else reason_of(error)
+        return Event(account.name, reason) if reason else None
+    days = int(account_state.unused_seconds(account.folder) or 0) // _DAY
+    if days < _SILENT_DAYS:
+        return None
+    notices.say(f"{account.name}: no refresh succeeded for {days} days, so waiting will not help. {error.one_line()}")
+    left = account_state.LONGEST_UNUSED - days
+    if left <= account_state.UNUSED_SOON and not account.is_app_only:
+        return Event(account.name, "expires-soon", max(0, left))
+    return Event(account.name, "connection" if error.of_client else "store")
 
 
 def _notify(event: Event, folder: str, subject: str, deadline: float) -> None:
@@ -145,8 +139,8 @@ def _notify(event: Event, folder: str, subject: str, deadline: float) -> None:
         if text is None or not _is_first(event, folder, subject, deadline):
             return
         outcome = run(text, event, max(0.0, deadline - time.monotonic()))
-    except errors.M365Error as error:
-        notices.say(f"The command of notify cannot be run: {error.one_line()}")
+    except (errors.M365Error, OSError) as error:
+        notices.say(f"The command of notify cannot be run: {error}")
         return
     for line in outcome.lines:
         notices.say(line)
@@ -159,7 +153,7 @@ def _is_first(event: Event, folder: str, subject: str, deadline: float) -> bool:
     if account_state.notified(folder).get(event.reason) == subject:
         return False
     try:
-        with _lock(folder, event.account, deadline):
+        with account_lock.held(folder, event.account, max(0.0, deadline - time.monotonic())):
             if account_state.notified(folder).get(event.reason) == subject:
                 return False  # another process was faster
             return account_state.note_notified(folder, event.reason, subject)
@@ -167,27 +161,16 @@ def _is_first(event: Event, folder: str, subject: str, deadline: float) -> bool:
         return False  # another process refreshes or logs out now; the next failure comes here again
 
 
-def _lock(folder: str, name: str, deadline: float) -> contextlib.AbstractContextManager[None]:
-    return account_lock.held(folder, name, max(0.0, deadline - time.monotonic()))
-
-
 def run(text: str, event: Event, seconds: float) -> Outcome:
     """Run the command line *text* for *event* and wait at most *seconds*; then it continues by itself."""
     # Not our own stderr: a program that reads that to its end would wait for a slow command.
-    with _nameless_file() as output:
+    with tempfile.TemporaryFile() as output:
         result = process.run(
             [*process.SHELL, text], seconds=seconds, env=event.environ(), output=output.fileno(), keep_running=True
         )
         printed = os.pread(output.fileno(), _MOST_OUTPUT, 0).decode("utf-8", "replace")
     lines = [errors.printable(line) for line in [*printed.splitlines(), result.reason] if line.strip()]
     return Outcome(process.NO_SUCH_COMMAND[0] if result.ended == process.NOT_STARTED else result.code, tuple(lines))
-
-
-def _nameless_file() -> IO[bytes]:
-    try:
-        return tempfile.TemporaryFile()
-    except OSError:  # on a full disk the person is notified nevertheless
-        return Path(os.devnull).open("r+b")
 
 
 def path() -> Path:
@@ -198,14 +181,15 @@ def path() -> Path:
 def command() -> str | None:
     """Return the command that is set, or None. Raises Misconfigured for a file that is damaged or open to others."""
     try:
-        document = json.loads(safe_file.read(str(path()), is_ours=True))
-        version, text = document["version"], document["command"]
+        text = json.loads(safe_file.read(str(path()), is_ours=True))["command"]
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError, LookupError, TypeError) as error:
-        raise _unusable() from error
-    if version != fresh_token.VERSION or not isinstance(text, str) or not text.strip() or "\0" in text:
-        raise _unusable()
+    except (ValueError, RecursionError, LookupError, TypeError):
+        text = None
+    if not isinstance(text, str) or not text.strip():
+        raise errors.Misconfigured(
+            f"{path()} is damaged", remedy=Remedy("Set the command again", f"{errors.COMMAND} notify --command CMD")
+        )
     return text
 
 
@@ -219,10 +203,3 @@ def choose(text: str) -> None:
 def forget() -> None:
     """Remove the command; none set is no error. Raises OSError."""
     path().unlink(missing_ok=True)
-
-
-def _unusable() -> errors.Misconfigured:
-    return errors.Misconfigured(
-        f"{path()} cannot be used: it is damaged, or of a later release",
-        remedy=Remedy("Set the command again", f"{errors.COMMAND} notify --command CMD"),
-    )

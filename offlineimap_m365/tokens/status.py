@@ -19,7 +19,7 @@ _DAY = 86_400
 _STATES = {errors.Temporary.exit_code: "waiting", errors.SignInNeeded.exit_code: "needs-login"}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Report:
     """
     One account, with the field names of ``status --json``.
@@ -65,103 +65,73 @@ def report(names: list[str]) -> list[Report]:
 
 
 def _report(name: str) -> Report:
+    report = Report(name)
     try:
         account = profiles.load(name)
+        if account is None:
+            raise profiles.not_signed_in(name)
+        report = Report(account.name)
+        for field in ("identity", "tenant", "kind", "client_id", "store", "signed_in_at"):
+            text = getattr(account, field)
+            setattr(report, field, text and errors.printable(text))
+        if not account.is_signed_in:
+            login = errors.Remedy("", errors.login_command(account.name))
+            raise errors.SignInNeeded(f"{account.name} is signed out", remedy=login)
+        _add_token(report, account, engine.peek(account))
+        _add_failure(report, account)
+        _add_certificate(report, account)
     except errors.M365Error as error:
-        return _broken(Report(name), error)
-    if account is None:
-        return Report(name, reason=profiles.not_signed_in(name).one_line())
-    base = Report(
-        account.name,
-        identity=account.identity and errors.printable(account.identity),
-        tenant=account.tenant and errors.printable(account.tenant),
-        kind=errors.printable(account.kind),
-        client_id=errors.printable(account.client_id),
-        store=errors.printable(account.store),
-        signed_in_at=account.signed_in_at and errors.printable(account.signed_in_at),
-    )
-    if not account.is_signed_in:
-        return dataclasses.replace(
-            base, reason=f"{account.name} is signed out. Run: {errors.login_command(account.name)}"
-        )
-    try:
-        token = engine.peek(account)
-    except errors.M365Error as error:
-        return _broken(base, error)
-    return _with_credential(_signed_in(base, account, token), account)
+        report.state, report.reason, report.code = _state(error), error.one_line(), error.code
+    return report
 
 
-def _with_credential(report: Report, account: profiles.Account) -> Report:
-    """Return the *report* with what can be told of a client's secret or certificate without running anything."""
-    try:
-        ends = client_credential.end(account, account_state.certificate_ends(account.folder))
-    except errors.M365Error as error:
-        return _broken(report, error)
+def _add_token(report: Report, account: profiles.Account, token: msal_cache.AccessToken | None) -> None:
+    """Add what the *token* tells, and what to do if it was not used for long."""
+    if token is None:
+        report.reason = profiles.lost(account).one_line()
+        return
+    now, longest = time.time(), account_state.LONGEST_UNUSED
+    report.state = "ok" if token.is_good(fresh_token.MARGIN, now) else "stale"
+    report.expires_in = max(0, int(token.expires_on - now))
+    report.last_refresh = time_words.timestamp(token.cached_at)
+    if account.is_app_only:
+        return
+    report.unused_days = unused = max(0, int(now - token.cached_at) // _DAY)
+    if unused >= longest:
+        login = errors.login_command(account.name)
+        report.state = "needs-login"
+        report.reason = f"Not used for {unused} days; Microsoft keeps it for {longest}. Run: {login}"
+    elif unused >= longest - account_state.UNUSED_SOON:
+        refresh = f"{errors.COMMAND} refresh {errors.quoted(account.name)}"
+        report.reason = f"Not used for {unused} of {longest} days, and then Microsoft forgets it. Run: {refresh}"
+
+
+def _add_failure(report: Report, account: profiles.Account) -> None:
+    """Add the last failure, unless a token came after it."""
+    failure = account_state.last_failure(account.folder)
+    if failure is None or report.state == "ok":
+        return
+    days_left = report.reason if isinstance(failure, errors.Temporary) else None
+    report.reason = ". ".join(filter(None, (failure.one_line(), days_left)))
+    report.state = "waiting" if account_state.may_pass(account.folder, failure) else _state(failure)
+    report.code, report.correlation_id = failure.code, failure.correlation_id
+
+
+def _add_certificate(report: Report, account: profiles.Account) -> None:
+    """Add what can be told of a client's secret or certificate without running anything."""
+    ends = client_credential.end(account)
     if ends is None:
-        return report
-    report = dataclasses.replace(report, certificate_ends=time_words.timestamp(ends))
+        return
+    report.certificate_ends = time_words.timestamp(ends)
     days = int((ends - time.time()) // _DAY)
     if days > client_credential.SOON:
-        return report
-    when = f"ended on {time_words.timestamp(ends)}" if days < 0 else f"ends in {days} days"
+        return
+    when = f"ended on {report.certificate_ends}" if days < 0 else f"ends in {time_words.days(days)}"
     where = (account.credential or {})["certificate"]
     reason = f"Its certificate {when}: upload another one to the application's registration, and put it into {where}"
-    return dataclasses.replace(
-        report,
-        state="broken" if days < 0 else report.state,
-        reason=errors.printable(". ".join(filter(None, (report.reason, reason)))),
-    )
-
-
-def _signed_in(base: Report, account: profiles.Account, token: msal_cache.AccessToken | None) -> Report:
-    now = time.time()
-    failure = account_state.last_failure(account.folder)
-    if token is None and failure is None:
-        return dataclasses.replace(base, reason=f"The sign-in of {account.name} is not in its store")
-    if token is not None:
-        base = _with_token(base, account, token, now)
-    if failure is None or base.state == "ok":
-        return base
-    is_temporary = isinstance(failure, errors.Temporary)
-    reasons = [failure.one_line(), base.reason if is_temporary else None]
-    return dataclasses.replace(
-        base,
-        state="waiting" if _may_pass(account, failure, now) else _state(failure),
-        reason=". ".join(filter(None, reasons)),
-        code=failure.code,
-        correlation_id=failure.correlation_id,
-    )
-
-
-def _with_token(base: Report, account: profiles.Account, token: msal_cache.AccessToken, now: float) -> Report:
-    """Return the report with what the *token* tells, and what to do if it was not used for long."""
-    longest = account_state.LONGEST_UNUSED
-    unused = None if account.is_app_only else max(0, int(now - token.cached_at) // _DAY)
-    state, reason = "ok" if token.is_good(fresh_token.MARGIN, now) else "stale", None
-    if unused is not None and unused >= longest:
-        login = errors.login_command(account.name)
-        state, reason = "needs-login", f"Not used for {unused} days; Microsoft keeps it for {longest}. Run: {login}"
-    elif unused is not None and unused >= longest - account_state.UNUSED_SOON:
-        refresh = f"{errors.COMMAND} refresh {errors.quoted(account.name)}"
-        reason = f"Not used for {unused} of {longest} days, and then Microsoft forgets it. Run: {refresh}"
-    return dataclasses.replace(
-        base,
-        state=state,
-        expires_in=max(0, int(token.expires_on - now)),
-        last_refresh=time_words.timestamp(token.cached_at),
-        unused_days=unused,
-        reason=reason,
-    )
-
-
-def _may_pass(account: profiles.Account, failure: errors.M365Error, now: float) -> bool:
-    """Does a refusal depend on where one is, so that trying again by itself may help? For a day that is likely."""
-    since = account_state.failing_since(account.folder)
-    return failure.place and since is not None and now - since < _DAY
-
-
-def _broken(base: Report, error: errors.M365Error) -> Report:
-    return dataclasses.replace(base, state=_state(error), reason=error.one_line(), code=error.code)
+    report.reason = errors.printable(". ".join(filter(None, (report.reason, reason))))
+    if days < 0:
+        report.state = "broken"
 
 
 def _state(error: errors.M365Error) -> str:

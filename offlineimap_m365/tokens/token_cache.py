@@ -14,7 +14,6 @@ from offlineimap_m365.provider import msal_cache
 from offlineimap_m365.stores import selection
 
 if TYPE_CHECKING:
-    from offlineimap_m365.accounts.client_credential import Proof
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.stores.file import FileStore
 
@@ -92,26 +91,21 @@ def request(cache: Cache, *, impatient: bool) -> bytes:
         remembered = None if impatient else account_state.last_failure(account.folder, tried)
         if remembered:
             raise remembered
-        return _exchange(cache, proof, tried)
+        from offlineimap_m365.provider import msal_client  # noqa: PLC0415 - MSAL takes 200 ms to import
+        from offlineimap_m365.provider.provider import Provider  # noqa: PLC0415 - likewise
+
+        try:
+            if account.is_app_only and proof is not None:
+                data = msal_client.obtain(Provider.of(account), account.name, proof)
+            else:
+                data = msal_client.refresh(account, cache.data or b"", proof)
+        except errors.M365Error as error:
+            account_state.remember(account.folder, error, tried)
+            raise
+        account_state.note_certificate(account.folder, proof.ends if proof else None)
     except errors.M365Error as error:
         error.of_client = True
         raise
-
-
-def _exchange(cache: Cache, proof: Proof | None, tried: str) -> bytes:
-    from offlineimap_m365.provider import msal_client  # noqa: PLC0415 - MSAL takes 200 ms to import
-    from offlineimap_m365.provider.provider import Provider  # noqa: PLC0415 - likewise
-
-    account = cache.account
-    try:
-        if account.is_app_only and proof is not None:
-            data = msal_client.obtain(Provider.of(account), account.name, proof)
-        else:
-            data = msal_client.refresh(account, cache.data or b"", proof)
-    except errors.M365Error as error:
-        account_state.remember(account.folder, error, tried)
-        raise
-    account_state.note_certificate(account.folder, proof.ends if proof else None)
     return data
 
 

@@ -39,7 +39,7 @@ def examine_client(subject: Subject) -> Check:
         known = tables.load("clients")["clients"].get(account.client_id)
         name = known["name"] if known else f"the client id {account.client_id}"
         return subject.good("client", f"It signs in as {name}, a public client")
-    ends = client_credential.end(account, account_state.certificate_ends(account.folder))
+    ends = client_credential.end(account)
     days = None if ends is None else int((ends - time.time()) // _DAY)
     if ends is not None and ends <= time.time():
         where = account.credential["certificate"]

@@ -130,12 +130,14 @@ def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, conte
     (folder / "state.json").write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
 
     result = [account_state.last_failure(str(folder)), account_state.last_failure(str(folder), "x")]
-    since, demand = account_state.failing_since(str(folder)), account_state.demand(str(folder))
+    error = refusal()
+    error.place = True
+    may_pass, demand = account_state.may_pass(str(folder), error), account_state.demand(str(folder))
     account_state.refused_login(str(folder), refusal())
     account_state.succeeded(str(folder), "refresh")
 
     assert all(error is None or isinstance(error, errors.M365Error) for error in result)
-    assert isinstance(since, float | None)
+    assert may_pass in (True, False)
     assert demand.claims is None or isinstance(json.loads(demand.claims), dict)
     assert account_state.events(str(folder))[-1]["what"] == "refresh"
 
@@ -188,17 +190,29 @@ def test_consent_is_asked_for_once(tmp_path: Path) -> None:
     assert account_state.demand(folder) == account_state.Demand(CLAIMS, "login")
 
 
-def test_since_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first refusal in a row counts; what passes by itself neither begins nor ends it; a success ends it."""
-    folder, plain, result = str(tmp_path), time.time, []
-    steps = [errors.Temporary("No network"), refusal(), errors.Temporary("No network"), refusal()]
-    for hours, error in enumerate(steps):
+@pytest.mark.parametrize(
+    ("steps", "may_pass"),
+    [
+        ({0: "refused", 23: "refused"}, True),
+        ({0: "refused", 25: "refused"}, False),
+        ({0: "refused", 12: "temporary", 25: "refused"}, False),
+        ({0: "temporary", 25: "refused"}, True),
+        ({0: "refused", 12: "success", 25: "refused"}, True),
+    ],
+)
+def test_what_depends_on_the_place_may_pass_for_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: dict[int, str], may_pass: bool
+) -> None:
+    """A day counts from the first refusal in a row: a temporary failure neither begins nor ends it, a success does."""
+    folder, plain = str(tmp_path), time.time
+    error = refusal()
+    error.place = True
+    for hours, step in steps.items():
         monkeypatch.setattr(time, "time", lambda hours=hours: plain() + 3600 * hours)
-        account_state.remember(folder, error, "x")
-        result.append(account_state.failing_since(folder))
-    account_state.succeeded(folder, "refresh")
+        if step == "success":
+            account_state.succeeded(folder, "refresh")
+        else:
+            account_state.remember(folder, error if step == "refused" else errors.Temporary("No network"), "x")
 
-    assert result[0] is None
-    assert result[1] is not None
-    assert result[1] == result[2] == result[3] == pytest.approx(plain() + 3600, abs=60)
-    assert account_state.failing_since(folder) is None
+    assert account_state.may_pass(folder, error) == may_pass
+    assert not account_state.may_pass(folder, refusal())

@@ -82,7 +82,7 @@ def test_who_may_be_meant_is_named(world: World) -> None:
     """Who asks for a mailbox's address learns of the account that signed in for it."""
     invent("alice@corp.example", identity=ALICE)
 
-    with pytest.raises(errors.SignInNeeded, match=r"alice@corp\.example is signed in"):
+    with pytest.raises(errors.SignInNeeded, match=r"signed in there: alice@corp\.example"):
         profiles.get(ALICE)
 
 

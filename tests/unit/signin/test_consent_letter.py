@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.cli import main
+from offlineimap_m365.folders import learned
 from offlineimap_m365.signin import consent_letter, login_request
 from tests.signed_in_accounts import ALICE, invent
 
@@ -142,7 +142,7 @@ def test_an_application_may_be_asked_for_before_it_has_a_secret(capsys: pytest.C
 def test_nobody_approves_personal_accounts(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     """By the address or by who signed in last: there is no letter, and the reason is said without Microsoft's words."""
     if words == [ALICE]:
-        invent(tenant=profiles.personal_tenant(), authority="https://login.microsoftonline.com/common")
+        invent(tenant=learned.PERSONAL_TENANT, authority="https://login.microsoftonline.com/common")
 
     code, letter, remarks = run(capsys, *words)
 

@@ -14,6 +14,7 @@ from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import account_lock, atomic_file, environment, errors, notices
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.console import prompt
+from offlineimap_m365.folders import learned
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider.provider import Provider
 from offlineimap_m365.signin import flows, login, login_request, tenant_discovery
@@ -346,7 +347,7 @@ def test_what_was_granted_is_what_is_asked_for_later(world: World, monkeypatch: 
 
 def test_a_personal_account_gets_its_mail_hosts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the address, the tenant of who signed in tells, and so the servers; the guest of an organisation too."""
-    let_happen(monkeypatch, moved(ALICE, profiles.personal_tenant()), moved(ALICE, "t", idp="live.com"))
+    let_happen(monkeypatch, moved(ALICE, learned.PERSONAL_TENANT), moved(ALICE, "t", idp="live.com"))
 
     personal = login.sign_in(make_plan(), 1)
     guest = login.sign_in(make_plan(), 1)

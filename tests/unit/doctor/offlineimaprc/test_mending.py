@@ -13,6 +13,7 @@ import pytest
 from offlineimap_m365 import recipes
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor.offlineimaprc import mailboxes, usual_file
+from offlineimap_m365.folders import learned
 from offlineimap_m365.plugin import stub
 from tests import unified_diff
 from tests.signed_in_accounts import ALICE, invent
@@ -45,7 +46,7 @@ IMAP = "outlook.office365.com:993"
 def place_case(world: World, name: str) -> OfflineimaprcFile:
     """Return the case *name* with its files and with who is signed in."""
     for person, kind in EXPECTED[name].get("people", PEOPLE).items():
-        tenant = profiles.personal_tenant() if kind == "personal" else "11111111-1111-4222-8333-444444444444"
+        tenant = learned.PERSONAL_TENANT if kind == "personal" else "11111111-1111-4222-8333-444444444444"
         invent(profiles.clean_name(person), imap=IMAP, tenant=tenant)
     pythonfile = stub.write_stub() if EXPECTED[name].get("people", PEOPLE) else stub.stub_path()
     for source in (CASES / "rc").glob(f"{name}.*"):
