@@ -7,12 +7,14 @@ portal's page for an answer. MSAL documents its *http_client* as the place to do
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import Future, wait
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +34,6 @@ BUSY = 60.0
 _LARGEST = 1 << 20  # bytes of an answer; Entra's are below 20 kB
 _CHUNK = 1 << 10  # bytes read at a time: few, so that a compressed answer is noticed before it becomes large
 _CLIENT_ERRORS = range(400, 500)
-_MOST_OF_ADDRESS = 100  # characters of a redirect's target that are shown
 _REDIRECTS = range(300, 400)
 _DOCTOR = Remedy("Find out what is in the way", f"{errors.COMMAND} doctor")
 _PORTAL = "This network may want a sign-in of its own first (a captive portal), or a proxy is in the way"
@@ -42,7 +43,7 @@ _CONNECT = Remedy("Try again with a network connection")
 _STEPS = {
     request_failure.PROXY: ("cannot be reached through the proxy that HTTPS_PROXY names", _DOCTOR),
     request_failure.NAME: ("cannot be found: no network, or no name server answers", _CONNECT),
-    request_failure.TLS: ("broke off the TLS handshake", _DOCTOR),
+    request_failure.TLS: ("ended the TLS handshake", _DOCTOR),
     request_failure.CONNECTION: ("cannot be reached: no network, or the connection was cut", _CONNECT),
     request_failure.ANSWER: ("did not answer in time", _DOCTOR),
 }
@@ -50,14 +51,11 @@ _STEPS = {
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """An HTTP response in the shape that MSAL wants: *status_code*, *text*, *headers*."""
+    """An HTTP response in the shape that MSAL wants."""
 
     status_code: int
     text: str = dataclasses.field(repr=False)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def raise_for_status(self) -> None:
-        """Do nothing: what MSAL should not see was raised before."""
 
 
 class Unreachable(errors.Temporary):
@@ -105,7 +103,7 @@ class Wire:
         Raises Temporary, with *retry_after* in seconds, for anything else; redirects are not followed.
         """
         answer = _exchange("POST", url, params=params, data=data, headers=headers)
-        fields: dict[str, Any] = json.loads(answer.text)
+        fields = _json_object(url, answer)
         if "error" not in fields and answer.status_code != requests.codes.ok:
             raise _failed(url, f"sent an answer without an OAuth error (HTTP {answer.status_code})", _DOCTOR)
         asked = data if isinstance(data, Mapping) else {}
@@ -117,23 +115,18 @@ class Wire:
             fields.setdefault("refresh_token", asked["refresh_token"])  # it can be used again (RFC 6749 §6)
         return Answer(answer.status_code, json.dumps(fields), answer.headers)
 
-    def close(self) -> None:
-        """Nothing is kept open between two requests."""
-
 
 def get_json(url: str) -> dict[str, Any]:
-    """
-    Return the JSON object at *url*; an empty one if there is none, that is, whatever was answered with a status of 4xx.
-
-    Raises Temporary as Wire.post does.
-    """
-    answer = _exchange("GET", url, may_be_missing=True)
-    return {} if answer.status_code in _CLIENT_ERRORS else dict(json.loads(answer.text))
+    """Return the JSON object at *url*, an empty one for a status of 4xx. Raises Temporary as Wire.post does."""
+    answer = _exchange("GET", url)
+    return {} if answer.status_code in _CLIENT_ERRORS else _json_object(url, answer)
 
 
 def probe(url: str) -> Answer:
     """Return the JSON that answers a GET of *url*, with headers, also of 4xx. Raises Temporary as Wire.post does."""
-    return _exchange("GET", url)
+    answer = _exchange("GET", url)
+    _json_object(url, answer)
+    return answer
 
 
 def proxy_for(url: str) -> str | None:
@@ -150,30 +143,24 @@ def retry_after(text: str | None) -> float:
         return BUSY
 
 
-def _exchange(method: str, url: str, *, may_be_missing: bool = False, **arguments: Any) -> Answer:
-    """Send one request and check its answer."""
-    return _within(url, lambda: _check(url, _send(method, url, **arguments), may_be_missing=may_be_missing))
-
-
-def _within(url: str, exchange: Callable[[], Answer]) -> Answer:
-    """Let an *exchange* with *url* take WHOLE seconds, even if the resolver hangs or the server sends byte by byte."""
-    outcome: list[Answer | BaseException] = []
+def _exchange(method: str, url: str, **arguments: Any) -> Answer:
+    """Send one request, and take WHOLE seconds at most, even if the resolver hangs or the server sends byte by byte."""
+    future: Future[Answer] = Future()
 
     def work() -> None:
         try:
-            outcome.append(exchange())
+            future.set_result(_send(method, url, **arguments))
         except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-            outcome.append(error)
+            future.set_exception(error)
 
     silence_loggers.install()
-    worker = threading.Thread(target=work, name=silence_loggers.EXCHANGE, daemon=True)
-    worker.start()
-    worker.join(WHOLE)
-    if not outcome:
+    threading.Thread(target=work, name=silence_loggers.EXCHANGE, daemon=True).start()
+    if not wait([future], WHOLE).done:
         raise _failed(url, f"did not answer within {WHOLE:.0f} s", _DOCTOR)
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
+    answer = future.result()
+    if answer.status_code == requests.codes.too_many_requests or answer.status_code >= requests.codes.server_error:
+        raise _busy(url, answer)
+    return answer
 
 
 def _send(method: str, url: str, **arguments: Any) -> Answer:
@@ -197,46 +184,28 @@ def _send(method: str, url: str, **arguments: Any) -> Answer:
             raise _unanswered(url, error) from None  # the original may name proxy passwords
 
 
-def _check(url: str, answer: Answer, *, may_be_missing: bool) -> Answer:
-    """Raise Temporary for what is not an answer of a provider that works."""
+def _json_object(url: str, answer: Answer) -> dict[str, Any]:
+    """Return the JSON object in *answer*; raises Temporary for what is not an answer of a provider that works."""
     status = answer.status_code
-    if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-        raise _busy(url, answer)
-    if may_be_missing and status in _CLIENT_ERRORS:
-        return answer
     if status in _REDIRECTS:  # nobody at the other address may have the secrets
-        event = f"was answered by a redirect (HTTP {status}) to {_redirect_host(answer)}"
-        raise _failed(url, event, _SIGN_IN_TO_NETWORK, _PORTAL)
+        raise _failed(url, f"was answered by a redirect (HTTP {status})", _SIGN_IN_TO_NETWORK, _PORTAL)
     if status != requests.codes.ok and status not in _CLIENT_ERRORS:
         raise _failed(url, f"answered HTTP {status}", _DOCTOR)
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         body = json.loads(answer.text)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise _failed(url, f"sent a page instead of JSON (HTTP {status})", _SIGN_IN_TO_NETWORK, _PORTAL)
-    return answer
-
-
-def _redirect_host(answer: Answer) -> str:
-    """Return the host of a redirect; the rest of the address may repeat what was sent."""
-    try:
-        return (urlsplit(answer.headers.get("Location", "")).hostname or "another page")[:_MOST_OF_ADDRESS]
-    except ValueError:
-        return "another page"
+        if isinstance(body, dict):
+            return body
+    raise _failed(url, f"sent a page instead of JSON (HTTP {status})", _SIGN_IN_TO_NETWORK, _PORTAL)
 
 
 def _busy(url: str, answer: Answer) -> errors.Temporary:
     """Return the error for a provider that is busy or broken; of its text only the references are used."""
-    wait, host = answer.headers.get("Retry-After"), urlsplit(url).hostname
-    seconds = retry_after(wait)
-    advice = (
-        f"Wait: {host} accepts the next request at {until(seconds)}" if wait else "Wait a minute: nothing is wrong here"
-    )
+    wait_for, host = answer.headers.get("Retry-After"), urlsplit(url).hostname
+    seconds = retry_after(wait_for)
     codes, reference = error_text.find_codes(answer.text), error_text.find_reference(answer.text)
     error = errors.Temporary(
         f"{host} is busy or broken (HTTP {answer.status_code})",
-        remedy=Remedy(advice),
+        remedy=Remedy(f"Wait: {host} accepts the next request at {until(seconds)}" if wait_for else "Wait a minute"),
         code=f"AADSTS{codes[0]}" if codes else None,
         correlation_id=reference.correlation_id,
         time=reference.time,

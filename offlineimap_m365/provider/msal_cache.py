@@ -19,11 +19,6 @@ class AccessToken:
     cached_at: int
     expires_on: int
 
-    @classmethod
-    def of(cls, entry: dict[str, Any]) -> AccessToken:
-        """Return the token of an *entry* in MSAL's cache, which fresh_token.pick() returned."""
-        return cls(entry["secret"], int(entry["cached_at"]), int(entry["expires_on"]))
-
     @property
     def life(self) -> int:
         """How many seconds it lived when issued."""
@@ -54,7 +49,8 @@ def access_token(data: bytes | None, written_at: float | None = None) -> AccessT
     entry = fresh_token.pick(parse(data)) if data is not None else None
     if entry is None:
         return None
-    return AccessToken.of(entry if written_at is None else fresh_token.corrected(entry, written_at))
+    entry = entry if written_at is None else fresh_token.corrected(entry, written_at)
+    return AccessToken(entry["secret"], int(entry["cached_at"]), int(entry["expires_on"]))
 
 
 def issued(data: bytes) -> AccessToken:

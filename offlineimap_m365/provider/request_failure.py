@@ -20,28 +20,19 @@ if TYPE_CHECKING:
 PROXY, NAME, TLS, CONNECTION, ANSWER = "proxy", "name", "tls", "connection", "answer"
 #: How http.client reports what a proxy answered to CONNECT.
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
-#: What a resolver says if there is surely no such host; else it had no answer (getaddrinfo(3)).
-_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _PROXY_ERRORS = (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)
-#: A name that cannot be one.
-_BAD_NAMES = (urllib3.exceptions.LocationParseError, requests.exceptions.InvalidURL)
+#: A name that has no address, or cannot be one.
+_BAD_NAMES = (socket.gaierror, urllib3.exceptions.LocationParseError, requests.exceptions.InvalidURL)
 
 
 @dataclasses.dataclass(frozen=True)
 class RequestFailure:
-    """
-    The *step* at which a request failed, and what is known of the reason.
-
-    *proxy_status* is the HTTP status with which a proxy refused, *needs_socks*: PySocks is not installed,
-    *is_no_such_name*: the resolver is sure, *is_refused*: the host refuses connections.
-    """
+    """The *step* at which a request failed; *needs_socks*: the proxy needs the package PySocks, which is missing."""
 
     step: str
     tls_error: ssl.SSLError | None = None
     proxy_status: int | None = None
     needs_socks: bool = False
-    is_no_such_name: bool = False
-    is_refused: bool = False
 
 
 def diagnose(error: BaseException, proxy: str | None) -> RequestFailure:
@@ -59,13 +50,9 @@ def diagnose(error: BaseException, proxy: str | None) -> RequestFailure:
     if tls_error is not None:
         return RequestFailure(TLS, tls_error)
     if any(isinstance(cause, _BAD_NAMES) for cause in chain):
-        return RequestFailure(NAME, is_no_such_name=True)
-    unresolved = next((cause for cause in chain if isinstance(cause, socket.gaierror)), None)
-    if unresolved is not None:
-        return RequestFailure(NAME, is_no_such_name=unresolved.errno in _NO_SUCH_NAME)
-    if is_late or not any(isinstance(cause, requests.exceptions.ConnectionError) for cause in chain):
-        return RequestFailure(ANSWER)
-    return RequestFailure(CONNECTION, is_refused=any(isinstance(cause, ConnectionRefusedError) for cause in chain))
+        return RequestFailure(NAME)
+    is_unanswered = is_late or not any(isinstance(cause, requests.exceptions.ConnectionError) for cause in chain)
+    return RequestFailure(ANSWER if is_unanswered else CONNECTION)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

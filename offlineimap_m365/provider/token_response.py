@@ -16,7 +16,7 @@ from offlineimap_m365.provider import id_token
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: Lives in seconds that are no mistake: ten years for a token, a day for a device code; the longest pause of a poll.
+#: Seconds that are no mistake: from 1, or 0 for the pause between two polls, to ten years (a device code: a day).
 _LONGEST_LIFE, _LONGEST_CODE, _LONGEST_PAUSE = 315_360_000, 86_400, 300
 #: Characters of what a provider says that are kept: its words, the claims that it asks for, any other field.
 _MOST_WORDS, _MOST_CLAIMS, _MOST_TEXT = 4_000, 16_384, 200
@@ -38,11 +38,11 @@ def read(body: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> dic
     """
     if "error" in body:
         return _error(body, [str(asked[name]) for name in _SECRET if asked and asked.get(name)])
-    shape = _DEVICE if "user_code" in body or "device_code" in body else _TOKENS
-    missing = [name for name, (is_needed, _) in shape.items() if is_needed and name not in body]
-    if missing:
-        raise ValueError(missing[0])
-    return {name: check(name, body[name]) for name, (_, check) in shape.items() if name in body}
+    checks = _CODE if "user_code" in body or "device_code" in body else _TOKENS
+    wrong = [name for name in checks if (name in body or name in _NEEDED) and not checks[name](body.get(name))]
+    if wrong:
+        raise ValueError(wrong[0])
+    return {name: int(body[name]) if name in _NUMBERS else body[name] for name in checks if name in body}
 
 
 def _error(body: Mapping[str, Any], secrets: list[str]) -> dict[str, Any]:
@@ -52,85 +52,58 @@ def _error(body: Mapping[str, Any], secrets: list[str]) -> dict[str, Any]:
     longest = {"error_description": _MOST_WORDS, "claims": _MOST_CLAIMS}
     found: dict[str, Any] = {}
     for name, value in body.items():
-        if isinstance(value, str):
-            text = value[: longest.get(name, _MOST_TEXT)]
-            if text == value or name in longest:
-                found[name] = _without(secrets, text)
+        if isinstance(value, str) and (name in longest or len(value) <= _MOST_TEXT):
+            text = value[: longest.get(name)]
+            for secret in secrets:
+                text = text.replace(secret, "\u2026") if len(secret) >= _SHORTEST_SECRET else text
+            found[name] = text
         elif name == "error_codes" and isinstance(value, list):
             found[name] = [code for code in value[:20] if isinstance(code, int) and 0 <= code < 10**9]
     return found
 
 
-def _without(secrets: list[str], text: str) -> str:
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "\u2026")
-    return text
+def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def _text(matches: Callable[[str], object]) -> Callable[[str, object], str]:
-    def check(name: str, value: object) -> str:
-        if not (isinstance(value, str) and matches(value)):
-            raise ValueError(name)
-        return value
-
-    return check
-
-
-def _seconds(least: int, most: int) -> Callable[[str, object], int]:
+def _seconds(least: int, most: int) -> Callable[[Any], bool]:
     """Return a check for a number of seconds; some providers send it as text."""
 
-    def check(name: str, value: object) -> int:
+    def is_right(value: Any) -> bool:
         if isinstance(value, str) and len(value) <= len(str(most)) and value.isascii() and value.isdigit():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-            raise ValueError(name)
-        return int(value)
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
 
-    return check
+    return is_right
 
 
-def _id_token(name: str, value: object) -> str:
-    """Check that an ID token can be read: three parts, the middle one claims with a subject."""
+def _is_id_token(value: Any) -> bool:
+    """Can the ID token be read: three parts, the middle one claims with a subject?"""
     claims = (id_token.claims_of(value) if isinstance(value, str) else None) or {}
-    if not (isinstance(claims.get("sub"), str) and claims["sub"]):
-        raise ValueError(name)
-    return str(value)
+    return isinstance(claims.get("sub"), str) and claims["sub"] != ""
 
 
-def _client_info(name: str, value: object) -> str:
-    """Check Entra's ids of person and tenant, which MSAL puts into a header of each request."""
+def _is_client_info(value: Any) -> bool:
+    """Is it Entra's ids of person and tenant, which MSAL puts into a header of each request?"""
     ids = id_token.decoded(value) if isinstance(value, str) else None
-    if ids is None or not all(
-        fresh_token.is_secret(ids[part]) and len(ids[part]) <= _MOST_TEXT for part in ("uid", "utid") if part in ids
-    ):
-        raise ValueError(name)
-    return str(value)
+    return ids is not None and all(fresh_token.is_secret(ids[part]) for part in ("uid", "utid") if part in ids)
 
 
-def _is_bearer(text: str) -> bool:
-    """Is it the type of the tokens that IMAP and SMTP take? Its case does not count (RFC 6749 §5.1)."""
-    return text.lower() == "bearer"
-
-
-_secret = _text(fresh_token.is_secret)
-_life = _seconds(1, _LONGEST_LIFE)
-#: Per field whether an answer needs it, and what returns its value or raises ValueError.
-_TOKENS: dict[str, tuple[bool, Callable[[str, object], Any]]] = {
-    "access_token": (True, _secret),
-    "refresh_token": (False, _secret),
-    "token_type": (False, _text(_is_bearer)),  # any other could not be used for mail (RFC 6749 §7.1)
-    "scope": (False, _text(str.isascii)),
-    "expires_in": (False, _life),
-    "ext_expires_in": (False, _life),
-    "refresh_in": (False, _life),
-    "id_token": (False, _id_token),
-    "client_info": (False, _client_info),
+_NEEDED = ("access_token", "device_code", "user_code", "verification_uri")
+_NUMBERS = ("expires_in", "interval")
+_TOKENS: dict[str, Callable[[Any], bool]] = {
+    "access_token": fresh_token.is_secret,
+    "refresh_token": fresh_token.is_secret,
+    "token_type": _matches(re.compile("bearer", re.IGNORECASE)),  # no other can be used for mail (RFC 6749 §7.1)
+    "scope": lambda value: isinstance(value, str) and value.isascii(),
+    "expires_in": _seconds(1, _LONGEST_LIFE),
+    "id_token": _is_id_token,
+    "client_info": _is_client_info,
 }
-_DEVICE: dict[str, tuple[bool, Callable[[str, object], Any]]] = {
-    "device_code": (True, _secret),
-    "user_code": (True, _text(_USER_CODE.fullmatch)),
-    "verification_uri": (True, _text(_ADDRESS.fullmatch)),
-    "expires_in": (False, _seconds(1, _LONGEST_CODE)),
-    "interval": (False, _seconds(0, _LONGEST_PAUSE)),
+_CODE: dict[str, Callable[[Any], bool]] = {
+    "device_code": fresh_token.is_secret,
+    "user_code": _matches(_USER_CODE),
+    "verification_uri": _matches(_ADDRESS),
+    "expires_in": _seconds(1, _LONGEST_CODE),
+    "interval": _seconds(0, _LONGEST_PAUSE),
 }

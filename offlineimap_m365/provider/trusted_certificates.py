@@ -4,6 +4,7 @@ Which certificate authorities are trusted: the same for Microsoft's sign-in, IMA
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 
@@ -12,23 +13,18 @@ import certifi
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.base.errors import Remedy
 
-_VARIABLES = Remedy("Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR")
-
 
 def find(*without: str) -> str:
     """
     Return the file or directory of trusted certificates: the environment's, else the system's store, else certifi's.
 
-    The variables *without* count as if they were not set. Raises Misconfigured if the environment names one that is
-    not there.
+    The variables *without* count as if they were not set. Raises Misconfigured if the environment names one that cannot
+    be read.
     """
     named = environment.certificates(*without)[1]
     if named:
-        if not Path(named).exists():
-            raise errors.Misconfigured(
-                f"The trusted certificates are not where the environment says: {named}",
-                remedy=_VARIABLES,
-            )
+        if not os.access(named, os.R_OK):
+            raise _unreadable(named)
         return named
     system = ssl.get_default_verify_paths()
     found = [path for path in (system.cafile, system.capath) if path and _holds_something(Path(path))]
@@ -50,15 +46,16 @@ def context(*without: str) -> ssl.SSLContext:
     Raises Misconfigured if there are none, or none that can be read.
     """
     path = find(*without)
+    is_directory = Path(path).is_dir()
     try:
-        if Path(path).is_dir():
-            return ssl.create_default_context(capath=path)
-        return ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError) as error:
-        raise errors.Misconfigured(
-            f"The trusted certificates cannot be read: {path}",
-            remedy=_VARIABLES,
-        ) from error
+        return ssl.create_default_context(cafile=None if is_directory else path, capath=path if is_directory else None)
+    except OSError as error:
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: str) -> errors.Misconfigured:
+    variables = "Correct or unset REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR"
+    return errors.Misconfigured(f"The trusted certificates cannot be read: {path}", remedy=Remedy(variables))
 
 
 def _holds_something(path: Path) -> bool:

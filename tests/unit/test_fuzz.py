@@ -143,7 +143,7 @@ def test_answers_of_a_provider(body: dict[str, Any]) -> None:
 
     assert str(error).isidentifier() or "error" in kept or kept.get("access_token", kept.get("device_code"))
     kept = kept or {}
-    assert all(isinstance(kept.get(name, 1), int) for name in ("expires_in", "refresh_in", "ext_expires_in"))
+    assert isinstance(kept.get("expires_in", 1), int)
 
 
 @pytest.mark.once

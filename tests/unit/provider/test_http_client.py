@@ -88,7 +88,7 @@ ANSWERS: list[tuple[Any, str, str | None, float]] = [
     ({"status": 503}, "HTTP 503", None, 60),
     ({"status": 500}, "HTTP 500", None, 60),
     ({"status": 429, "headers": {"Retry-After": "1740"}}, "(in 29 min)", None, 1740),
-    ({"status": 302, "headers": {"Location": "https://portal.example/login"}}, "portal.example", None, 5),
+    ({"status": 302, "headers": {"Location": "https://portal.example/login"}}, "redirect", None, 5),
     ({"status": 301}, "redirect", None, 5),
     ({"status": 308, "headers": {"Location": "https:///"}}, "redirect", None, 5),
     *(
@@ -181,8 +181,12 @@ def test_certificates_in_their_order(world: World, entra: Entra, monkeypatch: py
         assert post(entra).status_code == 400
 
         monkeypatch.delenv(name)
-    with pytest.raises(errors.Misconfigured, match="/nonexistent"):
-        post(entra)
+    closed = world.root / "closed"
+    closed.mkdir(0)
+    for unreadable in ("/nonexistent", str(closed / "ca.pem")):
+        monkeypatch.setenv("SSL_CERT_DIR", unreadable)
+        with pytest.raises(errors.Misconfigured, match=unreadable):
+            post(entra)
 
 
 def test_the_system_s_certificates_are_the_default(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
