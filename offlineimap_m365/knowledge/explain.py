@@ -11,15 +11,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from offlineimap_m365.base.errors import COMMAND, M365Error, Remedy, for_exit_code, printable, quoted
 from offlineimap_m365.knowledge import error_text, powershell
-from offlineimap_m365.knowledge.error_text import find_codes
 from offlineimap_m365.knowledge.tables import EXIT_CODES, load
-
-__all__ = ["Explanation", "Situation", "error_for", "explain", "find_codes", "to_error"]
 
 #: Microsoft's page about a code, whose number ends it (reference-error-codes: "look up a single error code").
 PAGE_OF_CODE = "https://login.microsoftonline.com/error?code="
@@ -95,14 +92,15 @@ def explain(text: str, situation: Situation | None = None) -> Explanation | None
     """
     text = error_text.unescape(text)
     table, reference = load("aadsts"), error_text.find_reference(text)
-    codes = find_codes(text)
+    codes = error_text.find_codes(text)
     if not (reference.correlation_id or "AADSTS" in text.upper()):
         codes = [code for code in codes if code in table["codes"]]  # another program's number
     words = list(dict.fromkeys(re.findall("[a-z_]+", text.lower())))
     names = [word for section in ("suberrors", "errors") for word in words if word in table[section]]
-    phrase, row = "", _find_page(text)
+    phrase, row = "", _row(table["pages"].get(_longest_phrase(text, table["pages"])))
     if not row and not codes:
-        phrase, row = _find_reply(text)
+        phrase = _longest_phrase(text, table["replies"]) or _find_status(text)
+        row = table["replies"].get(phrase)
     code, row = _recognise(text, codes, names, row)
     return _explanation(code or phrase, row, situation or Situation(), reference) if row else None
 
@@ -114,19 +112,20 @@ def error_for(response: Mapping[str, Any], situation: Situation) -> M365Error:
     Any of its fields may be missing or of another type: a generic provider sends ``error`` alone (RFC 6749 §5.2). An
     unknown ``error`` is a refusal. Without ``error`` it is no OAuth answer, and trying again may help.
     """
-    names = [_text(response, "suberror"), _text(response, "error")]
-    words, listed = _text(response, "error_description"), response.get("error_codes")
+    texts = {field: value for field, value in response.items() if isinstance(value, str)}
+    names = [texts.get("suberror", ""), texts.get("error", "")]
+    words, listed = texts.get("error_description", ""), response.get("error_codes")
     numbers = [f"AADSTS{code}" for code in listed] if isinstance(listed, list | tuple) else []
-    code, row = _recognise(words, find_codes(" ".join([*numbers, words])), names)
+    code, row = _recognise(words, error_text.find_codes(" ".join([*numbers, words])), names)
     row = row or load("aadsts")["explanations"]["not-oauth"]
-    reference, stamp = error_text.find_reference(words), _text(response, "timestamp")
+    reference = error_text.find_reference(words)
     reference = error_text.Reference(
-        _text(response, "correlation_id") or reference.correlation_id,
-        error_text.find_reference(f"timestamp {stamp}").time or reference.time,
+        texts.get("correlation_id") or reference.correlation_id,
+        error_text.find_reference(f"timestamp {texts.get('timestamp')}").time or reference.time,
     )
     explanation = _explanation(code, row, situation, reference)
     error = to_error(explanation, _FACTS[explanation.exit_code].format(situation.account or "this account"), situation)
-    error.claims = _text(response, "claims") or None
+    error.claims = texts.get("claims") or None
     error.named = error_text.find_named(words)
     return error
 
@@ -160,9 +159,11 @@ def _recognise(
     table = load("aadsts")
     entries = [table["suberrors"].get(name) or table["errors"].get(name) for name in names]
     by_name = _row(next(filter(None, entries), None))
-    known = _most_specific([code for code in codes if code in table["codes"]])
+    known = [code for code in codes if code in table["codes"]]
     if known:
-        return f"AADSTS{known}", _by_error(_row(table["codes"][known]) or {}, by_name, names)
+        wrappers = table["wrappers"]  # a code that stands around another counts only alone
+        code = max(known, key=lambda code: wrappers.index(code) if code in wrappers else len(wrappers))
+        return f"AADSTS{code}", _by_error(_row(table["codes"][code]) or {}, by_name, names)
     if codes:
         return f"AADSTS{codes[0]}", _unknown(codes[0], text, by_phrase, by_name)
     if by_phrase or not any(names):
@@ -188,13 +189,6 @@ def _unknown(code: str, text: str, by_phrase: _Row | None, by_name: _Row | None)
     return {**row, "words": error_text.own_words(text, code) or unknown, "remedy": {**remedy, "advice": advice}}
 
 
-def _most_specific(codes: Sequence[str]) -> str | None:
-    """Return the code that says most: one that stands around another counts only alone."""
-    wrappers: list[str] = load("aadsts")["wrappers"]
-    rank = {code: place - len(wrappers) for place, code in enumerate(wrappers)}
-    return max(codes, key=lambda code: rank.get(code, 0), default=None)
-
-
 def _row(entry: _Row | None) -> _Row | None:
     """Return the explanation that an *entry* of the table names, with what the entry says otherwise."""
     return {**load("aadsts")["explanations"][entry["is"]], **entry} if entry else None
@@ -206,51 +200,33 @@ def _remedy(row: _Row) -> dict[str, str]:
     return dict(load("aadsts")["remedies"][remedy]) if isinstance(remedy, str) else remedy
 
 
-def _find_page(text: str) -> _Row | None:
-    """Return the row of the longest phrase of an error page that is in *text*: the longest says most."""
-    plain, pages = _plain(text), load("aadsts")["pages"]
-    known = [phrase for phrase in pages if all(part.strip() in plain for part in _plain(phrase).split("\u2026"))]
-    return _row(pages[max(known, key=len)]) if known else None
+def _longest_phrase(text: str, phrases: Iterable[str]) -> str:
+    """Return the longest of *phrases* in *text*: it says most. An ellipsis in a phrase stands for any words."""
+    plain = _plain(text)
+    known = [
+        phrase for phrase in phrases if all(_is_in(plain, part) for part in _plain(phrase).split("\u2026") if part)
+    ]
+    return max(known, key=len, default="")
 
 
-def _find_reply(text: str) -> tuple[str, _Row | None]:
-    """Return the longest phrase of a mail server or mail program in *text*, and its row."""
-    plain, replies = _plain(text), load("aadsts")["replies"]
-    phrases = [phrase for phrase in replies if _is_reply(_plain(phrase), plain)]
-    phrase = max(phrases, key=len, default="") or _find_status(text)
-    return phrase, replies.get(phrase)
-
-
-def _is_reply(phrase: str, plain: str) -> bool:
-    """Is *phrase* in the text? A number, such as 5.7.3, must not be a part of a longer one."""
-    if not phrase[0].isdigit():
-        return phrase in plain
-    return re.search(rf"(?<![\w.]){re.escape(phrase)}(?!\w|\.\w)", plain) is not None
+def _is_in(plain: str, part: str) -> bool:
+    """Is *part* in the text? A number, such as 5.7.3, must not be a part of a longer one."""
+    if not part[:1].isdigit():
+        return part.strip() in plain
+    return re.search(rf"(?<![\w.]){re.escape(part)}(?!\w|\.\w)", plain) is not None
 
 
 def _find_status(text: str) -> str:
     """Return the phrase for the ``status`` in the JSON of a refusal of XOAUTH2, as it is or in base64."""
-    for words in [*map(_decoded, _BASE64_OBJECT.findall(text)), text]:
-        status = re.search(r'"status"\s{0,4}:\s{0,4}"?(\d{3})\b', words)
-        if status:
-            return f"XOAUTH2 status {status[1]}"
-    return ""
-
-
-def _decoded(word: str) -> str:
-    """Return what *word* is the base64 of, as far as it is text."""
-    return base64.b64decode(word[: len(word) // 4 * 4]).decode(errors="replace")
+    for word in _BASE64_OBJECT.findall(text):
+        text = f"{base64.b64decode(word[: len(word) // 4 * 4]).decode(errors='replace')}\n{text}"
+    status = re.search(r'"status"\s{0,4}:\s{0,4}"?(\d{3})\b', text)
+    return f"XOAUTH2 status {status[1]}" if status else ""
 
 
 def _plain(text: str) -> str:
     """Return *text* in small letters, with single spaces and plain apostrophes."""
     return " ".join(text.replace("\u2019", "'").lower().split())
-
-
-def _text(response: Mapping[str, Any], field: str) -> str:
-    """Return the *field* of a *response* if it is text, else an empty one."""
-    value = response.get(field)
-    return value if isinstance(value, str) else ""
 
 
 def _explanation(code: str, row: _Row, situation: Situation, reference: error_text.Reference) -> Explanation:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from offlineimap_m365.base.errors import M365Error, Misconfigured, SignInNeeded, Temporary
-from offlineimap_m365.knowledge.error_text import LONGEST, find_named, find_reference, own_words
-from offlineimap_m365.knowledge.explain import Situation, error_for, explain, find_codes
+from offlineimap_m365.knowledge.error_text import LONGEST, find_codes, find_named, find_reference, own_words
+from offlineimap_m365.knowledge.explain import Situation, error_for, explain
 from offlineimap_m365.knowledge.tables import load
 
 #: Rules of ours, which no Python can change.
