@@ -6,11 +6,13 @@ The result is a cache in MSAL's own JSON with exactly one sign-in in it. Source:
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import msal
 
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import explain, next_step
@@ -53,11 +55,7 @@ def refresh(account: Account, cache: bytes, proof: Proof | None = None) -> bytes
     except UNEXPECTED as error:
         raise _not_understood(account.name, error) from None
     if not answer:  # no request was made: a login with another client id was killed before it wrote its profile
-        raise errors.SignInNeeded(
-            f"The stored sign-in of {account.name} was not made with the client id {account.client_id}",
-            account=account.name,
-            remedy=Remedy("", errors.login_command(account.name)),
-        )
+        raise profiles.lost(account)
     situation = explain.Situation(
         account.name, account.client_id, account.tenant, account.redirect_uri, account.is_personal
     )
@@ -96,14 +94,13 @@ def application(provider: Provider, proof: Proof | None = None, cache: bytes = b
         return msal.PublicClientApplication(provider.client_id, **options)
     # Or else the variable MSAL_FORCE_REGION would choose another host.
     options["azure_region"] = msal.ClientApplication.DISABLE_MSAL_FORCE_REGION
-    known = proof.for_msal
-    if isinstance(known, str):
-        return msal.ConfidentialClientApplication(provider.client_id, client_credential=known, **options)
-    try:  # MSAL 1.35 and newer sign with PS256 if they may find the thumbprint themselves, older ones cannot
-        modern = {name: value for name, value in known.items() if name != "thumbprint"}
-        return msal.ConfidentialClientApplication(provider.client_id, client_credential=modern, **options)
-    except ValueError:
-        return msal.ConfidentialClientApplication(provider.client_id, client_credential=known, **options)
+    credentials = [proof.for_msal]
+    if isinstance(proof.for_msal, dict):
+        # MSAL 1.35 and newer sign with PS256 if they may find the thumbprint themselves; older ones raise ValueError.
+        credentials.insert(0, {name: value for name, value in proof.for_msal.items() if name != "thumbprint"})
+    with contextlib.suppress(ValueError):
+        return msal.ConfidentialClientApplication(provider.client_id, client_credential=credentials[0], **options)
+    return msal.ConfidentialClientApplication(provider.client_id, client_credential=credentials[-1], **options)
 
 
 def cache_of(app: msal.ClientApplication, answer: Mapping[str, Any]) -> bytes:
@@ -114,12 +111,9 @@ def cache_of(app: msal.ClientApplication, answer: Mapping[str, Any]) -> bytes:
 def _refusal(answer: Mapping[str, Any], situation: explain.Situation) -> errors.M365Error:
     """Return the error for an OAuth error *answer*."""
     error = explain.error_for(answer, situation)
-    if not isinstance(error, errors.Temporary):
-        return error
-    is_loop = error.code == "AADSTS50196"
-    error.retry_after = _LOOP if is_loop else BUSY
-    advice = Remedy("Wait 5 min, and report it: this program asked too often, which is a bug")
-    return error.replaced(remedy=advice) if is_loop else error
+    if isinstance(error, errors.Temporary):
+        error.retry_after = _LOOP if error.code == "AADSTS50196" else BUSY
+    return error
 
 
 def _not_understood(name: str, error: Exception) -> errors.Temporary:

@@ -1,5 +1,5 @@
 """
-Keeps what libraries log of a sign-in out of every log, whatever the calling program set up for logging.
+Silence the loggers of libraries while a sign-in goes through them, whatever the calling program set up.
 
 MSAL logs codes and verifiers at DEBUG and whole bodies at ERROR (msal 1.39, application.py and oauth2cli/oauth2.py),
 urllib3 what it cannot read of an answer's head at WARNING (urllib3 2, connection.py).
@@ -13,7 +13,7 @@ import threading
 #: The threads in which we talk to a provider are called this; other threads' requests are not ours to silence.
 EXCHANGE = "offlineimap-m365-exchange"
 _SILENT = ("msal", "msal_extensions")
-_IN_EXCHANGES = ("urllib3", "requests", "charset_normalizer", "chardet")
+_FAMILIES = (*_SILENT, "urllib3", "requests", "charset_normalizer", "chardet")
 
 
 def install() -> None:
@@ -23,22 +23,10 @@ def install() -> None:
     A program that debugs undoes a level, and logging.config undoes ``disabled``; filters stay. A filter sees only what
     is logged through its own logger, so each logger gets one.
     """
-    known = [name for name in list(logging.root.manager.loggerDict) if isinstance(name, str)]
-    for name in {*known, *_SILENT, *_IN_EXCHANGES}:
-        family = name.partition(".")[0]
-        if family in _SILENT:
-            logging.getLogger(name).addFilter(_nothing)
-        elif family in _IN_EXCHANGES:
-            logging.getLogger(name).addFilter(_nothing_of_ours)
+    for name in {*logging.root.manager.loggerDict, *_FAMILIES}:
+        if name.partition(".")[0] in _FAMILIES:
+            logging.getLogger(name).addFilter(_may_be_logged)
 
 
-def _nothing(record: logging.LogRecord) -> bool:
-    """Let no record through."""
-    del record
-    return False
-
-
-def _nothing_of_ours(record: logging.LogRecord) -> bool:
-    """Let records through that were not logged while we talk to a provider."""
-    del record
-    return threading.current_thread().name != EXCHANGE
+def _may_be_logged(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] not in _SILENT and threading.current_thread().name != EXCHANGE

@@ -186,8 +186,9 @@ def _refresh(account: profiles.Account, known: Cache, wanted: Wanted) -> Outcome
 def _request(known: Cache, wanted: Wanted) -> Outcome:
     """Ask the provider once and save what it gives."""
     name, old = known.account.name, known.access_token
-    if old and _is_unmet(old, wanted) and 0 <= time.time() - old.cached_at < _SHORT_LIVED_PAUSE:
-        return Failed(_too_short(name, old, wanted))
+    too_short = _too_short(name, old, wanted)
+    if old and too_short and 0 <= time.time() - old.cached_at < _SHORT_LIVED_PAUSE:
+        return Failed(too_short)
     try:
         data = token_cache.request(known, impatient=wanted.impatient)
     except errors.M365Error as error:
@@ -196,7 +197,8 @@ def _request(known: Cache, wanted: Wanted) -> Outcome:
     _remember(saved)
     account_state.succeeded(known.account.folder, "refresh")
     token = msal_cache.issued(data)
-    return Failed(_too_short(name, token, wanted)) if _is_unmet(token, wanted) else Obtained(token, unsaved)
+    too_short = _too_short(name, token, wanted)
+    return Failed(too_short) if too_short else Obtained(token, unsaved)
 
 
 def _make_do(error: errors.M365Error, known: AccessToken | None, wanted: Wanted) -> AccessToken:
@@ -209,12 +211,10 @@ def _make_do(error: errors.M365Error, known: AccessToken | None, wanted: Wanted)
     return known
 
 
-def _is_unmet(token: AccessToken, wanted: Wanted) -> bool:
-    """Is it a demand that not even a new *token* meets?"""
-    return wanted.demand and token.life < wanted.seconds
-
-
-def _too_short(name: str, token: AccessToken, wanted: Wanted) -> errors.Temporary:
+def _too_short(name: str, token: AccessToken | None, wanted: Wanted) -> errors.Temporary | None:
+    """Return the error for a demand that not even a new *token* meets."""
+    if token is None or not wanted.demand or token.life >= wanted.seconds:
+        return None
     return errors.Temporary(
         f"{name}: its tokens are issued for {token.life} s, and {wanted.seconds} s are demanded",
         account=name,

@@ -16,17 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import account_state, client_credential, profiles
-from offlineimap_m365.base import (
-    account_lock,
-    atomic_file,
-    environment,
-    errors,
-    fresh_token,
-    notices,
-    paths,
-    process,
-    safe_file,
-)
+from offlineimap_m365.base import account_lock, atomic_file, environment, errors, notices, paths, process, safe_file
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import explain
 
@@ -62,14 +52,6 @@ class Event:
             "M365_REASON": self.reason,
             "M365_DAYS": "" if self.days is None else str(self.days),
         }
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How the command ended (*code* None: it still runs), and the *lines* that it printed."""
-
-    code: int | None
-    lines: tuple[str, ...]
 
 
 def failed(error: errors.M365Error, name: str | None = None) -> None:
@@ -138,14 +120,14 @@ def _notify(event: Event, folder: str, subject: str, deadline: float) -> None:
         text = command()
         if text is None or not _is_first(event, folder, subject, deadline):
             return
-        outcome = run(text, event, max(0.0, deadline - time.monotonic()))
-    except (errors.M365Error, OSError) as error:
+        code, lines = run(text, event, max(0.0, deadline - time.monotonic()))
+    except errors.M365Error as error:
         notices.say(f"The command of notify cannot be run: {error}")
         return
-    for line in outcome.lines:
+    for line in lines:
         notices.say(line)
-    if outcome.code:
-        notices.say(f"The command of notify ended with {outcome.code}. Try it: {errors.COMMAND} notify --test")
+    if code:
+        notices.say(f"The command of notify ended with {code}. Try it: {errors.COMMAND} notify --test")
 
 
 def _is_first(event: Event, folder: str, subject: str, deadline: float) -> bool:
@@ -161,16 +143,24 @@ def _is_first(event: Event, folder: str, subject: str, deadline: float) -> bool:
         return False  # another process refreshes or logs out now; the next failure comes here again
 
 
-def run(text: str, event: Event, seconds: float) -> Outcome:
-    """Run the command line *text* for *event* and wait at most *seconds*; then it continues by itself."""
-    # Not our own stderr: a program that reads that to its end would wait for a slow command.
-    with tempfile.TemporaryFile() as output:
-        result = process.run(
-            [*process.SHELL, text], seconds=seconds, env=event.environ(), output=output.fileno(), keep_running=True
-        )
-        printed = os.pread(output.fileno(), _MOST_OUTPUT, 0).decode("utf-8", "replace")
+def run(text: str, event: Event, seconds: float) -> tuple[int | None, list[str]]:
+    """
+    Run the command line *text* for *event* and wait at most *seconds*; then it continues by itself.
+
+    Return its exit code, None if it still runs, and the lines that it printed. Raises Temporary for a full disk.
+    """
+    try:
+        # Not our own stderr: a program that reads that to its end would wait for a slow command.
+        with tempfile.TemporaryFile() as output:
+            result = process.run(
+                [*process.SHELL, text], seconds=seconds, env=event.environ(), output=output.fileno(), keep_running=True
+            )
+            printed = os.pread(output.fileno(), _MOST_OUTPUT, 0).decode("utf-8", "replace")
+    except OSError as error:
+        fact = f"There is no temporary file for what it prints ({error.strerror})"
+        raise errors.Temporary(fact, remedy=Remedy("Free some space", "df -h")) from error
     lines = [errors.printable(line) for line in [*printed.splitlines(), result.reason] if line.strip()]
-    return Outcome(process.NO_SUCH_COMMAND[0] if result.ended == process.NOT_STARTED else result.code, tuple(lines))
+    return process.NO_SUCH_COMMAND[0] if result.ended == process.NOT_STARTED else result.code, lines
 
 
 def path() -> Path:
@@ -196,7 +186,7 @@ def command() -> str | None:
 def choose(text: str) -> None:
     """Set the command. Raises OSError, and M365Error for a home that is not safe."""
     paths.make(paths.directory())
-    document = {"version": fresh_token.VERSION, "command": text}
+    document = {"version": 1, "command": text}
     atomic_file.write_whole(path(), json.dumps(document, indent=1).encode("ascii") + b"\n")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import account_state, client_credential, profiles
 from offlineimap_m365.base import errors, fresh_token, time_words
@@ -49,10 +49,6 @@ class Report:
     def needs_somebody(self) -> bool:
         """Must a person do something?"""
         return self.state in ("needs-login", "broken")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON."""
-        return dataclasses.asdict(self)
 
 
 def report(names: list[str]) -> list[Report]:

@@ -58,12 +58,12 @@ def _test(chosen: str | None) -> int:
         raise errors.WrongUsage(fact, remedy=Remedy("Remove notify --test from it"))
     names = profiles.names()
     event = notify.Event(names[0] if len(names) == 1 else "you@example.org", "login")
-    done = notify.run(chosen, event, notify.TEST_PATIENCE)
-    for line in done.lines:
+    code, lines = notify.run(chosen, event, notify.TEST_PATIENCE)
+    for line in lines:
         say(line)
-    if done.code:
+    if code:
         remedy = Remedy("Correct it", f"{errors.COMMAND} notify --command CMD")
-        raise errors.Misconfigured(f"The command of notify ended with exit code {done.code}", remedy=remedy)
+        raise errors.Misconfigured(f"The command of notify ended with exit code {code}", remedy=remedy)
     is_running = f"It is still running after {notify.TEST_PATIENCE:.0f} s and was not stopped."
-    say(is_running if done.code is None else "It ended with exit code 0.")
+    say(is_running if code is None else "It ended with exit code 0.")
     return 0

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 
 from offlineimap_m365.accounts import account_state, profiles
@@ -18,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the report; 1 if an account needs a person."""
     reports = status.report([profiles.clean_name(name) for name in options.accounts])
     if options.json:
-        rows = [report.as_dict() for report in reports]
+        rows = [dataclasses.asdict(report) for report in reports]
         if options.verbose:
             rows = [{**row, "events": account_state.events(paths.folder(row["account"]))} for row in rows]
         code = fresh_token.hand_out(json.dumps({"schema": 1, "accounts": rows}, indent=2))

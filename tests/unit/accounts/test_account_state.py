@@ -23,7 +23,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
 )
-_LISTS = ("events", "demand", "tried", "failing_since")
+_LISTS = ("events", "demand", "notified", "failing_since", "worked_at")
 _FIELDS = ["exit_code", "fact", "account", "meaning", "remedy", "code", "correlation_id", "time", "until"]
 
 
@@ -133,11 +133,14 @@ def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, conte
     error = refusal()
     error.place = True
     may_pass, demand = account_state.may_pass(str(folder), error), account_state.demand(str(folder))
+    unused, notified = account_state.unused_seconds(str(folder)), account_state.notified(str(folder))
     account_state.refused_login(str(folder), refusal())
     account_state.succeeded(str(folder), "refresh")
 
     assert all(error is None or isinstance(error, errors.M365Error) for error in result)
     assert may_pass in (True, False)
+    assert unused is None or unused >= 0
+    assert all(isinstance(subject, str) for subject in notified.values())
     assert demand.claims is None or isinstance(json.loads(demand.claims), dict)
     assert account_state.events(str(folder))[-1]["what"] == "refresh"
 
@@ -188,6 +191,28 @@ def test_consent_is_asked_for_once(tmp_path: Path) -> None:
 
     assert after == account_state.Demand(CLAIMS, None)
     assert account_state.demand(folder) == account_state.Demand(CLAIMS, "login")
+
+
+def test_the_end_of_a_certificate_outlives_a_success(tmp_path: Path) -> None:
+    """It is remembered until another is used or none, and the file is not written again for the same one."""
+    folder, path = str(tmp_path), tmp_path / "state.json"
+    account_state.note_certificate(folder, 5e9)
+    before = path.stat().st_ino
+    account_state.note_certificate(folder, 5e9)
+    is_same = path.stat().st_ino == before
+    account_state.succeeded(folder, "refresh")
+    ends = account_state.certificate_ends(folder)
+    account_state.note_certificate(folder, None)
+
+    assert (is_same, ends, account_state.certificate_ends(folder)) == (True, 5e9, None)
+
+
+@pytest.mark.parametrize(("ago", "seconds"), [(3600.0, 3600.0), (-3600.0, 0.0), (-1e18, None)])
+def test_how_long_nothing_succeeded(tmp_path: Path, ago: float, seconds: float | None) -> None:
+    """It is counted from the last success; one in this clock's future counts as now, an impossible one as none."""
+    (tmp_path / "state.json").write_text(json.dumps({"worked_at": time.time() - ago}))
+
+    assert account_state.unused_seconds(str(tmp_path)) == (None if seconds is None else pytest.approx(seconds, abs=60))
 
 
 @pytest.mark.parametrize(

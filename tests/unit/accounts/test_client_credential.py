@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.accounts import client_credential
+from offlineimap_m365.accounts import account_state, client_credential
 from offlineimap_m365.base import errors
 from tests import certificates
+from tests.signed_in_accounts import invent
+
+if TYPE_CHECKING:
+    from tests.world import World
 
 NAME, SECRET = "backup", "a-secret ~of.many words "
 
@@ -154,6 +159,49 @@ def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
         with pytest.raises(errors.Misconfigured, match=words) as caught:
             read(certificates.write(tmp_path / "file", data), passphrase)
         assert "BEGIN" not in caught.value.one_line()
+
+
+def test_a_passphrase_is_not_asked_for_to_tell_the_end(world: World) -> None:
+    """An encrypted certificate ends when the last use found; a clear one is read, and a missing one is 78."""
+    key = certificates.rsa_key()
+    pem = certificates.certificate_pem(certificates.certificate(key, ends=100))
+    path = certificates.write(world.root / "file", certificates.key_pem(key, certificates.PASSPHRASE) + pem)
+    command = {"certificate": str(path), "certificate_passphrase_command": f"touch {world.root}/asked"}
+    account = invent(kind="app-only", credential=command)
+    account_state.note_certificate(account.folder, 5e9)
+
+    remembered = client_credential.end(account)
+    certificates.write(path, certificates.key_pem(key) + pem)
+    read_anew = client_credential.end(account)
+    path.unlink()
+
+    assert remembered == 5e9
+    assert read_anew == pytest.approx(time.time() + 100 * 86_400, abs=60)
+    assert not (world.root / "asked").exists()
+    with pytest.raises(errors.Misconfigured):
+        client_credential.end(account)
+
+
+@pytest.mark.parametrize(
+    ("names", "stored"),
+    [
+        ([], None),
+        (["client_secret_file"], ["client_secret_file"]),
+        (["certificate", "certificate_passphrase_command"], ["certificate", "certificate_passphrase_command"]),
+        (["client_secret_file", "certificate"], errors.WrongUsage),
+        (["client_secret_command", "certificate_passphrase_command"], errors.WrongUsage),
+        (["certificate_passphrase_command"], errors.WrongUsage),
+    ],
+)
+def test_a_client_has_one_credential(names: list[str], stored: list[str] | type[Exception] | None) -> None:
+    """One secret, or one certificate and what opens it; anything else is wrong usage."""
+    options = dict.fromkeys(names, "x")
+
+    if isinstance(stored, type):
+        with pytest.raises(stored):
+            client_credential.from_options(options)
+    else:
+        assert client_credential.from_options(options) == (dict.fromkeys(stored, "x") if stored else None)
 
 
 def test_a_renewed_credential_has_another_fingerprint(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, fresh_token
+from offlineimap_m365.folders import learned
 from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, invent, made_up
 from tests.unit.accounts.test_account_state import JSON
@@ -58,6 +59,12 @@ def test_nobody_is_signed_in(world: World) -> None:
     for name in (None, ALICE):
         with pytest.raises(errors.SignInNeeded, match=f"Searched in {world.home}"):
             profiles.get(name)
+
+
+@pytest.mark.parametrize(("tenant", "is_personal"), [(learned.PERSONAL_TENANT, True), ("0", False), (None, False)])
+def test_personal_accounts_share_a_tenant(world: World, tenant: str | None, is_personal: bool) -> None:
+    """The tenant tells a personal account, whatever its address."""
+    assert invent(tenant=tenant).is_personal == is_personal
 
 
 def test_several_accounts_are_listed(world: World) -> None:
@@ -127,6 +134,8 @@ def test_a_later_version_is_left_alone(world: World, fields: dict[str, Any]) -> 
         {"person": []},
         {"chosen": None},
         {"client_id": None},
+        {"credential": {}},
+        {"credential": {"client_secret_file": "x", "certificate": "y"}},
     ],
 )
 def test_a_broken_profile_is_named(world: World, fields: dict[str, Any]) -> None:

@@ -192,34 +192,23 @@ def test_a_code_in_the_last_address(stage: Stage, code: str) -> None:
     check(caught.value, code, exit_code=77)
 
 
-@pytest.mark.parametrize("code", [code for code in seen("device") if code not in POLLED])
-def test_a_code_in_the_place_of_a_device_code(stage: Stage, code: str) -> None:
-    """Who asks for a device code and is refused gets the error of its class."""
+@pytest.mark.parametrize("code", seen("device"))
+def test_a_code_of_the_device_flow(stage: Stage, code: str) -> None:
+    """In the place of a device code, or while that waits, it is the error of its class."""
     tried, _ = stage.attempt()
-    stage.entra.fail_next("devicecode", code=int(code))
+    if code in POLLED:
+        device = tried.begin_device()
+        tried.stop(device)
+        stage.entra.fail_next("device_code", 5, code=int(code))
+    else:
+        stage.entra.fail_next("devicecode", code=int(code))
 
     with pytest.raises(errors.M365Error) as caught:
-        tried.begin_device()
+        tried.poll_device(device) if code in POLLED else tried.begin_device()
 
     assert caught.value.code == f"AADSTS{code}"
     assert caught.value.exit_code == tables.EXIT_CODES[CODES[code]["class"]]
     assert caught.value.correlation_id
-
-
-@pytest.mark.parametrize("code", sorted(POLLED))
-def test_a_code_while_a_device_code_waits(stage: Stage, code: str) -> None:
-    """It ends the wait with the error of its class; one that only says "not yet" when the wait is given up."""
-    tried, _ = stage.attempt()
-    device = tried.begin_device()
-    tried.stop(device)
-    stage.entra.fail_next("device_code", 5, code=int(code))
-
-    with pytest.raises(errors.M365Error) as caught:
-        tried.poll_device(device)
-
-    assert "device" in CODES[code]["seen"]
-    assert caught.value.code == f"AADSTS{code}"
-    assert caught.value.exit_code == tables.EXIT_CODES[CODES[code]["class"]]
 
 
 def test_each_code_that_can_be_met_is_explained() -> None:

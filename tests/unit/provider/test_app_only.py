@@ -65,15 +65,14 @@ def test_an_application_has_a_token_at_once(world: World, entra: Entra, secret: 
     assert world.run("token", NAME).out.strip() in world.text_of_all_files()
 
 
-@pytest.mark.parametrize("kind", ["pem", "encrypted", "pfx"])
+@pytest.mark.parametrize("kind", ["pem", "pfx"])
 def test_a_certificate_proves_it_too(world: World, entra: Entra, kind: str) -> None:
-    """PEM with key and certificate, an encrypted one and a PFX with what prints its passphrase get a token."""
+    """PEM with key and certificate, and a PFX with the command that prints its passphrase, get a token."""
     key = certificates.rsa_key()
     found = certificates.certificate(key)
     pem = certificates.certificate_pem(found)
     data = {
         "pem": certificates.key_pem(key) + pem,
-        "encrypted": pem + certificates.key_pem(key, certificates.PASSPHRASE),
         "pfx": certificates.pfx(key, found, certificates.PASSPHRASE),
     }
     entra.add_client(APP, [], public=False, certificates=[pem])
@@ -196,21 +195,6 @@ def test_a_person_is_notified_of_a_certificates_end_once(world: World, entra: En
 
 
 @pytest.mark.once
-def test_logout_leaves_the_secret(world: World, entra: Entra, secret: Path) -> None:
-    """The tokens go; the file of the secret is the user's, and the next login finds it again."""
-    with_secret(world, entra, secret)
-
-    done = world.run("logout", NAME)
-
-    assert done.code == 0
-    assert secret.exists()
-    assert str(secret) not in done.err
-    assert secret.read_text() == SECRET + "\n"
-    assert world.run("token", NAME).code == 77
-    assert world.run("login", NAME).code == 0
-
-
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -232,20 +216,6 @@ def test_what_is_missing_or_contradicts(world: World, arguments: list[str], said
 
     assert done.code == 2
     assert said in done.err
-
-
-def test_another_kind_replaces_the_old_one(world: World, entra: Entra, secret: Path) -> None:
-    """A certificate takes the place of the secret; what else was chosen stays."""
-    with_secret(world, entra, secret)
-    entra.clients[APP].certificates.append(PEM)
-    path = certificates.write(world.root / "backup.pem", PEM)
-
-    done = world.run("login", NAME, "--certificate", path)
-
-    assert done.code == 0, done.err
-    assert profiles.get(NAME).credential == {"certificate": str(path)}
-    assert "client_secret_file" not in profiles.get(NAME).chosen
-    assert profiles.get(NAME).is_app_only
 
 
 def test_a_person_with_a_confidential_client(world: World, entra: Entra, secret: Path) -> None:

@@ -46,12 +46,6 @@ def families() -> list[logging.Logger]:
     return [logging.getLogger(name) for name in names if name.partition(".")[0] in {"msal", "urllib3", "requests"}]
 
 
-def root_level(handler: Everything) -> None:
-    """Do what a program does that wants to see everything."""
-    logging.root.setLevel(logging.DEBUG)
-    logging.root.addHandler(handler)
-
-
 def each_level(handler: Everything) -> None:
     """Do what somebody does who debugs just these libraries."""
     for logger in families():
@@ -98,7 +92,7 @@ def everything() -> Iterator[Everything]:
         logger.handlers[:] = handlers
 
 
-@pytest.mark.parametrize("loud", [root_level, each_level, configured])
+@pytest.mark.parametrize("loud", [each_level, configured])
 def test_nothing_of_a_sign_in_is_logged(
     world: World, entra: Entra, everything: Everything, loud: Callable[[Everything], None]
 ) -> None:
@@ -119,7 +113,7 @@ def test_nothing_of_a_sign_in_is_logged(
 def test_only_our_own_exchanges_are_silent(everything: Everything) -> None:
     """A program's own use of the same libraries is logged; in the threads that talk to a provider nothing is."""
     silence_loggers.install()
-    root_level(everything)
+    configured(everything)
     logger = logging.getLogger("urllib3.connectionpool")
     thread = threading.Thread(target=logger.error, args=("ours",), name=silence_loggers.EXCHANGE)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import tempfile
 import threading
@@ -11,8 +10,6 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import account_state
 from offlineimap_m365.base import account_lock, errors, notices
@@ -218,24 +215,6 @@ def test_its_surroundings(world: World, alice: Account, monkeypatch: pytest.Monk
     assert heard[2:] == ["mark:1", "a\ufffd[31mb"]
 
 
-def test_a_slow_command_is_left_alone(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever wanted a token goes on; the command comes to its end, and is not killed by what it writes."""
-    assert alice
-    monkeypatch.setattr(notify, "PATIENCE", 0.2)
-    go, log = world.root / "go", world.root / "log"
-    notify.choose(f"while ! [ -e {go} ]; do sleep 0.1; done; echo words; echo done >>{log}")
-
-    notify.failed(refused())
-
-    before = runs(world)
-    go.touch()
-    end = time.monotonic() + 30
-    while not runs(world) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert before == []
-    assert runs(world) == ["done"]
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -280,19 +259,6 @@ def test_a_lock_that_cannot_be_had_costs_no_time(world: World, alice: Account, m
     assert (before, runs(world)) == ([], [f"{ALICE} login "])
 
 
-def test_many_threads_tell_once(world: World, alice: Account) -> None:
-    """However many fail at once, one of them tells."""
-    assert alice
-    threads = [threading.Thread(target=notify.failed, args=[refused()]) for _ in range(30)]
-
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert runs(world) == [f"{ALICE} login "]
-
-
 def test_the_command_is_kept_closed(world: World) -> None:
     """The file is 0600 and comes back as it was set; forgetting it twice is no error."""
     odd = "printf '%s\\n' \"$M365_ACCOUNT\" # \u00fc \udcff"
@@ -303,20 +269,6 @@ def test_the_command_is_kept_closed(world: World) -> None:
 
     assert (found, mode, notify.command()) == (odd, 0o600, None)
     assert world.home.stat().st_mode & 0o777 == 0o700
-
-
-@pytest.mark.once
-@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)))
-def test_whatever_is_remembered(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
-    """What was notified is read out of a file to which anything happened."""
-    folder = tmp_path_factory.getbasetemp() / "fuzz-notified"
-    folder.mkdir(exist_ok=True)
-    (folder / "state.json").write_text(json.dumps({"notified": content, "worked_at": content}))
-
-    found = account_state.notified(str(folder))
-
-    assert all(isinstance(about, str) for about in found.values())
-    assert account_state.unused_seconds(str(folder)) is None or isinstance(content, int)
 
 
 def test_each_reason_is_told_once_until_it_worked_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_the_fields_are_those_of_the_contract(world: World) -> None:
     """``status --json`` has these fields, no secret, and no control or bidirectional characters of a file."""
     invent(identity="eve\u202e\x1b[2J", tenant="\x07", client_id="\x9b")
 
-    fields = only().as_dict()
+    fields = dataclasses.asdict(only())
 
     assert list(fields) == [
         "account", "identity", "tenant", "kind", "client_id", "store", "state", "expires_in", "last_refresh",
