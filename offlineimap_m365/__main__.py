@@ -54,9 +54,7 @@ def _find_after_waiting(account: str | None) -> str | None:
     from offlineimap_m365.base import account_lock, fresh_token, paths  # noqa: PLC0415 - not for a fresh token
 
     folders = [paths.folder(account)] if account is not None else paths.folders()
-    if len(folders) != 1 or account_lock.take(folders[0]):
-        return None
-    return fresh_token.find(account) if account_lock.wait(folders[0]) else None
+    return None if len(folders) != 1 or account_lock.take(folders[0]) else fresh_token.find(account)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import socket
 import threading
@@ -20,14 +19,14 @@ class LoopbackServer(ABC):
     #: Seconds for which a client may say nothing.
     patience = 30.0
 
-    def __init__(self, address: str = "127.0.0.1", port: int = 0, *, drip: float = 0.0) -> None:
+    def __init__(self, *, drip: float = 0.0) -> None:
         """
-        Listen at *address*, on a free port unless one is given; nobody is answered before it is entered.
+        Listen on a free port; nobody is answered before it is entered.
 
         A *drip* is the pause in seconds after each byte that send() sends.
         """
         self.drip = drip
-        self._listener = socket.create_server((address, port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.02)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=type(self).__name__, daemon=True)
@@ -68,10 +67,3 @@ class LoopbackServer(ABC):
             plain.settimeout(self.patience)
             with plain, contextlib.suppress(OSError):
                 self.converse(plain)
-
-
-def users_in(response: bytes) -> list[str]:
-    """Return the user in a *response* of XOAUTH2 as a list of one, an empty one if it is none."""
-    with contextlib.suppress(ValueError):
-        return [base64.b64decode(response).decode().partition("\x01")[0].removeprefix("user=")]
-    return []

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import re
 import unicodedata
 from pathlib import Path
@@ -205,17 +204,14 @@ def prepared(account: Account) -> Iterator[Callable[[], None]]:
 
 def _load(folder: str) -> Account | None:
     path = f"{folder}/profile.json"
-    descriptor = paths.open_folder(folder)
-    if descriptor is None:
+    if not paths.check(folder):
         return None
     try:
-        document = json.loads(safe_file.read(path, is_ours=True, folder=descriptor))
+        document = json.loads(safe_file.read(path, is_ours=True))
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
         raise _broken(path) from error
-    finally:
-        os.close(descriptor)
     version = document.pop("version", None) if isinstance(document, dict) else None
     if isinstance(version, int) and version > fresh_token.VERSION:
         raise errors.Misconfigured(

@@ -12,7 +12,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import stat
 import threading
 import time
 
@@ -27,12 +26,14 @@ if TYPE_CHECKING:
 WAIT = 25.0
 #: Seconds between two tries: short beside a refresh of 200 ms, long beside a system call.
 _PAUSE = 0.02
+#: A pipe in its place is not waited for.
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 _threads: dict[str, threading.Lock] = {}
 #: Descriptors of the locks that take() took, by the account's directory.
 _taken: dict[str, int] = {}
-#: Directories for whose lock wait() has waited as long as it may, so that held() tries only once more.
+#: Directories for whose lock take() has waited as long as it may, so that held() tries only once more.
 _waited: set[str] = set()
 
 
@@ -51,9 +52,18 @@ def held(folder: str, account: str, seconds: float = WAIT) -> Iterator[None]:
         raise _busy(account)
     try:
         try:
-            descriptor = _acquire(folder, deadline)
+            descriptor = _try(folder)
+            while descriptor is None and time.monotonic() < deadline:
+                time.sleep(_PAUSE)
+                descriptor = _try(folder)
+        except FileNotFoundError as error:  # logout --all came first
+            raise errors.SignInNeeded(
+                f"{account} is not signed in: {folder} was removed",
+                account=account,
+                remedy=Remedy("", errors.login_command(account)),
+            ) from error
         except OSError as error:
-            raise _unwritable(folder, account, error) from error
+            raise errors.cannot_write(folder, account, error) from error
         if descriptor is None:
             raise _busy(account)
         try:
@@ -64,64 +74,42 @@ def held(folder: str, account: str, seconds: float = WAIT) -> Iterator[None]:
         thread.release()
 
 
-def take(folder: str) -> bool:
-    """Take the lock, if it is free now, for the held() that follows in this process; return whether it is taken."""
-    with contextlib.suppress(OSError):
+def take(folder: str, seconds: float = WAIT) -> bool:
+    """
+    Take the lock for the held() that follows in this process; return False if somebody else had it.
+
+    Then this only waits, at most *seconds*, until it is given back: what was saved meanwhile may be all that is needed.
+    """
+    if folder in _taken:
+        return True
+    deadline = time.monotonic() + (0.0 if folder in _waited else seconds)
+    with contextlib.suppress(OSError):  # held() meets it again
         descriptor = _try(folder)
         if descriptor is not None:
             _taken[folder] = descriptor
-    return folder in _taken
-
-
-def wait(folder: str, seconds: float = WAIT) -> bool:
-    """Wait at most *seconds* until nobody else holds the lock; return whether somebody did and gave it back."""
-    if folder in _taken:
+            return True
+        descriptor = os.open(f"{folder}/lock", _FLAGS)
+        try:
+            while not _lock(descriptor, fcntl.LOCK_SH):  # shared, so that all who wait go on together
+                if time.monotonic() > deadline:
+                    _waited.add(folder)
+                    break
+                time.sleep(_PAUSE)
+        finally:
+            os.close(descriptor)
         return False
-    try:
-        descriptor = os.open(f"{folder}/lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    deadline = time.monotonic() + (0.0 if folder in _waited else seconds)
-    has_waited = False
-    try:
-        while not _lock(descriptor, fcntl.LOCK_SH):  # shared, so that all who wait go on together
-            if time.monotonic() > deadline:
-                _waited.add(folder)
-                return False
-            has_waited = True
-            time.sleep(_PAUSE)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return has_waited
-
-
-def _acquire(folder: str, deadline: float) -> int | None:
-    """Return the descriptor whose closing gives the lock back, None if another process held it until *deadline*."""
-    descriptor = _try(folder)
-    while descriptor is None and time.monotonic() < deadline:
-        time.sleep(_PAUSE)
-        descriptor = _try(folder)
-    return descriptor
+    return True
 
 
 def _try(folder: str) -> int | None:
-    """Return the descriptor of the lock if it is free now."""
+    """Return the descriptor of the lock, whose closing gives it back, if it is free now."""
     path = f"{folder}/lock"
     descriptor = _taken.pop(folder, None)
     if descriptor is None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        descriptor = os.open(path, _FLAGS | os.O_CREAT, 0o600)
     is_locked = False
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise errors.Misconfigured(
-                f"{path} is not a regular file",
-                remedy=Remedy("Move it away", f"mv {errors.quoted(path)} {errors.quoted(f'{path}.old')}"),
-            )
-        if mode & 0o777 != 0o600:  # noqa: PLR2004 - created under some umask
-            os.fchmod(descriptor, 0o600)
+        os.fchmod(descriptor, 0o600)  # it may have been created under another umask
         is_locked = _lock(descriptor, fcntl.LOCK_EX) and _is_at(path, descriptor)
     finally:
         if not is_locked:
@@ -155,13 +143,3 @@ def _busy(account: str) -> errors.Temporary:
         account=account,
         remedy=Remedy("Try again; if it stays so, end the process that hangs", "pgrep -fl offlineimap"),
     )
-
-
-def _unwritable(folder: str, account: str, error: OSError) -> errors.M365Error:
-    if isinstance(error, FileNotFoundError):  # logout --all came first
-        return errors.SignInNeeded(
-            f"{account} is not signed in: {folder} was removed",
-            account=account,
-            remedy=Remedy("", errors.login_command(account)),
-        )
-    return errors.cannot_write(folder, account, error)

@@ -29,9 +29,15 @@ def write_whole(path: Path | str, data: bytes) -> None:
         write()
 
 
+def prove_space(folder: str, size: int) -> None:
+    """Write *size* bytes to a temporary file in *folder*, so that a full disk is found now. Raises OSError."""
+    with prepared(f"{folder}/space", bytes(size)):
+        pass
+
+
 @contextlib.contextmanager
 def prepared(path: Path | str, data: bytes) -> Iterator[Callable[[], None]]:
-    """Write *data* to a temporary file; yield a function that renames it to *path*. Raises OSError."""
+    """Write *data* to a temporary file, which is removed in the end; yield a function that renames it to *path*."""
     path = os.fspath(path)
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
@@ -44,13 +50,19 @@ def prepared(path: Path | str, data: bytes) -> Iterator[Callable[[], None]]:
         clean(folder, _ABANDONED)
     _own.add(temporary)
     try:
-        _fill(temporary, data)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+            left = memoryview(data)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         yield write
-    except BaseException:  # Ctrl-C, too
-        with contextlib.suppress(OSError):  # the first error counts
-            remove(temporary)
-        raise
     finally:
+        with contextlib.suppress(OSError):  # the first error counts; after the rename there is nothing
+            remove(temporary)
         _own.discard(temporary)
 
 
@@ -66,19 +78,6 @@ def clean(folder: str, seconds: float = 0.0) -> None:
             with contextlib.suppress(FileNotFoundError):
                 if os.lstat(path).st_mtime <= time.time() - seconds:
                     os.unlink(path)
-
-
-def prove_space(folder: str, size: int) -> None:
-    """Write *size* bytes to a file in *folder* that has no name, so that a full disk is found now. Raises OSError."""
-    with contextlib.suppress(OSError):
-        clean(folder, _ABANDONED)
-    path = os.path.join(folder, f".space.{os.getpid()}.{os.urandom(4).hex()}.tmp")
-    descriptor = _create(path)
-    try:
-        os.unlink(path)
-        _write_all(descriptor, b"\0" * size)
-    finally:
-        os.close(descriptor)
 
 
 def remove(path: str) -> None:
@@ -97,23 +96,3 @@ def sync(directory: str) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def _fill(path: str, data: bytes) -> None:
-    descriptor = _create(path)
-    try:
-        os.fchmod(descriptor, 0o600)
-        _write_all(descriptor, data)
-    finally:
-        os.close(descriptor)
-
-
-def _create(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
-    os.fsync(descriptor)

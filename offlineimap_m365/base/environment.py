@@ -14,10 +14,6 @@ from offlineimap_m365.base import safe_file
 
 #: Browsers that run in the terminal: no sign-in page works in them.
 TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
-#: The characters that are not escaped in the address of a D-Bus (D-Bus specification, "Server Addresses").
-_PLAIN_IN_ADDRESS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/.*\\")
-#: Where systemd has the runtime directories of the users who are logged in.
-_SESSIONS = "/run/user"
 #: Set for the command of ``notify``, which must not run it again.
 NOTIFYING = "M365_NOTIFYING"
 
@@ -98,16 +94,15 @@ def ascii_only() -> bool:
     return (everything or (kind if kind != "C.UTF-8" else usual) or usual) in ("", "C", "POSIX")
 
 
-def certificates(*without: str) -> tuple[str, str]:
+def certificates() -> tuple[str, str]:
     """
     Return the variable that names trusted certificates, and the file or directory that it names; empty without one.
 
     ``REQUESTS_CA_BUNDLE`` comes first, then ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, OpenSSL's own. The last may be a
-    list (SSL_CTX_set_default_verify_paths(3)), of which the first directory that exists counts. The variables
-    *without* count as if they were not set.
+    list (SSL_CTX_set_default_verify_paths(3)), of which the first directory that exists counts.
     """
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        value = os.environ.get(name, "") if name not in without else ""
+        value = os.environ.get(name, "")
         named = [path for path in value.split(os.pathsep) if path] if name == "SSL_CERT_DIR" else [value]
         if any(named):
             return name, next((path for path in named if safe_file.exists(path)), named[0])
@@ -138,21 +133,16 @@ def session_bus() -> str:
     (systemd's user bus; sd_bus_open_user(3)).
     """
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
-    if address:
-        return address
-    named = os.environ.get("XDG_RUNTIME_DIR", "")  # not set in cron
-    for path in (f"{named}/bus", f"{_SESSIONS}/{os.geteuid()}/bus"):
-        if os.path.isabs(path) and _is_our_socket(path):
-            return "unix:path=" + "".join(chr(b) if b in _PLAIN_IN_ADDRESS else f"%{b:02x}" for b in os.fsencode(path))
-    return ""
-
-
-def _is_our_socket(path: str) -> bool:
+    path = os.path.join(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}", "bus")  # unset in cron
     try:
         state = os.lstat(path)
     except OSError:
-        return False
-    return stat.S_ISSOCK(state.st_mode) and state.st_uid == os.geteuid()
+        return address
+    if address or not stat.S_ISSOCK(state.st_mode) or state.st_uid != os.geteuid():
+        return address
+    from urllib.parse import quote  # noqa: PLC0415 - a fresh token does not need it
+
+    return f"unix:path={quote(path)}"  # D-Bus specification, "Server Addresses"
 
 
 def gnupg_home() -> str:

@@ -165,23 +165,18 @@ def for_oserror(error: OSError) -> type[M365Error]:
 
 def cannot_write(folder: str, account: str, error: OSError) -> M365Error:
     """Return the error for the directory *folder* of *account* that cannot be written: Temporary if that may pass."""
-    steps = {
-        errno.ENOSPC: ("The disk is full: free some space on it", "df -h"),
-        errno.EDQUOT: ("Your quota on this disk is used up: free some space on it", "df -h"),
-        errno.EROFS: ("The file system is read-only: mount it; in a systemd unit, add ReadWritePaths=", "findmnt -T"),
-    }
-    advice, command = steps.get(error.errno or 0, ("Look at the owners and modes of the path", "ls -ld"))
+    command = f"df -h {quoted(folder)}; ls -ld {quoted(folder)}"
     return for_oserror(error)(
         f"{account}: the sign-in cannot be saved in {folder} ({error.strerror})",
         account=account,
-        remedy=Remedy(advice, f"{command} {quoted(folder)}"),
+        remedy=Remedy("Free some space, or make it writable (in a systemd unit: ReadWritePaths=)", command),
     )
 
 
 def for_exit_code(exit_code: int) -> type[M365Error]:
     """Return the class whose *exit_code* this is; the base for any other."""
     children: tuple[type[M365Error], ...] = (Temporary, SignInNeeded, Misconfigured, WrongUsage)
-    return next((child for child in children if child.exit_code == exit_code), M365Error)
+    return {child.exit_code: child for child in children}.get(exit_code, M365Error)
 
 
 #: Bidirectional controls (Unicode TR9), which can make a line read as something else.

@@ -24,7 +24,6 @@ _LAST = 253_402_300_799
 
 TYPE_CHECKING = False  # importing typing would cost more than reading a token
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 
@@ -42,28 +41,20 @@ def find(account: str | None, margin: int = MARGIN) -> str | None:
         folder = folders[0]
     else:
         folder = paths.folder(account)
-    descriptor = paths.open_folder(folder)
-    if descriptor is None:
+    if not paths.check(folder):
         return None
+    states: list[os.stat_result] = []
     try:
-        profile = _load(folder, "profile.json", descriptor)
-        if not _is_usable(profile):
+        if not _is_usable(json.loads(safe_file.read(f"{folder}/profile.json", is_ours=True))):
             return None
-        states: list[os.stat_result] = []
-        token = pick(_load(folder, "cache.json", descriptor, states.append))
+        token = pick(json.loads(safe_file.read(f"{folder}/cache.json", is_ours=True, judge=states.append)))
     except (OSError, ValueError, RecursionError):
         return None
-    finally:
-        os.close(descriptor)
     if token is None:
         return None
     token = corrected(token, states[0].st_mtime)
     life = int(token["expires_on"]) - int(token["cached_at"])
     return str(token["secret"]) if is_fresh(token, wish(life, margin), time.time()) else None
-
-
-def _load(folder: str, name: str, descriptor: int, judge: Callable[[os.stat_result], None] | None = None) -> Any:
-    return json.loads(safe_file.read(os.path.join(folder, name), is_ours=True, judge=judge, folder=descriptor))
 
 
 def corrected(entry: dict[str, Any], written_at: float) -> dict[str, Any]:
@@ -146,11 +137,8 @@ def hand_out(text: str) -> int:
         say("The answer cannot be written (stdout is closed)")
         return 75
     try:
-        try:
-            sys.stdout.write(text + "\n")
-        except UnicodeEncodeError:  # a terminal that cannot show a name
-            encoding = sys.stdout.encoding
-            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        encoding = sys.stdout.encoding  # it may be unable to show a name
+        sys.stdout.buffer.write(text.encode(encoding, "backslashreplace") + b"\n")
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter tries to write again at its end

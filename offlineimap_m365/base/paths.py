@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 
-from offlineimap_m365.base import environment, errors, permissions
+from offlineimap_m365.base import environment, errors, safe_file
 from offlineimap_m365.base.errors import Remedy
 
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~@+")
@@ -33,20 +33,15 @@ def directory() -> str:
     Raises Misconfigured if ``$OFFLINEIMAP_M365_HOME`` is not absolute, or if it is unset and this user has no home.
     """
     named = environment.home()
-    if named and not os.path.isabs(named):
+    path = named or os.path.join(environment.user_data(), "offlineimap-m365")
+    if not os.path.isabs(path):  # without a name: a container's user without HOME and without an entry in passwd
         raise errors.Misconfigured(
-            f"OFFLINEIMAP_M365_HOME is not an absolute path: {named}",
-            remedy=Remedy("Set it to a path that begins with / or ~, or unset it", "unset OFFLINEIMAP_M365_HOME"),
+            f"OFFLINEIMAP_M365_HOME is not an absolute path: {named}"
+            if named
+            else f"User id {os.geteuid()} has no home directory",
+            remedy=Remedy("Set OFFLINEIMAP_M365_HOME to a path that begins with / or ~"),
         )
-    if named:
-        return os.path.normpath(named)
-    data = environment.user_data()
-    if not os.path.isabs(data):  # a container's user without HOME and without an entry in passwd
-        raise errors.Misconfigured(
-            f"User id {os.geteuid()} has no home directory",
-            remedy=Remedy("Set HOME, or OFFLINEIMAP_M365_HOME to an absolute path"),
-        )
-    return os.path.join(data, "offlineimap-m365")
+    return os.path.normpath(path)
 
 
 def quoted(account: str) -> str:
@@ -103,44 +98,31 @@ def check(account_folder: str | None = None) -> bool:
     """
     Refuse a store that another user could replace or change, then close what others could read.
 
-    Judges the path to the home, the home, ``accounts`` and the *account_folder*. Return whether all of them exist.
-    Raises Misconfigured (78), and Temporary (75) for what cannot be looked at now.
+    Judges the path to the home, the home, ``accounts`` and the *account_folder* with what is in it. Return whether all
+    of them exist. Raises Misconfigured (78), and Temporary (75) for what cannot be looked at now.
     """
     try:
         home = _walk(directory())
     except FileNotFoundError:
         return False
     _check_is_store(home)
-    store = [home, os.path.join(home, "accounts"), *([account_folder] if account_folder else [])]
     readable, exist = [], True
-    for path in store:
+    for path in filter(None, (home, os.path.join(home, "accounts"), account_folder)):
         state = _lstat(path)
         if state is None:
             exist = False
             break
         if stat.S_ISLNK(state.st_mode):
-            raise permissions.refused_link(path)
+            raise safe_file.refused_link(path)
         if not stat.S_ISDIR(state.st_mode):
-            raise _not_a_directory(path)
-        if permissions.judge_ours(state, path, tree=home):
+            raise safe_file.refused(path, "is not a directory")
+        if safe_file.judge_ours(state, path, tree=home):
             readable.append((path, state.st_mode))
     if account_folder and exist:
-        _refuse_links(account_folder)
+        _check_entries(account_folder)
     for path, mode in readable:
-        permissions.close(path, mode)
+        safe_file.close(path, mode)
     return exist
-
-
-def open_folder(account_folder: str) -> int | None:
-    """Judge as check() does and return a descriptor of *account_folder*, which the caller closes; None without one."""
-    if not check(account_folder):
-        return None
-    try:
-        return os.open(account_folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:  # a logout came first
-        return None
-    except OSError as error:
-        raise _unreadable(account_folder, error) from error
 
 
 def make(path: str) -> None:
@@ -168,21 +150,20 @@ def _make(path: str) -> None:
     os.chmod(path, 0o700)
 
 
-def _walk(path: str, *, link: str = "", links: int = 0, is_above: bool = False) -> str:
+def _walk(path: str) -> str:
     """
     Judge every component above the directory *path* from / downward, and each link that it leads through.
 
-    *link* is the link that led here after *links* of them; with *is_above* the directory itself is judged, too. Return
-    its path without links. Raises FileNotFoundError if it does not exist, Temporary if a link leads to nothing (a disk
-    that is not mounted now).
+    Return its path without links. Raises FileNotFoundError if it does not exist, Temporary if a link leads to nothing
+    (a disk that is not mounted now).
     """
-    if links > _MOST_LINKS:
-        raise errors.Misconfigured(f"{link} leads through too many symbolic links", remedy=_SET_HOME)
-    current = "/"
-    names = [name for name in path.split("/") if name not in ("", ".")]
-    for position, name in enumerate(names, 1):
+    current, names = "/", _components(path)
+    link, links, behind = "", 0, 0  # the link whose target is walked, how many there were, names that follow it
+    while names:
+        name = names.pop()
         step = os.path.dirname(current) if name == ".." else os.path.join(current, name)
         state = _lstat(step)
+        link = link if len(names) >= behind else ""
         if state is None and link:
             raise errors.Temporary(
                 f"{link} leads to {os.path.realpath(link)}, which does not exist now",
@@ -190,27 +171,38 @@ def _walk(path: str, *, link: str = "", links: int = 0, is_above: bool = False) 
             )
         if state is None:
             raise FileNotFoundError(path)
-        is_link, is_above_here = stat.S_ISLNK(state.st_mode), is_above or position < len(names)
-        if is_link or is_above_here:
-            permissions.judge_above(state, step)
+        is_link = stat.S_ISLNK(state.st_mode)
+        if is_link or names:
+            safe_file.judge_above(state, step)
         if is_link:
-            target = os.path.join(current, os.readlink(step))
-            step = _walk(target, link=link or step, links=links + 1, is_above=is_above_here)
+            link, links, behind = (link, links + 1, behind) if link else (step, links + 1, len(names))
+            if links > _MOST_LINKS:
+                raise errors.Misconfigured(f"{link} leads through too many symbolic links", remedy=_SET_HOME)
+            target = os.readlink(step)
+            names += _components(target)
+            step = "/" if target.startswith("/") else current
         current = step
     return current
 
 
-def _refuse_links(folder: str) -> None:
-    """Refuse a symbolic link in an account's *folder*."""
+def _components(path: str) -> list[str]:
+    """Return the names in *path*, the last one first."""
+    return [name for name in reversed(path.split("/")) if name not in ("", ".")]
+
+
+def _check_entries(folder: str) -> None:
+    """Refuse a symbolic link, a pipe or a device in an account's *folder*."""
     try:
         with os.scandir(folder) as entries:
-            link = next((entry.path for entry in entries if entry.is_symlink()), None)
+            for entry in entries:
+                if entry.is_symlink():
+                    raise safe_file.refused_link(entry.path)
+                if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
+                    raise safe_file.refused(entry.path, "is not a regular file")
     except FileNotFoundError:  # a logout came first
         return
     except OSError as error:
         raise _unreadable(folder, error) from error
-    if link:
-        raise permissions.refused_link(link)
 
 
 def _check_is_store(home: str) -> None:
@@ -220,7 +212,7 @@ def _check_is_store(home: str) -> None:
     try:
         names = os.listdir(home)
     except NotADirectoryError as error:
-        raise _not_a_directory(home) from error
+        raise safe_file.refused(home, "is not a directory") from error
     except OSError as error:
         raise _unreadable(home, error) from error
     if not _OUR_FILES.issuperset(names):
@@ -238,7 +230,7 @@ def _lstat(path: str) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
-        raise _not_a_directory(os.path.dirname(path)) from error
+        raise safe_file.refused(os.path.dirname(path), "is not a directory") from error
     except OSError as error:
         raise _unreadable(path, error) from error
 
@@ -247,11 +239,4 @@ def _unreadable(path: str, error: OSError) -> errors.Temporary:
     return errors.Temporary(
         f"{path} cannot be read now ({error.strerror})",
         remedy=Remedy("Look at the owners and modes of the path", f"ls -ld {errors.quoted(path)}"),
-    )
-
-
-def _not_a_directory(path: str) -> errors.Misconfigured:
-    old = errors.quoted(f"{path}.old")
-    return errors.Misconfigured(
-        f"{path} is not a directory", remedy=Remedy("Move it away", f"mv {errors.quoted(path)} {old}")
     )

@@ -16,8 +16,6 @@ from offlineimap_m365.base import environment
 TYPE_CHECKING = False  # importing typing would cost more than reading a token
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from subprocess import Popen
-    from typing import Any
 
 #: Run a user's command line by ``[*SHELL, command]``.
 SHELL = ("/bin/sh", "-c")
@@ -25,8 +23,8 @@ SHELL = ("/bin/sh", "-c")
 NO_SUCH_COMMAND = (126, 127)
 #: The values of Result.ended.
 ENDED, TIMED_OUT, NOT_STARTED, TOO_MUCH_OUTPUT = "ended", "timed out", "not started", "too much output"
-#: Seconds between two checks whether a program has ended that left its pipes open to another one.
-_PAUSE = 0.1
+#: Seconds between two checks of the output's size, and whether a program has ended that left its pipes to another one.
+_PAUSE = 0.05
 
 
 class Result:
@@ -35,8 +33,6 @@ class Result:
 
     *code* is negative for a signal and None unless the program ended by itself.
     """
-
-    __slots__ = ("code", "ended", "err", "out", "reason")
 
     def __init__(
         self, ended: str, code: int | None = None, out: bytes = b"", err: bytes = b"", reason: str = ""
@@ -70,6 +66,7 @@ def run(  # noqa: PLR0913 - what may differ between programs
     With *keep_running* it continues after *seconds*. A file descriptor *output* receives everything that it prints.
     """
     import subprocess  # noqa: PLC0415 - a fresh token does not need it
+    import threading  # noqa: PLC0415
 
     pipe = subprocess.PIPE if output is None else output
     try:
@@ -84,18 +81,32 @@ def run(  # noqa: PLR0913 - what may differ between programs
         )
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in an argument
         return Result(NOT_STARTED, reason=(isinstance(error, OSError) and error.strerror) or str(error))
-    ended, out, err = "", bytearray(), bytearray()
+    ended, deadline = "", time.monotonic() + seconds
+    data, out, err = stdin or None, b"", b""
     try:
-        ended = _exchange(program, stdin, (out, err), most_bytes, time.monotonic() + seconds)
+        while not ended:
+            has_exited, left = program.poll() is not None, deadline - time.monotonic()
+            try:
+                out, err = program.communicate(data, min(max(0.0, left), _PAUSE))
+                ended = ENDED
+            except subprocess.TimeoutExpired as error:
+                data, out, err = None, error.output or b"", error.stderr or b""
+                if has_exited:  # a program that it started in the background still holds the pipes
+                    ended = ENDED
+                elif left <= 0:
+                    ended = TIMED_OUT
+            if len(out or b"") > most_bytes:
+                ended = TOO_MUCH_OUTPUT
     finally:
         if ended == TIMED_OUT and keep_running:
-            _reap_later(program)
+            threading.Thread(target=program.communicate, daemon=True).start()
         else:
             if ended != ENDED:
-                _kill(program)
-            for stream in (program.stdin, program.stdout, program.stderr):
-                _close(stream)
-    return Result(ended, program.returncode if ended == ENDED else None, bytes(out), bytes(err))
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(program.pid, signal.SIGKILL)
+            with program:  # closes its pipes, and waits
+                pass
+    return Result(ended, program.returncode if ended == ENDED else None, out or b"", (err or b"")[-most_bytes:])
 
 
 def run_in_foreground(argv: Sequence[str]) -> int:
@@ -107,70 +118,3 @@ def run_in_foreground(argv: Sequence[str]) -> int:
     import subprocess  # noqa: PLC0415 - a fresh token does not need it
 
     return subprocess.call(list(argv), stdin=subprocess.DEVNULL, stdout=2, env=environment.for_child())
-
-
-def _exchange(
-    program: Popen[bytes], data: bytes, parts: tuple[bytearray, bytearray], most_bytes: int, deadline: float
-) -> str:
-    """Write *data* to the *program* and collect what it prints in *parts*; return how that ended."""
-    import selectors  # noqa: PLC0415 - a fresh token does not need it
-    import subprocess  # noqa: PLC0415
-
-    out, err = parts
-    with selectors.DefaultSelector() as pipes:
-        read, write = selectors.EVENT_READ, selectors.EVENT_WRITE
-        streams = ((program.stdout, read, out), (program.stderr, read, err), (program.stdin, write, bytearray(data)))
-        for stream, event, part in streams:
-            if stream is not None:
-                os.set_blocking(stream.fileno(), False)
-                pipes.register(stream, event, part)
-        while pipes.get_map():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return TIMED_OUT
-            ready = pipes.select(min(left, _PAUSE))
-            if not ready and program.poll() is not None:
-                break  # a program that it started in the background still holds the pipes
-            for key, event in ready:
-                if not _transfer(key.fd, key.data, is_input=event == write):
-                    pipes.unregister(key.fileobj)
-                    _close(key.fileobj)
-            if len(out) > most_bytes:
-                return TOO_MUCH_OUTPUT
-            del err[:-most_bytes]
-    try:
-        program.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return TIMED_OUT
-    return ENDED
-
-
-def _transfer(descriptor: int, part: bytearray, *, is_input: bool) -> bool:
-    """Write a piece of *part* to a pipe that is ready, or add to *part* what it has; return whether there is more."""
-    if is_input:
-        try:
-            del part[: os.write(descriptor, part)]
-        except BrokenPipeError:  # the program reads no more
-            return False
-        return bool(part)
-    chunk = os.read(descriptor, 65_536)
-    part.extend(chunk)
-    return bool(chunk)
-
-
-def _close(stream: Any) -> None:
-    if stream is not None:
-        stream.close()
-
-
-def _kill(program: Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(program.pid, signal.SIGKILL)
-    program.wait()
-
-
-def _reap_later(program: Popen[bytes]) -> None:
-    """Leave the *program* running, with its pipes open, and collect its exit code when it ends."""
-    import threading  # noqa: PLC0415 - a fresh token does not need it
-
-    threading.Thread(target=program.communicate, daemon=True).start()

@@ -41,8 +41,8 @@ def of_accounts(reports: Sequence[Report]) -> list[str]:
         "SIGNED IN AS": [_other_identity(report) for report in reports],
         "STATE": [_STATES[report.state][0] for report in reports],
         "TOKEN": [_expiry(report) for report in reports],
-        "REFRESHED": [_relative(report.last_refresh) for report in reports],
-        "CERTIFICATE ENDS": [_relative(report.certificate_ends) for report in reports],
+        "REFRESHED": [relative(report.last_refresh) for report in reports],
+        "CERTIFICATE ENDS": [relative(report.certificate_ends) for report in reports],
         "STORE": [report.store or "-" for report in reports],
         "UNUSED": ["-" if r.unused_days is None else f"{r.unused_days} of 90 days" for r in reports],
     }
@@ -64,7 +64,7 @@ def _expiry(report: Report) -> str:
     return "expired" if report.state == "needs-login" else "renewed on next use"
 
 
-def _relative(stamp: str | None) -> str:
+def relative(stamp: str | None) -> str:
     """Return the time from now to *stamp* (RFC 3339, UTC) in words; a dash for one that cannot be read."""
     try:
         moment = dt.datetime.strptime(stamp or "", "%Y-%m-%dT%H:%M:%S%z")

@@ -24,13 +24,15 @@ def dial(host: str, port: int) -> socket.socket:
     """
     Return a connection to *host*, bounded in time: CONNECT seconds for each address, WHOLE for all.
 
-    Raises OSError: socket.gaierror for a name without an address, TimeoutError, and the last address's own error.
+    Raises OSError: socket.gaierror for a name without an address, TimeoutError, and an address's own error.
     """
     outcome: queue.SimpleQueue[socket.socket | OSError] = queue.SimpleQueue()
 
     def work() -> None:
         try:
-            outcome.put(_connect(host, port))
+            outcome.put(socket.create_connection((host, port), CONNECT))
+        except UnicodeError as error:  # a name that cannot be one
+            outcome.put(socket.gaierror(str(error)))
         except OSError as error:
             outcome.put(error)
 
@@ -42,26 +44,8 @@ def dial(host: str, port: int) -> socket.socket:
         raise TimeoutError from None
     if isinstance(connection, OSError):
         raise connection
+    connection.settimeout(READ)
     return connection
-
-
-def _connect(host: str, port: int) -> socket.socket:
-    failure: OSError = socket.gaierror("no address")
-    try:
-        addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-    except UnicodeError as error:  # a name that cannot be one
-        raise socket.gaierror(str(error)) from None
-    for kind, how, protocol, _, address in addresses:
-        plain = socket.socket(kind, how, protocol)
-        try:
-            plain.settimeout(CONNECT)
-            plain.connect(address)
-        except OSError as error:
-            plain.close()
-            failure = error
-        else:
-            return plain
-    raise failure
 
 
 class BoundedReader:
@@ -89,15 +73,13 @@ class BoundedReader:
         """Replace *secrets* in what is read: it may be shown to somebody."""
         self._secrets += secrets
 
-    def readline(self, limit: int = LONGEST_LINE) -> bytes:
-        """Return the next line, its first *limit* bytes, or what is left at the end of the connection."""
+    def readline(self, _: int = 0) -> bytes:
+        """Return the next line, or what is left at the end of the connection; smtplib's limit is smaller than ours."""
         searched = 0
-        while (end := self._buffer.find(b"\n", searched, limit)) < 0:
+        while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
-            if searched >= limit:
-                if limit >= LONGEST_LINE:
-                    raise TooLong("a line")
-                return self._take(limit)
+            if searched >= LONGEST_LINE:
+                raise TooLong("a line")
             if not self._receive():
                 return self._take(searched)
         return self._take(end + 1)

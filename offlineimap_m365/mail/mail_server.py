@@ -10,12 +10,11 @@ import ssl
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.mail.bounded_socket import READ, BoundedReader, dial
+from offlineimap_m365.mail.bounded_socket import BoundedReader
 from offlineimap_m365.mail.server_text import reason
 from offlineimap_m365.provider import trusted_certificates
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
 #: Seconds for which a busy server that names no time is left alone.
@@ -26,7 +25,7 @@ LATER = errors.Remedy("Try again later")
 
 class MailServer:
     """
-    A connection to *host* on behalf of *account*; as a context manager it says goodbye at the end.
+    A connection to *address* (``host:port``) on behalf of *account*; as a context manager it says goodbye at the end.
 
     *refusal* is what the server said of a token that it refused, as far as that was JSON (XOAUTH2); *reply* is what an
     SMTP server answered to a sign-in that it refused.
@@ -35,10 +34,17 @@ class MailServer:
     #: What the server should speak, and the bytes that one answer may have.
     protocol, largest_answer = "", 0
 
-    def __init__(self, host: str, account: str) -> None:
-        """Connect to nothing yet. Raises Misconfigured for certificates that are not there."""
-        self.host = host
+    def __init__(self, address: str, account: str) -> None:
+        """Connect to nothing yet. Raises Misconfigured for a wrong address, and if no certificates can be read."""
+        self.host, self.port = split(address)
         self.account = account
+        if not self.port:
+            option = f"--{self.protocol.lower()} HOST:PORT"
+            raise errors.Misconfigured(
+                f"{account}: not the address of an {self.protocol} server: {address}",
+                account=account,
+                remedy=errors.Remedy("Name the server", f"{errors.login_command(account)} {option}"),
+            )
         self.refusal: dict[str, str] = {}
         self.reply = ""
         self._context = trusted_certificates.context()
@@ -53,11 +59,6 @@ class MailServer:
     def offers_xoauth2(self) -> bool:
         """Does the server let anybody sign in with a token?"""
         return "XOAUTH2" in self.mechanisms
-
-    def _dial(self, host: str, port: int) -> socket.socket:
-        plain = dial(host, port)
-        plain.settimeout(READ)
-        return plain
 
     def _xoauth2(self, user: str, token: str) -> bytes:
         """
@@ -101,7 +102,19 @@ class MailServer:
         error.retry_after = wait
         return error
 
-    def _doctor(self, mailbox: str | None = None) -> errors.Remedy:
+    def _doctor(self, mailbox: str = "") -> errors.Remedy:
         """Return the command that examines the account, and *mailbox* if it is another one."""
-        other = "" if mailbox in (None, self.account) else f" --mailbox {errors.quoted(mailbox or '')}"
-        return errors.Remedy("", f"{errors.COMMAND} doctor {errors.quoted(self.account)}{other}")
+        option = mailbox_option(self.account, mailbox)
+        return errors.Remedy("", f"{errors.COMMAND} doctor {errors.quoted(self.account)}{option}")
+
+
+def split(address: str) -> tuple[str, int]:
+    """Return host and port of ``host:port``; the port is 0 if that is no address of a server."""
+    host, _, port = address.rpartition(":")
+    is_port = bool(host) and port.isascii() and port.isdecimal() and 0 < int(port) < 65536  # noqa: PLR2004 - 16 bits
+    return host.strip("[]"), int(port) if is_port else 0
+
+
+def mailbox_option(account: str, mailbox: str) -> str:
+    """Return the option that names a *mailbox* other than the account's own, with a blank before it; else ""."""
+    return "" if mailbox.lower() in ("", account.lower()) else f" --mailbox {errors.quoted(mailbox)}"

@@ -39,28 +39,17 @@ class NotOpened(errors.SignInNeeded):
 
 
 class Mailbox(MailServer, imaplib.IMAP4):
-    """A connection to *address* (``host:port``), verified before the first byte goes out, on behalf of *account*."""
+    """A connection to an IMAP server, verified before the first byte goes out."""
 
     #: LIST of 200,000 folders.
     protocol, largest_answer = "IMAP", 1 << 24
 
     def __init__(self, address: str, account: str) -> None:
-        """
-        Connect, verified.
-
-        Raises Temporary if that fails, Misconfigured for a wrong address and for certificates that are not there.
-        """
-        host, port = split(address)
-        if not port:
-            raise errors.Misconfigured(
-                f"{account}: not the address of an IMAP server: {address}",
-                account=account,
-                remedy=errors.Remedy("Name the server", f"{errors.login_command(account)} --imap HOST:PORT"),
-            )
-        MailServer.__init__(self, host, account)
+        """Connect, verified. Raises Temporary if that fails, Misconfigured as MailServer does."""
+        MailServer.__init__(self, address, account)
         self._mailbox = account
         with self._translated():
-            imaplib.IMAP4.__init__(self, host, port)
+            imaplib.IMAP4.__init__(self, self.host, self.port)
         self.is_readonly = True
 
     def __exit__(self, *_: object) -> None:
@@ -72,8 +61,7 @@ class Mailbox(MailServer, imaplib.IMAP4):
     def open(self, host: str = "", port: int = 993, timeout: float | None = None) -> None:
         """Connect to *host* and verify its certificate and its name."""
         del timeout
-        self.host, self.port = host, port
-        self.sock = self._context.wrap_socket(self._dial(host, port), server_hostname=host)
+        self.sock = self._context.wrap_socket(bounded_socket.dial(host, port), server_hostname=host)
         self._reader.attach(self.sock)
 
     def readline(self) -> bytes:
@@ -211,7 +199,7 @@ class Mailbox(MailServer, imaplib.IMAP4):
     def _failure(self, error: Exception) -> errors.M365Error:
         if isinstance(error, imaplib.IMAP4.error):  # its abort is one, too
             answer = clean(str(error))
-            return self._known(answer) or self._temporary(f"broke off ({answer})")
+            return self._known(answer) or self._temporary(f"ended the session ({answer})")
         return super()._failure(error)
 
     def _raise_known(self, answer: str) -> None:
@@ -234,13 +222,6 @@ class Mailbox(MailServer, imaplib.IMAP4):
         if "AccessTokenExpired" in answer:
             return self._temporary(f"ended the session, since its token expired ({answer})", LATER)
         return None
-
-
-def split(address: str) -> tuple[str, int]:
-    """Return host and port of ``host:port``; the port is 0 if that is no address of a server."""
-    host, _, port = address.rpartition(":")
-    is_port = bool(host) and port.isascii() and port.isdecimal() and 0 < int(port) < 65536  # noqa: PLR2004 - 16 bits
-    return host.strip("[]"), int(port) if is_port else 0
 
 
 def _readable(text: Sequence[Any]) -> str:

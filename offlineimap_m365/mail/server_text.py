@@ -47,7 +47,7 @@ def reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"showed a TLS certificate that is not trusted here ({clean(error.verify_message)})"
     if isinstance(error, ssl.SSLError):
-        return "broke off the TLS handshake or the connection"
+        return "does not speak TLS here, or closed the connection"
     if isinstance(error, TimeoutError):
         return "did not answer in time"
     if isinstance(error, socket.gaierror):

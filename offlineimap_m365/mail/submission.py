@@ -11,6 +11,7 @@ import smtplib
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.base import errors
+from offlineimap_m365.mail import bounded_socket
 from offlineimap_m365.mail.mail_server import LATER, PAUSE, MailServer
 from offlineimap_m365.mail.server_text import cited, clean, refusal
 
@@ -19,24 +20,24 @@ if TYPE_CHECKING:
 
 #: An address literal (RFC 5321 §4.1.3): looking up this machine's name may hang, and the server need not know it.
 _MYSELF = "[127.0.0.1]"
-#: Replies (RFC 5321 §4.2.3, RFC 3207 §4, RFC 4954 §6): fine; go on with the exchange; signed in; TLS may begin.
-_FINE, _CONTINUE, _SIGNED_IN, _READY = 250, 334, 235, 220
+#: Replies (RFC 5321 §4.2.3, RFC 4954 §6): fine; go on with the exchange; signed in.
+_FINE, _CONTINUE, _SIGNED_IN = 250, 334, 235
 #: Replies that may be others later (RFC 5321 §4.2.1).
 _PASSING = range(400, 500)
 
 
 class Submission(MailServer, smtplib.SMTP):
-    """A connection to *host* that was greeted; nothing secret is sent before secure()."""
+    """A connection to a server for sending that was greeted; nothing secret is sent before secure()."""
 
     #: An EHLO has a dozen short lines.
     protocol, largest_answer = "SMTP", 1 << 17
 
-    def __init__(self, host: str, port: int, account: str) -> None:
-        """Connect on behalf of *account*. Raises Temporary, Misconfigured for certificates that are not there."""
-        MailServer.__init__(self, host, account)
+    def __init__(self, address: str, account: str) -> None:
+        """Connect, in clear. Raises Temporary if that fails, Misconfigured as MailServer does."""
+        MailServer.__init__(self, address, account)
         self._is_secure = False
         with self._translated():
-            smtplib.SMTP.__init__(self, host, port, local_hostname=_MYSELF)
+            smtplib.SMTP.__init__(self, self.host, self.port, local_hostname=_MYSELF)
             self._introduce()
 
     def __exit__(self, *_: object) -> None:
@@ -63,18 +64,6 @@ class Submission(MailServer, smtplib.SMTP):
             self.starttls(context=self._context)
             self._is_secure = True
             self._introduce()
-
-    def hand_over(self) -> socket.socket:
-        """Ask for TLS, and return the connection for somebody else to begin TLS on."""
-        with self._translated():
-            self._reader.begin()
-            code, text = self.docmd("STARTTLS")
-            if code != _READY:
-                self.close()
-                raise smtplib.SMTPResponseException(code, text)
-        sock, self.sock = self.sock, None
-        assert sock is not None  # noqa: S101 - it has just been read from
-        return sock
 
     def sign_in(self, user: str, token: str) -> None:
         """Sign in as *user* with an access token; raises SignInNeeded with what the server said, Temporary."""
@@ -124,7 +113,7 @@ class Submission(MailServer, smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: Any) -> socket.socket:
         """Connect; smtplib's own way waits for each address in turn."""
         del timeout
-        return self._dial(host, port)
+        return bounded_socket.dial(host, port)
 
     def _failure(self, error: Exception) -> errors.M365Error:
         if isinstance(error, smtplib.SMTPResponseException):
@@ -133,7 +122,7 @@ class Submission(MailServer, smtplib.SMTP):
         if isinstance(error, smtplib.SMTPServerDisconnected):
             before = error.__context__  # what smtplib hides
             is_network = isinstance(before, OSError) and not isinstance(before, smtplib.SMTPException)
-            return super()._failure(before) if is_network else self._temporary("hung up")  # type: ignore[arg-type]
+            return super()._failure(before) if is_network else self._temporary("closed the connection")  # type: ignore[arg-type]
         if isinstance(error, smtplib.SMTPException):  # an OSError, too
             return self._temporary(f"sent something that is not SMTP ({type(error).__name__})")
         return super()._failure(error)

@@ -14,14 +14,13 @@ from offlineimap_m365.base import environment, errors
 from offlineimap_m365.base.errors import Remedy
 
 
-def find(*without: str) -> str:
+def find() -> str:
     """
     Return the file or directory of trusted certificates: the environment's, else the system's store, else certifi's.
 
-    The variables *without* count as if they were not set. Raises Misconfigured if the environment names one that cannot
-    be read.
+    Raises Misconfigured if the environment names one that cannot be read.
     """
-    named = environment.certificates(*without)[1]
+    named = environment.certificates()[1]
     if named:
         if not os.access(named, os.R_OK):
             raise _unreadable(named)
@@ -39,13 +38,13 @@ def origin(path: str) -> str:
     return "the store of certifi, a Python package" if path == str(certifi.where()) else "the system's own store"
 
 
-def context(*without: str) -> ssl.SSLContext:
+def context() -> ssl.SSLContext:
     """
-    Return what a connection is verified with: those certificates, and the name of the host; *without* as in find().
+    Return what a connection is verified with: those certificates, and the name of the host.
 
     Raises Misconfigured if there are none, or none that can be read.
     """
-    path = find(*without)
+    path = find()
     is_directory = Path(path).is_dir()
     try:
         return ssl.create_default_context(cafile=None if is_directory else path, capath=path if is_directory else None)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.setup.mail_files import MailFile
 
+#: The programs that setup sets up, and their names for a person.
+_PROGRAMS = {"offlineimap": "OfflineIMAP (Debian's package: offlineimap3)", "msmtp": "msmtp"}
 #: Mail readers for which ``config`` prints what to add.
 _READERS = ("mutt", "neomutt")
 
@@ -249,6 +251,9 @@ def _summarize(account: Account, offlineimap: MailFile | None, *, is_synced: boo
         say("Send a mail:", f"msmtp -f {quoted(account.name)} RECIPIENT <FILE")
     for reader in filter(mail_files.command, _READERS):
         say(f"Set up {reader}:", _ours("config", account, reader))
+    missing = [name for program, name in _PROGRAMS.items() if not mail_files.command(program)]
+    if missing:
+        say(f"Not installed: {' and '.join(missing)}. Install what you want to use, then run:", _ours("setup", account))
     say("See who is signed in:", f"{COMMAND} status")
     say("If something does not work:", _ours("doctor", account))
     if files:

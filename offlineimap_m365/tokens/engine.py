@@ -168,7 +168,7 @@ def _refresh(account: profiles.Account, known: Cache, wanted: Wanted) -> Outcome
         return _remember(token_cache.read(current, may_ask=wanted.may_ask, known=known))
 
     try:
-        if account_lock.wait(account.folder):
+        if not account_lock.take(account.folder):
             known = read_again()
             if known.access_token and wanted.accepts(known.access_token, asked_at):
                 return Obtained(known.access_token)

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from tests.imap_server import ImapServer
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.wire import ConnectProxy
-from tests.smtp_server import SmtpServer, certificate
+from tests.mail_servers import ImapServer, SmtpServer
 from tests.whole.advice_follower import ALICE, AdviceFollower
 
 if TYPE_CHECKING:
@@ -57,9 +56,9 @@ def test_hostile_mail_servers_get_nothing(world: World, entra: Entra, exchange: 
         ("imap", "imap-connect", ImapServer(mallory)),
         ("imap", "imap-connect", ImapServer(ours, host="mallory.example")),
         ("imap", "imap-xoauth2", ImapServer(ours, {"CAPABILITY": PASSWORDS})),
-        ("smtp", "smtp-starttls", SmtpServer(certificate(mallory))),
-        ("smtp", "smtp-starttls", SmtpServer(certificate(ours), {"EHLO": in_clear})),
-        ("smtp", "smtp-xoauth2", SmtpServer(certificate(ours), {"EHLO over TLS": b"250 AUTH LOGIN PLAIN\r\n"})),
+        ("smtp", "smtp-starttls", SmtpServer(mallory)),
+        ("smtp", "smtp-starttls", SmtpServer(ours, {"EHLO": in_clear})),
+        ("smtp", "smtp-xoauth2", SmtpServer(ours, {"EHLO over TLS": b"250 AUTH LOGIN PLAIN\r\n"})),
     ]
     for which, name, server in servers:
         with server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -174,16 +175,18 @@ def test_both_ports_of_a_server_that_is_down(alice: AdviceFollower) -> None:
 
 
 def test_a_foreign_certificate(alice: AdviceFollower) -> None:
-    """Who looks into connections is named, and trusted once its certificate was added as the advice says."""
+    """Who looks into connections is trusted once their certificate was added to the file, as the advice says."""
     foreign = trustme.CA(organization_name="Acme Inspection")
-    foreign.cert_pem.write_to_path(str(alice.world.root / "CERTIFICATE.pem"))
+    trusted = Path(alice.world.environ["REQUESTS_CA_BUNDLE"])
+    usual = trusted.read_bytes()
     alice.exchange.renew(foreign)
 
     check = alice.only("imap-connect")
-    alice.follow(check)
+    trusted.write_bytes(usual + foreign.cert_pem.bytes())
 
-    assert "Acme Inspection" in check["meaning"]
+    assert f"add it to {trusted}" in check["remedy"]
     assert alice.has_no_failure()
+    trusted.write_bytes(usual)
 
 
 def test_a_server_without_xoauth2(alice: AdviceFollower) -> None:

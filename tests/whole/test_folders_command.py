@@ -12,9 +12,9 @@ import pytest
 
 import offlineimap_m365
 from tests import signed_in_accounts
-from tests.imap_server import OK, ImapServer
 from tests.m365.exchange.mail import make_message, stand_in
 from tests.m365.person import Browser
+from tests.mail_servers import OK, ImapServer
 from tests.sign_in import PASSWORD, options, sign_in
 from tests.unit.learn.test_language import mailbox
 from tests.whole.terminal import Terminal, product

@@ -16,7 +16,7 @@ from offlineimap_m365.accounts.profiles import clean_name
 from offlineimap_m365.base import errors
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
-from tests.imap_server import ImapServer
+from tests.mail_servers import ImapServer
 from tests.signed_in_accounts import TOKEN
 from tests.whole.mail_user import ALICE, ARRANGEMENTS, find, subjects
 

@@ -15,8 +15,8 @@ from offlineimap_m365.folders import utf7
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
-from tests.imap_server import ImapServer
 from tests.m365.exchange.folders import holds_mail
+from tests.mail_servers import ImapServer
 from tests.signed_in_accounts import TOKEN
 from tests.whole.mail_user import ALICE, ARRANGEMENTS, FOLDERS, find, note_calls, odd_names, subjects
 

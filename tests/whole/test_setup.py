@@ -231,6 +231,16 @@ def test_an_existing_configuration_gets_a_diff(signed_in: World, existing: str) 
     assert messages(signed_in) > 0, second.err
 
 
+def test_programs_that_are_not_installed_are_named(signed_in: World) -> None:
+    """On a machine without msmtp the summary names it and the command that continues."""
+    done = signed_in.run("setup", ALICE, "--yes", environ={**signed_in.environ, "PATH": "/nonexistent"})
+
+    assert (done.code, ".msmtprc" in written(signed_in)) == (0, False), done.err
+    advice = " ".join(done.err.split()).partition("Not installed: ")[2]
+    assert advice.startswith("msmtp. ")
+    assert f"then run: offlineimap-m365 setup {ALICE} See" in advice
+
+
 def test_a_home_that_takes_nothing(signed_in: World) -> None:
     """A read-only home is 78 with the path; nothing is left half written."""
     home(signed_in).chmod(0o500)

@@ -14,6 +14,7 @@ from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.folders import folder_filter, learned
 from offlineimap_m365.learn import classify, folder_table, look
+from offlineimap_m365.mail import mail_server
 from offlineimap_m365.tokens import engine
 
 
@@ -60,5 +61,5 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _learn(account: str, mailbox: str) -> str:
-    other = "" if mailbox.lower() == account.lower() else f" --mailbox {errors.quoted(mailbox)}"
-    return f"{errors.COMMAND} folders {errors.quoted(account)}{other} --learn"
+    option = mail_server.mailbox_option(account, mailbox)
+    return f"{errors.COMMAND} folders {errors.quoted(account)}{option} --learn"

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from offlineimap_m365.accounts import account_state, client_credential, profiles
 from offlineimap_m365.base import environment, errors, time_words
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.console import table
 from offlineimap_m365.doctor.check import of_error
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.tokens import token_cache
@@ -85,7 +86,7 @@ def examine_sign_in(subject: Subject) -> Check:
         return subject.bad("sign-in", f"It was not used for {days} days, and Microsoft keeps it for {longest}", login)
     if subject.offline and failure is not None and not isinstance(failure, errors.Temporary):
         return of_error("sign-in", failure, account.name)
-    facts = [f"Signed in since {account.signed_in_at}"]
+    facts = [f"Signed in {table.relative(account.signed_in_at)}"]
     if days is not None:
         used = "used today" if days == 0 else f"not used for {time_words.days(days)}"
         facts.append(f"{used}; Microsoft ends it after {longest} days without use")

@@ -15,27 +15,21 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors, time_words
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.doctor.account import token_claims
-from offlineimap_m365.doctor.check import NotTriedError, Step, Trouble, of_error
+from offlineimap_m365.doctor.account import token_checks
+from offlineimap_m365.doctor.check import NotTriedError, Step, of_error
 from offlineimap_m365.doctor.mail import mailbox_refused, server_attempt
 from offlineimap_m365.doctor.mail.server_attempt import IMAP_STAGES, SMTP_STAGES
 from offlineimap_m365.doctor.network import certificate_checks
 from offlineimap_m365.folders import folder_filter, learned
 from offlineimap_m365.knowledge import mail_scopes
 from offlineimap_m365.learn import classify
-from offlineimap_m365.mail import bounded_socket, server_text
-from offlineimap_m365.mail import mailbox as mailboxes
-from offlineimap_m365.mail.submission import Submission
-from offlineimap_m365.provider import request_failure
+from offlineimap_m365.mail import mail_server, server_text
+from offlineimap_m365.provider import id_token, request_failure
 
 if TYPE_CHECKING:
-    import socket
-
     from offlineimap_m365.doctor.check import Check, Subject
     from offlineimap_m365.doctor.mail.server_attempt import Attempt
 
-#: Ways to sign in that are named: no server has more.
-_MOST = 12
 #: What each check says if it is good.
 _GOOD = {
     "imap-connect": "{host} answers on port {port}, with a certificate that is trusted",
@@ -55,35 +49,35 @@ def _examine(name: str, subject: Subject) -> Check:
     if name.endswith("sign-in") and not attempt.user:
         command = f"{errors.COMMAND} doctor {errors.quoted(subject.name)} --mailbox ADDRESS"
         raise NotTriedError(f"Not tried, because an application has no mailbox of its own; name one: {command}")
-    host, port = mailboxes.split(_server(name, subject))
+    host, port = mail_server.split(_server(name, subject))
     facts = {"host": host, "port": port, "user": attempt.user, "folders": len(attempt.folders)}
     check = _ended(subject, attempt) if attempt.stage == name else subject.good(name, _GOOD[name].format(**facts))
     is_own = name not in IMAP_STAGES[2:] or attempt.user.lower() == subject.name.lower()
     return check if is_own else dataclasses.replace(check, mailbox=attempt.user)
 
 
-def _attempt(which: str, subject: Subject) -> Attempt:
-    """Return the attempt at the server *which*, made if it is the first one."""
-    if which not in subject.notes:
+def _attempt(kind: str, subject: Subject) -> Attempt:
+    """Return the attempt at the server of this *kind*, made if it is the first one."""
+    if kind not in subject.notes:
         account = subject.profile
-        if which == "smtp" and not _may_send(subject):
+        if kind == "smtp" and not _may_send(subject):
             raise NotTriedError("Not tried, because the account did not ask for the permission to send (smtp)")
-        user = account.name if which == "smtp" and not account.is_app_only else subject.mailbox
+        user = account.name if kind == "smtp" and not account.is_app_only else subject.mailbox
         user = "" if account.is_app_only and "@" not in user else user
         token = subject.token.value if subject.token and user else None
-        attempt = server_attempt.imap if which == "imap" else server_attempt.smtp
-        subject.notes[which] = attempt(account, user, token)
-    noted: Attempt = subject.notes[which]
+        subject.notes[kind] = server_attempt.make(kind, account, user, token)
+    noted: Attempt = subject.notes[kind]
     return noted
 
 
 def _may_send(subject: Subject) -> bool:
     """Does the token, or what was asked for, allow to send?"""
     account = subject.profile
-    claims = token_claims.read(subject.token.value) if subject.token and account.is_app_only else None
-    granted = token_claims.protocols(claims) if claims else None
-    is_default = any(scope.endswith("/.default") for scope in account.scopes)
-    return "smtp" in granted if granted else is_default or "smtp" in map(mail_scopes.protocol, account.scopes)
+    claims = id_token.claims_of(subject.token.value) if subject.token and account.is_app_only else None
+    granted = token_checks.protocols(claims) if claims else None
+    if granted is not None:
+        return "smtp" in granted
+    return any(scope.endswith("/.default") or mail_scopes.protocol(scope) == "smtp" for scope in account.scopes)
 
 
 def _server(name: str, subject: Subject) -> str:
@@ -101,8 +95,21 @@ def _ended(subject: Subject, attempt: Attempt) -> Check:
         return _not_offered(subject, attempt)
     if attempt.is_refused and subject.token is not None:
         return _refused(subject, attempt, subject.token.value)
-    trouble = _connection(subject, attempt, error)
-    return subject.bad(name, trouble.meaning, trouble.remedy) if trouble else _again(subject, name, error)
+    (host, port), again = mail_server.split(_server(name, subject)), server_attempt.again(subject.name)
+    for cause in request_failure.causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            trouble = certificate_checks.refused(host, cause, again)
+            return subject.bad(name, trouble.meaning, trouble.remedy)
+        if name.endswith("-connect") and isinstance(cause, ConnectionRefusedError | TimeoutError):
+            # The sign-in service answered a moment ago, so the network works.
+            advice = f"Ask the administrator of this network to open port {port}, or use another one (a VPN, a phone)"
+            meaning = f"{error.fact}. This network blocks port {port}, or the server is down"
+            return subject.bad(name, meaning, Remedy(advice, again))
+    if isinstance(error, errors.Temporary):  # its own remedy would be this command
+        wait = error.retry_after
+        pause = f"Wait {time_words.duration(wait)}" if wait > errors.Temporary.retry_after else "Wait a little"
+        error = error.replaced(remedy=Remedy(f"This may pass by itself. {pause}, then check again", again))
+    return of_error(name, error, subject.name)
 
 
 def _not_offered(subject: Subject, attempt: Attempt) -> Check:
@@ -112,7 +119,7 @@ def _not_offered(subject: Subject, attempt: Attempt) -> Check:
         advice = "Use another network, or ask the administrator of this one what changes the traffic of mail programs"
         meaning = "does not offer STARTTLS: a program in between removes it, or it is another server"
     else:
-        ways = ", ".join(attempt.mechanisms[:_MOST]) or "nothing"
+        ways = server_text.clean(", ".join(attempt.server.mechanisms if attempt.server else [])) or "nothing"
         option = f"--{attempt.stage.partition('-')[0]} HOST:PORT"
         advice = f"Ask its administrator to offer XOAUTH2; if it is the wrong server, name another with login {option}"
         meaning = f"does not let programs sign in with a token: it offers {ways}, and no XOAUTH2"
@@ -130,47 +137,12 @@ def _refused(subject: Subject, attempt: Attempt, token: str) -> Check:
         earlier = next((stage for stage in IMAP_STAGES[2:] if subject.unmet.get(stage) == stage), None)
         if earlier is not None:
             return subject.not_tried(name, earlier)
-        other = account.identity if account.identity not in (None, attempt.user) else None
-        if other and not account.is_app_only and not server_attempt.smtp(account, other, token).stage:
+        other = account.identity
+        if other not in (None, attempt.user) and not server_attempt.make("smtp", account, other, token).stage:
             meaning = f"{other} may send mail: name that as the user for sending, and {attempt.user} as the sender"
             return subject.good(name, meaning)
     trouble = mailbox_refused.find_cause_of_reply(account, token, attempt)
     return subject.bad(name, trouble.meaning, trouble.remedy)
-
-
-def _connection(subject: Subject, attempt: Attempt, error: errors.M365Error) -> Trouble | None:
-    """Return what TLS or the network does not allow, as the sign-in service answers; None if it is something else."""
-    host, port = mailboxes.split(_server(attempt.stage, subject))
-    again = server_attempt.again(subject.name)
-    causes = list(request_failure.causes(error))
-    untrusted = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
-    if untrusted is not None:
-        connect = functools.partial(_connect, subject.name, host, port, is_smtp=attempt.stage in SMTP_STAGES)
-        return certificate_checks.refused(host, untrusted, again, connect)
-    if attempt.stage.endswith("-connect") and any(
-        isinstance(cause, ConnectionRefusedError | TimeoutError) for cause in causes
-    ):
-        advice = f"Ask the administrator of this network to open port {port}, or use another one (a VPN, a phone)"
-        meaning = f"{error.fact}. This network blocks port {port}, or the server is down"
-        return Trouble(meaning, Remedy(advice, again))
-    return None
-
-
-def _connect(account: str, host: str, port: int, *, is_smtp: bool) -> socket.socket:
-    """Return a connection that is ready for a TLS handshake."""
-    if is_smtp:
-        return Submission(host, port, account).hand_over()
-    return bounded_socket.dial(host, port)
-
-
-def _again(subject: Subject, name: str, error: errors.M365Error) -> Check:
-    """Return the failed check *name* that met *error*; the remedy of one that may pass would be this command."""
-    if isinstance(error, errors.Temporary):
-        wait = error.retry_after
-        pause = f"Wait {time_words.duration(wait)}" if wait > errors.Temporary.retry_after else "Wait a little"
-        remedy = Remedy(f"This may pass by itself. {pause}, then check again", server_attempt.again(subject.name))
-        error = error.replaced(remedy=remedy)
-    return of_error(name, error, subject.name)
 
 
 # The folders
@@ -182,11 +154,10 @@ def _learned(subject: Subject) -> Check:
     profile = account.mailboxes.get(learned.key(attempt.user))
     if profile is None:
         return subject.good(name, f"The folders of {attempt.user} are filtered by name only; none were learned")
-    table = folder_filter.load_table()
-    changed = classify.changed(classify.find_out(table, attempt.folders, {}), profile)
+    changed = classify.changed(classify.find_out(folder_filter.load_table(), attempt.folders, {}), profile)
     if not changed:
         return subject.good(name, f"What was learned about the folders of {attempt.user} still fits")
-    mailbox = server_attempt.mailbox_option(account.name, attempt.user)
+    mailbox = mail_server.mailbox_option(account.name, attempt.user)
     names = ", ".join(map(server_text.cited, changed[:5]))
     learn = Remedy("Learn again", f"{errors.COMMAND} folders {errors.quoted(account.name)}{mailbox} --learn")
     return subject.bad(name, f"The folders of {attempt.user} changed since they were learned: {names}", learn)

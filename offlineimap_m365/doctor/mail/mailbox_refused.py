@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.doctor.account import token_claims
 from offlineimap_m365.doctor.check import Trouble
 from offlineimap_m365.doctor.mail import server_attempt
 from offlineimap_m365.knowledge import explain, powershell, tables
+from offlineimap_m365.provider import id_token
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
@@ -34,19 +34,20 @@ def find_cause(account: Account, token: str, refused: Attempt, again: str) -> Tr
         return _of_application(account, token, mailbox)
     is_own = mailbox.lower() == account.name.lower()
     own = who if is_own else account.name
-    if own.lower() != mailbox.lower():
-        other = server_attempt.imap(account, own, token)
-        if not other.stage:
-            return _of_somebody_else(account, mailbox) if is_own else _without_permission(account, mailbox)
-        if other.error is not None and not other.is_refused:
-            meaning = f"The mailbox {mailbox} does not open, and why cannot be known now: {other.error.fact}"
-            return Trouble(meaning, Remedy("Wait a little", again))
-    return _nothing_opens(account, refused, again)
+    if own.lower() == mailbox.lower():
+        return _nothing_opens(account, refused, again)
+    other = server_attempt.make("imap", account, own, token)
+    if not other.stage:
+        return _of_somebody_else(account, mailbox) if is_own else _without_permission(account, mailbox)
+    if other.error is None or other.is_refused:
+        return _nothing_opens(account, refused, again)
+    meaning = f"The mailbox {mailbox} does not open, and why cannot be known now: {other.error.fact}"
+    return Trouble(meaning, Remedy("Wait a little", again))
 
 
 def _of_application(account: Account, token: str, mailbox: str) -> Trouble:
     """Return that an application may not open *mailbox*, and the commands that let it, filled in."""
-    object_id = token_claims.text(token_claims.read(token) or {}, "oid") or _OBJECT_ID
+    object_id = str((id_token.claims_of(token) or {}).get("oid") or _OBJECT_ID)
     commands = f"{powershell.introduce(account.client_id, object_id)}; {powershell.permit(mailbox, object_id)}"
     meaning = (
         f"The application may not open the mailbox {mailbox}: Exchange does not know it, it lacks the permission on the"
@@ -120,10 +121,7 @@ def _nothing_opens(account: Account, refused: Attempt, again: str) -> Trouble:
 
 def _in_words(refusal: dict[str, str]) -> str:
     """Return what the JSON of a refused XOAUTH2 says, in words."""
-    status, scope = refusal.get("status", ""), refusal.get("scope", "")
-    reply = tables.load("aadsts")["replies"].get(f"XOAUTH2 status {status}") if status else None
-    parts = (f"status {status}" if status else "", f"wanted for {scope}" if scope else "", (reply or {}).get("meaning"))
-    return "; ".join(filter(None, parts))
+    return ", ".join(f"{name} {value}" for name, value in refusal.items())
 
 
 # Sending

@@ -8,18 +8,16 @@ simonrob/email-oauth2-proxy#74: "SELECT INBOX … BAD User is authenticated but 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.mail import mailbox as mailboxes
+from offlineimap_m365.mail import mail_server
+from offlineimap_m365.mail.mailbox import Mailbox, NotOpened
 from offlineimap_m365.mail.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.mail.folder_list import Folder
-    from offlineimap_m365.mail.mailbox import Mailbox
 
 #: The checks of a server, in the order of an attempt.
 IMAP_STAGES = ("imap-connect", "imap-xoauth2", "imap-sign-in", "imap-mailbox")
@@ -31,16 +29,14 @@ class Attempt:
     """
     What came of signing in as *user* (for IMAP: opening that mailbox).
 
-    *stage* is the check at which it ended, empty if nothing was refused, with its *error*; *mechanisms* are the ways to
-    sign in that the server offers, *refusal* is the JSON of a refused XOAUTH2, *reply* what an SMTP server answered.
+    *stage* is the check at which it ended, empty if nothing was refused, with its *error*. *server* is the connection,
+    closed by now, which knows what was offered and answered; None if there was none.
     """
 
     user: str
     stage: str
     error: errors.M365Error | None = None
-    mechanisms: list[str] = dataclasses.field(default_factory=list)
-    refusal: dict[str, str] = dataclasses.field(default_factory=dict)
-    reply: str = ""
+    server: Mailbox | Submission | None = None
     folders: list[Folder] = dataclasses.field(default_factory=list)
 
     @property
@@ -48,70 +44,60 @@ class Attempt:
         """Was the token, or the person that it is for, refused?"""
         return isinstance(self.error, errors.SignInNeeded)
 
+    @property
+    def reply(self) -> str:
+        """What an SMTP server answered to a sign-in."""
+        return self.server.reply if self.server else ""
 
-def mailbox_option(account: str, mailbox: str) -> str:
-    """Return the option that names a *mailbox* other than the account's own, with a blank before it; else ""."""
-    return "" if mailbox.lower() in ("", account.lower()) else f" --mailbox {errors.quoted(mailbox)}"
+    @property
+    def refusal(self) -> dict[str, str]:
+        """The JSON of a refused XOAUTH2."""
+        return self.server.refusal if self.server else {}
 
 
 def again(account: str, mailbox: str = "") -> str:
     """Return the command that checks the *account*, and *mailbox* if it is not its own, once more."""
-    return f"{errors.COMMAND} doctor {errors.quoted(account)}{mailbox_option(account, mailbox)}"
+    return f"{errors.COMMAND} doctor {errors.quoted(account)}{mail_server.mailbox_option(account, mailbox)}"
 
 
-def imap(account: Account, mailbox: str, token: str | None) -> Attempt:
-    """Open *mailbox* with *token*; without a token it ends before the sign-in."""
-    attempt = Attempt(mailbox, IMAP_STAGES[0])
-    return _run(attempt, token, lambda: mailboxes.Mailbox(account.imap, account.name), _use_imap)
+def make(kind: str, account: Account, user: str, token: str | None) -> Attempt:
+    """
+    Sign in as *user* with *token*; without a token it ends before the sign-in.
 
-
-def smtp(account: Account, user: str, token: str | None) -> Attempt:
-    """Sign in as *user* to the server that mail is sent through; no mail is sent."""
-    host, port = mailboxes.split(account.smtp)
-    return _run(Attempt(user, SMTP_STAGES[0]), token, lambda: Submission(host, port, account.name), _use_smtp)
-
-
-def _run(
-    attempt: Attempt, token: str | None, connect: Callable[[], Any], use: Callable[[Any, Attempt, str | None], None]
-) -> Attempt:
+    *kind* is ``imap``, which opens the mailbox *user*, or ``smtp``, which sends no mail.
+    """
+    attempt = Attempt(user, f"{kind}-connect")
     try:
-        with connect() as server:
-            try:
-                use(server, attempt, token)
-            finally:
-                attempt.refusal, attempt.reply = server.refusal, server.reply
+        if kind == "imap":
+            attempt.server = Mailbox(account.imap, account.name)
+        else:
+            attempt.server = Submission(account.smtp, account.name)
+        with attempt.server:
+            _use(attempt.server, attempt, token)
     except errors.M365Error as error:
         attempt.error = error
-        if isinstance(error, mailboxes.NotOpened):
+        if isinstance(error, NotOpened):
             attempt.stage = "imap-mailbox"
     return attempt
 
 
-def _use_imap(server: Mailbox, attempt: Attempt, token: str | None) -> None:
-    attempt.mechanisms = server.mechanisms
-    if _signs_in(server, attempt, token, "imap"):
+def _use(server: Mailbox | Submission, attempt: Attempt, token: str | None) -> None:
+    """Go from stage to stage; return at the one that the server does not offer."""
+    kind = server.protocol.lower()
+    if isinstance(server, Submission):
+        attempt.stage = "smtp-starttls"
+        if not server.offers_starttls:
+            return
+        server.secure()
+    attempt.stage = f"{kind}-xoauth2"
+    if not server.offers_xoauth2:
+        return
+    attempt.stage = f"{kind}-sign-in"
+    if token is None:
+        return
+    server.sign_in(attempt.user, token)
+    if isinstance(server, Mailbox):
         attempt.stage = "imap-mailbox"
         attempt.folders = server.folders()
         server.open_inbox()
-        attempt.stage = ""
-
-
-def _use_smtp(server: Submission, attempt: Attempt, token: str | None) -> None:
-    attempt.stage = "smtp-starttls"
-    if server.offers_starttls:
-        server.secure()
-        attempt.mechanisms = server.mechanisms
-        if _signs_in(server, attempt, token, "smtp"):
-            attempt.stage = ""
-
-
-def _signs_in(server: Mailbox | Submission, attempt: Attempt, token: str | None, kind: str) -> bool:
-    """Sign in if the server offers XOAUTH2 and there is a token."""
-    attempt.stage = f"{kind}-xoauth2"
-    if not server.offers_xoauth2:
-        return False
-    attempt.stage = f"{kind}-sign-in"
-    if token is None:
-        return False
-    server.sign_in(attempt.user, token)
-    return True
+    attempt.stage = ""

@@ -9,25 +9,19 @@ import dataclasses
 import functools
 import http.client
 import json
-import re
 import ssl
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
-
-import urllib3
+from urllib.parse import urlsplit
 
 from offlineimap_m365.base import environment, errors, time_words
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import Step, Trouble
 from offlineimap_m365.doctor.network import certificate_checks
-from offlineimap_m365.mail import bounded_socket
 from offlineimap_m365.provider import http_client, request_failure
 
 if TYPE_CHECKING:
-    import socket
-
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.doctor.check import Check, Subject
     from offlineimap_m365.provider.request_failure import RequestFailure
@@ -36,8 +30,6 @@ if TYPE_CHECKING:
 _WRONG, _NOTED = 300, 60
 #: "Proxy Authentication Required" (RFC 9110 §15.5.8).
 _WANTS_PASSWORD = 407
-#: What can be a host's name, or its address (RFC 1123 §2.1, RFC 5891 §4.4, RFC 4291 §2.2).
-_HOST = re.compile(r"[\w.:-]{1,253}")
 #: The check that fails, by the step at which the request did.
 _CHECKS = {
     request_failure.PROXY: "proxy",
@@ -51,23 +43,17 @@ _CHECKS = {
 @dataclasses.dataclass
 class _Visit:
     """
-    One request to the sign-in service of *account* at *host*, through the *proxy* ("" for none; it may hold a secret).
+    One request to the sign-in service of *account* at *host*, through a proxy if *is_proxied*.
 
     It ended at the check *failed* (empty if all is well) with *trouble*. *skew*: seconds that our clock is ahead.
     """
 
     account: Account
     host: str
-    port: int
-    proxy: str
+    is_proxied: bool
     failed: str = ""
     trouble: Trouble | None = None
     skew: float | None = None
-
-    @property
-    def again(self) -> str:
-        """The command that checks again."""
-        return f"{errors.COMMAND} doctor {errors.quoted(self.account.name)}"
 
 
 def _check(name: str, subject: Subject) -> Check:
@@ -100,14 +86,18 @@ def _meaning(visit: _Visit, name: str) -> str:
     """Return what the check *name* says if it did not fail."""
     host = visit.host
     why = "NO_PROXY excludes it from the proxy" if environment.proxy_variables() else "no proxy is set"
-    through = f"through the proxy {_without_password(visit.proxy)}" if visit.proxy else f"directly ({why})"
     return {
-        "proxy": f"{host} is reached {through}",
-        "dns": f"The proxy resolves {host}" if visit.proxy else f"The name {host} is resolved",
+        "proxy": f"{host} is reached {f'through the {_proxy()}' if visit.is_proxied else f'directly ({why})'}",
+        "dns": f"The proxy resolves {host}" if visit.is_proxied else f"The name {host} is resolved",
         "tls": f"{host} showed a certificate that is trusted here",
         "login-host": f"{host} answers as a sign-in service",
         "clock": _clock(visit),
     }[name]
+
+
+def _proxy() -> str:
+    """Return which proxy is used; its address may hold a password, so only its variable is named."""
+    return f"proxy that {' and '.join(environment.proxy_variables()) or 'the system'} names"
 
 
 def _clock(visit: _Visit) -> str:
@@ -121,8 +111,9 @@ def _clock(visit: _Visit) -> str:
 
 def _visit(account: Account) -> _Visit:
     """Ask for the OpenID configuration: Entra's is below /v2.0, another provider's may not be."""
-    parts = urlsplit(account.authority)
-    visit = _Visit(account, parts.hostname or "", parts.port or 443, http_client.proxy_for(account.authority) or "")
+    visit = _Visit(
+        account, urlsplit(account.authority).hostname or "", http_client.proxy_for(account.authority) is not None
+    )
     for base in (f"{account.authority}/v2.0", account.authority)[: 1 if account.endpoints is None else 2]:
         begun = time.time()
         try:
@@ -163,62 +154,30 @@ def _skew(answer: http_client.Answer, here: float) -> float | None:
 
 def _trouble(visit: _Visit, error: errors.Temporary, failure: RequestFailure | None) -> Trouble:
     """Return what *error* says, and what helps: its own remedy may be this command."""
+    remedy, again = error.remedy, f"{errors.COMMAND} doctor {errors.quoted(visit.account.name)}"
     if failure is not None and isinstance(failure.tls_error, ssl.SSLCertVerificationError):
-        return certificate_checks.refused(visit.host, failure.tls_error, visit.again, lambda: _connect(visit))
+        return certificate_checks.refused(visit.host, failure.tls_error, again)
     if failure is not None and failure.step == request_failure.PROXY and not failure.needs_socks:
-        return _no_proxy(visit, failure.proxy_status)
-    remedy = error.remedy
+        return _refused_by_proxy(visit.host, failure.proxy_status)
     if failure is not None and failure.step == request_failure.CONNECTION:
         advice = "This network may only allow connections through a proxy; ask its administrator for the address"
         remedy = Remedy(advice, "export HTTPS_PROXY=http://HOST:PORT")
     elif failure is None or not failure.needs_socks:
-        remedy = Remedy("Check again in a minute" if remedy.command else remedy.advice, visit.again)
+        remedy = Remedy("Check again in a minute" if remedy.command else remedy.advice, again)
     return Trouble(". ".join(filter(None, (error.fact, error.meaning))), remedy)
 
 
-def _no_proxy(visit: _Visit, status: int | None) -> Trouble:
-    """Return why the proxy cannot be used, and whether the host can be reached without it."""
-    name, variables = _without_password(visit.proxy), environment.proxy_variables()
+def _refused_by_proxy(host: str, status: int | None) -> Trouble:
+    """Return that the proxy cannot be used; it answered with the HTTP *status* if there is one."""
+    variables = environment.proxy_variables()
     variable = next(iter(variables), "HTTPS_PROXY")
     if status == _WANTS_PASSWORD:
-        scheme, _, place = name.partition("://")
-        command = f"export {variable}={scheme}://NAME:PASSWORD@{place}"
-        meaning = f"The proxy {name} wants a name and a password, or does not take those that are set"
+        command = f"export {variable}=http://NAME:PASSWORD@HOST:PORT"
+        meaning = f"The {_proxy()} wants a name and a password, or does not accept those that are set"
         return Trouble(meaning, Remedy("Write special characters of both as %XX", command))
-    how = "cannot be reached, or is not a proxy" if status is None else f"refuses connections to {visit.host}"
-    fact = f"The proxy {name or '(not an address)'} {how}{f' (HTTP {status})' if status else ''}"
-    meaning = f"{fact}; it is set in {' and '.join(variables) or 'the system'}"
-    with contextlib.suppress(OSError):
-        bounded_socket.dial(visit.host, visit.port).close()
-        if variables:
-            remedy = Remedy(f"{visit.host} can be reached without it", f"unset {' '.join(variables)}")
-            return Trouble(meaning, remedy)
-    ask = "Ask the administrator of this network for its proxy"
-    return Trouble(meaning, Remedy(ask, f"export {variable}=http://HOST:PORT"))
-
-
-def _without_password(proxy: str) -> str:
-    """Return the address of a *proxy* without name and password; an empty text if it is not an address."""
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return ""
-    host = parts.hostname or ""
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}{port}" if _HOST.fullmatch(host) else ""
-
-
-def _connect(visit: _Visit) -> socket.socket:
-    """Return a connection to the host of *visit*, through its proxy if that is one for HTTP. Raises OSError."""
-    if not visit.proxy:
-        return bounded_socket.dial(visit.host, visit.port)
-    parts = urlsplit(visit.proxy if "://" in visit.proxy else f"http://{visit.proxy}")
-    if parts.scheme != "http" or not parts.hostname:
-        raise OSError("certificates are not read through such a proxy")
-    password = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if parts.username else None
-    tunnel = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=http_client.CONNECT)
-    tunnel.set_tunnel(visit.host, visit.port, urllib3.make_headers(proxy_basic_auth=password))
-    tunnel.set_debuglevel(0)  # whatever the calling program set: it would print the proxy's password
-    tunnel.connect()
-    return tunnel.sock
+    how = f"refuses connections to {host} (HTTP {status})" if status else "cannot be reached, or is not a proxy"
+    advice = "Ask the administrator of this network for the address of its proxy"
+    remedy = Remedy(advice, f"export {variable}=http://HOST:PORT")
+    if variables:
+        remedy = Remedy(f"{advice}. If it has none, use none", f"unset {' '.join(variables)}")
+    return Trouble(f"The {_proxy()} {how}", remedy)

@@ -51,7 +51,7 @@ def _open(box: Mailbox, subject: Subject) -> Attempt | None:
     if attempt is None or subject.token is None or attempt.stage in IMAP_STAGES[:-1]:
         return None
     is_same = attempt.user.lower() == box.address.lower()
-    return attempt if is_same else server_attempt.imap(subject.profile, box.address, subject.token.value)
+    return attempt if is_same else server_attempt.make("imap", subject.profile, box.address, subject.token.value)
 
 
 def _refused(review: Review, box: Mailbox, attempt: Attempt, token: str) -> None:

@@ -182,23 +182,14 @@ def test_a_lock_that_cannot_be_written(
 
 
 def test_the_lock_is_not_a_link(tmp_path: Path) -> None:
-    """A symbolic link in place of the lock is not followed."""
+    """A symbolic link in place of the lock is not followed, and take() leaves the error to held()."""
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
 
+    assert account_lock.take(str(tmp_path))
     with pytest.raises(errors.Misconfigured), account_lock.held(str(tmp_path), NAME):
         pass
 
     assert not (tmp_path / "elsewhere").exists()
-    assert not account_lock.take(str(tmp_path))
-    assert not account_lock.wait(str(tmp_path))
-
-
-def test_the_lock_is_not_a_pipe(tmp_path: Path) -> None:
-    """A pipe in place of the lock is refused (78)."""
-    os.mkfifo(tmp_path / "lock", 0o600)
-
-    with pytest.raises(errors.Misconfigured), account_lock.held(str(tmp_path), NAME):
-        pass
 
 
 def test_a_lock_that_was_removed_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,23 +213,19 @@ def test_a_lock_that_was_removed_does_not_count(tmp_path: Path, monkeypatch: pyt
 
 def test_a_lock_that_was_taken_early_is_the_one_that_is_held(tmp_path: Path) -> None:
     """After take() other processes wait; held() continues with that lock and gives it back."""
-    with account_lock.held(str(tmp_path), NAME):
-        assert not account_lock.take(str(tmp_path))
-
     assert account_lock.take(str(tmp_path))
     assert not is_free(tmp_path)
-    assert not account_lock.wait(str(tmp_path), 60)  # nor does the process wait for itself
+    assert account_lock.take(str(tmp_path), 60)  # the process does not wait for itself
     with account_lock.held(str(tmp_path), NAME, 1):
         assert not is_free(tmp_path)
 
     assert is_free(tmp_path)
-    assert not account_lock.wait(str(tmp_path))
 
 
 def test_waiting_ends_when_the_lock_is_given_back(tmp_path: Path) -> None:
-    """wait() says whether another process or thread held the lock and gave it back."""
+    """take() waits while another process or thread holds the lock, and says that it was held."""
     answers: list[bool] = []
-    waiting = threading.Thread(target=lambda: answers.append(account_lock.wait(str(tmp_path))))
+    waiting = threading.Thread(target=lambda: answers.append(account_lock.take(str(tmp_path))))
 
     with account_lock.held(str(tmp_path), NAME):
         waiting.start()
@@ -246,7 +233,7 @@ def test_waiting_ends_when_the_lock_is_given_back(tmp_path: Path) -> None:
         still_waiting = waiting.is_alive()
     waiting.join()
 
-    assert (still_waiting, answers) == (True, [True])
+    assert (still_waiting, answers) == (True, [False])
     assert is_free(tmp_path)
 
 
@@ -254,10 +241,9 @@ def test_the_wait_is_bounded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """A process that has waited as long as it may tries once more and then fails (75), and may wait the next time."""
     slept: list[float] = []
     with account_lock.held(str(tmp_path), NAME):
-        with (tmp_path / "lock").open("rb"):
-            assert not account_lock.wait(str(tmp_path), 0.1)
+        assert not account_lock.take(str(tmp_path), 0.1)
         monkeypatch.setattr(time, "sleep", slept.append)
-        assert not account_lock.wait(str(tmp_path), 60)
+        assert not account_lock.take(str(tmp_path), 60)
         account_lock._threads.pop(str(tmp_path))  # noqa: SLF001 - wait for the file, as another process does
         with pytest.raises(errors.Temporary), account_lock.held(str(tmp_path), NAME, 60):
             pass
@@ -265,7 +251,7 @@ def test_the_wait_is_bounded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     assert slept == []
     with account_lock.held(str(tmp_path), NAME, 1):
-        waiting = threading.Thread(target=account_lock.wait, args=[str(tmp_path)])
+        waiting = threading.Thread(target=account_lock.take, args=[str(tmp_path)])
         waiting.start()
         time.sleep(0.05)
         assert waiting.is_alive()

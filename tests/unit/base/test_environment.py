@@ -93,7 +93,6 @@ def bind(path: str) -> None:
 def test_the_bus_of_the_session(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """It is what the session names; in cron the user's own socket in the runtime directory, spelled as D-Bus wants."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:abstract=x" if kind == "named" else "")
-    monkeypatch.setattr(environment, "_SESSIONS", "/nonexistent")
     with TemporaryDirectory(prefix="a b,") as directory:
         monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
         if kind == "file":
@@ -102,7 +101,7 @@ def test_the_bus_of_the_session(monkeypatch: pytest.MonkeyPatch, kind: str) -> N
             bind(f"{directory}/bus" if kind == "socket" else f"{directory}/other")
         if kind == "link":
             Path(directory, "bus").symlink_to("other")
-        spelled = directory.replace(" ", "%20").replace(",", "%2c")
+        spelled = directory.replace(" ", "%20").replace(",", "%2C")
 
         address = environment.session_bus()
 

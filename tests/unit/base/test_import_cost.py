@@ -29,7 +29,6 @@ FRESH = (
     "base.errors",
     "base.environment",
     "base.notices",
-    "base.permissions",
     "base.safe_file",
 )
 #: What a fresh token is not worth; ``re`` comes with ``json``, which is what contract §5.4 measures against.

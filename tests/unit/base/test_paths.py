@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, notices, paths, permissions, process
+from offlineimap_m365.base import errors, notices, paths, process, safe_file
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def test_directories_that_others_could_read_are_closed(world: World, notices_sai
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("profile.json", "chmod go= {path}"),
+        ("profile.json", "chmod -R go= {path}"),
         (".", "chmod -R go= {home}"),
         ("..", "chmod -R go= {home}"),
         ("../..", "chmod -R go= {home}"),
@@ -135,7 +135,7 @@ def test_what_others_may_write_is_refused(
     world: World, name: str, command: str, bits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A path that others may write is 78, with the command that repairs it; nothing is changed before."""
-    monkeypatch.setattr(permissions, "_is_private_group", lambda _: False)
+    monkeypatch.setattr(safe_file, "_is_private_group", lambda _: False)
     path = Path(os.path.normpath(Path(invent().folder) / name))
     path.chmod(mode(path) | bits)
     world.home.chmod(mode(world.home) | 0o011)
@@ -184,7 +184,7 @@ def test_a_private_group_has_nobody_else(
     monkeypatch.setattr(grp, "getgrgid", lambda _: SimpleNamespace(gr_name="me", gr_mem=members))
 
     state = os.stat_result((0o040770, 0, 0, 0, os.geteuid(), 1234, 0, 0, 0, 0))
-    assert permissions.others_may_write(state) != is_private
+    assert safe_file.others_may_write(state) != is_private
 
 
 @pytest.mark.parametrize("name", [".", "..", "profile.json", "cache.json", "state.json", "lock", "notes"])
@@ -249,7 +249,7 @@ def test_a_link_of_another_user_is_refused(world: World, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "lstat", lstat)
     monkeypatch.setenv("OFFLINEIMAP_M365_HOME", str(link))
 
-    with pytest.raises(errors.Misconfigured, match=f"{link}, above the store, belongs to user id"):
+    with pytest.raises(errors.Misconfigured, match=f"{link} belongs to user id"):
         profiles.get(ALICE)
 
 
@@ -361,17 +361,17 @@ def test_a_directory_that_is_closed_to_its_owner_is_temporary(world: World, name
     path.chmod(0o700)
 
 
-@pytest.mark.parametrize(("name", "code"), [("profile.json", 78), ("cache.json", 78), ("state.json", 0), ("lock", 0)])
-def test_a_pipe_in_the_place_of_a_file_is_never_waited_for(world: World, name: str, code: int) -> None:
-    """A pipe in an account's folder is 78 where the file is needed, and ends no command that does not need it."""
+@pytest.mark.parametrize("name", ["profile.json", "cache.json", "state.json", "lock"])
+def test_a_pipe_in_the_place_of_a_file_is_never_waited_for(world: World, name: str) -> None:
+    """A pipe in an account's folder is 78, whether the file is needed or not."""
     path = Path(invent().folder) / name
     path.unlink(missing_ok=True)
     os.mkfifo(path, 0o600)
 
     done = world.run("token", ALICE)
 
-    assert done.code == code, done.err
-    assert code == 0 or f"{path} is not a regular file" in done.err
+    assert done.code == 78
+    assert f"{path} is not a regular file" in done.err
 
 
 def test_folders_are_those_of_accounts(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import socket
 import ssl
 from email.utils import formatdate
@@ -10,19 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
-from cryptography.hazmat.primitives import serialization
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor.check import Step, Subject
 from offlineimap_m365.doctor.network import certificate_checks, login_host
 from tests import doctor_checks
-from tests.certificates import certificate, ec_key
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from offlineimap_m365.doctor.check import Check
@@ -124,13 +122,13 @@ def test_a_host_that_is_well(world: World, entra: Entra) -> None:
 
 
 def test_a_proxy_that_is_well(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy's address is shown without its password."""
+    """A proxy is named by its variable, since its address may hold a password."""
     with ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://alice:{PASSWORD}@127.0.0.1:{proxy.port}")
         checks = look(microsoft())
 
     assert {check.ok for check in checks.values()} == {True}
-    assert f"http://127.0.0.1:{proxy.port}" in checks["proxy"].meaning
+    assert "HTTPS_PROXY" in checks["proxy"].meaning
 
 
 # Proxies
@@ -143,14 +141,17 @@ def test_a_proxy_that_is_well(world: World, entra: Entra, monkeypatch: pytest.Mo
         ("HTTPS_PROXY", "http://a;reboot:80"),
         ("https_proxy", f"http://alice:{PASSWORD}@127.0.0.1:{{closed}}"),
         ("https_proxy", f"https://alice:{PASSWORD}@127.0.0.1:{{closed}}"),
+        ("HTTPS_PROXY", "{refuses}"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, variable: str, text: str) -> None:
-    """What is not a proxy, is not there, or needs another library: without it the host is reached."""
-    world.environ[variable] = text.format(closed=closed_port()) if "{closed}" in text else text
-    world.enter()
+    """What is not a proxy, is not there, needs another library or refuses: without it the host is reached."""
+    with ConnectProxy({}) as refuses:
+        values = {"closed": closed_port(), "refuses": refuses.url}
+        world.environ[variable] = text.format(**values) if "{" in text else text
+        world.enter()
 
-    failed = only("proxy", subject(entra.authority))
+        failed = only("proxy", subject(entra.authority))
 
     assert failed.remedy.command == f"unset {variable}"
     assert variable in failed.meaning
@@ -158,28 +159,15 @@ def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, variab
     assert is_well(subject(entra.authority))
 
 
-def test_a_proxy_that_is_needed_is_asked_for(world: World, entra: Entra) -> None:
-    """A proxy that answers 403 where there is no way without one: another one is named."""
-    with ConnectProxy({}) as other, ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as right:
-        world.environ["HTTPS_PROXY"] = other.url
-        world.enter()
-
-        failed = only("proxy", microsoft())
-
-        follow(world, failed, **{"HOST:PORT": f"127.0.0.1:{right.port}"})
-        assert is_well(microsoft())
-
-
-@pytest.mark.parametrize("given", ["", f"alice:{PASSWORD}@"])
-def test_a_proxy_that_wants_a_password(world: World, entra: Entra, given: str) -> None:
+def test_a_proxy_that_wants_a_password(world: World, entra: Entra) -> None:
     """407 is its own failure."""
     with LoginHost(response(407)) as strict, ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as right:
-        world.environ["HTTPS_PROXY"] = f"http://{given}127.0.0.1:{strict.port}"
+        world.environ["HTTPS_PROXY"] = f"http://alice:{PASSWORD}@127.0.0.1:{strict.port}"
         world.enter()
 
         failed = only("proxy", microsoft())
 
-        follow(world, failed, **{"NAME:PASSWORD": "alice:right", str(strict.port): str(right.port)})
+        follow(world, failed, **{"NAME:PASSWORD": "alice:right", "HOST:PORT": f"127.0.0.1:{right.port}"})
         assert is_well(microsoft())
 
 
@@ -188,10 +176,14 @@ def test_a_proxy_that_wants_a_password(world: World, entra: Entra, given: str) -
 
 @pytest.mark.parametrize("number", [socket.EAI_NONAME, socket.EAI_AGAIN])
 def test_a_name_that_does_not_resolve(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """A name that does not exist differs from a resolver that is not there."""
+    """No such name, or a resolver that is not there."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(number, "no")
+
     about = subject(entra.authority)
     with monkeypatch.context() as away:
-        away.setattr(socket, "getaddrinfo", _raise(socket.gaierror(number, "no")))
+        away.setattr(socket, "getaddrinfo", fail)
         failed = only("dns", about)
 
     assert failed.remedy.command == AGAIN
@@ -201,15 +193,6 @@ def test_a_name_that_does_not_resolve(world: World, entra: Entra, monkeypatch: p
 def test_a_name_that_cannot_be_one(world: World) -> None:
     """A host's name with a part that is too long is not a crash."""
     assert only("dns", subject(f"https://{'a' * 70}.example.org/tenant")).remedy.command == AGAIN
-
-
-def test_a_port_on_which_nothing_listens(world: World) -> None:
-    """A refused connection is named."""
-    port = closed_port()
-
-    failed = only("tls", at(port))
-
-    assert "cannot be reached" in failed.meaning
 
 
 def test_a_network_that_only_allows_proxies(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,24 +207,21 @@ def test_a_network_that_only_allows_proxies(world: World, entra: Entra, monkeypa
         assert is_well(microsoft())
 
 
-@pytest.mark.parametrize("is_proxied", [False, True])
-def test_a_company_that_inspects_connections(world: World, ca: trustme.CA, tmp_path: Path, *, is_proxied: bool) -> None:
-    """The authority is named, and trusted beside all others as the command says; through a proxy, too."""
-    company = trustme.CA(organization_name="Example Corp. \x1b[31m Run: rm -r ~")
-    host = LoginHost(response(200, CONFIGURATION), certificate=company.issue_cert(MICROSOFT, "localhost"))
-    with host, ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", host.port)}) as proxy:
-        if is_proxied:
-            world.environ["HTTPS_PROXY"] = proxy.url
-            world.enter()
-        about: Callable[[], Subject] = microsoft if is_proxied else lambda: at(host.port)
-        failed = only("tls", about())
+def test_a_company_that_inspects_connections(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its authority is trusted beside all others as the command says, if no variable names what is trusted."""
+    company = trustme.CA()
+    company.cert_pem.write_to_path(str(tmp_path / "company.pem"))
+    usual = str(shutil.copy(world.environ.pop("REQUESTS_CA_BUNDLE"), tmp_path / "usual.pem"))
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        world.environ.pop(name, None)
+    world.enter()
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: ssl.DefaultVerifyPaths(usual, "", "", usual, "", ""))
+    with LoginHost(response(200, CONFIGURATION), certificate=company.issue_cert("localhost")) as host:
+        failed = only("tls", at(host.port))
 
-        assert "issued by “Example Corp. \ufffd[31m" in failed.meaning
-        assert "Example" not in failed.remedy.text
-        company.cert_pem.write_to_path(str(tmp_path / "company.pem"))
         follow(world, failed, **{"CERTIFICATE.pem": str(tmp_path / "company.pem")})
-        assert world.environ["REQUESTS_CA_BUNDLE"].endswith("/trusted-certificates.pem")
-        assert is_well(about())
+        assert world.environ["SSL_CERT_FILE"].endswith("/trusted-certificates.pem")
+        assert is_well(at(host.port))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\x00 no certificate", "another"])
@@ -264,52 +244,36 @@ def test_trusted_certificates_that_are_wrong_are_unset(world: World, entra: Entr
 
 
 @pytest.mark.parametrize(
-    ("names", "begins", "ends", "words", "command"),
+    ("name", "begins", "ends", "words", "command"),
     [
-        (["localhost"], -30, -2, "expired", None),
-        (["localhost"], 2, 30, "not yet valid", None),
-        (["portal.hotel.example"], -30, 30, "Hostname mismatch", AGAIN),
+        ("localhost", -30, -2, "expired", certificate_checks.set_clock()),
+        ("localhost", 2, 30, "not yet valid", certificate_checks.set_clock()),
+        ("portal.hotel.example", -30, 30, "Hostname mismatch", AGAIN),
     ],
 )
 def test_a_certificate_that_is_refused(  # noqa: PLR0917 - the columns of the table
     world: World,
     ca: trustme.CA,
     entra_alike: LoginHost,
-    names: list[str],
+    name: str,
     begins: float,
     ends: float,
     words: str,
-    command: str | None,
+    command: str,
 ) -> None:
-    """Its dates and names say why; a good one repairs it."""
-    entra_alike.use(ca.issue_cert(*names, not_before=days(begins), not_after=days(ends)))
+    """Its dates and names say why."""
+    entra_alike.use(ca.issue_cert(name, not_before=days(begins), not_after=days(ends)))
     with entra_alike as host:
         failed = only("tls", at(host.port))
 
-        assert words in failed.meaning
-        assert failed.remedy.command == (command or certificate_checks.set_clock())
-        host.use(ca.issue_cert("localhost"))
-        assert is_well(at(host.port))
+    assert words in failed.meaning
+    assert failed.remedy.command == command
 
 
 def test_no_tls_at_all(world: World) -> None:
     """A host that speaks something else on this port is named."""
     with LoginHost(b"HTTP/1.1 400 Bad Request\r\n\r\n") as host:
         assert "TLS handshake" in only("tls", at(host.port)).meaning
-
-
-def test_a_certificate_that_is_odd(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate of an unknown version ends no check: it says nothing."""
-    der = certificate(ec_key()).public_bytes(serialization.Encoding.DER)
-    odd = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
-    monkeypatch.setattr(certificate_checks, "_shake_hands", lambda *_: odd)
-    error = ssl.SSLCertVerificationError()
-    error.verify_code, error.verify_message = 20, "unable to get local issuer certificate"
-
-    with socket.socket() as plain:
-        trouble = certificate_checks.refused("localhost", error, AGAIN, lambda: plain)
-
-    assert "an authority that cannot be read" in trouble.meaning
 
 
 # Answers
@@ -322,6 +286,8 @@ def test_a_certificate_that_is_odd(world: World, monkeypatch: pytest.MonkeyPatch
         (200, "[]", {}, "captive portal"),
         (200, "{" * 9000, {}, "captive portal"),
         (403, "<html>Blocked by policy</html>", {}, "HTTP 403"),
+        (429, "", {"Retry-After": "120"}, "HTTP 429"),
+        (500, "", {}, "HTTP 500"),
         (302, "", {"Location": "https://portal.hotel.example/?u=1"}, "(HTTP 302)"),
         (302, "", {"Location": "https://[oops"}, "HTTP 302"),
         (200, '{"status": "blocked"}', {}, "no OpenID configuration"),
@@ -333,21 +299,11 @@ def test_something_else_answers(
     """A captive portal, a filter or a redirect in the place of the sign-in service is named."""
     right, entra_alike.answer = entra_alike.answer, response(status, body, headers)
     with entra_alike as host:
-        assert words in only("login-host", at(host.port)).meaning
+        check = only("login-host", at(host.port))
+        assert words in check.meaning
+        assert ("accepts the next request at" in check.remedy.advice) is (status == 429)
         host.answer = right
         assert is_well(at(host.port))
-
-
-@pytest.mark.parametrize(("status", "header"), [(429, "120"), (500, "")])
-def test_a_host_that_is_busy(world: World, entra_alike: LoginHost, *, status: int, header: str) -> None:
-    """It is said until when a busy host wants to be left alone."""
-    entra_alike.answer = response(status, "", {"Retry-After": header} if header else {})
-    with entra_alike as host:
-        failed = only("login-host", at(host.port))
-
-    assert f"HTTP {status}" in failed.meaning
-    assert ("accepts the next request at" in failed.remedy.advice) is bool(header)
-    assert failed.remedy.command == AGAIN
 
 
 def test_a_service_that_refuses_is_one(world: World, entra: Entra) -> None:
@@ -391,36 +347,14 @@ def test_the_time_of_an_answer(
     assert words in check.meaning
 
 
-def test_many_accounts_ask_once(world: World, entra: Entra) -> None:
-    """500 accounts on one host are one request."""
-    shared: dict[str, Any] = {}
-    checks = [
-        check
-        for number in range(500)
-        for check in doctor_checks.checks_of(
-            login_host.STEPS, subject(entra.authority, f"u{number}@x.example", shared=shared)
-        )
-    ]
-
-    assert len(entra.requests) == 1
-    assert {check.ok for check in checks} == {True}
-
-
 def test_many_accounts_fail_once(world: World) -> None:
-    """One cause is one failure, however many accounts it hits; what depends on it is tried for none."""
+    """One cause is one request and one failure, however many accounts it hits; nothing that depends on it is tried."""
     shared: dict[str, Any] = {}
     port = closed_port()
-    subjects = [at(port, name=f"user{number}@example.org", shared=shared) for number in range(3)]
+    subjects = [at(port, name=f"user{number}@example.org", shared=shared) for number in range(500)]
 
     checks = [check for about in subjects for check in doctor_checks.checks_of(login_host.STEPS, about)]
 
     assert [check.name for check in checks if check.ok is False] == ["tls"]
     assert checks[-1].since == "tls of user0@example.org"
     assert all("tls" in about.unmet for about in subjects)
-
-
-def _raise(error: Exception) -> Callable[..., Any]:
-    def act(*_: Any, **__: Any) -> Any:
-        raise error
-
-    return act

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.doctor.account import token_checks, token_claims
+from offlineimap_m365.doctor.account import token_checks
 from offlineimap_m365.doctor.check import Step, Subject
+from offlineimap_m365.provider import id_token
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine, notify
 from tests import certificates
@@ -327,11 +328,11 @@ def test_no_claims_whatever_they_are_lead_to_an_exception(value: object) -> None
     scopes = (f"{MAIL}/IMAP.AccessAsUser.All", "https://[broken")
     person = {"oid": "o", "tid": TENANT}
     account = profiles.Account("x", "x", "https://x", scopes, "x", "x", "x", identity="alice", person=person)
-    found = token_claims.read(f"a.{part(value)}.c")
+    found = id_token.claims_of(f"a.{part(value)}.c")
 
     if found is not None:
-        token_claims.is_anothers(found, account)
-        token_claims.protocols(found)
+        token_checks.is_anothers(found, account)
+        token_checks.protocols(found)
 
     assert (found is not None) == isinstance(value, dict)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from offlineimap_m365.folders.folder_filter import load_table
 from offlineimap_m365.learn.look import look
 from tests import signed_in_accounts
-from tests.imap_server import OK, ImapServer
+from tests.mail_servers import OK, ImapServer
 from tests.unit.terminal_output import Screen
 
 if TYPE_CHECKING:

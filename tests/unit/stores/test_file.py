@@ -100,22 +100,6 @@ def test_a_full_disk_is_found_and_nothing_is_left(
     assert store.read() == b"before"
 
 
-def test_the_proof_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proof of space leaves nothing, even if it is killed while it writes."""
-    seen: list[list[str]] = []
-    plain = os.write
-
-    def write(descriptor: int, data: bytes) -> int:
-        seen.append(names(tmp_path))
-        return plain(descriptor, data)
-
-    monkeypatch.setattr(os, "write", write)
-
-    atomic_file.prove_space(str(tmp_path), 1_000_000)
-
-    assert seen == [[]] * len(seen) != []
-
-
 def test_temporary_files_of_killed_writers_are_removed(store: FileStore, tmp_path: Path) -> None:
     """The next writer removes what killed writers of the account left, and a logout also release 0.1.0's files."""
     for name in ("cache", "profile", "state"):

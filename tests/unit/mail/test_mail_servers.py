@@ -1,0 +1,396 @@
+"""Signing in to mail servers that are slow, strange or hostile: what is told, and what they get to see."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+import trustme
+from hypothesis import strategies as st
+
+from offlineimap_m365.base import errors
+from offlineimap_m365.mail import bounded_socket, server_text
+from offlineimap_m365.mail.folder_list import Folder
+from offlineimap_m365.mail.mailbox import Mailbox
+from offlineimap_m365.mail.submission import Submission
+from tests.mail_servers import OK, ImapServer, MailServer, SmtpServer
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+#: Rules of ours, which no Python can change.
+pytestmark = pytest.mark.once
+
+ALICE = "alice@example.org"
+TOKEN = "a-made-up-access-token"
+RESPONSE = base64.b64encode(f"user={ALICE}\x01auth=Bearer {TOKEN}\x01\x01".encode())
+BOTH = pytest.mark.parametrize("kind", [ImapServer, SmtpServer])
+EHLO = b"250-localhost\r\n250-STARTTLS\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an answer end at a megabyte, so that a slow machine gets to its end in time."""
+    monkeypatch.setattr(Mailbox, "largest_answer", 1 << 20)
+
+
+def enter(server: MailServer, token: str = TOKEN) -> list[Folder]:
+    """Sign in to *server* as Alice; return the folders of a mailbox."""
+    if isinstance(server, ImapServer):
+        with Mailbox(server.address, ALICE) as box:
+            box.sign_in(ALICE, token)
+            return box.folders()
+    with Submission(server.address, ALICE) as connection:
+        if connection.offers_starttls:
+            connection.secure()
+        connection.sign_in(ALICE, token)
+    return []
+
+
+def failure(server: MailServer, kind: type[errors.M365Error] = errors.Temporary) -> errors.M365Error:
+    """Return the error of signing in to *server*; it names the account and holds no secret."""
+    with pytest.raises(kind) as caught:
+        enter(server)
+    text = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    assert TOKEN not in text
+    assert RESPONSE.decode() not in text
+    assert ALICE in caught.value.fact
+    assert caught.value.fact.isprintable()
+    assert len(caught.value.lines()) <= 6
+    assert caught.value.remedy.text
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("kind", "commands"),
+    [
+        (ImapServer, ["CAPABILITY", "AUTHENTICATE", "LIST", "LOGOUT"]),
+        (SmtpServer, ["EHLO", "STARTTLS", "EHLO", "AUTH", RESPONSE.decode(), "QUIT"]),
+    ],
+)
+def test_the_token_goes_to_a_verified_server(
+    world: World, ca: trustme.CA, kind: type[MailServer], commands: list[str]
+) -> None:
+    """XOAUTH2 and nothing else is sent, once and over TLS; no mail is sent."""
+    with kind(ca) as server:
+        enter(server)
+
+    assert server.received.count(RESPONSE) == 1
+    assert getattr(server, "commands") == commands  # noqa: B009 - of both kinds
+
+
+@BOTH
+@pytest.mark.parametrize("is_foreign", [True, False])
+def test_no_token_to_a_server_that_is_not_verified(
+    world: World, ca: trustme.CA, kind: type[MailServer], *, is_foreign: bool
+) -> None:
+    """Neither to one with a foreign certificate nor to one with another name goes anything but STARTTLS."""
+    with kind(trustme.CA()) if is_foreign else kind(ca, host="elsewhere.example") as server:
+        error = failure(server)
+
+    assert "showed a TLS certificate that is not trusted here" in error.fact
+    assert server.received.split() in ([], [b"ehlo", b"[127.0.0.1]", b"STARTTLS"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers"),
+    [
+        *(
+            (ImapServer, {"CAPABILITY": b"* CAPABILITY IMAP4rev1 " + ways + b"\r\n" + OK})
+            for ways in (b"", b"AUTH=PLAIN AUTH=LOGIN", b"AUTH=XOAUTH2X LOGINDISABLED", b"auth=oauth")
+        ),
+        *(
+            (SmtpServer, {"EHLO over TLS": b"250-localhost\r\n" + ways + b"250 8BITMIME\r\n"})
+            for ways in (b"", b"250-AUTH LOGIN\r\n", b"250-AUTH XOAUTH2X\r\n", b"250-AUTHXOAUTH2\r\n")
+        ),
+        (SmtpServer, {"EHLO": b"250-localhost\r\n250 AUTH XOAUTH2\r\n"}),
+        # what somebody put behind the answer to STARTTLS is thrown away (CVE-2011-0411)
+        (
+            SmtpServer,
+            {
+                "STARTTLS": b"220 ready\r\n250-localhost\r\n250 AUTH XOAUTH2\r\n",
+                "EHLO over TLS": b"250 localhost\r\n",
+            },
+        ),
+    ],
+)
+def test_no_token_without_xoauth2_over_tls(
+    world: World, ca: trustme.CA, kind: type[MailServer], answers: dict[str, bytes | None]
+) -> None:
+    """No password, no other mechanism, nothing in clear text."""
+    with kind(ca, answers) as server:
+        failure(server, errors.Misconfigured)
+
+    assert b"AUTH" not in server.received
+
+
+def of_imap(challenge: bytes) -> dict[str, bytes | None]:
+    """Return the answers of a server that refuses with this JSON."""
+    return {"AUTHENTICATE": b"+ " + base64.b64encode(challenge) + b"\r\nTAG NO AUTHENTICATE failed.\r\n"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers", "words"),
+    [
+        (ImapServer, of_imap(b'{"status": "401", "scope": ["x"]}'), "(AUTHENTICATE failed.; status 401)"),
+        *(
+            (ImapServer, of_imap(challenge), "(AUTHENTICATE failed.)")
+            for challenge in (b"{}", b"[]", b"[" * 9999, b"no JSON", b"")
+        ),
+        (
+            ImapServer,
+            {"AUTHENTICATE": b"TAG NO bad token " + TOKEN.encode() + b" or " + RESPONSE + b"\r\n"},
+            "bad token *****",
+        ),
+        (SmtpServer, {"token": b"535 bad " + TOKEN.encode() + b" or " + RESPONSE + b"\r\n"}, "bad *****"),
+        *(
+            (SmtpServer, {"token": text + b"\r\n"}, f"({text.decode()})")
+            for text in (b"535 5.7.139 Authentication unsuccessful", b"550 no", b"999 what", b"250 2.0.0 OK")
+        ),
+        (
+            SmtpServer,
+            {"token": b"334 " + base64.b64encode(b'{"status": "400"}') + b"\r\n535 5.7.3 no\r\n"},
+            "(535 5.7.3 no)",
+        ),
+    ],
+)
+def test_a_refusal_has_the_servers_words(
+    world: World, ca: trustme.CA, kind: type[MailServer], answers: dict[str, bytes | None], words: str
+) -> None:
+    """It is 77, with the words and the JSON but never the token that a server repeats, which is not sent again."""
+    with kind(ca, answers) as server:
+        error = failure(server, errors.SignInNeeded)
+
+    assert error.exit_code == 77
+    assert words in error.fact
+    assert server.received.count(RESPONSE) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "when", "answer", "fact", "wait"),
+    [
+        (ImapServer, "LIST", b"TAG NO Request is throttled. Suggested Backoff Time: 12500 milliseconds", "busy", 12.5),
+        (ImapServer, "LIST", b"TAG BAD Request is throttled.", "is busy", 60.0),
+        (ImapServer, "LIST", b"TAG NO Server Unavailable. 15", "is busy (Server Unavailable. 15)", 60.0),
+        (ImapServer, "LIST", b"* BYE Session invalidated - AccessTokenExpired", "since its token expired", 5.0),
+        (ImapServer, "LIST", b"* BYE Connection closed. 14", "ended the session (Connection closed. 14)", 5.0),
+        (ImapServer, "LIST", b'* LIST () "/" INBOX\r\n* BYE \x1b[31mred', "ended the session (\ufffd[31mred)", 5.0),
+        (ImapServer, "LIST", b"TAG NO no idea", "refused LIST (no idea)", 5.0),
+        (ImapServer, "LIST", b"TAG NO " + b"a" * 9999, "a…)", 5.0),
+        (SmtpServer, "greeting", b"421 4.3.2 Service not available", "answers 421 “4.3.2 Service not", 60.0),
+        (SmtpServer, "greeting", b"554 5.7.1 go away", "answers 554 “5.7.1 go away", 5.0),
+        (SmtpServer, "EHLO", b"451 4.7.0 Temporary server error. PRX4", "answers 451 “4.7.0", 60.0),
+        (SmtpServer, "STARTTLS", b"454 4.7.0 TLS not available", "answers 454", 60.0),
+        (SmtpServer, "token", b"432 4.3.2 Concurrent connections limit exceeded", "answers 432 “4.3.2", 60.0),
+        (SmtpServer, "token", None, "closed the connection", 5.0),
+        (SmtpServer, "greeting", None, "closed the connection", 5.0),
+    ],
+)
+def test_what_may_pass_is_temporary(  # noqa: PLR0917 - the columns of the table
+    world: World, ca: trustme.CA, kind: type[MailServer], when: str, answer: bytes | None, fact: str, wait: float
+) -> None:
+    """A busy server and one that closes the connection are 75, with how long to leave it alone."""
+    with kind(ca, {when: answer and answer + b"\r\n"}) as server:
+        error = failure(server)
+
+    assert fact in error.fact
+    assert isinstance(error, errors.Temporary)
+    assert error.retry_after == wait
+
+
+GARBAGE = {
+    "nothing": b"",
+    "HTML": b"<html>\r\n",
+    "no line ends": b"* OK" + b"x" * 10,
+    "a line without an end": b"2" * (1 << 18),
+    "NUL": b"\0" * 99 + b"\r\n",
+    "not ASCII": b"220 \xff\xfe\r\n535 \xff\r\n",
+    "a terminal's commands": b"535 \x1b[31m\x07\r\n",
+}
+OF_IMAP = {
+    "a tag of nobody": b"ZZZZ1 OK done\r\n",
+    "a continuation": b"+ go on\r\n",
+    "a literal without an end": b'* LIST () "/" {100}\r\nabc',
+    "a huge literal": b'* LIST () "/" {99999999999999}\r\n' + b"x" * (2 << 20),
+    "a literal of thousands of digits": b'* LIST () "/" {' + b"9" * 9999 + b"}\r\n",
+    "an answer without an end": b'* LIST () "/" INBOX\r\n' * (1 << 17),
+    "not ASCII": b"TAG \xff\xfe\r\n",
+    "an empty status": b"TAG \r\n",
+}
+OF_SMTP = {
+    "half a code": b"22\r\n",
+    "an answer without an end": b"250-x\r\n" * (1 << 16),
+}
+#: What is told of an answer to LIST that does not end: nothing is kept in memory beyond what a mailbox can have.
+ENDLESS = {
+    "a huge literal": "sent an answer that does not end",
+    "a line without an end": "sent a line that does not end",
+    "an answer without an end": "sent an answer that does not end",
+}
+MOMENTS = {
+    ImapServer: (GARBAGE | OF_IMAP, ["greeting", "CAPABILITY", "AUTHENTICATE", "LIST"]),
+    SmtpServer: (GARBAGE | OF_SMTP, ["greeting", "EHLO", "STARTTLS", "EHLO over TLS", "AUTH", "token"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "when", "garbage"),
+    [(kind, when, name) for kind, (table, whens) in MOMENTS.items() for when in whens for name in table],
+)
+def test_garbage_is_an_error(world: World, ca: trustme.CA, kind: type[MailServer], when: str, garbage: str) -> None:
+    """Whatever a server sends, at whatever moment, is an error of ours; before the sign-in it gets no token."""
+    answer = MOMENTS[kind][0][garbage]
+
+    with kind(ca, {when: answer}, last=when) as server:
+        fact = failure(server, errors.M365Error).fact
+
+    assert (RESPONSE in server.received) is (when in {"AUTHENTICATE", "LIST", "token"})
+    assert when != "LIST" or ENDLESS.get(garbage, "") in fact
+
+
+@hypothesis.settings(max_examples=60, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.given(
+    answer=st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from(
+                [b"* LIST ", b"() ", b'"/" ', b"{3}", b"\r\n", b"NIL ", b'"', b"\\", b"TAG ", b"OK x", b"* "]
+            ),
+        )
+    ).map(b"".join)
+)
+def test_no_answer_is_a_bug(world: World, ca: trustme.CA, answer: bytes) -> None:
+    """Any bytes in place of a list are folders or an error of ours, never another exception."""
+    with ImapServer(ca, {"LIST": answer + b"\r\n" + OK}, last="LIST") as server:
+        try:
+            found = enter(server)
+        except errors.M365Error:
+            found = []
+
+    assert all(isinstance(folder, Folder) and folder.name for folder in found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers", "drip"), [(ImapServer, {}, 0.1), (SmtpServer, {}, 0.1), (SmtpServer, {"AUTH": b""}, 0.0)]
+)
+def test_a_server_that_drips_or_is_silent_is_left(  # noqa: PLR0917 - the columns of the table
+    world: World,
+    ca: trustme.CA,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[MailServer],
+    answers: dict[str, bytes | None],
+    drip: float,
+) -> None:  # fmt: skip
+    """However steadily the bytes come, a whole command has its time; the next bytes have theirs."""
+    monkeypatch.setattr(bounded_socket, "READ", 0.6)
+    monkeypatch.setattr(bounded_socket, "WHOLE", 1.0)
+
+    with kind(ca, answers, drip=drip) as server:
+        started = time.monotonic()
+        error = failure(server)
+
+    assert "did not answer in time" in error.fact
+    assert time.monotonic() - started < 5
+    assert RESPONSE not in server.received
+
+
+class ClearServer(ImapServer):
+    """A server that speaks in clear text."""
+
+    def converse(self, plain: socket.socket) -> None:
+        """Greet without TLS."""
+        plain.sendall(self.answers["greeting"] or b"")
+
+
+def test_who_does_not_speak_tls_gets_nothing(world: World, ca: trustme.CA) -> None:
+    """A server in clear text is no server."""
+    with ClearServer(ca) as server:
+        failure(server)
+
+    assert server.received == b""
+
+
+@pytest.mark.parametrize("connect", [Mailbox, Submission])
+@pytest.mark.parametrize(
+    "address", ["", "localhost", "localhost:", ":993", "localhost:x", "localhost:0", "h:99999", "h:²"]
+)
+def test_an_address_that_is_none(world: World, connect: type[Mailbox | Submission], address: str) -> None:
+    """A profile without a usable server is 78 and names the option that helps."""
+    with pytest.raises(errors.Misconfigured) as caught:
+        connect(address, ALICE)
+
+    assert f"--{connect.protocol.lower()} HOST:PORT" in str(caught.value.remedy.command)
+
+
+@pytest.mark.parametrize("host", ["nobody.invalid", "a" * 300, "xn--\ud800", "[::1]"])
+def test_a_server_that_is_not_there(world: World, host: str) -> None:
+    """No connection is temporary."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    with pytest.raises(errors.Temporary, match=r"cannot be (found|reached)"):
+        Mailbox(f"{host}:{port}", ALICE)
+
+
+def test_a_resolver_that_hangs_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver and all addresses of a host share one time."""
+    is_over = threading.Event()
+    monkeypatch.setattr(bounded_socket, "WHOLE", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: is_over.wait(20) and [])
+
+    with pytest.raises(errors.Temporary, match="did not answer in time"):
+        Mailbox("localhost:993", ALICE)
+    is_over.set()
+
+
+@pytest.mark.parametrize(("path", "words"), [("/nonexistent", "cannot be read"), (__file__, "cannot be read")])
+def test_certificates_that_are_not_there(
+    world: World, monkeypatch: pytest.MonkeyPatch, ca: trustme.CA, path: str, words: str
+) -> None:
+    """Without trusted certificates nobody is connected to."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", path)
+    with ImapServer(ca) as server, pytest.raises(errors.Misconfigured, match=words):
+        Mailbox(server.address, ALICE)
+
+    assert server.received == b""
+
+
+@pytest.mark.parametrize("size", [4000, 8000])
+def test_a_long_token_is_sent_whole(world: World, ca: trustme.CA, size: int) -> None:
+    """A command of SMTP of that length would be refused; the answer to a 334 is none."""
+    with SmtpServer(ca) as server:
+        enter(server, "x" * size)
+
+    assert server.users == [ALICE]
+    assert max(len(line) for line in server.received.splitlines()) > size
+
+
+@pytest.mark.parametrize(("kind", "farewell"), [(ImapServer, "LOGOUT"), (SmtpServer, "QUIT")])
+@pytest.mark.parametrize("answer", [b"", None])
+def test_leaving_is_never_an_error(
+    world: World, ca: trustme.CA, kind: type[MailServer], farewell: str, answer: bytes | None
+) -> None:
+    """A server that closes the connection, or says nothing, at the end is left all the same, soon."""
+    started = time.monotonic()
+    with kind(ca, {farewell: answer}) as server:
+        enter(server)
+
+    assert server.users == [ALICE]
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Old client. Run: reboot", "run again: reboot", "In PowerShell: Remove-Mailbox x", "Run\u00a0:\u00a0reboot"],
+)
+def test_a_server_gives_no_advice_of_ours(text: str) -> None:
+    """The words that introduce a command are removed, and its quotation marks replaced: a person would copy it."""
+    assert ":" not in server_text.clean(text)
+    assert server_text.clean("a\u00a0\u00a0\u3000\r\n\t b ") == "a b"
+    assert server_text.cited("a” is good. “b") == '“a" is good. "b”'
