@@ -157,26 +157,6 @@ def test_a_refusal_counts_until_the_secret_is_renewed(world: World, entra: Entra
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("days", [29.5, -1])
-def test_status_tells_of_a_certificates_end(world: World, entra: Entra, days: float) -> None:
-    """Thirty days before a certificate ends ``status`` says so, with 0; once it has ended, with 1."""
-    key = certificates.rsa_key()
-    pem = certificates.certificate_pem(certificates.certificate(key))
-    entra.add_client(APP, [], public=False, certificates=[pem])
-    path = certificates.write(world.root / "backup.pem", certificates.key_pem(key) + pem)
-    assert login(world, entra, "--certificate", path).code == 0
-    ends = certificates.certificate(key, begins=-100, ends=days)
-    certificates.write(path, certificates.key_pem(key) + certificates.certificate_pem(ends))
-
-    done = world.run("status", NAME, "--json")
-
-    report = json.loads(done.out)["accounts"][0]
-    assert done.code == (0 if days > 0 else 1)
-    assert ("ends in 29 days" if days > 0 else "ended on") in report["reason"]
-    assert str(path) in report["reason"]
-
-
-@pytest.mark.once
 def test_a_person_is_notified_of_a_certificates_end_once(world: World, entra: Entra) -> None:
     """The refresh that uses a certificate with less than 30 days runs the command of ``notify``, once."""
     key = certificates.rsa_key()

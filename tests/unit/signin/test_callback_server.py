@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import re
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.base.errors import Temporary
+from offlineimap_m365.base.errors import Misconfigured, Temporary
 from offlineimap_m365.signin import callback_server
 from offlineimap_m365.signin.callback_server import Listener, is_same_user
 from tests.unit.callback_client import RIGHT, STATE, ask, is_waiting, raw, text_of
@@ -37,6 +38,7 @@ def test_the_first_answer_with_the_right_state_counts(listener: Listener, target
     """A code or an error is taken and leaves the address bar; a second answer is answered alike and not kept."""
     answers = [ask(listener.port, target), ask(listener.port, RIGHT.replace("s3cret", "other"))]
 
+    assert ask(listener.port, "/another").status == 400
     assert [(a.status, a.getheader("Location"), text_of(a)) for a in answers] == [(303, "/done", "")] * 2
     assert listener.answers.get(timeout=1).items() <= {
         "code": "s3cret-code", "error": "access_denied", "state": STATE, "session_state": "1", "x": "c" * 8000
@@ -47,6 +49,8 @@ def test_the_first_answer_with_the_right_state_counts(listener: Listener, target
 REFUSED = {
     "wrong state": "/?code=s3cret-code&state=wrong",
     "no state": "/?code=s3cret-code",
+    "an empty state": "/?code=s3cret-code&state=",
+    "another path": RIGHT.replace("/", "/zzz"),
     "state of another case": RIGHT.replace(STATE, STATE.lower()),
     "neither code nor error": f"/?state={STATE}",
     "code and error": f"{RIGHT}&error=x",
@@ -209,6 +213,38 @@ def test_a_taken_port_is_temporary_and_named(address: str, family: socket.Addres
 
         with pytest.raises(Temporary, match=str(port)), Listener(STATE, port):
             pass
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.EACCES, Misconfigured), (errno.EPERM, Misconfigured), (errno.ENOBUFS, Temporary)]
+)
+def test_a_port_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Exception]) -> None:
+    """A privileged port is 78, since another one must be chosen; what may pass is 75."""
+
+    def refuse(_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(callback_server._Server, "server_bind", refuse)  # noqa: SLF001 - the kernel's answer
+
+    with pytest.raises(kind, match="Port 80 of this computer cannot be used"), Listener(STATE, 80):
+        pass
+
+
+def test_a_host_without_ipv6_listens_on_the_other_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no ::1, 127.0.0.1 is enough."""
+    plain = callback_server._Server.server_bind  # noqa: SLF001 - the kernel's answer
+
+    def bind(server: callback_server._Server) -> None:
+        if server.address_family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        plain(server)
+
+    monkeypatch.setattr(callback_server._Server, "server_bind", bind)  # noqa: SLF001
+
+    with Listener(STATE) as listening:
+        assert ask(listening.port, RIGHT).status == 303
+        listening.finish(ok=True, title="t", text="x")
+        listening.served.set()
 
 
 def test_it_ends_quickly_and_its_port_can_be_used_again() -> None:

@@ -13,6 +13,7 @@ import pytest
 from offlineimap_m365.accounts import account_state
 from offlineimap_m365.base import errors
 from offlineimap_m365.tokens import move_store, status
+from tests import certificates
 from tests.signed_in_accounts import ALICE, invent, made_up, put
 from tests.unit import fake_keyring
 
@@ -134,6 +135,38 @@ def test_the_fields_are_those_of_the_contract(world: World) -> None:
     ]  # fmt: skip
     assert (fields["identity"], fields["tenant"], fields["client_id"]) == ("eve\ufffd\ufffd[2J", "\ufffd", "\ufffd")
     assert "made-up" not in json.dumps(fields)
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "words"),
+    [
+        (31.5, "ok", None),
+        (30.5, "ok", "ends in 30 days"),
+        (29.5, "ok", "ends in 29 days"),
+        (-0.5, "broken", "ended on"),
+    ],
+)
+def test_status_tells_of_a_certificates_end(world: World, days: float, state: str, words: str | None) -> None:
+    """Thirty days before a certificate ends the report says so; once it has ended, the account is broken."""
+    key = certificates.rsa_key()
+    pem = certificates.certificate_pem(certificates.certificate(key, begins=-100, ends=days))
+    path = certificates.write(world.root / "backup.pem", certificates.key_pem(key) + pem)
+    invent(kind="app-only", credential={"certificate": str(path)})
+
+    report = only()
+
+    assert (report.state, report.unused_days, bool(report.certificate_ends)) == (state, None, True)
+    assert (words in report.reason and str(path) in report.reason) if report.reason and words else not report.reason
+
+
+def test_a_secret_that_is_gone_is_broken(world: World) -> None:
+    """The file of a client's secret is looked at, and no command is run."""
+    invent(credential={"client_secret_file": str(world.root / "gone")})
+    before = only()
+    invent(credential={"client_secret_command": f"touch {world.root / 'asked'}"})
+
+    assert (before.state, only().state) == ("broken", "ok")
+    assert not (world.root / "asked").exists()
 
 
 def test_who_is_not_signed_in_needs_to(world: World) -> None:
