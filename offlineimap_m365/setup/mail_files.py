@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 from offlineimap_m365 import recipes
 from offlineimap_m365.base import environment, process, safe_file
 from offlineimap_m365.doctor import offlineimaprc
-from offlineimap_m365.doctor.offlineimaprc.document import Document, unified_diff
+from offlineimap_m365.doctor.offlineimaprc import reader
+from offlineimap_m365.doctor.offlineimaprc.document import unified_diff
 from offlineimap_m365.recipes import template_values
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
+    from offlineimap_m365.doctor.offlineimaprc.document import Document
 
 #: What OfflineIMAP logs of a session that Exchange ended (imaplib2 3.6). Of Exchange's reason, which is
 #: AccessTokenExpired, it shows nothing while a message is fetched.
@@ -79,12 +81,13 @@ def offlineimap(account: Account, maildir: str = "") -> MailFile:
     recipe = recipes.PROGRAMS["offlineimap"]
     if existing is None:
         return dataclasses.replace(file, text=recipe.fill([values]))
-    document = Document(existing)
+    faults: list[object] = []
+    document = reader.read(existing, lambda *fault: faults.append(fault))
     section = _section_of(account, document)
     if section is not None:
         return dataclasses.replace(file, has_account=True, section=section)
     quoted = recipe.quote(values)
-    before = _add(document, quoted)
+    before = None if faults else _add(document, quoted)
     if before is None:
         return file
     block = template_values.fill("offlineimap-mailbox", quoted)
@@ -107,12 +110,11 @@ def _add(document: Document, quoted: template_values.Values) -> str | None:
     """
     Add what [general] needs for the account with these *quoted* values; return its ``pythonfile``.
 
-    None for a file that OfflineIMAP cannot read, or that names no accounts: the doctor explains it.
+    None for a file that names no accounts: the doctor explains it.
     """
     general = document.section("general")
     accounts = general.option("accounts") if general else None
-    is_unreadable = any(part.is_unreadable for section in document.sections for part in section.parts)
-    if general is None or accounts is None or not accounts.raw or is_unreadable:
+    if general is None or accounts is None or not accounts.raw:
         return None
     general.write("accounts", f"{accounts.raw.rstrip(',')}, {quoted['section']}")
     if general.option("pythonfile") is None:

@@ -4,111 +4,134 @@ The lines about folders, and the Maildir that is already on the disk.
 
 from __future__ import annotations
 
+import copy
+import itertools
 import os
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.doctor.offlineimaprc import eval_lines
-from offlineimap_m365.doctor.offlineimaprc.findings import as_value, show
-from offlineimap_m365.doctor.offlineimaprc.option_rules import expanded, folder_line
+from offlineimap_m365.doctor.offlineimaprc import python_lines
+from offlineimap_m365.doctor.offlineimaprc.findings import Fix, as_value, show
+from offlineimap_m365.doctor.offlineimaprc.mailboxes import LOCAL, REMOTE
+from offlineimap_m365.doctor.offlineimaprc.python_lines import expanded
+from offlineimap_m365.folders import learned
+from offlineimap_m365.learn import folder_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from offlineimap_m365.doctor.offlineimaprc.document import Section
-    from offlineimap_m365.doctor.offlineimaprc.findings import Review
     from offlineimap_m365.doctor.offlineimaprc.mailboxes import Mailbox
-    from offlineimap_m365.doctor.offlineimaprc.own_pythonfile import Names
 
-#: A Maildir's own directories (maildir(5)). Of a large tree only so many directories are looked at.
-_PARTS = ("cur", "new", "tmp")
-_MOST, _DEEPEST = 2000, 8
+#: Of a large tree only so many directories are looked at.
+_MOST = 2000
 _ENDS = "OfflineIMAP ends with an error"
 
 
-def check(review: Review, box: Mailbox, names: Names) -> None:
-    """Mend the folderfilter, the nametrans and the separator of *box*."""
-    text = review.document.get(box.remote, "folderfilter")
-    fault = eval_lines.examine(text, "filter", names).fault if text is not None else ""
+def folderfilter(box: Mailbox, value: str | None) -> Fix | None:
+    """``folderfilter``: there is one, and it is not one of our functions used in a wrong way."""
+    part = box.document.find(box.remote, "folderfilter")
+    fault = python_lines.examine(value, "filter", box.names).fault
+    if part is None or fault:
+        return Fix(suggested(box, "folderfilter"), fault, _ENDS if fault else "")
+    return None
+
+
+def suggested(box: Mailbox, name: str) -> str:
+    """Return the value that ``folders`` prints for ``folderfilter``, ``nametrans_remote`` or ``nametrans_local``."""
+    is_learned = learned.key(box.address) in box.account.mailboxes
+    line = folder_table.lines(box.account.name, box.address, is_learnt=is_learned)[name]
+    return as_value(line.partition(" = ")[2])
+
+
+def nametrans(box: Mailbox, value: str | None) -> Fix | None:
+    """``nametrans`` of the server: ours is for a new Maildir; one with the server's names would be downloaded again."""
+    folders = _maildirs(box) if value == "nametrans_remote" else []
+    if "Sent Items" in folders and "Sent" not in folders:
+        return Fix(None, reason="the Maildir has Sent Items, which would be downloaded again as Sent")
+    return _mend_renaming(box, box.remote, value, "nametrans_remote")
+
+
+def nametrans_back(box: Mailbox, value: str | None) -> Fix | None:
+    """``nametrans`` of the Maildir: the inverse of ours for the server, and nothing where that has none."""
+    remote = box.document.get(box.remote, "nametrans")
+    is_ours = python_lines.examine(remote or value, "nametrans", box.names).is_ours
+    if (remote is None) is (value is None) or not is_ours:
+        return _mend_renaming(box, box.local, value, "nametrans_local")
+    if remote is None:
+        return Fix(None)
+    return Fix("nametrans_local" if remote == "nametrans_remote" else as_value(remote.replace("[0]", "[1]")))
+
+
+def _mend_renaming(box: Mailbox, section: Section, value: str | None, ours: str) -> Fix | None:
+    fault = python_lines.examine(value, "nametrans", box.names).fault
+    if value and fault and value.isidentifier() and python_lines.is_like_ours(value):
+        return Fix(suggested(box, ours), fault, _ENDS)
     if fault:
-        review.set(box.remote, "folderfilter", folder_line(box, "folderfilter"), _ENDS, fault)
-    _nametrans(review, box, box.remote, "nametrans_remote", names)
-    _nametrans(review, box, box.local, "nametrans_local", names)
-    _counterpart(review, box, names)
-    folders = _maildirs(expanded(review.document.get(box.local, "localfolders") or ""))
-    _separator(review, box, folders)
-    _renamed(review, box, folders)
+        box.review.report(section, "nametrans", f"{fault}; {_ENDS}", Remedy("Correct it; --run-config tries it"))
+    return None
 
 
-def _nametrans(review: Review, box: Mailbox, section: Section, ours: str, names: Names) -> None:
-    text, part = review.document.get(section, "nametrans"), section.option("nametrans")
-    fault = eval_lines.examine(text, "nametrans", names).fault if text is not None else ""
-    if part is not None and text is not None and fault:
-        side = f"{text.strip()}[{int(ours == 'nametrans_local')}]"
-        is_pair = eval_lines.examine(side, "nametrans", names).is_ours
-        if eval_lines.is_like_ours(text):
-            review.set(section, "nametrans", as_value(side) if is_pair else folder_line(box, ours), _ENDS, fault)
-        else:
-            review.report(part.line, "nametrans", f"{fault}; {_ENDS}", Remedy("Correct it; --run-config tries it"))
+def _is_maildir(box: Mailbox) -> bool:
+    return box.document.get(box.local, "type") != "IMAP"
 
 
-def _counterpart(review: Review, box: Mailbox, names: Names) -> None:
-    """Give our function in the remote repository its inverse in the local one; remove it where it is only there."""
-    text, local = (review.document.get(section, "nametrans") for section in (box.remote, box.local))
-    reason = "one nametrans without its inverse in the other repository makes new folders on the server"
-    if text is None and local is not None and eval_lines.examine(local, "nametrans", names).is_ours:
-        review.remove(box.local, "nametrans", reason)
-    if text and local is None and eval_lines.examine(text, "nametrans", names).is_ours:
-        right = "nametrans_local" if text.strip() == "nametrans_remote" else as_value(text.replace("[0]", "[1]"))
-        review.set(box.local, "nametrans", right, reason)
+def maildir(box: Mailbox, value: str | None) -> Fix | None:
+    """``localfolders``: a whole path."""
+    if not _is_maildir(box) or (value and expanded(value).is_absolute()):
+        return None
+    text = (value or "").strip("\"'<> ") or f"Mail/{box.name}"
+    return Fix(as_value(text if expanded(text).is_absolute() else f"~/{text}"))
 
 
-def same_maildir(review: Review, boxes: Sequence[Mailbox]) -> None:
-    """Give each mailbox its own Maildir: OfflineIMAP would delete in one what is not in the other."""
-    seen: dict[str, Mailbox] = {}
-    for box in boxes:
-        value = review.document.get(box.local, "localfolders")
-        first = seen.setdefault(os.path.realpath(expanded(value or box.name)), box)
-        reason = f"the account {show(first.name)} has the same Maildir, and each deletes what the other adds"
-        if first.local is not box.local:
-            review.set(box.local, "localfolders", as_value(f"{(value or '').rstrip('/')}-{box.name}"), reason)
-        elif first is not box:
-            remedy = Remedy("Write a local repository of its own for this account")
-            review.report(box.section.line, "localrepository", reason, remedy)
+def _maildirs(box: Mailbox) -> list[str]:
+    """Return the Maildirs below that of *box*, as paths from there (maildir(5))."""
+    root = expanded(box.document.get(box.local, "localfolders") or "")
+    walk = itertools.islice(os.walk(root), _MOST) if root.is_absolute() else []
+    paths = [path for path, names, _ in walk if {"cur", "new", "tmp"} <= set(names)]
+    return sorted(os.path.relpath(path, root) for path in paths)
 
 
-def _maildirs(root: Path) -> list[str]:
-    """Return the Maildirs below *root*, as paths from there."""
-    found, waiting, looked = [], [""], 0
-    while waiting and looked < _MOST and root.is_absolute():
-        looked += 1
-        path = waiting.pop()
-        try:
-            with os.scandir(root / path) as entries:
-                names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        except OSError:
-            continue
-        if path and set(_PARTS) <= set(names):
-            found.append(path)
-        if path.count("/") < _DEEPEST:
-            waiting += [f"{path}/{name}".lstrip("/") for name in names if name not in _PARTS]
-    return sorted(found)
-
-
-def _separator(review: Review, box: Mailbox, folders: Sequence[str]) -> None:
+def separator(box: Mailbox, value: str | None) -> Fix | None:
     """``sep`` must be what the Maildir was made with; a Maildir with both layouts is not judged."""
+    if not _is_maildir(box):
+        return None
+    if value is not None and len(value) != 1:
+        return Fix("/")
+    folders = _maildirs(box)
     dotted = [name for name in folders if "/" not in name and any(name.startswith(f"{one}.") for one in folders)]
     nested = [name for name in folders if "/" in name]
     right = "." if dotted else "/"
-    if bool(dotted) is not bool(nested) and (review.document.get(box.local, "sep") or ".") != right:
-        reason = f"the Maildir has {show((dotted or nested)[0])}, and would be downloaded again with another separator"
-        review.set(box.local, "sep", right, reason)
+    if bool(dotted) is bool(nested) or (value or ".") == right:
+        return None
+    made = show((dotted or nested)[0])
+    return Fix(right, reason=f"the Maildir has {made}, and would be downloaded again with another separator")
 
 
-def _renamed(review: Review, box: Mailbox, folders: Sequence[str]) -> None:
-    """Our nametrans is for a new Maildir: one with the server's names would be downloaded again."""
-    text = (review.document.get(box.remote, "nametrans") or "").strip()
-    if text == "nametrans_remote" and "Sent Items" in folders and "Sent" not in folders:
-        for section in (box.remote, box.local):
-            review.remove(section, "nametrans", "the Maildir has Sent Items, which would be downloaded again as Sent")
+def mend_swapped(boxes: Sequence[Mailbox]) -> None:
+    """Give two accounts their own servers back, where each names the repository that is called like the other."""
+    odd = [box for box in boxes if box.name in box.local.name and box.name not in box.remote.name]
+    for box, other in itertools.combinations(odd, 2):
+        if box.name in other.remote.name and other.name in box.remote.name:
+            for account, right in ((box, other), (other, box)):
+                name = as_value(right.remote.name.partition(" ")[2])
+                reason = f"the mail of {show(account.address)} would go into the Maildir of {show(account.name)}"
+                account.review.set(account.account_section, REMOTE, name, reason)
+
+
+def mend_same_maildir(boxes: Sequence[Mailbox]) -> None:
+    """Give each mailbox its own Maildir: OfflineIMAP would delete in one what is not in the other."""
+    seen: dict[str, Mailbox] = {}
+    for box in boxes:
+        value = box.document.get(box.local, "localfolders") or ""
+        first = seen.setdefault(os.path.realpath(expanded(value or box.name)), box)
+        reason = f"the account {show(first.name)} has the same Maildir, and each deletes what the other adds"
+        local = box.local
+        if first.local is local and first is not box:
+            local = copy.deepcopy(local)
+            local.name = f"{local.name}-{box.name}"
+            local.parts[0].lines = [f"[{local.name}]{box.document.line_end}"]
+            box.document.sections.insert(box.document.sections.index(box.local) + 1, local)
+            box.review.set(box.account_section, LOCAL, as_value(local.name.partition(" ")[2]), reason)
+        if first is not box:
+            box.review.set(local, "localfolders", as_value(f"{value.rstrip('/')}-{box.name}"), reason)

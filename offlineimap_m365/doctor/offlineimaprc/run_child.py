@@ -8,14 +8,13 @@ errors, and no other value of the user's. Standard library and Python 3.9 only.
 from __future__ import annotations
 
 import functools
-import importlib.machinery
-import importlib.util
 import json
 import os
 import re
 import signal
 import sys
 import traceback
+from pathlib import Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,14 +40,10 @@ def main() -> None:
 
 
 def load(path: str) -> dict[str, Any]:
-    """Return the names of a pythonfile; the empty suffix lets any file be Python."""
-    importlib.machinery.SOURCE_SUFFIXES.append("")
-    spec = importlib.util.spec_from_file_location("<none>", path)
-    assert spec is not None  # noqa: S101 - with that suffix any path has one
-    assert spec.loader is not None  # noqa: S101
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {name: getattr(module, name) for name in dir(module)}
+    """Return the names of a pythonfile."""
+    names: dict[str, Any] = {"__name__": "pythonfile", "__file__": path}
+    exec(compile(Path(path).read_bytes(), path, "exec"), names)  # noqa: S102 - the user asked for it
+    return names
 
 
 def attempt(call: Callable[[], Any], path: str | None) -> tuple[Any, str | None]:
@@ -67,20 +62,21 @@ def attempt(call: Callable[[], Any], path: str | None) -> tuple[Any, str | None]
 def try_lines(box: dict[str, Any], names: dict[str, Any], path: str | None) -> dict[str, Any]:
     """Return the errors of the lines of *box*, which folders its filter keeps, and their names here and back."""
     values, errors = {}, {}
-    for which in ("token", "filter", "remote", "local"):
-        if box[which] is not None:
-            values[which], errors[which] = attempt(functools.partial(eval, box[which], {"re": re, **names}), path)
-    if values.get("token") is not None and not isinstance(values["token"], str):
-        errors["token"] = f"gives {type(values['token']).__name__} instead of text"
+    for option in ("oauth2_access_token_eval", "folderfilter", "nametrans", "nametrans_back"):
+        if box[option] is not None:
+            values[option], errors[option] = attempt(functools.partial(eval, box[option], {"re": re, **names}), path)
+    token, keeps = values.get("oauth2_access_token_eval", ""), values.get("folderfilter")
+    if not isinstance(token, str) and not errors["oauth2_access_token_eval"]:
+        errors["oauth2_access_token_eval"] = f"gives {type(token).__name__} instead of text"
     kept, renamed = box["names"], None
-    if values.get("filter"):
-        kept, errors["filter"] = attempt(lambda: [name for name in box["names"] if values["filter"](name)], path)
-    if not errors.get("remote") and not errors.get("local"):
-        there, back = values.get("remote") or str, values.get("local") or str
-        renamed, errors["remote"] = attempt(
+    if keeps:
+        kept, errors["folderfilter"] = attempt(lambda: [name for name in box["names"] if keeps(name)], path)
+    if not errors.get("nametrans") and not errors.get("nametrans_back"):
+        there, back = values.get("nametrans") or str, values.get("nametrans_back") or str
+        renamed, errors["nametrans"] = attempt(
             lambda: [rename(name, there, back, box["sep"]) for name in kept or []], path
         )
-    return {"errors": {which: error for which, error in errors.items() if error}, "kept": kept, "renamed": renamed}
+    return {"errors": {option: error for option, error in errors.items() if error}, "kept": kept, "renamed": renamed}
 
 
 def rename(name: str, there: Callable[[str], str], back: Callable[[str], str], sep: str) -> tuple[str, str, str]:

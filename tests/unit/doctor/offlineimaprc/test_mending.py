@@ -278,11 +278,21 @@ def test_what_config_prints_is_right(config: OfflineimaprcFile, kind: str) -> No
     assert config.diff() == ""
 
 
-def test_python_of_several_lines_is_one_value(config: OfflineimaprcFile) -> None:
-    """A line of it may look like an option."""
-    config.change(FILTER, "folderfilter = make_folderfilter(\n  keep=[],\n  drop=['Archive'])")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (f"remoteuser = {ALICE}", f"remoteuser = {ALICE.upper()}"),
+        (FILTER, "folderfilter = make_folderfilter(\n  keep=[],\n  drop=['Archive'])"),
+        (FILTER, "folderfilter = lambda name: re.match('INBOX', name)"),
+        (REMOTE, f"{REMOTE}\ncreatefolders = yes\nreadonly = True\nmaxconnections = 2\nusecompression = yes"),
+    ],
+)
+def test_what_is_right_is_left_as_it_is(config: OfflineimaprcFile, old: str, new: str) -> None:
+    """Capital letters, Python of several lines that look like options, and OfflineIMAP's own options."""
+    config.change(old, new)
 
     assert config.failed() == []
+    assert config.diff() == ""
 
 
 def test_what_applies_to_all_sections_is_not_removed(config: OfflineimaprcFile) -> None:
@@ -325,26 +335,26 @@ def test_a_typing_error_is_not_another_person(one: str, other: str, are_similar:
     assert mailboxes.are_similar(one, other) == are_similar
 
 
-@pytest.mark.parametrize("user", ["alice", "alcie@example.org", "<you@example.org>", ALICE.upper()])
-def test_remoteuser_becomes_the_address_before_the_token_is_judged(config: OfflineimaprcFile, user: str) -> None:
-    """A bare name, a typing error and the sample's placeholder are mended there; the token's line stays."""
-    config.change(f"remoteuser = {ALICE}", f"remoteuser = {user}")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (f"remoteuser = {ALICE}", "remoteuser = alice"),
+        (f"remoteuser = {ALICE}", "remoteuser = alcie@example.org"),
+        (f"remoteuser = {ALICE}", "remoteuser = <you@example.org>"),
+        (EVAL, f'oauth2_access_token_eval = get_access_token("{BOB}")'),
+        (EVAL, "oauth2_access_token_eval = get_access_token()"),
+    ],
+)
+def test_the_mailbox_and_its_token_are_one_persons(config: OfflineimaprcFile, old: str, new: str) -> None:
+    """An alias, a typing error or a placeholder becomes the address, and another person's token the mailbox's own."""
+    right = config.text
+    if old == EVAL:
+        invent(BOB, imap=IMAP)
+    config.change(old, new)
 
     config.mend()
 
-    assert f"remoteuser = {ALICE}" in config.text or user == ALICE.upper()
-    assert EVAL in config.text
-
-
-@pytest.mark.parametrize("call", [f'get_access_token("{BOB}")', "get_access_token()"])
-def test_the_token_is_the_mailboxs_own(config: OfflineimaprcFile, call: str) -> None:
-    """Where the mailbox's account is signed in, neither another one's token nor a guess is right."""
-    invent(BOB, imap=IMAP)
-    config.change(EVAL, f"oauth2_access_token_eval = {call}")
-
-    config.mend()
-
-    assert EVAL in config.text
+    assert config.text == right
 
 
 # The pythonfile
@@ -370,6 +380,28 @@ def test_the_users_own_pythonfile_gets_our_functions(config: OfflineimaprcFile, 
     compile("\n".join(lines), "own.py", "exec")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def mine():\n    return 'x'\n",
+        "class mine(str):\n    pass\n",
+        "mine = str\n",
+        "from os import getcwd as mine\n",
+        "from os import *\n",
+        "import os as mine\n",
+        "try:\n    from os import getcwd as mine\nexcept ImportError:\n    pass\n",
+        "for mine in [str]:\n    pass\n",
+    ],
+)
+def test_what_the_users_pythonfile_defines_is_the_users_own(config: OfflineimaprcFile, text: str) -> None:
+    """In whatever way the name is bound, and where a star may bind it, the line is not judged; a note offers ours."""
+    own_pythonfile(config, "from offlineimap_m365 import folderfilter\n" + text)
+    config.change(EVAL, "oauth2_access_token_eval = mine()")
+
+    assert config.diff() == ""
+    assert [check.ok for check in config.examine() if check.name == "config-oauth2-access-token-eval"] == [None]
+
+
 def test_a_function_that_hides_ours_is_the_users_own(config: OfflineimaprcFile) -> None:
     """Their get_access_token is not judged as ours; that it could be ours is a note."""
     own_pythonfile(config, "from offlineimap_m365 import *\ndef get_access_token(a, b, c=1):\n    return 'x'\n")
@@ -392,20 +424,64 @@ def test_the_pythonfile_of_another_home_is_replaced(config: OfflineimaprcFile) -
 # The Maildir
 
 
+def second_account(config: OfflineimaprcFile) -> str:
+    """Name the account team in the list, and return sections for it like those of work."""
+    config.change("accounts = work", "accounts = work, team")
+    return re.sub(r"\bwork(?=\b)", "team", config.text[config.text.index("[Account work]") :])
+
+
 @pytest.mark.parametrize("own_local", [True, False])
-def test_two_accounts_in_one_maildir_are_found(config: OfflineimaprcFile, own_local: bool) -> None:
-    """Each deletes what the other adds: the second gets a Maildir of its own where the section is its own."""
-    second = re.sub(r"\bwork(?=\b)", "team", config.text[config.text.index("[Account work]") :])
+def test_two_accounts_in_one_maildir_are_parted(config: OfflineimaprcFile, own_local: bool) -> None:
+    """Each deletes what the other adds: the second gets a Maildir of its own, if need be with a section for it."""
+    second = second_account(config)
     if not own_local:
         second = "[Account team]\nremoterepository = work-remote\nlocalrepository = work-local\n"
-    config.change("accounts = work", "accounts = work, team")
     config.write(config.text + second)
 
     failed = config.mend()
 
-    assert [check.line for check in failed]
-    assert len(failed) == 1
-    assert (f"{config.path.parent}/mail-team" in config.text) is own_local
+    assert failed
+    assert config.failed() == []
+    assert config.text.count(f"localfolders = {config.path.parent}/mail-team\n") == 1
+    assert config.text.count(f"localfolders = {config.path.parent}/mail\n") == 1
+
+
+@pytest.mark.parametrize("header", ["[Account work]", LOCAL, REMOTE])
+def test_a_header_that_was_deleted_comes_back(config: OfflineimaprcFile, header: str) -> None:
+    """Where one name is missing, and options of its kind are in one other section, the header was there."""
+    text = config.text
+    config.change(f"{header}\n", "")
+
+    config.mend()
+
+    assert config.text == text
+
+
+def test_headers_are_not_guessed(config: OfflineimaprcFile) -> None:
+    """Where two are missing, or nothing shows where one was, only a person can tell."""
+    config.change(f"{LOCAL}\n", "")
+    config.change(f"{REMOTE}\n", "")
+    checks = config.failed()
+
+    assert [check.remedy.command for check in checks if check.diff is None] == ["offlineimap-m365 config"] * 2
+    assert "[Repository" not in config.diff()
+
+
+def test_repositories_that_were_swapped_change_places(config: OfflineimaprcFile) -> None:
+    """Each of two accounts names the server that is called like the other: their mail would be mixed."""
+    invent(BOB, imap=IMAP)
+    second = second_account(config).replace(ALICE, BOB).replace("/mail\n", "/team\n")
+    config.write(config.text + second)
+    right = config.text
+    config.write(
+        right.replace("remoterepository = work", "remoterepository = x").replace("ory = team-re", "ory = work-re")
+    )
+    config.change("remoterepository = x-remote", "remoterepository = team-remote")
+
+    failed = config.mend()
+
+    assert {check.name for check in failed} == {"config-remoterepository"}
+    assert config.text == right
 
 
 @pytest.mark.parametrize(
