@@ -49,18 +49,16 @@ def table(text: str) -> list[list[str]]:
 
 
 class Installation:
-    """The machine of *world*; its *shelf* holds our own wheels."""
+    """The machine of *world*."""
 
     def __init__(self, world: World) -> None:
-        """Put Python on its PATH, and an empty shelf for our own releases."""
+        """Put Python on its PATH."""
         python = self._python()
         self.world = world
         self.home = Path(world.environ["HOME"])
-        self.shelf = world.root / "shelf"
         self.bin = self.home / ".local/bin"
         tools = world.root / "tools"
-        for folder in (self.shelf, tools):
-            folder.mkdir()
+        tools.mkdir()
         (tools / "python3").symlink_to(python["python"])
         uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         assert uv, "uv is not installed; run: tests/run"
@@ -69,10 +67,11 @@ class Installation:
             "PATH": f"{self.bin}:{tools}:/usr/bin:/bin",
             "PIPX_DEFAULT_PYTHON": python["python"],
             "PIP_NO_INDEX": "1",
-            "PIP_FIND_LINKS": f"{python['wheels']} {self.shelf}",
+            "PIP_FIND_LINKS": python["wheels"],
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_NO_COMPILE": "1",  # for speed
             "UV_OFFLINE": "1",
-            "UV_FIND_LINKS": f"{python['wheels']},{self.shelf}",
+            "UV_FIND_LINKS": python["wheels"],
             "UV_PYTHON": python["python"],
         }
 
@@ -82,11 +81,6 @@ class Installation:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         row: dict[str, Any] = next(row for row in inventory()["pythons"] if row["version"] == version)
         return row
-
-    def offer(self) -> Path:
-        """Put the wheel of this checkout on the shelf."""
-        wheel = Path(inventory()["wheel"])
-        return Path(shutil.copy2(wheel, self.shelf / wheel.name))
 
     def clone(self, version: str = "") -> Path:
         """Return a clone of this checkout, made to say that it is another *version*."""
@@ -102,28 +96,15 @@ class Installation:
             path.write_text(re.sub(r'(__version__ = ")[^"]*', rf"\g<1>{version}", text), encoding="utf-8")
         return place
 
-    def offer_older(self, version: str) -> None:
-        """Put the wheel of an older release on the shelf."""
-        self._build(self.clone(version), "wheel")
-
-    def source(self) -> Path:
-        """Return the source distribution of this checkout."""
-        self._build(self.clone("9.9.9"), "sdist")
-        return next(self.shelf.glob("*.tar.gz"))
-
     def release(self, name: str) -> list[Path]:
-        """Return wheel and sdist of a clone of its own, in a directory called *name*."""
+        """Return sdist and wheel of a clone of its own, in a directory called *name*."""
         target = self.world.root / name
-        clone = self.clone("9.9.8").rename(self.world.root / f"clone-{name}")
-        for what in ("wheel", "sdist"):
-            self._build(clone, what, target)
-        return sorted(target.iterdir())
-
-    def _build(self, clone: Path, what: str, target: Path | None = None) -> None:
-        """Build with the very backend that pyproject.toml names, which lies beside the tests."""
-        command = [sys.executable, "-m", "hatchling", "build", "-t", what, "-d", str(target or self.shelf)]
+        clone = self.clone("9.9.9").rename(self.world.root / f"clone-{name}")
+        # with the very backend that pyproject.toml names, which lies beside the tests
+        command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(target)]
         done = subprocess.run(command, cwd=clone, env=self.world.environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+        return sorted(target.iterdir())
 
     def run(self, command: str, *, where: Path | None = None, stdin: str | None = None) -> Outcome:
         """Run a *command* in a shell as somebody types it, in the home unless *where* says another place."""

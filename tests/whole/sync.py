@@ -76,6 +76,7 @@ class Sync:
     def command(self, sections: Sequence[str] = ("work",), *, once: bool = True) -> list[str]:
         """Return the command that run() runs."""
         found = [*self.build.offlineimap, "-c", str(self.rc), "-u", "basic", *(["-o"] if once else [])]
+        found += ["-k", "general:fsync=False"]  # for speed
         for section in sections:
             remote = f"Repository_{section}-remote"
             for key, value in (

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.base.version import __version__
 from offlineimap_m365.cli import arguments
 from tests.sign_in import options, sign_in
 from tests.whole.installation import ROOT, Installation, section, table
@@ -30,11 +29,9 @@ _INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
 
 @pytest.fixture
 def installation(world: World, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    """Return a new machine whose index has this release."""
+    """Return a new machine."""
     monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", _INVENTORY)
-    made = Installation(world)
-    made.offer()
-    return made
+    return Installation(world)
 
 
 def is_documented(installation: Installation, prefix: Path) -> None:
@@ -54,45 +51,88 @@ INSTALL = table(section("Install"))
 LATER = table(section("Upgrade and remove", ROOT / "docs/moving.md"))
 
 
-@pytest.mark.parametrize(
-    ("row", "scripts"),
-    [
-        (0, {"offlineimap-m365"}),
-        (1, {"offlineimap", "offlineimap-m365"}),
-        (2, {"offlineimap-m365"}),
-        (3, set()),
-    ],
-    ids=["pipx", "pipx inject", "uv", "venv"],
-)
-def test_every_way_to_install_works(installation: Installation, row: int, scripts: set[str]) -> None:
-    """Each line of the README puts its commands on the PATH; the lines of docs/moving.md upgrade and remove them."""
-    _, install = INSTALL[row]
-    _, upgrade, remove = LATER[row]
-    clone = installation.clone("8.8.8")
-    bin_ = installation.bin if scripts else installation.home / "mail-env/bin"
+def install(installation: Installation, row: int, program: Path) -> None:
+    """Install a clone as the README says."""
+    installation.do(INSTALL[row][1], where=installation.clone("8.8.8"))
+    assert installation.do(f"{program} --version") == "offlineimap-m365 8.8.8\n"
 
-    installation.do(install, where=clone)
 
-    assert installation.on_path() == scripts
-    assert installation.do(f"{bin_}/offlineimap-m365 --version") == "offlineimap-m365 8.8.8\n"
-    installation.do(upgrade, where=installation.clone("8.8.9"))
-    assert installation.do(f"{bin_}/offlineimap-m365 --version") == "offlineimap-m365 8.8.9\n"
-    installation.do(remove)
-    assert not (bin_ / "offlineimap-m365").exists()
+def upgrade(installation: Installation, row: int, program: Path) -> None:
+    """Upgrade to another clone as docs/moving.md says."""
+    installation.do(LATER[row][1], where=installation.clone("8.8.9"))
+    assert installation.do(f"{program} --version") == "offlineimap-m365 8.8.9\n"
+
+
+def remove(installation: Installation, row: int, program: Path) -> None:
+    """Remove it as docs/moving.md says."""
+    installation.do(LATER[row][2])
+    assert not program.exists()
+
+
+def test_uv_installs_it(installation: Installation) -> None:
+    """The README's line for uv puts the command on the PATH; test_readme does so for pipx inject."""
+    program = installation.bin / "offlineimap-m365"
+
+    install(installation, 2, program)
+
+    assert installation.on_path() == {"offlineimap-m365"}
+    upgrade(installation, 2, program)
+    remove(installation, 2, program)
 
 
 def test_a_virtual_environment_has_the_man_pages(installation: Installation) -> None:
     """The extra brings OfflineIMAP; console script and ``python -m`` are the same command."""
-    installation.do(INSTALL[3][1], where=installation.clone(__version__ + ".1"))
+    prefix = installation.home / "mail-env"
+    program = prefix / "bin/offlineimap-m365"
 
-    assert installation.do(f"{installation.home}/mail-env/bin/python -m offlineimap_m365 --version").endswith(".1\n")
-    is_documented(installation, installation.home / "mail-env")
-    assert (installation.home / "mail-env/bin/offlineimap").exists()
+    install(installation, 3, program)
+
+    assert installation.do(f"{prefix}/bin/python -m offlineimap_m365 --version") == "offlineimap-m365 8.8.8\n"
+    is_documented(installation, prefix)
+    assert (prefix / "bin/offlineimap").exists()
+    upgrade(installation, 3, program)
+    remove(installation, 3, program)
+
+
+def test_an_upgrade_keeps_the_sign_in(installation: Installation, entra: Entra) -> None:
+    """
+    With pipx the token and the sign-in stay, and the stub that OfflineIMAP loads is of the newer release.
+
+    Once it is removed, OfflineIMAP gets one line that names the repair when its token is no longer fresh.
+    """
+    entra.access_token_seconds = 3600  # longer than an installation takes
+    program = installation.bin / "offlineimap-m365"
+    installation.world.command = [str(program)]
+    stub = installation.home / ".local/share/offlineimap-m365/pythonfile.py"
+    ask = installation.home / "ask.py"
+    ask.write_text(
+        f"exec(compile(open({str(stub)!r}).read(), {str(stub)!r}, 'exec'))\n"
+        f"try:\n    print(get_access_token({ALICE!r}))\nexcept Exception as error:\n    print(error)\n",
+        encoding="utf-8",
+    )
+
+    install(installation, 0, program)
+    signed_in = sign_in(installation.world, entra, ALICE, *options(entra))
+    before = installation.world.run("token", ALICE)
+    older = stub.read_text(encoding="utf-8")
+    upgrade(installation, 0, program)
+    status = installation.world.run("status")
+    after = installation.do("/usr/bin/python3 ask.py")
+    remove(installation, 0, program)
+    (installation.home / ".local/share/offlineimap-m365/accounts" / ALICE / "cache.json").unlink()
+    removed = installation.do("/usr/bin/python3 ask.py")
+
+    assert (signed_in.code, before.code, status.code) == (0, 0, 0), signed_in.err + status.err
+    assert "offlineimap-m365 8.8.8" in older
+    assert "offlineimap-m365 8.8.9" in stub.read_text(encoding="utf-8")
+    assert after == before.out
+    assert f"pipx install --force {installation.world.root}/clone8.8.9" in removed
+    assert removed.count("\n") == 1
 
 
 def test_from_the_source_distribution(installation: Installation) -> None:
     """The sdist installs, and holds what packagers want: tests, sample, licence, documents, man pages, completions."""
-    source = installation.source()
+    source = next(path for path in installation.release("release") if path.suffix == ".gz")
     installation.do("python3 -m venv env")
 
     installation.do(f"env/bin/pip install '{source}'")
@@ -128,43 +168,3 @@ def test_a_release_is_built_twice_byte_for_byte(installation: Installation) -> N
     inside = {name.partition("/docs/")[2] for name in held}
     assert {"man/offlineimap-m365.1", "man/offlineimap-m365-login.1", "completion/_offlineimap-m365"} <= inside
     assert {"completion/offlineimap-m365.bash", "completion/offlineimap-m365.fish"} <= inside
-
-
-def test_an_upgrade_keeps_the_sign_in(installation: Installation, entra: Entra) -> None:
-    """Over an older release: the sign-in stays, and the stub that OfflineIMAP loads is of the newer one."""
-    entra.access_token_seconds = 3600  # longer than an installation takes
-    installation.offer_older("0.0.9")
-    installation.do("pipx install offlineimap-m365==0.0.9")
-    installation.world.command = [f"{installation.bin}/offlineimap-m365"]
-    signed_in = sign_in(installation.world, entra, ALICE, *options(entra))
-    before = installation.world.run("token", ALICE)
-    stub = installation.home / ".local/share/offlineimap-m365/pythonfile.py"
-    older = stub.read_text(encoding="utf-8")
-
-    installation.do("pipx uninstall offlineimap-m365 && pipx install offlineimap-m365")
-    status = installation.world.run("status")
-    after = installation.world.run("token", ALICE)
-
-    assert (signed_in.code, status.code) == (0, 0), signed_in.err + status.err
-    assert "offlineimap-m365 0.0.9" in older
-    assert f"offlineimap-m365 {__version__}" in stub.read_text(encoding="utf-8")
-    assert (after.code, after.out) == (0, before.out)
-
-
-def test_removing_it_leaves_a_line_that_says_so(installation: Installation, entra: Entra) -> None:
-    """OfflineIMAP without the command gets one line that names the repair, once its token is no longer fresh."""
-    installation.do("pipx install offlineimap-m365")
-    installation.world.command = [f"{installation.bin}/offlineimap-m365"]
-    sign_in(installation.world, entra, ALICE, *options(entra))
-    stub = installation.home / ".local/share/offlineimap-m365/pythonfile.py"
-    installation.do("pipx uninstall offlineimap-m365")
-    (installation.home / "ask.py").write_text(
-        f"exec(compile(open({str(stub)!r}).read(), {str(stub)!r}, 'exec'))\n"
-        f"try:\n    get_access_token({ALICE!r})\nexcept Exception as error:\n    print(error)\n",
-        encoding="utf-8",
-    )
-
-    told = installation.do("/usr/bin/python3 ask.py")
-
-    assert "pipx install --force offlineimap-m365" in told
-    assert told.count("\n") == 1
