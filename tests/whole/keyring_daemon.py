@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import secretstorage
-from jeepney.io.blocking import open_dbus_connection
+from jeepney.bus_messages import message_bus
+from jeepney.io.blocking import Proxy, open_dbus_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -135,11 +136,14 @@ class Desktop:
             monitor = self._start(["/usr/bin/dbus-monitor", "--address", self.address], stdout=file)
             wait_for(lambda: b"NameAcquired" in log.read_bytes() or b"NameLost" in log.read_bytes())
             yield said
-            time.sleep(0.2)  # what was called last arrives
+            with self.bus() as bus:
+                Proxy(message_bus, bus).GetId()  # comes last, so all other calls are in the log once it is there
+            wait_for(lambda: b"member=GetId" in log.read_bytes())
             monitor.terminate()
             monitor.wait()
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        said += [line.rpartition("member=")[2] for line in lines if line.startswith("method call")]
+        members = [line.rpartition("member=")[2] for line in lines if line.startswith("method call")]
+        said += [member for member in members if member != "GetId"]
 
     @contextlib.contextmanager
     def bus(self) -> Iterator[secretstorage.DBusConnection]:
