@@ -180,9 +180,8 @@ def test_a_broken_environment_is_named_with_its_repair(ready: Sync, tmp_path: Pa
     _install(venv, python)
     ready.world.command = [str(venv / "bin" / "offlineimap-m365")]
     ready.sign_in()
-    for lost in ("lib/python3*/site-packages/msal", "."):
-        for path in list(venv.glob(lost)):
-            shutil.rmtree(path)
+    for lost in [*venv.glob("lib/python3*/site-packages/msal"), venv]:
+        shutil.rmtree(lost)
         ready.world.age(ALICE)
 
         done = ready.run()
