@@ -164,8 +164,9 @@ def test_a_process_that_stays_outlives_its_tokens(ready: Sync) -> None:
         running.wait_for(lambda: len({session.token_sha256 for session in ready.exchange.sessions}) >= 3)
         ready.exchange.deliver(ALICE, "INBOX", letter("later"))
         running.wait_for(lambda: ready.in_maildir() == ready.on_server())
+        refusals = list(ready.exchange.refusals)  # the end may cut a sign-in
 
-    assert ready.exchange.refusals == []
+    assert refusals == []
 
 
 def test_a_first_sync_that_outlives_its_tokens_ends_complete(ready: Sync) -> None:
