@@ -60,16 +60,6 @@ class SignIn:
         return {"iss": str(claims.get("iss", "")), "sub": str(claims.get("sub", ""))}
 
 
-@dataclasses.dataclass(frozen=True)
-class DeviceCode:
-    """What a person types where: *user_code* at *address*, within *seconds*; *flow* is MSAL's."""
-
-    user_code: str
-    address: str
-    seconds: int
-    flow: dict[str, Any] = dataclasses.field(repr=False)
-
-
 class Attempt:
     """One attempt to sign in, in a scratch cache: nothing of it is saved unless the caller saves it."""
 
@@ -128,35 +118,33 @@ class Attempt:
             answer = self._app.acquire_token_by_refresh_token(refresh_token, list(self._provider.scopes))
             return self._signed_in(answer)
 
-    def begin_device(self) -> DeviceCode:
-        """Ask for a device code; raises SignInNeeded, Temporary or Misconfigured."""
-        with self._translated():
-            flow = self._app.initiate_device_flow(scopes=list(self._provider.scopes))
-            if "user_code" not in flow:
-                raise explain.error_for(flow, self._situation)
-            seconds = int(flow.get("expires_in", 900))
-            return DeviceCode(str(flow["user_code"]), str(flow["verification_uri"]), seconds, flow)
-
-    def poll_device(self, code: DeviceCode) -> SignIn:
+    def begin_device(self) -> dict[str, Any]:
         """
-        Wait until the person has answered; stop() from another thread ends it within seconds.
+        Return MSAL's flow with a device code: ``user_code``, ``verification_uri``, ``expires_in``.
+
+        Raises SignInNeeded, Temporary or Misconfigured.
+        """
+        with self._translated():
+            flow: dict[str, Any] = self._app.initiate_device_flow(scopes=list(self._provider.scopes))
+        if "user_code" not in flow:
+            raise explain.error_for(flow, self._situation)
+        return flow
+
+    def poll_device(self, flow: dict[str, Any]) -> SignIn:
+        """
+        Wait until the person has answered; an *expires_at* of 0 in *flow* ends it within seconds, as MSAL documents.
 
         A provider that cannot answer for a while is asked again until the code expires (RFC 8628 §3.5).
         """
         while True:
             try:
                 with self._translated():
-                    answer = self._app.acquire_token_by_device_flow(code.flow, claims_challenge=self._claims)
+                    answer = self._app.acquire_token_by_device_flow(flow, claims_challenge=self._claims)
                     return self._signed_in(answer)
             except errors.Temporary:
-                if time.time() + _DEVICE_PAUSE > float(code.flow.get("expires_at", 0)):
+                if time.time() + _DEVICE_PAUSE > float(flow.get("expires_at", 0)):
                     raise
             time.sleep(_DEVICE_PAUSE)
-
-    @staticmethod
-    def stop(code: DeviceCode) -> None:
-        """Let poll_device() end (MSAL documents setting *expires_at*)."""
-        code.flow["expires_at"] = 0
 
     def _signed_in(self, answer: Mapping[str, Any]) -> SignIn:
         if "access_token" not in answer:

@@ -229,12 +229,7 @@ def _page(ok: bool, title: str, text: str) -> bytes:
 
 
 def _headers() -> dict[str, str]:
-    """
-    Return what is sent with every page.
-
-    They forbid to cache the page, to pass its address on, to frame it, and to load anything but its own style sheet
-    (CSP 3, Fetch, RFC 9111 §5.2.2.5).
-    """
+    """Forbid to cache a page, pass its address on, frame it, or load anything (CSP 3, Fetch, RFC 9111 §5.2.2.5)."""
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     return {
         "Content-Type": "text/html; charset=utf-8",

@@ -11,7 +11,6 @@ import dataclasses
 import math
 import queue
 import secrets
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.time_words import duration
-from offlineimap_m365.console import output
 from offlineimap_m365.console.prompt import say, say_unwrapped
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.signin import browser, redirect_response
@@ -31,7 +29,7 @@ from offlineimap_m365.signin.redirect_response import WrongPaste
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from offlineimap_m365.signin.attempt import Attempt, DeviceCode
+    from offlineimap_m365.signin.attempt import Attempt
     from offlineimap_m365.signin.login_request import Plan
     from offlineimap_m365.signin.paste import Pasted
 
@@ -52,14 +50,13 @@ class Waiting:
     A sign-in that waits for its answer, which must carry *state*.
 
     *answers* gets the parameters of the last page's address from the *listener*, or, with a device code, who signed
-    in or why nobody did. *paste_only*: nothing comes but what is pasted.
+    in or why nobody did. Without a listener and a device code only a paste can be the answer.
     """
 
     situation: Situation
     state: str = ""
     listener: Listener | None = None
     answers: queue.Queue[Any] = dataclasses.field(default_factory=queue.Queue)
-    paste_only: bool = False
 
 
 @contextlib.contextmanager
@@ -103,7 +100,7 @@ def _begin_page(plan: Plan, attempt: Attempt, prompt: str | None) -> Iterator[Wa
         if plan.opens:
             browser.show(address)
         answers = listener.answers if listener else queue.Queue()
-        yield Waiting(_situation(plan, redirect_uri), state, listener, answers, paste_only=listener is None)
+        yield Waiting(_situation(plan, redirect_uri), state, listener, answers)
 
 
 @contextlib.contextmanager
@@ -115,25 +112,25 @@ def _begin_device(plan: Plan, attempt: Attempt) -> Iterator[Waiting]:
             account=plan.name,
             remedy=Remedy("", f"{errors.login_command(plan.name)} --paste"),
         )
-    code = attempt.begin_device()
+    flow = attempt.begin_device()
     say("Open this address in a browser, on any computer:")
-    _say_alone(code.address)
-    say(f"Type this code there, within {duration(code.seconds)}:")
-    _say_alone(code.user_code)
+    _say_alone(str(flow["verification_uri"]))
+    say(f"Type this code there, within {duration(int(flow.get('expires_in', 900)))}:")
+    _say_alone(str(flow["user_code"]))
     say("Type it only if you asked for it yourself: a person who sends you such a code wants your mailbox.")
     say("If the browser shows an error page, paste its text here.")
     waiting = Waiting(_situation(plan, plan.redirect_uri))
-    threading.Thread(target=_poll_device, args=(plan, attempt, code, waiting.answers), daemon=True).start()
+    threading.Thread(target=_poll_device, args=(plan, attempt, flow, waiting.answers), daemon=True).start()
     try:
         yield waiting
     finally:
-        attempt.stop(code)
+        flow["expires_at"] = 0
 
 
-def _poll_device(plan: Plan, attempt: Attempt, code: DeviceCode, answers: queue.Queue[Any]) -> None:
+def _poll_device(plan: Plan, attempt: Attempt, flow: dict[str, Any], answers: queue.Queue[Any]) -> None:
     """Put into *answers* who signed in, or why nobody did."""
     try:
-        answers.put(attempt.poll_device(code))
+        answers.put(attempt.poll_device(flow))
     except errors.M365Error as error:
         if error.code in _PENDING:  # MSAL returns the provider's last "not yet" for a code that expired
             fact = f"The code for {plan.name} expired before anybody typed it in"
@@ -165,28 +162,22 @@ def wait(plan: Plan, attempt: Attempt, waiting: Waiting, deadline: float) -> Sig
     """
     remind_at = time.monotonic() + _SILENCE
     wrong = ""
-    line = output.Passing(sys.stderr)
-    with pasting() as pasted, contextlib.ExitStack() as stack:
-        stack.callback(line.clear)
+    with pasting() as pasted:
         while time.monotonic() < deadline:
-            if pasted.is_terminal and waiting.state:
-                line.show(f"{duration(math.ceil(deadline - time.monotonic()))} left (Ctrl-C ends it)")
             text = pasted.poll(_PAUSE)
             if not waiting.answers.empty():  # it may have arrived while somebody was still pasting
                 return _outcome(waiting.answers.get(), waiting, attempt)
             if text:
-                line.clear()
                 answer = _read(text, waiting, pasted)
                 if not isinstance(answer, WrongPaste):
                     return attempt.redeem(answer)
                 wrong = answer.fact
             if pasted.closed:
-                if waiting.paste_only:
+                if waiting.state and not waiting.listener:
                     raise _nobody_can_paste(plan, wrong, waiting)
                 time.sleep(_PAUSE)
             if time.monotonic() > remind_at:
                 remind_at = math.inf
-                line.clear()
                 say(f"Still waiting. {_DEAD_ENDS}.")
     raise errors.SignInNeeded(
         f"Nobody signed in to {plan.name} in time",
@@ -224,14 +215,11 @@ def _hint(waiting: Waiting) -> str:
 
 
 def _nobody_can_paste(plan: Plan, wrong: str, waiting: Waiting) -> errors.SignInNeeded:
-    """Return the error for a standard input that ended without an answer."""
-    again = errors.login_command(plan.name)
-    if wrong:
-        return errors.SignInNeeded(
-            wrong, account=plan.name, meaning=_hint(waiting), remedy=Remedy("Start again", again)
-        )
+    """Return the error for a standard input that ended without an answer, or after a *wrong* one."""
+    closed = f"Nobody can sign in to {plan.name} here: standard input is closed, so no address can be pasted"
     return errors.SignInNeeded(
-        f"Nobody can sign in to {plan.name} here: standard input is closed, so no address can be pasted",
+        wrong or closed,
         account=plan.name,
-        remedy=Remedy("Use a terminal", f"{again} --paste"),
+        meaning=_hint(waiting) if wrong else "",
+        remedy=Remedy("Start again on a terminal", f"{errors.login_command(plan.name)} --paste"),
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import stat
 import sys
 from pathlib import Path
 
@@ -32,19 +31,17 @@ _GIVE_FILE = Remedy("Give the file that holds the refresh token; - reads standar
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """What was given: *data*, decrypted; its *name* for messages; a file's *path* and *mode*; *config* beside it."""
+    """
+    What was given: *data*, decrypted; its *name* for messages; a file's *path*; the *config* beside it.
+
+    *readers*: who else may read the file, in words.
+    """
 
     data: bytes = dataclasses.field(repr=False)
     name: str
     path: Path | None = None
-    mode: int = 0
+    readers: str = ""
     config: str | None = dataclasses.field(default=None, repr=False)
-
-    @property
-    def readers(self) -> str:
-        """Who else may read the file, in words; empty if nobody."""
-        groups = [who for who, bit in (("its group", 0o040), ("everybody", 0o004)) if self.mode & bit]
-        return groups[-1] if groups else ""
 
 
 def read(file: str) -> Origin:
@@ -75,7 +72,8 @@ def read(file: str) -> Origin:
         if name != str(path):
             raise errors.WrongUsage(f"{name} cannot be read", remedy=_GIVE_FILE) from None
         raise error.replaced(remedy=error.remedy if error.remedy.command else _GIVE_FILE) from error
-    return Origin(_decrypted(data, name), name, path, stat.S_IMODE(modes[0]), _config_beside(path))
+    readers = [who for who, bit in (("everybody", 0o004), ("its group", 0o040), ("", 0)) if modes[0] & bit == bit]
+    return Origin(_decrypted(data, name), name, path, readers[0], _config_beside(path))
 
 
 def _config_beside(path: Path) -> str | None:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"[A-Za-z0-9!$%&*+./:=?@^_|~-]{16,}")
 #: A JSON Web Token (RFC 7519 §3): the access token that M365-IMAP keeps beside the refresh token.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
-#: The id of an organisation, in MSAL's home account id ``uid.utid``.
-_TENANT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: Other names of the worldwide sign-in service (MSAL's authority.py, WELL_KNOWN_AUTHORITY_HOSTS).
 _GLOBAL_HOSTS = frozenset({"login.windows.net", "login.microsoft.com", "sts.windows.net"})
 #: How many sign-ins of a cache are named in an error.
@@ -137,13 +135,13 @@ def _in_msal(cache: Mapping[str, Any]) -> list[Imported]:
     rows = cache.get("RefreshToken", {}).values()
     for row in sorted(rows, key=lambda row: str(row.get("last_modification_time")).zfill(20)):
         home, client_id, host = (_text(row.get(name)) for name in ("home_account_id", "client_id", "environment"))
-        tenant = (home or "").partition(".")[2]
+        tenant = (home or "").partition(".")[2]  # uid.utid
         newest[home, client_id, host] = Imported(
             _checked(row.get("secret")),
             "an MSAL token cache",
             user=_text(users.get(home)),
             client_id=client_id,
-            authority=f"https://{host}/{tenant if _TENANT.fullmatch(tenant) else 'common'}" if host else None,
+            authority=f"https://{host}/{tenant or 'common'}" if host else None,
             scopes=tuple((_text(row.get("target")) or "").split()),
         )
     if not newest:

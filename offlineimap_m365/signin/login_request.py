@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.accounts.profiles import Account
 
-#: What MSAL adds by itself and refuses to be given.
-_RESERVED = frozenset({"openid", "profile", "offline_access"})
-
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -127,10 +124,13 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
     scopes = _scopes(chosen, clouds[place.cloud])
     provider = Provider(client_id, authority, scopes, endpoints, client_credential.from_options(chosen))
     last = known if known and known.chosen.get("identity") == chosen.get("identity") and not known.is_app_only else None
+    # Entra's *tid* and *oid* are the same for every client; a *sub* belongs to one issuer and one client
+    # (OpenID Connect Core §8.1).
+    is_comparable = last and ("oid" in last.person or (last.client_id, last.authority) == (client_id, authority))
     return Plan(
         name=name,
         hint=str(chosen.get("identity") or (last.identity if last else None) or name),
-        person=_comparable(last, provider) if last else {},
+        person=dict(last.person) if last and is_comparable else {},
         provider=provider,
         flow=flow,
         port=port,
@@ -158,17 +158,6 @@ def _doubt(name: str, place: tenant_discovery.Place) -> str:
     return f"Microsoft does not know the domain {name.rpartition('@')[2]}" if place.is_unknown else ""
 
 
-def _comparable(before: Account, provider: Provider) -> dict[str, str]:
-    """
-    Return the ids of who signed in last time, none if the new sign-in cannot have the same ones.
-
-    Entra's *tid* and *oid* are the same for every client; a *sub* belongs to one issuer and one client
-    (OpenID Connect Core §8.1).
-    """
-    is_same = (before.client_id, before.authority) == (provider.client_id, provider.authority)
-    return dict(before.person) if is_same or "oid" in before.person else {}
-
-
 def _port(chosen: Mapping[str, Any], redirect_uri: str) -> int:
     """Return the listener's port: chosen, or that of the redirect URI; 0 for any."""
     port, registered = int(chosen.get("port") or 0), urlsplit(redirect_uri).port
@@ -183,9 +172,10 @@ def _scopes(chosen: Mapping[str, Any], cloud: Mapping[str, Any]) -> tuple[str, .
     """Return the permissions to ask for in the *cloud*, by their full names."""
     if chosen.get("app_only"):
         return (str(cloud["app_scope"]),)
-    named = [scope for scope in chosen.get("scope") or ["imap", "smtp"] if scope not in _RESERVED]
     full = {name: cloud["scope_prefix"] + scope for name, scope in mail_scopes.DELEGATED.items()}
-    return tuple(dict.fromkeys(full.get(scope, scope) for scope in named))
+    named = dict.fromkeys(full.get(scope, scope) for scope in chosen.get("scope") or ["imap", "smtp"])
+    # MSAL adds the others by itself and refuses to be given them.
+    return tuple(scope for scope in named if scope not in ("openid", "profile", "offline_access"))
 
 
 def _flow(typed: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from offlineimap_m365.knowledge import tables
 from offlineimap_m365.provider.http_client import get_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from offlineimap_m365.accounts.profiles import Account
 
@@ -67,8 +67,9 @@ def place(
         owner, is_unknown = _as_before(before), False
         if may_ask:
             with contextlib.suppress(errors.Temporary):
-                names = (chosen.get("identity"), name, before.identity if before else None)
-                owner = _find_first(names, str(cloud or "global"))
+                names = filter(None, (chosen.get("identity"), name, before.identity if before else None))
+                domains = dict.fromkeys(text.rpartition("@")[2].lower() for text in names)
+                owner = next(filter(None, (find(domain, str(cloud or "global")) for domain in domains)), None)
                 is_unknown = owner is None
         found = owner or Place(EVERYBODY, "global", is_unknown=is_unknown)
         found = dataclasses.replace(found, cloud=str(cloud or found.cloud))
@@ -90,8 +91,7 @@ def find(name: str, cloud: str) -> Place | None:
     """
     Return the organisation that owns the domain of *name*, as the sign-in of *cloud* says; None if it knows none.
 
-    Another cloud is asked only if the domain's end names its country, so that it learns of no other domain. Raises
-    Temporary if there is no answer now.
+    Another cloud learns of a domain only if its end names the country. Raises Temporary if there is no answer now.
     """
     domain = _domain(name)
     if domain is None or profiles.is_consumer(name):
@@ -101,12 +101,6 @@ def find(name: str, cloud: str) -> Place | None:
     hosts = dict.fromkeys(clouds[key]["login"] for key in [cloud, *(elsewhere if cloud == "global" else [])])
     answers = (get_json(f"https://{host}/{quote(domain)}/v2.0/.well-known/openid-configuration") for host in hosts)
     return next(filter(None, (_read(answer, clouds) for answer in answers)), None)
-
-
-def _find_first(names: Iterable[str | None], cloud: str) -> Place | None:
-    """Return the organisation of the first of the *names* whose domain is known; each domain is asked once."""
-    domains = dict.fromkeys(name.rpartition("@")[2].lower() for name in names if name)
-    return next(filter(None, (find(domain, cloud) for domain in domains)), None)
 
 
 def _as_before(before: Account | None) -> Place | None:

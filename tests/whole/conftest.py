@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.m365.exchange import Exchange
+from tests.m365.person import Browser
 from tests.whole import builds, gpg_home, keyring_daemon
 from tests.whole.mail_user import MailUser, open_mail_user
 from tests.whole.sync import Sync
@@ -50,6 +51,19 @@ def sync(world: World, entra: Entra, exchange: Exchange, build: Build) -> Sync:
     """Return a user with this build of OfflineIMAP and this package's command of the same installation."""
     mine = dataclasses.replace(world, command=list(build.command))
     return Sync(mine, entra, exchange, build)
+
+
+@pytest.fixture
+def user(world: World) -> World:
+    """Return somebody with this package who is not signed in."""
+    return product(world)
+
+
+@pytest.fixture
+def browser(entra: Entra) -> Iterator[Browser]:
+    """Open a browser that walks the sign-in pages; where it is does not matter."""
+    with Browser(entra.ca_file) as opened:
+        yield opened
 
 
 @pytest.fixture

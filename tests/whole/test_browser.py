@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.sign_in import PASSWORD, Login, options
 from tests.whole import chromium
-from tests.whole.terminal import files_of, product, secrets_of
+from tests.whole.terminal import files_of, secrets_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,12 +17,6 @@ if TYPE_CHECKING:
 
 ALICE = "alice@example.org"
 CAROL = "carol@example.org"
-
-
-@pytest.fixture
-def user(world: World) -> World:
-    """Return somebody with this package."""
-    return product(world)
 
 
 def sign_in(user: World, entra: Entra, script: Path, account: str = ALICE) -> tuple[Outcome, dict[str, Any]]:

@@ -11,16 +11,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
-from tests.whole.terminal import Terminal, files_of, product, secrets_of
+from tests.whole.terminal import files_of, product, secrets_of
 from tests.world import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.m365.entra import Entra
+    from tests.m365.person import Browser
     from tests.world import World
 
 ALICE = "alice@example.org"
@@ -35,13 +34,6 @@ def user(world: World) -> World:
     script.chmod(0o755)
     made.environ["BROWSER"] = str(script)
     return made
-
-
-@pytest.fixture
-def browser(entra: Entra) -> Iterator[Browser]:
-    """Open a browser on this machine."""
-    with Browser(entra.ca_file) as opened:
-        yield opened
 
 
 def opened(user: World) -> str:
@@ -78,60 +70,13 @@ def test_the_browser_comes_back(user: World, entra: Entra, browser: Browser) -> 
 
     assert (done.code, done.out) == (0, ""), done.err
     assert (asked, answer.status_code) == (login.address, 303)
+    parameters = parse_qs(urlsplit(asked).query)
+    assert parameters["response_mode"] == ["query"]
+    assert parameters["redirect_uri"][0].rpartition(":")[2].isdecimal()
     assert (status, urlsplit(address).path, urlsplit(address).query) == (200, "/done", "")
     assert "Signed in" in page
     assert user.run("token", ALICE).code == 0
     assert not [secret for secret in secrets_of(entra) if secret in done.err + done.out + page]
-
-
-def test_the_address_asks_for_a_query_and_any_port(user: World, entra: Entra) -> None:
-    """The redirect is http://localhost:PORT without a slash, as Thunderbird's is registered; response_mode is query."""
-    with Login(user, ALICE, "--browser", *options(entra)) as login:
-        asked = parse_qs(urlsplit(login.address).query)
-
-    assert asked["response_mode"] == ["query"]
-    assert asked["redirect_uri"][0].startswith("http://localhost:")
-    assert asked["redirect_uri"][0].rpartition(":")[2].isdecimal()
-
-
-def test_a_strangers_answer_does_not_end_the_wait(user: World, entra: Entra, browser: Browser) -> None:
-    """A wrong or missing state gets 400, on both loopback addresses, and the right answer still signs in."""
-    with Login(user, ALICE, *options(entra)) as login:
-        landing = browser.sign_in(opened(user), ALICE, PASSWORD).address or ""
-        base = landing.partition("?")[0]
-        strange = [
-            visit(f"{base}?code=1&state=2", host).status_code for host in ("127.0.0.1", "[::1]", "localhost")
-        ] + [visit(f"{base}?code=1").status_code, visit(base).status_code]
-        right = visit(landing).status_code
-        done = login.end()
-
-    assert strange == [400] * 5
-    assert (right, done.code) == (303, 0), done.err
-
-
-def test_an_address_can_be_pasted_while_a_browser_is_waited_for(user: World, entra: Entra, browser: Browser) -> None:
-    """Whose browser cannot reach the listener pastes the address all the same."""
-    with Terminal(user, "login", ALICE, "--browser", *options(entra)) as terminal:
-        landing = browser.sign_in(terminal.address, ALICE, PASSWORD)
-        terminal.type(f"{landing.address}\r")
-        done = terminal.end()
-
-        assert done.code == 0, done.err
-        assert terminal.is_as_before
-
-
-def test_cancelling_ends_it(user: World, entra: Entra, browser: Browser) -> None:
-    """Cancel in the browser comes back as access_denied: 77, nothing kept, and the last page says so."""
-    entra.add_person("carol@example.org", PASSWORD, consent="ask")
-    with Login(user, "carol@example.org", *options(entra)) as login:
-        landing = browser.sign_in(opened(user), "carol@example.org", PASSWORD, consent=False).address or ""
-        answer = visit(landing)
-        page = browser.follow(landing.partition("?")[0].rstrip("/") + answer.headers["Location"])[2]
-        done = login.end()
-
-    assert (done.code, files_of(user)) == (77, [])
-    assert "Not signed in" in page
-    assert "AADSTS65004" in done.err
 
 
 def test_a_taken_port_is_temporary(user: World, entra: Entra) -> None:
@@ -192,15 +137,6 @@ def test_a_browser_of_the_terminal_is_never_opened(user: World, entra: Entra) ->
     assert not (user.root / "taken-over").exists()
 
 
-def test_what_the_browser_prints_is_no_answer(user: World, entra: Entra) -> None:
-    """Standard output stays empty although the browser writes to its own."""
-    with Login(user, ALICE, "--timeout", "2", *options(entra)) as login:
-        opened(user)
-        done = login.end()
-
-    assert (done.code, done.out) == (77, "")
-
-
 @pytest.mark.parametrize(
     ("environ", "redirect"),
     [
@@ -219,21 +155,6 @@ def test_the_flow_that_works_here_is_chosen(user: World, entra: Entra, environ: 
         asked = parse_qs(urlsplit(login.address).query)["redirect_uri"][0]
 
     assert asked.startswith(redirect)
-
-
-def test_a_registered_redirect_is_used_as_it_is(user: World, entra: Entra, browser: Browser) -> None:
-    """The port of --redirect-uri is the one that is listened on, and the URI goes out unchanged."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}/"
-    entra.add_client("my-client", [uri])
-    with Login(user, ALICE, "--client-id", "my-client", "--redirect-uri", uri, *options(entra)) as login:
-        landing = browser.sign_in(login.address, ALICE, PASSWORD).address or ""
-        visit(landing)
-        done = login.end()
-
-    assert landing.startswith(uri)
-    assert done.code == 0, done.err
 
 
 def test_no_secret_is_in_the_process_list(user: World, entra: Entra, browser: Browser) -> None:

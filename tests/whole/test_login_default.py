@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.m365.entra import CONSUMERS, THUNDERBIRD
+from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
 from tests.m365.wire import ConnectProxy
 from tests.sign_in import PASSWORD, Login, options, sign_in
@@ -61,26 +61,6 @@ def test_nothing_but_the_address_is_needed(user: World, entra: Entra, proxy: Con
     assert profile["chosen"] == {"flow": "paste"}
     assert proxy.refused == []
     assert user.run("token", ALICE).code == 0
-
-
-def test_a_personal_account_signs_in(user: World, entra: Entra, proxy: ConnectProxy) -> None:
-    """An outlook.com mailbox, whose access tokens nobody can read, works as any other."""
-    entra.add_person("eve@outlook.com", PASSWORD, opaque=True)
-    done = sign_in_there(user, entra, proxy, "eve@outlook.com")[1]
-    token = user.run("token", "eve@outlook.com")
-
-    assert done.code == 0, done.err
-    assert token.out.startswith("EwB")
-    assert json.loads(user.run("status", "--json").out)["accounts"][0]["tenant"] == CONSUMERS
-
-
-@pytest.mark.parametrize(
-    ("cloud", "host"), [("usgov", "login.microsoftonline.us"), ("china", "login.partner.microsoftonline.cn")]
-)
-def test_a_national_cloud_is_asked_for_by_name(user: World, entra: Entra, cloud: str, host: str) -> None:
-    """--cloud leads to that cloud's own sign-in, with the tenant that was named."""
-    with Login(user, ALICE, "--paste", "--cloud", cloud, "--tenant", entra.tenant) as login:
-        assert login.address.startswith(f"https://{host}/{entra.tenant}/")
 
 
 def test_without_a_network_the_page_is_shown_all_the_same(world: World) -> None:

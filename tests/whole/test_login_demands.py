@@ -10,21 +10,15 @@ import pytest
 
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options, sign_in
-from tests.whole.terminal import Terminal, files_of, product
+from tests.whole.terminal import Terminal
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra, Person
-    from tests.world import Outcome, World
+    from tests.world import World
 
 ALICE = "alice@example.org"
 CLAIMS = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
 IMAP, SMTP = "https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.office.com/SMTP.Send"
-
-
-@pytest.fixture
-def user(world: World) -> World:
-    """Return somebody with this package."""
-    return product(world)
 
 
 @pytest.fixture
@@ -95,20 +89,6 @@ def test_a_device_code_proves_claims_as_well(user: World, entra: Entra) -> None:
     assert {request.claims for request in entra.requests if str(request.grant_type).endswith("device_code")} == {CLAIMS}
 
 
-def test_claims_that_are_none_are_not_sent(user: World, entra: Entra) -> None:
-    """What is no JSON object is not passed on to anybody."""
-    sign_in(user, entra, ALICE, *options(entra))
-    user.age(ALICE)
-    entra.fail_next("refresh_token", code=50076, extra={"claims": "evil\x1b[2J"})
-    refused = user.run("refresh")
-    entra.forget()
-    done = sign_in(user, entra, ALICE)
-
-    assert (refused.code, done.code) == (77, 0), refused.err + done.err
-    assert asked(entra) == [(None, None)]
-    assert "\x1b" not in refused.err
-
-
 @pytest.mark.parametrize(("code", "prompt"), [(70043, "login"), (50173, "login"), (65001, "consent"), (700082, None)])
 def test_some_refusals_force_the_page_to_ask(user: World, entra: Entra, code: int, prompt: str | None) -> None:
     """Sign-in frequency and revocation want the password anew, a lack of consent the consent page; once."""
@@ -121,41 +101,6 @@ def test_some_refusals_force_the_page_to_ask(user: World, entra: Entra, code: in
 
     assert [run.code for run in (refused, *runs)] == [77, 0, 0], refused.err + runs[0].err
     assert asked(entra) == [(prompt, None), (None, None)]
-
-
-def test_a_stale_browser_session_does_not_loop(user: World, entra: Entra, alice: Person) -> None:
-    """A browser that is signed in would bring tokens that end at once: with prompt=login the password is asked for."""
-    entra.access_token_seconds = 3600
-
-    def sign_in_with(browser: Browser) -> Outcome:
-        with Login(user, ALICE, "--paste", *options(entra)) as login:
-            return login.paste(browser.sign_in(login.address, ALICE, PASSWORD).address or "")
-
-    with Browser(entra.ca_file) as browser:
-        runs = [sign_in_with(browser)]
-        alice.is_stale = True
-        entra.refuse(ALICE, 70043)
-        for _ in range(2):
-            user.age(ALICE)
-            runs += [user.run("refresh"), sign_in_with(browser)]
-
-    assert [run.code for run in runs] == [0, 77, 0, 0, 0], runs
-
-
-def test_prompt_consent_is_not_asked_for_twice(user: World, entra: Entra, alice: Person) -> None:
-    """Where only an administrator may approve, the page is not asked again for what it cannot give."""
-    sign_in(user, entra, ALICE, *options(entra))
-    entra.refuse(ALICE, 65001)
-    user.age(ALICE)
-    user.run("refresh")
-    alice.consent = "admin"
-    entra.forget()
-    first = sign_in(user, entra, ALICE)
-    alice.consent = "granted"
-    second = sign_in(user, entra, ALICE)
-
-    assert (first.code, second.code) == (77, 0), second.err
-    assert asked(entra) == [("consent", None), (None, None)]
 
 
 def test_a_demand_at_a_first_login_is_met_in_it(user: World, entra: Entra, alice: Person) -> None:
@@ -174,15 +119,6 @@ def test_a_demand_at_a_first_login_is_met_in_it(user: World, entra: Entra, alice
 
     assert done.code == 0, done.err
     assert asked(entra)[-1] == (None, CLAIMS)
-
-
-def test_without_a_terminal_a_demand_at_a_first_login_is_the_end(user: World, entra: Entra) -> None:
-    """Nobody is there to sign in again: 77, as it was said, and nothing kept."""
-    entra.fail_next("authorization_code", code=50076, extra={"claims": CLAIMS})
-    done = sign_in(user, entra, ALICE, *options(entra))
-
-    assert (done.code, files_of(user)) == (77, [])
-    assert "AADSTS50076" in done.err
 
 
 # Permissions
@@ -226,25 +162,6 @@ def test_imap_alone_is_never_more(user: World, entra: Entra) -> None:
     assert [run.code for run in runs] == [0] * 4, runs
     assert scopes
     assert not [scope for scope in scopes if "SMTP" in scope]
-
-
-PAGES = {
-    "65001 by its name": f"AADSTS65001: The user or administrator has not consented to use {SMTP}",
-    "the page of an administrator": "Need admin approval\nIt would:\nSend emails from mailboxes using SMTP AUTH",
-    "70011": f"AADSTS70011: The provided value for the input parameter 'scope' is not valid: '{SMTP}'",
-    "650057": "AADSTS650057: Invalid resource. List of valid resources: ... SMTP.Send",
-}
-
-
-@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-def test_a_lack_of_consent_for_smtp_only_leads_to_imap(user: World, entra: Entra, page: str) -> None:
-    """Whose page names SMTP alone is told of ``--scope imap``."""
-    with Login(user, ALICE, "--paste", *options(entra)) as login:
-        done = login.paste(page) if login.address else None
-
-    assert done is not None
-    assert done.code == 77
-    assert f"offlineimap-m365 login {ALICE} --scope imap" in done.err
 
 
 # Places

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
-from tests.whole.terminal import Terminal, files_of, product, secrets_of
+from tests.whole.terminal import files_of, secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.m365.entra import Entra
+    from tests.m365.person import Browser
     from tests.world import Outcome, World
 
 ALICE = "alice@example.org"
-
-
-@pytest.fixture
-def user(world: World) -> World:
-    """Return somebody with this package."""
-    return product(world)
-
-
-@pytest.fixture
-def browser(entra: Entra) -> Iterator[Browser]:
-    """Open a browser on another machine."""
-    with Browser(entra.ca_file) as opened:
-        yield opened
 
 
 def enter(login: Login, browser: Browser, account: str = ALICE, *, approve: bool = True) -> Outcome:
@@ -79,24 +63,6 @@ def test_a_code_that_nobody_typed_in_expires(user: World, entra: Entra, interval
     assert "--device" in command
 
 
-def test_an_interrupted_connection_is_waited_out(user: World, entra: Entra, browser: Browser) -> None:
-    """While nobody can be asked the code stays good: one failed question does not end the sign-in."""
-    entra.fail_next("device_code", status=502, body="<html>Bad gateway</html>")
-    with Login(user, ALICE, "--device", *options(entra)) as login:
-        done = enter(login, browser)
-
-    assert done.code == 0, done.err
-
-
-def test_a_client_that_may_not_is_a_configuration_error(user: World, entra: Entra) -> None:
-    """A client id without public flows is 78, with Microsoft's code and what to change in the registration."""
-    entra.add_client("my-client", ["http://localhost"], device=False)
-    done = user.run("login", ALICE, "--device", "--client-id", "my-client", *options(entra))
-
-    assert (done.code, files_of(user)) == (78, [])
-    assert "AADSTS7000218" in done.err
-
-
 def test_an_error_page_can_be_pasted_meanwhile(user: World, entra: Entra) -> None:
     """The text of a page that leads nowhere is explained while the code waits, 77."""
     with Login(user, ALICE, "--device", *options(entra)) as login:
@@ -119,17 +85,3 @@ def test_it_needs_no_standard_input(user: World, entra: Entra, browser: Browser)
         done = login.end()
 
     assert done.code == 0, done.err
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_terminal_is_put_back(user: World, entra: Entra, number: signal.Signals, code: int) -> None:
-    """Interrupted while the code waits: the terminal is as before, at once, nothing is kept."""
-    with Terminal(user, "login", ALICE, "--device", *options(entra)) as terminal:
-        terminal.wait_until_taken_over()
-        terminal.signal(number)
-        done = terminal.end()
-
-        assert done.code == code, done.err
-        assert terminal.is_as_before
-    assert (done.out, files_of(user)) == ("", [])
-    assert "Traceback" not in done.err

@@ -9,30 +9,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options, sign_in
-from tests.whole.terminal import Terminal, files_of, product, secrets_of
+from tests.whole.terminal import Terminal, files_of, secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.m365.entra import Entra
+    from tests.m365.person import Browser
     from tests.world import World
 
 ALICE = "alice@example.org"
-
-
-@pytest.fixture
-def user(world: World) -> World:
-    """Return somebody with this package."""
-    return product(world)
-
-
-@pytest.fixture
-def browser(entra: Entra) -> Iterator[Browser]:
-    """Open a browser on another machine."""
-    with Browser(entra.ca_file) as opened:
-        yield opened
 
 
 def query(address: str) -> dict[str, str]:
@@ -56,6 +43,8 @@ def test_the_pasted_address_signs_in(user: World, entra: Entra, browser: Browser
         "pythonfile.py",
     ]
     assert user.run("token", ALICE).out.count(".") == 2
+    for words in ("Mozilla Thunderbird", "will not load: that is expected", "it is a key to your mailbox"):
+        assert words in done.err
     assert not [secret for secret in secrets_of(entra) if secret in done.err]
 
 
@@ -72,23 +61,12 @@ def test_the_address_stands_alone_and_asks_for_a_query(user: World, entra: Entra
     assert (asked["code_challenge_method"], asked["login_hint"]) == ("S256", ALICE)
 
 
-def test_the_prompt_says_what_is_right_and_what_is_dangerous(user: World, entra: Entra) -> None:
-    """It names whom Microsoft's page names, that the last page will not load, and what its address is."""
-    with Login(user, ALICE, "--paste", *options(entra)) as login:
-        said = login.paste("").err
-
-    for words in ("Mozilla Thunderbird", "will not load: that is expected", "it is a key to your mailbox"):
-        assert words in said
-
-
 REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
     "only the code": (lambda a: query(a)["code"], "This is only the code"),
     "an address from yesterday": (
         lambda a: a.replace(query(a)["state"], "yesterday"),
         "This is an address from an earlier sign-in",
     ),
-    "an address cut off": (lambda a: a.partition("&state")[0], "The address is not complete"),
-    "a password": (lambda _: "correct horse battery staple", "This is not the address of the last page"),
     "the text of an error page": (
         lambda _: "Sorry, but we're having trouble signing you in.\nAADSTS50011: The redirect URI does not match.",
         "AADSTS50011",
@@ -117,17 +95,6 @@ def test_what_is_not_the_last_address_is_refused(
     assert re.search(rf"offlineimap-m365 (login|consent) {ALICE}", said)
     assert len(said.splitlines()) <= 9  # three of them are the prompt's, if it was still on its way
     assert not [secret for secret in [*secrets_of(entra), PASSWORD] if secret in done.err + user.text_of_all_files()]
-
-
-def test_cancelling_in_the_browser_is_named(user: World, entra: Entra, browser: Browser) -> None:
-    """Who presses Cancel comes back with access_denied: 77, nothing is kept."""
-    entra.add_person("carol@example.org", PASSWORD, consent="ask")
-    with Login(user, "carol@example.org", "--paste", *options(entra)) as login:
-        landing = browser.sign_in(login.address, "carol@example.org", PASSWORD, consent=False)
-        done = login.paste(landing.address or "")
-
-    assert (done.code, files_of(user)) == (77, [])
-    assert "Microsoft refused to sign in carol@example.org" in done.err
 
 
 def test_a_code_that_expired_is_named(user: World, entra: Entra, browser: Browser) -> None:
@@ -168,18 +135,6 @@ def test_eight_thousand_characters_come_through_a_terminal(user: World, entra: E
         assert (done.code, done.out) == (0, ""), done.err
         assert terminal.is_as_before
     assert not [secret for secret in [*secrets_of(entra), "x" * 40] if secret in done.err]
-
-
-def test_a_bracketed_paste_with_line_breaks_signs_in(user: World, entra: Entra, browser: Browser) -> None:
-    """A modern terminal puts brackets round a paste; lines inside belong together."""
-    with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
-        landing = browser.sign_in(terminal.address, ALICE, PASSWORD)
-        address = landing.address or ""
-        terminal.type(f"\x1b[200~{address[:200]}\r\n{address[200:]}\x1b[201~\r")
-        done = terminal.end()
-
-        assert done.code == 0, done.err
-        assert terminal.is_as_before
 
 
 def test_a_wrong_paste_asks_again(user: World, entra: Entra, browser: Browser) -> None:

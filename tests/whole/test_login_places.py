@@ -125,15 +125,6 @@ def test_a_cloud_that_was_found_is_told(place: Place) -> None:
     assert "AADSTS700016" in done.err
 
 
-def test_the_wrong_cloud_names_the_right_one(place: Place) -> None:
-    """A page that says the organisation lives elsewhere (AADSTS90038) leads to the very cloud."""
-    place.entra.regions[place.entra.tenant] = USGOV
-    done = place.sign_in(ALICE, "--cloud", "global")
-
-    assert done.code == 77
-    assert f"offlineimap-m365 login {ALICE} --cloud usgov --client-id ID" in done.err
-
-
 # Personal accounts
 
 
@@ -169,42 +160,6 @@ def test_a_personal_account_is_known_after_its_sign_in(
     assert "smtp-mail.outlook.com" in msmtp.out
     assert "https://outlook.live.com/mail/0/options/mail/popImap" in done.err
     assert "tenant" not in (words + status.out + status.err + explained.out + msmtp.out + msmtp.err).lower()
-
-
-AUDIENCES: dict[str, tuple[str, str, list[str], str]] = {
-    "a work client id at common": ("organizations", EVE, ["--tenant", "common"], "AADSTS500208"),
-    "a work client id at consumers": ("organizations", EVE, [], "AADSTS9002332"),
-    "a personal client id at common": ("personal", EVE, ["--tenant", "common"], "AADSTS9002331"),
-}
-
-
-@pytest.mark.parametrize(("audience", "account", "options", "code"), AUDIENCES.values(), ids=AUDIENCES)
-def test_a_client_id_for_others_is_explained(
-    place: Place, audience: str, account: str, options: list[str], code: str
-) -> None:
-    """The page of a client id that does not take personal accounts is explained at the prompt, in their words."""
-    place.entra.add_person(account, PASSWORD, opaque=True)
-    place.entra.add_client("mine", ["https://localhost"]).audience = audience
-
-    done = place.sign_in(account, "--client-id", "mine", "--redirect-uri", "https://localhost", *options)
-
-    said = done.err.rpartition("offlineimap-m365: ")[2]
-    assert (done.code, files_of(place.user)) == (77, [])
-    assert code in said
-    assert "tenant" not in said.lower()
-    assert f"offlineimap-m365 login {account} --defaults" in said
-
-
-def test_a_personal_client_id_of_ones_own_works(place: Place) -> None:
-    """A registration for personal accounts only is asked at consumers, where it is taken, refreshes included."""
-    place.entra.add_person(EVE, PASSWORD, opaque=True)
-    place.entra.add_client("mine", ["https://localhost"]).audience = "personal"
-
-    done = place.sign_in(EVE, "--client-id", "mine", "--redirect-uri", "https://localhost")
-    place.user.age(EVE)
-    refreshed = place.user.run("refresh")
-
-    assert (done.code, refreshed.code) == (0, 0), done.err + refreshed.err
 
 
 THUNDERBIRDS = {
@@ -280,35 +235,6 @@ def test_a_mailbox_that_moved_signs_in_without_options(place: Place) -> None:
     assert "belongs to another organisation than last time" in second.err
     assert (profile["tenant"], profile["person"]["oid"]) == (place.entra.other_tenant, alice.oid)
     assert profile["chosen"] == {"flow": "paste"}
-
-
-def test_somebody_who_has_the_name_elsewhere_is_refused(place: Place) -> None:
-    """The same name from an organisation that does not own the domain is somebody else."""
-    first = place.sign_in(ALICE)
-    alice = place.entra.find_person(ALICE)
-    assert alice is not None
-    alice.tenant, alice.oid = place.entra.other_tenant, "00000000-aaaa-bbbb-cccc-000000000000"
-
-    second = place.sign_in(ALICE, "--tenant", "common")
-
-    assert (first.code, second.code) == (0, 77), second.err
-    assert place.profile(ALICE)["tenant"] == place.entra.tenant
-
-
-def test_an_old_profile_gets_the_client_id_of_this_release(place: Place) -> None:
-    """A default that a release before kept is not a choice: the next login without options asks with today's."""
-    place.sign_in(ALICE)
-    path = place.user.folder(ALICE) / "profile.json"
-    old = {**place.profile(ALICE), "client_id": "08162f7c-0fd2-4200-a84a-f25a4db0b584"}
-    path.write_text(json.dumps(old), encoding="utf-8")
-    place.user.age(ALICE)
-    refused = place.user.run("refresh")
-
-    done = place.sign_in(ALICE)
-
-    assert (refused.code, done.code) == (77, 0), refused.err + done.err
-    assert place.profile(ALICE)["client_id"] == THUNDERBIRD
-    assert place.user.run("token", ALICE).code == 0
 
 
 def test_one_person_under_several_client_ids(place: Place) -> None:

@@ -13,29 +13,14 @@ from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
 from tests.named_commands import commands_in, parse
 from tests.sign_in import PASSWORD, Login, options
-from tests.whole.terminal import Terminal, files_of, product
+from tests.whole.terminal import Terminal, files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.m365.entra import Entra
     from tests.world import Outcome, World
 
 ALICE = "alice@example.org"
 LOGIN = f"offlineimap-m365 login {ALICE}"
-
-
-@pytest.fixture
-def user(world: World) -> World:
-    """Return somebody with this package and without a browser on this machine."""
-    return product(world)
-
-
-@pytest.fixture
-def browser(entra: Entra) -> Iterator[Browser]:
-    """Open a browser."""
-    with Browser(entra.ca_file) as opened:
-        yield opened
 
 
 def with_browser(user: World) -> World:
@@ -76,18 +61,6 @@ def test_a_redirect_that_is_not_registered_leads_to_the_other(
 
     assert (done.code, files_of(user)) == (77, [])
     assert leads_to(done.err, f"{LOGIN} {options_} --authority")
-
-
-def test_ones_own_client_id_gets_the_very_redirect_uri(user: World, entra: Entra, browser: Browser) -> None:
-    """What was sent is what must be registered, and after that this way works."""
-    own = entra.add_client("my-client", ["http://localhost/other"])
-    done = fail(user, entra, browser, "--paste", "--client-id", "my-client")
-    own.redirect_uris.append("http://localhost")
-    again = fail(user, entra, browser, "--paste", "--client-id", "my-client")
-
-    assert (done.code, again.code) == (77, 0), again.err
-    assert "AADSTS50011" in done.err
-    assert "add exactly http://localhost. Run" in done.err
 
 
 @pytest.mark.parametrize("code", [53003, 530036])
@@ -148,21 +121,5 @@ def test_the_first_answer_wins(user: World, entra: Entra, browser: Browser) -> N
 
     assert done.code == 0, done.err
     assert late.status_code in {303, 400}
-    assert entra.count("authorization_code") == 1
-    assert f"{ALICE} is signed in." in done.err
-
-
-def test_an_answer_of_the_browser_ends_the_wait_for_a_paste(user: World, entra: Entra, browser: Browser) -> None:
-    """The browser came first: what is pasted after it is not redeemed."""
-    with_browser(user)
-    entra.delay = 1.0
-    with Login(user, ALICE, "--browser", *options(entra)) as login:
-        first = browser.sign_in(login.address, ALICE, PASSWORD).address or ""
-        with Browser(entra.ca_file) as other:
-            second = other.sign_in(login.address, "bob@example.org", PASSWORD).address or ""
-        came = visit(first)
-        done = login.paste(second)
-
-    assert (came.status_code, done.code) == (303, 0), done.err
     assert entra.count("authorization_code") == 1
     assert f"{ALICE} is signed in." in done.err

@@ -87,24 +87,6 @@ def test_control_c_ends_the_doctor(broken: World) -> None:
     assert "Traceback" not in done.err
 
 
-def test_login_shows_the_time_that_is_left(world: World, entra: Entra) -> None:
-    """Below the address, in one line that changes in its place; taken back at the end, and never in the address."""
-    user = product(world)
-
-    with Terminal(user, "login", ALICE, *options(entra), "--paste", "--timeout", "62") as terminal:
-        address = terminal.address
-        terminal.wait_for("1 min left")
-        terminal.wait_for("59 s left")
-        terminal.type("\x03")
-        done = terminal.end()
-
-        assert terminal.is_as_before
-    assert done.code == 130
-    assert f"\n{address}\n" in done.err
-    assert done.err.count("1 min left") == 1
-    assert done.err.endswith("s left (Ctrl-C ends it)\x1b[K\r\x1b[K\nCancelled.\n")
-
-
 @pytest.mark.parametrize("term", ["dumb", None])
 def test_login_shows_no_time_where_no_line_can_be_taken_back(world: World, entra: Entra, term: str | None) -> None:
     """On a dumb terminal, and without one, nothing passes by."""

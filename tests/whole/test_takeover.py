@@ -13,7 +13,7 @@ import pytest
 
 from offlineimap_m365.provider import msal_cache
 from tests.m365.entra import THUNDERBIRD
-from tests.sign_in import options, sign_in
+from tests.sign_in import options
 from tests.signed_in_accounts import attempt
 from tests.whole.terminal import Terminal, files_of, product, secrets_of
 
@@ -146,18 +146,6 @@ def test_somebody_else_is_refused(user: World, entra: Entra) -> None:
     assert kept.code == 0, kept.err
 
 
-def test_a_refusal_leaves_an_earlier_sign_in(user: World, entra: Entra) -> None:
-    """Who is signed in stays so if what is to be taken over is worth nothing."""
-    assert sign_in(user, entra, ALICE, *options(entra)).code == 0
-    before = user.secrets(ALICE)
-
-    done = take_over(user, entra, put(user, "0.AX" + "nothing" * 20))
-
-    assert done.code == 77
-    assert user.secrets(ALICE) == before
-    assert user.run("token", ALICE).code == 0
-
-
 def test_standard_input(user: World, entra: Entra) -> None:
     """``-`` takes it from a pipe."""
     done = take_over(user, entra, "-", stdin=token(entra) + "\n")
@@ -179,20 +167,6 @@ def test_a_token_pasted_at_a_terminal_is_not_shown(user: World, entra: Entra) ->
     assert done.code == 0, done.err
     assert given[:30] not in done.err
     assert as_before
-
-
-def test_another_client_id_is_named_as_a_way_out(user: World, entra: Entra) -> None:
-    """A bare token of a client id that nobody named is refused with the option that names it."""
-    given = token(entra)
-    entra.add_client(OWN, ["http://localhost"])
-
-    done = take_over(user, entra, put(user, given), "--client-id", OWN)
-    other = take_over(user, entra, put(user, "0.AX" + "nothing" * 20))
-
-    assert done.code in (77, 78)
-    assert "--client-id ID" not in done.err
-    assert other.code == 77
-    assert "--client-id ID" in other.err
 
 
 def test_an_outage_says_what_to_try_again(user: World, entra: Entra) -> None:
@@ -302,18 +276,3 @@ def test_gpg_asks_at_a_terminal_only(gpg: World, entra: Entra) -> None:
     assert (unattended.code, asked) == (75, False), unattended.err
     assert attended.code == 0, attended.err
     assert (gpg.root / "asked").exists()
-
-
-def test_gpg_without_the_key_or_with_a_damaged_file(gpg: World, entra: Entra) -> None:
-    """A key that is not here and a message that is broken are 78."""
-    path = encrypt(gpg, mutt(gpg.root, entra, ALICE), "")
-    broken = gpg.root / "broken.gpg"
-    broken.write_bytes(path.read_bytes()[:-40] + b"x" * 40)
-    damaged = take_over(gpg, entra, broken)
-    gpg.execute(["gpgconf", "--kill", "all"])
-    shutil.rmtree(gpg.environ["GNUPGHOME"])
-    Path(gpg.environ["GNUPGHOME"]).mkdir(mode=0o700)
-    keyless = take_over(gpg, entra, path)
-
-    assert (damaged.code, keyless.code) == (78, 78), damaged.err + keyless.err
-    assert files_of(gpg) == []

@@ -73,7 +73,7 @@ def whole_life(entra: Entra) -> None:
     tried = Attempt(provider(entra), ALICE)
     code = tried.begin_device()
     with Browser(entra.ca_file) as browser:
-        browser.enter_device_code(code.address, code.user_code, ALICE, PASSWORD)
+        browser.enter_device_code(code["verification_uri"], code["user_code"], ALICE, PASSWORD)
     tried.poll_device(code)
     cache = door.refresh(describe(entra), cache)
     for answer in ({"code": 50173}, {"status": 200, "body": "no JSON"}, {"status": 503}, {"drop": "after"}):

@@ -164,14 +164,6 @@ def test_the_last_page_waits_for_the_result(ok: bool) -> None:
     assert f'<body class="{"success" if ok else "failure"}">' in text_of(answer)
 
 
-def test_a_slow_result_is_not_waited_for_for_ever(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A browser whose sign-in takes too long is told to look at the terminal."""
-    monkeypatch.setattr(callback_server, "SECONDS", 0.2)
-    ask(listener.port, RIGHT)
-
-    assert "not finished yet" in text_of(ask(listener.port, "/done"))
-
-
 def test_every_answer_is_strict(listener: Listener) -> None:
     """Nothing is cached, passed on, run or loaded; only the page's own style sheet is allowed."""
     listener.finish(ok=True, title="Signed in", text="x")

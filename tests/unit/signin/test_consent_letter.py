@@ -10,7 +10,6 @@ import pytest
 
 from offlineimap_m365.cli import main
 from offlineimap_m365.folders import learned
-from offlineimap_m365.signin import consent_letter, login_request
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
@@ -169,12 +168,3 @@ def test_a_national_cloud_wants_a_client_id_of_its_own(capsys: pytest.CaptureFix
     assert address_in(letter).startswith("https://login.microsoftonline.us/t/v2.0/adminconsent?")
     assert "--client-id" in remarks
     assert "--client-id" not in own
-
-
-def test_a_secret_is_not_denied(world: World) -> None:
-    """Whoever has a confidential client id does not write that there is no secret."""
-    assert world
-    made = login_request.make(ALICE, {"tenant": "t"}, None, defaults=False, may_ask=False)
-    made.chosen["client_secret_file"] = "/x"
-
-    assert "no client secret" not in consent_letter.letter(made)

@@ -18,7 +18,7 @@ from offlineimap_m365.folders import learned
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider.provider import Provider
 from offlineimap_m365.signin import flows, login, login_request, tenant_discovery
-from offlineimap_m365.signin.attempt import Attempt, DeviceCode, SignIn
+from offlineimap_m365.signin.attempt import Attempt, SignIn
 from offlineimap_m365.signin.flows import Waiting
 from tests.m365.entra import THUNDERBIRD
 from tests.signed_in_accounts import provider as known_provider
@@ -415,7 +415,7 @@ def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(
 ) -> None:
     """What goes wrong in the background comes out in front at once, and is not waited for until the code expires."""
 
-    def fail(attempt: Attempt, code: DeviceCode) -> None:
+    def fail(attempt: Attempt, code: object) -> None:
         raise ZeroDivisionError(attempt, code)
 
     monkeypatch.setattr(Attempt, "poll_device", fail)

@@ -138,13 +138,3 @@ def test_the_text_of_an_error_page_is_explained() -> None:
     assert caught.value.correlation_id == "019827f4-372b-7726-8110-db46f130cd8f"
     assert caught.value.meaning == f"The redirect URI {REDIRECT} is not registered for the client id my-id"
     assert "--redirect-uri" in caught.value.remedy.text
-
-
-def test_a_page_with_an_unknown_code_names_it() -> None:
-    """A code that no table knows is still named, with Microsoft's sentence and its page about the code."""
-    with pytest.raises(SignInNeeded) as caught:
-        read_answer("Sorry\nAADSTS999999: something new", STATE, Situation(redirect_uri=REDIRECT))
-
-    assert caught.value.code == "AADSTS999999"
-    assert "https://login.microsoftonline.com/error?code=999999" in caught.value.remedy.advice
-    assert "something new" in caught.value.meaning

@@ -10,7 +10,7 @@ import pytest
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, notices
 from offlineimap_m365.signin import save
-from offlineimap_m365.stores import gpg, selection
+from offlineimap_m365.stores import selection
 from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE
 from tests.unit import fake_keyring
@@ -99,22 +99,6 @@ def test_a_locked_keyring_troubles_nobody(keys: FakeKeyring, world: World) -> No
     assert f"offlineimap-m365 login {ALICE} --store file" in caught.value.remedy.text
     assert profiles.load(ALICE) is None
     assert not world.folder(ALICE).exists()
-
-
-def test_a_key_that_cannot_decrypt_troubles_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that encrypts and does not decrypt is found out with something that is no secret, and leaves no trace."""
-
-    def lost(*_: object) -> bytes:
-        raise errors.Misconfigured("The secret key is on another machine")
-
-    monkeypatch.setattr(gpg, "resolve", str)
-    monkeypatch.setattr(gpg.GpgStore, "_encrypt", lambda _, data: data)
-    monkeypatch.setattr(gpg.GpgStore, "_decrypt", lost)
-
-    with pytest.raises(errors.Misconfigured, match="on another machine"):
-        save.check_store(plan_for("gpg:KEY"))
-
-    assert list((world.home / "accounts").iterdir()) == []
 
 
 def test_what_auto_decided_is_said_and_remembered(

@@ -55,16 +55,9 @@ def discovery(world: World, monkeypatch: pytest.MonkeyPatch) -> Discovery:
 def account(**changes: Any) -> profiles.Account:
     """Return an account that signed in before."""
     fields: dict[str, Any] = {
-        "name": "a@example.org",
-        "client_id": "c",
-        "authority": f"https://{HOST}/{TENANT}",
-        "scopes": (),
-        "imap": "i:993",
-        "smtp": "s:587",
-        "redirect_uri": "https://localhost",
-        "cloud": "global",
-        "tenant": TENANT,
-    }
+        "name": "a@example.org", "client_id": "c", "authority": f"https://{HOST}/{TENANT}", "scopes": (),
+        "imap": "i:993", "smtp": "s:587", "redirect_uri": "https://localhost", "cloud": "global", "tenant": TENANT,
+    }  # fmt: skip
     return profiles.Account(**(fields | changes))
 
 
@@ -148,17 +141,11 @@ def test_the_domain_of_the_sign_in_name_counts_first(discovery: Discovery) -> No
     assert (found.tenant, learnt.tenant) == (MOVED, MOVED)
 
 
-@pytest.mark.parametrize(
-    ("chosen", "place"),
-    [
-        ({"tenant": "t"}, Place("t", "global")),
-        ({"tenant": "t", "cloud": "global"}, Place("t", "global")),
-    ],
-)
-def test_what_was_chosen_is_not_looked_up(discovery: Discovery, chosen: dict[str, Any], place: Place) -> None:
+def test_what_was_chosen_is_not_looked_up(discovery: Discovery) -> None:
     """A tenant that was named is taken as it is, without a request."""
-    assert tenant_discovery.place("a@example.org", chosen, None, is_default_client=True) == place
-    assert discovery.asked == []
+    place = tenant_discovery.place("a@example.org", {"tenant": "t"}, None, is_default_client=True)
+
+    assert (place, discovery.asked) == (Place("t", "global"), [])
 
 
 def test_while_nobody_can_be_asked_it_is_as_last_time(discovery: Discovery) -> None:
@@ -170,29 +157,10 @@ def test_while_nobody_can_be_asked_it_is_as_last_time(discovery: Discovery) -> N
 
     assert (found.tenant, found.cloud) == (MOVED, "usgov")
     assert tenant_discovery.place("a@example.org", {}, None, is_default_client=True) == Place("common", "global")
-
-
-def test_a_domain_that_nobody_knows_any_more_is_everybodys(discovery: Discovery) -> None:
-    """If it is known that nobody has the domain, the last login's organisation does not count."""
-    assert discovery.is_there
-    place = tenant_discovery.place("a@example.org", {}, account(), is_default_client=True)
-    assert (place.tenant, place.cloud, place.is_unknown) == ("common", "global", True)
-
-
-@pytest.mark.parametrize("chosen", [{"tenant": "t"}, {}])
-def test_a_national_cloud_wants_its_own_client_ids(discovery: Discovery, chosen: dict[str, Any]) -> None:
-    """Who chose one is told so, too; most of all with a client id that cannot be known there."""
-    discovery.add(
-        "example.org", host="login.partner.microsoftonline.cn", cloud_instance_name="partner.microsoftonline.cn"
+    discovery.is_there = True  # and knows that nobody has the domain any more
+    assert tenant_discovery.place("a@example.org", {}, before, is_default_client=True) == Place(
+        "common", "global", is_unknown=True
     )
-    chosen = {**chosen, "cloud": "china"}
-
-    own = tenant_discovery.place("a@example.org", chosen, None, is_default_client=False)
-    default = tenant_discovery.place("a@example.org", chosen, None, is_default_client=True)
-
-    assert own.cloud == "china"
-    assert own.remarks == ("That cloud takes only client ids that are registered in it.",)
-    assert "Thunderbird's is not" in default.remarks[0]
 
 
 def test_a_cloud_that_nobody_chose_is_told(discovery: Discovery) -> None:
@@ -200,12 +168,15 @@ def test_a_cloud_that_nobody_chose_is_told(discovery: Discovery) -> None:
     discovery.add("example.org", cloud_instance_name="microsoftonline.us", tenant_region_sub_scope="DOD")
     discovery.add("example.com")
 
-    own = tenant_discovery.place("a@example.org", {}, None, is_default_client=False).remarks
-    default = tenant_discovery.place("a@example.org", {}, None, is_default_client=True).remarks
+    own, default = (
+        tenant_discovery.place("a@example.org", {}, None, is_default_client=d).remarks for d in (False, True)
+    )
+    chosen = tenant_discovery.place("a@example.org", {"cloud": "usgov-dod"}, None, is_default_client=True).remarks
 
     assert "US Department of Defense" in own[0]
     assert "registered in it" in own[1]
     assert "--client-id" in default[1]
+    assert chosen == default[1:]
     assert tenant_discovery.place("a@example.com", {}, None, is_default_client=True).remarks == ()
 
 
