@@ -51,10 +51,15 @@ def _restore_header(review: Review) -> None:
     """Begin the only section that is missing where options of its kind stand in another one, if that is one place."""
     document, sections = review.document, review.document.sections
     there = {section.name for section in sections}
-    wanted = {f"Account {name.strip()}" for name in account_names(review)}
-    accounts = [section for section in sections if section.name in wanted]
-    wanted |= {f"Repository {document.get(section, side)}" for section in accounts for side in (REMOTE, LOCAL)}
-    lost = [name for name in wanted - there if not similar(name, there - wanted)]
+    named = [
+        (account, f"Repository {document.get(section, side)}")
+        for account, section in document.named("Account").items()
+        for side in (REMOTE, LOCAL)
+    ]
+    active = {name.strip() for name in account_names(review)}
+    wanted = {f"Account {name}" for name in active} | {name for account, name in named if account in active}
+    unused = there - wanted - {name for _, name in named}
+    lost = [name for name in wanted - there if not similar(name, unused)]
     kind = lost[0].partition(" ")[0] if len(lost) == 1 else ""
     places: dict[Section, int] = {}
     for section in sections:

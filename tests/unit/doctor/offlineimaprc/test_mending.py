@@ -446,15 +446,20 @@ def test_two_accounts_in_one_maildir_are_parted(config: OfflineimaprcFile, own_l
     assert config.text.count(f"localfolders = {config.path.parent}/mail\n") == 1
 
 
-@pytest.mark.parametrize("header", ["[Account work]", LOCAL, REMOTE])
-def test_a_header_that_was_deleted_comes_back(config: OfflineimaprcFile, header: str) -> None:
+@pytest.mark.parametrize("name", ["sample", "ok-mixed", "ok-whitelist", "ok-spaces", "not-listed", "overlap"])
+def test_a_header_that_was_deleted_comes_back(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one name is missing, and options of its kind are in one other section, the header was there."""
+    monkeypatch.setenv("PATH", str(world.root))
+    config = make_offlineimaprc(world) if name == "sample" else place_case(world, name)
     text = config.text
-    config.change(f"{header}\n", "")
-
     config.mend()
+    right = config.text
+    headers = re.findall(r"(?m)^\[(?:Account|Repository) .+\]$", text)
 
-    assert config.text == text
+    for header in headers:
+        config.write(text.replace(f"{header}\n", ""))
+        config.mend()
+        assert config.text == right or (name == "not-listed" and "Firm" in header), header
 
 
 def test_headers_are_not_guessed(config: OfflineimaprcFile) -> None:
