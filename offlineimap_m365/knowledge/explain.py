@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from offlineimap_m365.base.errors import COMMAND, M365Error, Remedy, for_exit_code, printable, quoted
@@ -65,9 +65,10 @@ class Explanation:
 @dataclasses.dataclass(frozen=True)
 class Situation:
     """
-    Who asked, with what; every part may be unknown.
+    Who asked, with what, how; every part may be unknown.
 
-    *is_personal*: people with a personal account (outlook.com) have no organisation and no administrator.
+    *is_personal*: people with a personal account (outlook.com) have no organisation and no administrator. *flow* is
+    ``browser``, ``paste`` or ``device``, *cloud* None for a provider of one's own, *chosen* what the person chose.
     """
 
     account: str | None = None
@@ -75,6 +76,10 @@ class Situation:
     tenant: str | None = None
     redirect_uri: str | None = None
     is_personal: bool = False
+    flow: str = "paste"
+    scopes: Collection[str] = ()
+    cloud: str | None = "global"
+    chosen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def fill(self, text: str, where: str = "") -> str:
         """Return *text* with its braces filled in, the account as a word of the shell or PowerShell in *where*."""

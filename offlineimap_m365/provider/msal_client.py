@@ -18,7 +18,7 @@ from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import explain, next_step
 from offlineimap_m365.provider import msal_cache, silence_loggers
 from offlineimap_m365.provider.http_client import BUSY, Wire
-from offlineimap_m365.provider.provider import Provider, way_of
+from offlineimap_m365.provider.provider import Provider, situation_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,10 +56,8 @@ def refresh(account: Account, cache: bytes, proof: Proof | None = None) -> bytes
         raise _not_understood(account.name, error) from None
     if not answer:  # no request was made: a login with another client id was killed before it wrote its profile
         raise profiles.lost(account)
-    situation = explain.Situation(
-        account.name, account.client_id, account.tenant, account.redirect_uri, account.is_personal
-    )
-    raise next_step.after_refresh(_refusal(answer, situation), way_of(account))
+    situation = situation_of(account)
+    raise next_step.after_refresh(_refusal(answer, situation), situation)
 
 
 def obtain(provider: Provider, name: str, proof: Proof) -> bytes:

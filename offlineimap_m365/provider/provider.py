@@ -8,7 +8,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from offlineimap_m365.knowledge import next_step
+from offlineimap_m365.knowledge import explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,15 +49,16 @@ class Provider:
         }
 
 
-def way_of(account: Account) -> next_step.Way:
-    """Return how *account* signed in last, for advice about another way."""
-    return next_step.Way(
+def situation_of(account: Account) -> explain.Situation:
+    """Return how *account* signed in last, for an explanation and for advice about another way."""
+    return explain.Situation(
         account.name,
-        account.flow or "paste",
         account.client_id,
+        account.tenant,
         account.redirect_uri,
+        account.is_personal,
+        account.flow or "paste",
         account.scopes,
         account.cloud,
         account.chosen,
-        account.is_personal,
     )

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from offlineimap_m365.accounts import client_credential, profiles
 from offlineimap_m365.base import environment, errors
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.knowledge import mail_scopes, next_step, tables
+from offlineimap_m365.knowledge import mail_scopes, tables
+from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider.provider import Provider
 from offlineimap_m365.signin import browser, login_options, tenant_discovery
 
@@ -70,12 +71,12 @@ class Plan:
         return None if named in (tenant_discovery.EVERYBODY, tenant_discovery.PERSONAL, "organizations") else named
 
     @property
-    def way(self) -> next_step.Way:
+    def way(self) -> Situation:
         """The way of signing in, for advice about another."""
         provider = self.provider
-        return next_step.Way(
-            self.name, self.flow, provider.client_id, self.redirect_uri, provider.scopes, self.cloud, self.chosen,
-            self.is_personal,
+        return Situation(
+            self.name, provider.client_id, self.tenant, self.redirect_uri, self.is_personal, self.flow, provider.scopes,
+            self.cloud, self.chosen,
         )  # fmt: skip
 
     def mail_hosts(self, *, is_personal: bool) -> tuple[str, str]:

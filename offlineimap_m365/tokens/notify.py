@@ -63,7 +63,7 @@ def failed(error: errors.M365Error, name: str | None = None) -> None:
     name = error.account or name
     if name is None or isinstance(error, errors.WrongUsage) or environment.is_notifying():
         return
-    deadline, folder = time.monotonic() + PATIENCE, paths.folder(name)
+    folder = paths.folder(name)
     try:
         if not paths.check(folder):
             return
@@ -75,7 +75,7 @@ def failed(error: errors.M365Error, name: str | None = None) -> None:
     except errors.M365Error:
         event = Event(name, "store")
     if event:
-        _notify(event, folder, "", deadline)
+        _notify(event, folder, "")
 
 
 def certificate_ends(account: Account) -> None:
@@ -84,7 +84,7 @@ def certificate_ends(account: Account) -> None:
     days = client_credential.SOON + 1 if ends is None else int((ends - time.time()) // _DAY)
     if days <= client_credential.SOON and not environment.is_notifying():
         event = Event(account.name, "expires-soon", max(0, days))
-        _notify(event, account.folder, str(ends), time.monotonic() + PATIENCE)
+        _notify(event, account.folder, str(ends))
 
 
 def reason_of(error: errors.M365Error) -> str | None:
@@ -114,8 +114,9 @@ def _event_of(error: errors.M365Error, account: Account) -> Event | None:
     return Event(account.name, "connection" if error.of_client else "store")
 
 
-def _notify(event: Event, folder: str, subject: str, deadline: float) -> None:
+def _notify(event: Event, folder: str, subject: str) -> None:
     """Run the command unless it ran for this reason and *subject* already; a failure of that is one line."""
+    deadline = time.monotonic() + PATIENCE
     try:
         text = command()
         if text is None or not _is_first(event, folder, subject, deadline):

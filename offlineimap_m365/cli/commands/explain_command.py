@@ -17,7 +17,7 @@ from offlineimap_m365.console import output, prompt
 from offlineimap_m365.console.prompt import say
 from offlineimap_m365.knowledge import error_text, explain, next_step, tables
 from offlineimap_m365.knowledge.explain import Explanation, Situation
-from offlineimap_m365.provider.provider import way_of
+from offlineimap_m365.provider.provider import situation_of
 from offlineimap_m365.recipes.targets import is_account
 from offlineimap_m365.signin import browser
 
@@ -33,9 +33,7 @@ def run(options: argparse.Namespace) -> int:
         advice = f"Give a code, such as AADSTS50076, or paste a page: {errors.COMMAND} explain -"
         raise errors.WrongUsage("There is nothing to explain", remedy=Remedy(advice))
     has_browser = browser.is_there()
-    way = way_of(account) if account else _usual_way(name, "browser" if has_browser else "paste")
-    tenant = account.tenant if account else None
-    situation = Situation(name, way.client_id, tenant, way.redirect_uri, way.is_personal)
+    situation = situation_of(account) if account else _usual_way(name, "browser" if has_browser else "paste")
     if account and not text.strip():
         return _explain_last_failure(account, situation)
     explanation = explain.explain(text, situation)
@@ -50,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     correlation_id = explanation.correlation_id and f"correlation id {explanation.correlation_id}"
     first = ", ".join(filter(None, [explanation.code, correlation_id, explanation.time]))
     named = error_text.find_named(text)
-    remedy = next_step.next_step(explanation.topic, named, way, has_browser=has_browser) or explanation.remedy
+    remedy = next_step.next_step(explanation.topic, named, situation, has_browser=has_browser) or explanation.remedy
     return _print([first, explanation.meaning], remedy, _letter(explanation, situation))
 
 
@@ -69,12 +67,12 @@ def _question(words: list[str]) -> tuple[str | None, str]:
     return name, f"AADSTS{text.strip()}" if text.strip().isdigit() else text
 
 
-def _usual_way(name: str | None, flow: str) -> next_step.Way:
+def _usual_way(name: str | None, flow: str) -> Situation:
     """Return how a login without options signs in somebody who never did."""
     clients = tables.load("clients")
     redirect_uri = clients["clients"][clients["default"]][flow]
     scopes, is_personal = ("IMAP.AccessAsUser.All", "SMTP.Send"), profiles.is_consumer(name or "")
-    return next_step.Way(name or "ACCOUNT", flow, clients["default"], redirect_uri, scopes, is_personal=is_personal)
+    return Situation(name, clients["default"], None, redirect_uri, is_personal, flow, scopes)
 
 
 def _explain_last_failure(account: profiles.Account, situation: Situation) -> int:
