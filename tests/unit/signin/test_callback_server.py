@@ -51,6 +51,7 @@ REFUSED = {
     "no state": "/?code=s3cret-code",
     "an empty state": "/?code=s3cret-code&state=",
     "another path": RIGHT.replace("/", "/zzz"),
+    "no path": RIGHT.replace("/", "*"),
     "state of another case": RIGHT.replace(STATE, STATE.lower()),
     "neither code nor error": f"/?state={STATE}",
     "code and error": f"{RIGHT}&error=x",

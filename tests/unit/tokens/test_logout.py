@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import account_lock, errors
+from offlineimap_m365.base import account_lock, errors, paths
 from offlineimap_m365.tokens import engine, logout, move_store
 from tests.signed_in_accounts import ALICE, TOKEN, age, invent, keep
 from tests.unit import fake_keyring
@@ -157,3 +157,14 @@ def test_secrets_without_a_profile_go_too(world: World) -> None:
     assert logout.sign_out(ALICE, everything=False)
 
     assert "made-up" not in world.text_of_all_files()
+
+
+def test_the_list_of_what_setup_wrote_outlives_all_else(world: World) -> None:
+    """``setup --undo`` needs it after ``logout --all``; nothing else of the account is left."""
+    folder = Path(invent().folder)
+    (folder / paths.SETUP_LIST).write_text("{}")
+
+    assert logout.sign_out(ALICE, everything=True)
+
+    assert {path.name for path in folder.iterdir()} - {"lock"} == {paths.SETUP_LIST}
+    assert profiles.load(ALICE) is None
