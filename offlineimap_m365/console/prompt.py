@@ -84,13 +84,11 @@ def ask_account(given: str | None) -> str:
     if given is not None:
         return profiles.clean_name(given)
     known = profiles.names()
-    if is_there():
-        only = known[0] if len(known) == 1 else ""
-        typed = _ask(f"Mail address ({only}): " if only else "Mail address: ").strip()
-        if typed or only:
-            return profiles.clean_name(typed or only)
-    elif len(known) == 1:
-        return known[0]
+    only = known[0] if len(known) == 1 else ""
+    question = f"Mail address ({only}): " if only else "Mail address: "
+    name = (is_there() and _ask(question).strip()) or only
+    if name:
+        return profiles.clean_name(name)
     listed = f"; signed in so far: {', '.join(known)}" if known else ""
     raise errors.WrongUsage(
         f"No account was given{listed}", remedy=errors.Remedy("Name one", errors.login_command("you@example.org"))

@@ -142,22 +142,20 @@ def _plan_offlineimap(account: Account, asker: _Asker) -> MailFile | None:
         return file
     say()
     maildir = asker.text("Directory for the mail, or - to leave out OfflineIMAP", file.maildir)
-    if maildir == "-" or not _may_use(Path(maildir).expanduser(), maildir, asker):
+    if maildir == "-" or (not _is_empty(maildir) and not asker.yes(f"{maildir} has files already. Sync into it?", "n")):
         say("OfflineIMAP was left out.")
         return None
     return mail_files.offlineimap(account, maildir)
 
 
-def _may_use(directory: Path, shown: str, asker: _Asker) -> bool:
-    """Ask before mail is synced into a directory that has something in it."""
+def _is_empty(directory: str) -> bool:
+    """Return whether there is nothing in *directory*. Raises WrongUsage for one that cannot be read."""
     try:
-        is_empty = not any(directory.iterdir())
+        return not any(Path(directory).expanduser().iterdir())
     except FileNotFoundError:
         return True
     except OSError as error:
-        say(f"{shown} cannot be used ({error.strerror}).")
-        return False
-    return is_empty or asker.yes(f"{shown} has files already. Sync this mailbox into it?", "n")
+        raise errors.WrongUsage(f"{directory} cannot be used ({error.strerror})") from error
 
 
 def _print_addition(account: Account, file: MailFile) -> None:

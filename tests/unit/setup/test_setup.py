@@ -98,6 +98,22 @@ def test_no_is_an_answer(world: World, home: Path, monkeypatch: pytest.MonkeyPat
     assert "enable --now" not in (world.root / "log").read_text()
 
 
+def test_a_directory_with_files_is_a_question(home: Path) -> None:
+    """Mail is not mixed without a yes: by default OfflineIMAP is left out and the rest goes on."""
+    (home / "Mail/alice/cur").mkdir(parents=True)
+
+    assert main(["setup", ALICE, "--yes"]) == 0
+    assert {path.name for path in home.glob(".*rc")} == {".msmtprc"}
+
+
+@pytest.mark.parametrize("words", [[ALICE], [ALICE, "--undo"], []])
+def test_without_a_terminal_yes_is_needed(home: Path, capfd: pytest.CaptureFixture[str], words: list[str]) -> None:
+    """Who cannot answer has to take the defaults: 2, and nothing is asked or written."""
+    assert main(["setup", *words]) == 2
+    assert "--yes" in capfd.readouterr().err
+    assert list(home.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("script", "code", "command"),
     [
