@@ -155,7 +155,8 @@ def _is_empty(directory: str) -> bool:
     except FileNotFoundError:
         return True
     except OSError as error:
-        raise errors.WrongUsage(f"{directory} cannot be used ({error.strerror})") from error
+        remedy = Remedy("Run setup again with another directory")
+        raise errors.WrongUsage(f"{directory} cannot be used ({error.strerror})", remedy=remedy) from error
 
 
 def _print_addition(account: Account, file: MailFile) -> None:
