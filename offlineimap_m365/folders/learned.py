@@ -61,8 +61,5 @@ def is_finding(value: object) -> bool:
     """Is *value* what find() returns?"""
     if not isinstance(value, dict) or not isinstance(value.get("names", {}), dict):
         return False
-    lists = [value.get(part, []) for part in _LISTS]
-    texts = [value.get("learnt_at", ""), *value.get("names", {}).values()]
-    return all(isinstance(part, list) for part in lists) and all(
-        isinstance(text, str) for part in (*lists, texts) for text in part
-    )
+    lists = [value.get(part, []) for part in _LISTS] + [[value.get("learnt_at", ""), *value.get("names", {}).values()]]
+    return all(isinstance(part, list) and all(isinstance(text, str) for text in part) for part in lists)

@@ -63,9 +63,7 @@ def build_nametrans(
     They are completed to a permutation: a local name that is no server name of the map takes the name at
     which its chain begins. ``{"A": "B"}`` lets A and B change places; ``{"A": "B", "B": "C"}`` sends C to A.
 
-    Raises: ValueError, in one line, for what can be no such map: two folders under one local name (without
-    regard to case, for disks that ignore it), INBOX, an empty name, a slash or control character, a name
-    below another one.
+    Raises ValueError, in one line, for what can be no such map.
     """
     if names is None:
         return nametrans_remote, nametrans_local
@@ -130,12 +128,15 @@ def _checked(names: Mapping[str, str]) -> dict[str, str]:
     if not isinstance(names, Mapping):
         raise ValueError(f"names: a mapping of server names to local names, not {type(names).__name__}")  # noqa: TRY004
     pairs = [(_readable(server), _readable(local)) for server, local in names.items()]
-    _refuse_twins([server for server, _ in pairs], "are one folder on the server")
-    _refuse_twins([local for _, local in pairs], "cannot both be a local name")
+    for side, fault in ((0, "are one folder on the server"), (1, "cannot both be a local name")):
+        seen: dict[str, str] = {}
+        for name in (pair[side] for pair in pairs):  # case does not count, for disks that ignore it
+            if name.casefold() in seen:
+                raise ValueError(f"names: {seen[name.casefold()]!r} and {name!r} {fault}")
+            seen[name.casefold()] = name
+            if side == 1 and name.casefold() in _NO_LOCAL_NAMES:
+                raise ValueError(f"names: {name!r} cannot be the name of a Maildir")
     every = sorted({name for pair in pairs for name in pair})
-    for server, local in pairs:
-        if local.casefold() in _NO_LOCAL_NAMES:
-            raise ValueError(f"names: {server!r} cannot be called {local!r} in a Maildir")
     for above in every:
         for below in (name for name in every if name.startswith(f"{above}.")):
             raise ValueError(f"names: {below!r} lies below {above!r} with sep = . and follows it")
@@ -149,30 +150,17 @@ def _readable(name: object) -> str:
     if not isinstance(name, str):
         raise ValueError(f"names: a folder's name is text, not {type(name).__name__}")  # noqa: TRY004
     text = unicodedata.normalize("NFC", decode(name))
-    faults = {
-        "cannot be empty": not text,
-        "is not of the top level; what lies below a folder follows it": "/" in text,
-        "cannot be renamed: INBOX keeps its name, and so does what lies below it": text.lower().split(".")[0]
-        == "inbox",
-        "has a character that no folder's name can hold": any(unicodedata.category(c) in {"Cc", "Cs"} for c in text),
-    }
-    fault = next((fault for fault, is_there in faults.items() if is_there), None)
-    if fault is not None:
-        raise ValueError(f"names: {name!r} {fault}")
+    first, categories = text.casefold().partition(".")[0], {unicodedata.category(c) for c in text}
+    faults = (
+        ("cannot be empty", not text),
+        ("is not of the top level; what lies below a folder follows it", "/" in text),
+        ("cannot be renamed: INBOX keeps its name, and so does what lies below it", first == "inbox"),
+        ("has a character that no folder's name can hold", not categories.isdisjoint({"Cc", "Cs"})),
+    )
+    for fault, is_there in faults:
+        if is_there:
+            raise ValueError(f"names: {name!r} {fault}")
     return text
-
-
-def _is_inbox(text: str) -> bool:
-    return text.split(".", maxsplit=1)[0].casefold() == "inbox"
-
-
-def _refuse_twins(names: list[str], fault: str) -> None:
-    """Raise ValueError if two of *names* differ in nothing, or in case only."""
-    seen: dict[str, str] = {}
-    for name in names:
-        if name.casefold() in seen:
-            raise ValueError(f"names: {seen[name.casefold()]!r} and {name!r} {fault}")
-        seen[name.casefold()] = name
 
 
 _STANDARD_REMOTE = _permutation(STANDARD)

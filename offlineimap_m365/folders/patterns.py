@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 #: Apostrophes that stand for the typewriter's (U+2019 in French and Italian names, U+02BC in Ukrainian ones).
 _APOSTROPHES = {ord(shape): "'" for shape in "\u2018\u2019\u02bc"}
-
-#: The first character behind Latin and its extensions A and B: phonetic letters, then modifiers and marks.
-_FIRST_BEYOND_LATIN = "\u0250"
-
-#: OfflineIMAP asks for every folder several times a run, and paths share beginnings: keys are cached.
-_keys: dict[str, str] = {}
-_MOST_KEYS, _LONGEST_CACHED = 20_000, 1_000
 #: Exchange Online allows no deeper folder (learn.microsoft.com, "Exchange Online limits": maximum depth 300).
 _DEEPEST = 300
 
@@ -36,25 +29,11 @@ def key(component: str) -> str:
 
     That is Unicode, without case (Unicode 3.13, canonical caseless matching), composed, with one apostrophe.
     """
-    cached = _keys.get(component)
-    if cached is not None:
-        return cached
-    if len(_keys) >= _MOST_KEYS:
-        _keys.clear()
-    fresh = _make_key(decode(component))
-    if len(component) <= _LONGEST_CACHED:
-        _keys[component] = fresh
-    return fresh
-
-
-def _make_key(text: str) -> str:
-    """Return the key of *text*."""
+    text = decode(component)
     if text.isascii():
         return text.lower()
     from unicodedata import normalize  # noqa: PLC0415 - many mailboxes need none
 
-    if max(text) < _FIRST_BEYOND_LATIN:  # the same in half the time: there are no marks and apostrophes to replace
-        return normalize("NFC", text.casefold())
     return normalize("NFC", normalize("NFD", text.translate(_APOSTROPHES)).casefold())
 
 
@@ -95,25 +74,21 @@ class Entries:
 
     def match(self, name: str) -> bool:
         """Return whether one of the entries means the folder *name* or one above it."""
-        if self.patterns and any(p.fullmatch(form) for form in _spellings(name) for p in self.patterns):
-            return True
+        if self.patterns:
+            from unicodedata import normalize  # noqa: PLC0415 - only for patterns
+
+            composed = normalize("NFC", "/".join(decode(part) for part in name.split("/")))
+            if any(pattern.fullmatch(form) for form in (name, composed) for pattern in self.patterns):
+                return True
         if not self.names:  # each glob is a name, too: a folder may really be called [Gmail]
             return False
         return any(path in self.names or any(g.match(path) for g in self.globs) for path in ancestors(name))
 
 
-def _spellings(name: str) -> tuple[str, str]:
-    """Return the path *name* as it is, and in Unicode, composed (NFC)."""
-    from unicodedata import normalize  # noqa: PLC0415 - only for patterns
-
-    return name, normalize("NFC", "/".join(decode(part) for part in name.split("/")))
-
-
 def learnt_paths(finding: Mapping[str, Any]) -> dict[str, bool]:
     """Return which paths (as from ancestors()) hold mail by what learned.find() returned."""
-    parts = {"mail": True, "not_mail": False}
-    paths = {ancestors(path)[0]: parts[part] for part in parts for path in finding.get(part, ())}
-    return {path: is_mail for path, is_mail in paths.items() if path}
+    parts = (("mail", True), ("not_mail", False))
+    return {ancestors(path)[0]: is_mail for part, is_mail in parts for path in finding.get(part, ()) if path}
 
 
 def listed(argument: str, value: object) -> list[Any]:

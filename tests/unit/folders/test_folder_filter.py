@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offlineimap_m365.folders import patterns, utf7
+from offlineimap_m365.folders import utf7
 from offlineimap_m365.folders.folder_filter import (
     build_filter,
     folderfilter,
@@ -88,19 +88,6 @@ def test_unicode_forms_and_apostrophes_do_not_matter(dutch: dict[str, Any], form
 
     assert not wanted(spelled)
     assert not wanted(utf7.encode(spelled))
-
-
-@given(st.text(st.characters(max_codepoint=0x24F)))
-def test_latin_names_are_compared_as_all_others(name: str) -> None:
-    """The short way to a key for Latin letters comes out where Unicode's canonical caseless matching does."""
-    letters = "".join(chr(code) for code in range(0x250))
-
-    found = [patterns.key(text) for text in (f"a{name}", *letters)]
-
-    def matched(text: str) -> str:
-        return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
-
-    assert found == [matched(utf7.decode(text)) for text in (f"a{name}", *letters)]
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_the_encodings_agree_on_every_name(name: str) -> None:
         ({"A": "X&AC8-y"}, "is not of the top level"),
         ({"A.b": "A"}, "'A.b' lies below 'A'"),
         ({"A": "X\0"}, "has a character"),
-        ({"A": "cur"}, "'A' cannot be called 'cur' in a Maildir"),
+        ({"A": "cur"}, "'cur' cannot be the name of a Maildir"),
         ({None: "A"}, "a folder's name is text, not NoneType"),
         ([("A", "B")], "a mapping of server names to local names, not list"),
     ],
