@@ -147,3 +147,40 @@ def test_bytes_that_are_no_text_are_no_traceback(world: World) -> None:
 
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cached_in", "left", "margin", "fresh"),
+    [(0, 300, 300, True), (0, 299, 300, False), (60, 300, 300, True), (61, 300, 300, False), (0, 0, 0, True)],
+)
+def test_which_token_is_fresh(cached_in: int, left: int, margin: int, fresh: bool) -> None:
+    """It lives for the margin, and was issued at most 60 s in this clock's future (contract §5.8)."""
+    entry = {"cached_at": str(1000 + cached_in), "expires_on": str(1000 + left)}
+
+    assert fresh_token.is_fresh(entry, margin, 1000.0) is fresh
+    assert fresh_token.MARGIN == 300
+
+
+@pytest.mark.parametrize(
+    ("life", "margin", "result"),
+    [(3600, 300, 300), (3600, 1800, 1800), (5000, 9999, 2500), (500, 1800, 300), (9, 5, 5)],
+)
+def test_how_long_a_token_should_live(life: int, margin: int, result: int) -> None:
+    """As long as is wanted, at most half of its whole life, and at least 300 s unless less is wanted."""
+    assert fresh_token.wish(life, margin) == result
+
+
+@pytest.mark.parametrize(("cached_at", "expires_on"), [(1060, "4600"), (1061, "4539"), (900, "4600")])
+def test_a_token_of_a_clock_that_is_ahead_ends_earlier(cached_at: int, expires_on: str) -> None:
+    """By as much as its time is later than its file's, if that is more than clocks may differ."""
+    entry = {"cached_at": str(cached_at), "expires_on": "4600"}
+
+    assert fresh_token.corrected(entry, 1000.9)["expires_on"] == expires_on
+
+
+@pytest.mark.parametrize("value", [True, None, 1.5, "x", "", -1, "-1", 253_402_300_800, "0" * 13])
+def test_what_is_no_time(value: object) -> None:
+    """Only seconds from 1970 to the year 9999 are times."""
+    with pytest.raises(ValueError):  # noqa: PT011 - int's own words differ
+        fresh_token.seconds(value)
+    assert [fresh_token.seconds(time) for time in ("0", 0, "253402300799")] == [0, 0, 253_402_300_799]

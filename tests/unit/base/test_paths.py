@@ -170,20 +170,42 @@ def test_sticky_directories_above_are_allowed(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "primary", "is_private"),
-    [([], [], True), (["me"], [], True), (["bob"], [], False), ([], ["bob"], False)],
+    ("members", "primary", "mode", "gid", "name", "is_private"),
+    [
+        ([], [], 0o770, 1234, "me", True),
+        (["me"], [], 0o770, 1234, "me", True),
+        (["bob"], [], 0o770, 1234, "me", False),
+        ([], ["bob"], 0o770, 1234, "me", False),
+        ([], [], 0o772, 1234, "me", False),
+        ([], [], 0o770, 1233, "me", False),
+        ([], [], 0o770, 1235, "me", False),
+        ([], [], 0o770, 1234, "users", False),
+        ([], [], 0o770, 4321, "me", False),  # a group without a name
+    ],
 )
-def test_a_private_group_has_nobody_else(
-    monkeypatch: pytest.MonkeyPatch, members: list[str], primary: list[str], is_private: bool
+def test_a_private_group_has_nobody_else(  # noqa: PLR0917 - a table
+    monkeypatch: pytest.MonkeyPatch,
+    members: list[str],
+    primary: list[str],
+    mode: int,
+    gid: int,
+    name: str,
+    is_private: bool,
 ) -> None:
-    """A group is private if it has the user's name, no other member, and is no other user's primary group."""
+    """A group is private if it is the user's, with their name, no other member, and no other user's primary group."""
     me = SimpleNamespace(pw_name="me", pw_gid=1234, pw_uid=os.geteuid())
-    others = [SimpleNamespace(pw_name=name, pw_gid=1234, pw_uid=77) for name in primary]
-    monkeypatch.setattr(pwd, "getpwuid", lambda _: me)
-    monkeypatch.setattr(pwd, "getpwall", lambda: [me, *others, SimpleNamespace(pw_gid=5, pw_uid=5)])
-    monkeypatch.setattr(grp, "getgrgid", lambda _: SimpleNamespace(gr_name="me", gr_mem=members))
+    others = [SimpleNamespace(pw_name=other, pw_gid=1234, pw_uid=77) for other in primary]
 
-    state = os.stat_result((0o040770, 0, 0, 0, os.geteuid(), 1234, 0, 0, 0, 0))
+    def group(number: int) -> SimpleNamespace:
+        if number == 4321:
+            raise KeyError
+        return SimpleNamespace(gr_name=name, gr_mem=members)
+
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: me)
+    monkeypatch.setattr(pwd, "getpwall", lambda: [me, *others, SimpleNamespace(pw_name="x", pw_gid=5, pw_uid=5)])
+    monkeypatch.setattr(grp, "getgrgid", group)
+
+    state = os.stat_result((0o040000 | mode, 0, 0, 0, os.geteuid(), gid, 0, 0, 0, 0))
     assert safe_file.others_may_write(state) != is_private
 
 

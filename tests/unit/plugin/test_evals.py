@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ import pytest
 import offlineimap_m365
 from offlineimap_m365.base import errors, installation
 from offlineimap_m365.folders import learned
-from tests.signed_in_accounts import age, keep
+from offlineimap_m365.plugin import evals
+from tests.signed_in_accounts import age, cache_of, keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,17 +85,42 @@ def test_a_personal_mailbox_keeps_its_own_names(world: World, tenant: str, names
     assert [local(remote(name)) for name in names] == list(names)
 
 
-def test_star_import_gives_the_names_of_the_contract() -> None:
-    """``from offlineimap_m365 import *`` in a user's own pythonfile brings all that evals need."""
-    names = {
-        "get_access_token", "get_refresh_token", "get_client_id", "get_client_secret", "folderfilter",
-        "make_folderfilter", "nametrans_remote", "nametrans_local", "make_nametrans",
-    }  # fmt: skip
-    code = "from offlineimap_m365 import *; print(*dir())"
+def test_what_each_eval_returns(world: World, entra: Entra) -> None:
+    """The tokens of the store, the client id of the sign-in, and an empty secret for a public client."""
+    account = keep(entra)
+    cache = cache_of(account)
 
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert [offlineimap_m365.get_access_token(), offlineimap_m365.get_refresh_token(ALICE)] == [
+        entry["secret"] for kind in ("AccessToken", "RefreshToken") for entry in cache[kind].values()
+    ]
+    assert offlineimap_m365.get_client_id() == account.client_id
+    assert offlineimap_m365.get_client_secret(ALICE) == ""
 
-    assert names <= set(found.split())
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "asked"),
+    [
+        ("get_access_token", [ALICE, 1800], f"token {ALICE} --prefer-validity 1800"),
+        ("get_access_token", [], "token --prefer-validity 300"),
+        ("get_refresh_token", [ALICE], f"token {ALICE} --what refresh-token"),
+        ("get_client_id", [ALICE], f"token {ALICE} --what client-id"),
+        ("get_client_secret", [ALICE], f"token {ALICE} --what client-secret"),
+    ],
+)
+def test_what_a_foreign_interpreter_asks(
+    world: World, monkeypatch: pytest.MonkeyPatch, function: str, arguments: list[str], asked: str
+) -> None:
+    """All but a fresh token is asked of the installed command; if that is gone, the recorded repair is told."""
+    for name in ("_command", "_repair"):
+        monkeypatch.setattr(evals, name, getattr(evals, name))
+
+    evals.use_command(["/bin/echo"])
+    assert getattr(offlineimap_m365, function)(*arguments) == asked
+    evals.use_command(["/nonexistent"], ("Install it again", "pipx reinstall it"))
+    with pytest.raises(errors.Misconfigured) as caught:
+        getattr(offlineimap_m365, function)(*arguments)
+
+    assert caught.value.remedy.command == "pipx reinstall it"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import logging
+import sys
+import types
 from urllib.parse import quote
 
 import pytest
@@ -100,6 +102,38 @@ def test_records_are_cleaned() -> None:
     assert "base 10: '<hidden>'" in with_exception
     assert "%d of %s" in _logged("%d of %s", "one")
     assert _logged(line) == line + "\n"
+
+
+@pytest.mark.parametrize("length", [8, 9, 10, 11, 47, 48, 49])
+@pytest.mark.parametrize("shift", range(3))
+def test_a_short_secret_is_hidden_whole(monkeypatch: pytest.MonkeyPatch, length: int, shift: int) -> None:
+    """A client secret of any length from eight characters on leaves no part of itself, in clear or in base64."""
+    monkeypatch.setattr(log_redaction, "_secrets", {})
+    secret = ("Qz7~x.Kp" * 7)[:length]
+    log_redaction.hide(secret)
+    coded = base64.b64encode(b"-" * shift + secret.encode()).decode().rstrip("=")
+
+    assert log_redaction.clean(f"<{secret}>") == "<<hidden>>"
+    assert len(coded) < 16 or coded[4:12] not in log_redaction.clean(coded)
+
+
+def test_what_is_short_is_no_secret() -> None:
+    """Seven characters could be part of any word."""
+    log_redaction.hide("mailbox")
+
+    assert log_redaction.clean("the mailbox") == "the mailbox"
+
+
+def test_the_filter_is_installed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On OfflineIMAP's own logger, however often a function is evaluated."""
+    monkeypatch.setitem(sys.modules, "offlineimap", types.ModuleType("offlineimap"))
+    logger = logging.getLogger("OfflineImap")
+    monkeypatch.setattr(logger, "filters", [])
+
+    log_redaction.install()
+    log_redaction.install()
+
+    assert len(logger.filters) == 1
 
 
 def test_nothing_is_installed_outside_offlineimap() -> None:

@@ -1,0 +1,107 @@
+"""Which store is used, and what moving and forgetting leave behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from offlineimap_m365.base import errors, paths
+from offlineimap_m365.stores import selection
+from offlineimap_m365.stores.file import FileStore
+from tests.signed_in_accounts import ALICE
+from tests.unit import fake_keyring
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+
+@pytest.fixture
+def folder(world: World) -> str:
+    """Return the folder of alice, with a file of each store in it."""
+    folder = paths.folder(ALICE)
+    paths.make(folder)
+    for name in ("cache.json", "cache.json.gpg", "keyring.json"):
+        Path(folder, name).write_bytes(b"{}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("but", "left"),
+    [
+        ("", []),
+        ("file", ["cache.json"]),
+        ("gpg:ABC", ["cache.json.gpg"]),
+        ("keyring", ["keyring.json"]),
+    ],
+)
+def test_all_stores_but_one_are_emptied(
+    folder: str, monkeypatch: pytest.MonkeyPatch, but: str, left: list[str]
+) -> None:
+    """Each has its file removed; all keys of gpg share one."""
+    fake_keyring.install(monkeypatch)
+
+    error = selection.empty(folder, ALICE, but=but)
+
+    assert error is None
+    assert sorted(path.name for path in Path(folder).iterdir()) == left
+
+
+def test_a_store_that_cannot_be_emptied_hides_no_other(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first error is returned after all were tried."""
+    fake_keyring.install(monkeypatch).is_locked = True
+
+    error = selection.empty(folder, ALICE)
+
+    assert isinstance(error, errors.Temporary)
+    assert [path.name for path in Path(folder).iterdir()] == ["keyring.json"]
+
+
+@pytest.mark.parametrize(
+    ("over_ssh", "locked", "store"), [(False, False, "keyring"), (False, True, "file"), (True, False, "file")]
+)
+def test_what_auto_means(
+    folder: str, monkeypatch: pytest.MonkeyPatch, over_ssh: bool, locked: bool, store: str
+) -> None:
+    """A keyring that works without a question, else the file, with a reason; over ssh no keyring is asked."""
+    keyring = fake_keyring.install(monkeypatch)
+    keyring.is_locked = locked
+    if over_ssh:
+        monkeypatch.setenv("SSH_CONNECTION", "x")
+
+    name, reason = selection.settle("auto", folder, ALICE)
+
+    assert name == store
+    assert reason != ""
+    assert keyring.asked == ([] if over_ssh else ["try"])
+    assert ALICE not in reason
+
+
+@pytest.mark.parametrize("word", ["file", "keyring"])
+def test_a_word_that_is_a_store(word: str) -> None:
+    """It is taken as it is; any other is wrong usage."""
+    assert selection.settle(word, "/nonexistent", ALICE) == (word, "")
+    assert [selection.is_known(text) for text in (word, "auto", "gpg:x", "drawer")] == [True, True, True, False]
+    with pytest.raises(errors.WrongUsage):
+        selection.settle("drawer", "/nonexistent", ALICE)
+
+
+def test_what_is_not_returned_is_undone(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that returns something else, or fails, is left as undo() leaves it, and the error is raised."""
+    undone: list[int] = []
+    store = FileStore(folder)
+    selection.put(store, b"good", ALICE, lambda: undone.append(0))
+    monkeypatch.setattr(FileStore, "read", lambda _: b"spoiled")
+
+    with pytest.raises(errors.Misconfigured):
+        selection.put(store, b"new", ALICE, lambda: undone.append(1))
+
+    assert undone == [1]
+
+
+def test_which_class_a_name_opens(folder: str) -> None:
+    """Each store has its name back, and its file."""
+    for name in ("file", "keyring", "gpg:ABC"):
+        assert selection.open_store(name, folder, ALICE).name == name
+    assert [selection.kind(name) for name in ("file", "gpg:ABC")] == ["file", "gpg"]
