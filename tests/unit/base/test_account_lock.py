@@ -241,7 +241,9 @@ def test_the_wait_is_bounded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """A process that has waited as long as it may tries once more and then fails (75), and may wait the next time."""
     slept: list[float] = []
     with account_lock.held(str(tmp_path), NAME):
+        began = time.monotonic()
         assert not account_lock.take(str(tmp_path), 0.1)
+        waited = time.monotonic() - began
         monkeypatch.setattr(time, "sleep", slept.append)
         assert not account_lock.take(str(tmp_path), 60)
         account_lock._threads.pop(str(tmp_path))  # noqa: SLF001 - wait for the file, as another process does
@@ -250,6 +252,7 @@ def test_the_wait_is_bounded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.undo()
 
     assert slept == []
+    assert 0.1 <= waited < 3
     with account_lock.held(str(tmp_path), NAME, 1):
         waiting = threading.Thread(target=account_lock.take, args=[str(tmp_path)])
         waiting.start()

@@ -123,3 +123,15 @@ def test_output_may_go_to_a_file(tmp_path: Path) -> None:
 
     assert (result.code, result.out, result.err) == (0, b"", b"")
     assert (tmp_path / "output").read_bytes() == b"out\nerr\n"
+
+
+def test_a_program_in_the_foreground_prints_to_standard_error() -> None:
+    """What it prints is for the person, since standard output carries the answer; its exit code is returned."""
+    script = (
+        "from offlineimap_m365.base import process\n"
+        "print(process.run_in_foreground([*process.SHELL, 'cat; echo out; exit 3']))"
+    )
+
+    result = process.run([sys.executable, "-c", script], env=os.environ)
+
+    assert (result.out, result.err) == (b"3\n", b"out\n")

@@ -12,7 +12,7 @@ import offlineimap_m365
 from offlineimap_m365.base import errors, installation
 from offlineimap_m365.folders import learned
 from offlineimap_m365.plugin import evals
-from tests.signed_in_accounts import age, cache_of, keep
+from tests.signed_in_accounts import age, cache_of, invent, keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +121,8 @@ def test_what_a_foreign_interpreter_asks(
         getattr(offlineimap_m365, function)(*arguments)
 
     assert caught.value.remedy.command == "pipx reinstall it"
+    invent()
+    assert offlineimap_m365.get_access_token(ALICE) == "a-made-up-access-token"  # fresh, so nobody is asked
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,17 @@ def test_the_exit_code_becomes_the_exception(tmp_path: Path, code: int, kind: ty
     assert caught.value.exit_code == code
 
 
+@pytest.mark.parametrize(
+    ("account", "text"), [(None, "no such thing"), ("bob", "bob: no such thing"), ("such", "no such thing")]
+)
+def test_a_message_names_the_account_once(tmp_path: Path, account: str | None, text: str) -> None:
+    """The account stands before a message that does not name it."""
+    with pytest.raises(errors.SignInNeeded) as caught:
+        installed_command.ask(_script(tmp_path, "echo no such thing >&2; exit 77"), [], account, REPAIR)
+
+    assert str(caught.value) == text
+
+
 def test_nothing_of_the_calling_interpreter_reaches_it(tmp_path: Path, world: World) -> None:
     """PYTHON*, VIRTUAL_ENV and standard input stay here; the user's own variables go along."""
     world.environ.update({"PYTHONPATH": "/trap", "PYTHONHOME": "/trap", "VIRTUAL_ENV": "/trap", "HTTPS_PROXY": "p"})
@@ -93,7 +104,7 @@ def test_a_command_that_hangs_is_left_to_finish(tmp_path: Path, monkeypatch: pyt
     done = tmp_path / "done"
     asked = _script(tmp_path, f"sleep 1; touch {done}")
 
-    with pytest.raises(errors.Temporary, match="did not answer"):
+    with pytest.raises(errors.Temporary, match=r"^The account: .* did not answer"):
         installed_command.ask(asked, [], None, REPAIR)
 
     assert not done.exists()
