@@ -83,6 +83,17 @@ def test_colour_is_not_forced_on_anybody(world: World, monkeypatch: pytest.Monke
     assert (before, environment.colourless()) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("80", 80), ("0", 0), ("99999", 99_999), ("100000", 0), ("-5", 0), ("x", 0), ("", 0), ("٨", 0)],
+)
+def test_columns(monkeypatch: pytest.MonkeyPatch, text: str, columns: int) -> None:
+    """A number of at most five digits counts, anything else is none."""
+    monkeypatch.setenv("COLUMNS", text)
+
+    assert environment.columns() == columns
+
+
 def bind(path: str) -> None:
     """Make a socket at *path*."""
     with socket.socket(socket.AF_UNIX) as listener:

@@ -159,3 +159,34 @@ def test_any_command_renews_an_old_stub(world: World, old: str, new: str, *, is_
 
     stub.write_stub()
     assert path.read_text(encoding="utf-8") == text
+
+
+def test_what_is_wrong_with_the_stub(world: World) -> None:
+    """Each fault of the file is told apart, and there is none right after a login."""
+    path = stub.stub_path()
+    faults = [stub.stub_fault()]
+    text = stub.write_stub().read_text(encoding="utf-8")
+    assert stub.stub_fault() == ""
+    for content in (b"mine", b"\xff", text.replace(__version__, "0.0.1").encode()):
+        path.write_bytes(content)
+        faults.append(stub.stub_fault())
+    path.chmod(0o666)
+    faults.append(stub.stub_fault())
+
+    assert faults[1] == stub.FOREIGN
+    assert "" not in faults
+    assert len(set(faults)) == 5
+
+
+def test_the_home_is_named_where_an_empty_environment_would_look_elsewhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron needs no variable for the usual home, and any other one by its path."""
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", stub.usual_home())
+    usual = stub.place()
+    other = []
+    for home in ("/aaa", "/zzz"):
+        monkeypatch.setenv("OFFLINEIMAP_M365_HOME", home)
+        other.append(stub.place())
+
+    assert (usual, other) == ("", ["OFFLINEIMAP_M365_HOME=/aaa", "OFFLINEIMAP_M365_HOME=/zzz"])
