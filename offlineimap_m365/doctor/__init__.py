@@ -17,7 +17,7 @@ from offlineimap_m365.doctor.check import Check, Step, Subject, of_error
 from offlineimap_m365.doctor.local import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Check", "Order", "Subject", "examine"]
@@ -73,12 +73,11 @@ def _checks(steps: Sequence[Step], subject: Subject) -> Iterator[Check]:
 
 def machine_steps(names: Sequence[str], closed: Sequence[str]) -> list[Step]:
     """Return the steps that look at this machine; *closed* are notices about files that others could read."""
+    from offlineimap_m365.doctor import network  # noqa: PLC0415 - as above
     from offlineimap_m365.doctor.local import home_directory, plugin_checks  # noqa: PLC0415 - as above
-    from offlineimap_m365.doctor.network import certificate_checks  # noqa: PLC0415 - as above
 
     steps = [
-        Step(versions.PROGRAMS, versions.examine_programs),
-        Step("certificates", certificate_checks.examine),
+        Step("certificates", network.examine_certificates),
         Step("home", functools.partial(home_directory.examine, closed)),
     ]
     if not names:
@@ -92,9 +91,9 @@ def machine_steps(names: Sequence[str], closed: Sequence[str]) -> list[Step]:
 
 def account_steps(*, offline: bool) -> list[Step]:
     """Return the steps that look at one account, in the order in which things usually break."""
+    from offlineimap_m365.doctor import network  # noqa: PLC0415 - as above
     from offlineimap_m365.doctor.account import profile_checks, token_checks  # noqa: PLC0415 - as above
     from offlineimap_m365.doctor.mail import mail_checks  # noqa: PLC0415 - as above
-    from offlineimap_m365.doctor.network import login_host  # noqa: PLC0415 - as above
 
     offline_steps = [
         Step("profile", profile_checks.examine_profile, ("home",)),
@@ -106,7 +105,7 @@ def account_steps(*, offline: bool) -> list[Step]:
         return offline_steps
     return [
         *offline_steps,
-        *login_host.STEPS,
+        *network.STEPS,
         Step("refresh", token_checks.examine_refresh, ("client", "store", "sign-in", "login-host")),
         Step("token", token_checks.examine_token, ("refresh",)),
         Step("token-length", token_checks.examine_length, ("token",)),
@@ -116,18 +115,13 @@ def account_steps(*, offline: bool) -> list[Step]:
 
 
 def _names(order: Order) -> list[str]:
-    """Return whom to check; where the home cannot be read now that is nobody, and its check says why."""
+    """Return whom to check, as they are saved; where the home cannot be read that is nobody, and its check says why."""
+    names = [profiles.clean_name(name) for name in order.names]
     try:
-        everybody = profiles.names()
-        known = {name.lower(): name for name in everybody}
-        return list(dict.fromkeys(_known(name, known) for name in order.names)) or everybody
+        known = {name.lower(): name for name in profiles.names()}  # a broken profile counts as an account
     except (errors.Temporary, errors.Misconfigured):
-        return [profiles.clean_name(name) for name in order.names]
-
-
-def _known(name: str, known: Mapping[str, str]) -> str:
-    """Return the name of an account as it is saved; a broken profile counts as an account."""
-    clean = profiles.clean_name(name)
-    if clean.lower() not in known:
-        raise profiles.not_signed_in(clean)
-    return known[clean.lower()]
+        return names
+    for name in names:
+        if name.lower() not in known:
+            raise profiles.not_signed_in(name)
+    return list(dict.fromkeys(known[name.lower()] for name in names)) or list(known.values())

@@ -131,22 +131,20 @@ class Step:
 
     def check(self, subject: Subject) -> Check:
         """Make the check of *subject* and note its outcome there; no error of any kind gets out."""
-        missing = next((subject.unmet[name] for name in self.needs if name in subject.unmet), None)
-        check = self._run(subject) if missing is None else subject.not_tried(self.name, missing)
-        if check.ok is False:
-            subject.unmet[self.name] = check.name
-        elif check.since is not None:
-            subject.unmet[self.name] = check.since
-        return check
-
-    def _run(self, subject: Subject) -> Check:
+        since = next((subject.unmet[name] for name in self.needs if name in subject.unmet), None)
+        if since is not None:
+            subject.unmet[self.name] = since
+            return subject.not_tried(self.name, since)
         try:
-            return self.run(subject)
+            check = self.run(subject)
         except NotTriedError as reason:
             subject.unmet[self.name] = self.name
             return subject.untold(self.name, str(reason))
         except Exception as error:  # noqa: BLE001 - a bug in one check must not hide what the others show
-            return of_error(self.name, error, subject.name or None)
+            check = of_error(self.name, error, subject.name or None)
+        if check.ok is False or check.since is not None:
+            subject.unmet[self.name] = check.since or check.name
+        return check
 
 
 def of_error(name: str, error: Exception, account: str | None = None) -> Check:

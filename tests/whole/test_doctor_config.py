@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from offlineimap_m365.doctor.local import interpreters
+from offlineimap_m365.doctor.local import versions
 from tests.unit.doctor.offlineimaprc import test_mending as mending
 from tests.unit.offlineimaprc_file import make_offlineimaprc
 from tests.whole import builds
@@ -30,7 +30,7 @@ EVAL = 'oauth2_access_token_eval = get_access_token("%(remoteuser)s", 1800)'
 def probe(world: World, build: Build, paths: list[Path]) -> list[dict[str, Any]]:
     """Return what the Python of *build* reads in the files *paths*."""
     offlineimap = Path(build.offlineimap[0])
-    python = interpreters.find_interpreter(offlineimap)
+    python = versions.find_interpreter(offlineimap)
     command = [str(python), str(Path(__file__).with_name("rc_probe.py")), str(offlineimap.resolve().parent)]
     done = world.execute(command, stdin=json.dumps(list(map(str, paths))), timeout=120.0)
     assert done.code == 0, done.err

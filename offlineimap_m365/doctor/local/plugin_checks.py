@@ -42,21 +42,16 @@ def examine_notify(machine: Subject) -> Check:
 def examine_stub(machine: Subject) -> Check:
     """Return whether OfflineIMAP's pythonfile is there, and names a program that runs."""
     path, write = stub.stub_path(), f"{errors.COMMAND} config --pythonfile"
-    fault = stub.stub_fault()
+    fault, remedy = stub.stub_fault(), Remedy("Write it anew", write)
     if fault == stub.FOREIGN:
         move = f"mv {errors.quoted(str(path))} {errors.quoted(f'{path}.mine')}"
         remedy = Remedy("Move it away and write the right one", f"{move} && {write}")
-        return machine.bad("stub", f"{path} {fault}", remedy)
-    fault = fault or _command_fault(stub.recorded_command())
+    elif not fault:
+        command = stub.recorded_command()
+        result = process.run([*(command or ["false"]), "--version"], seconds=_PATIENCE)
+        reason = (result.reason or result.ended) if result.code is None else f"exit code {result.code}"
+        if not result.is_success:
+            fault = f"names a command that does not run ({reason}): {shlex.join(command)}"
     if fault:
-        return machine.bad("stub", f"{path}, which OfflineIMAP loads, {fault}", Remedy("Write it anew", write))
+        return machine.bad("stub", f"{path}, which OfflineIMAP loads, {fault}", remedy)
     return machine.good("stub", f"For OfflineIMAP: pythonfile = {path}")
-
-
-def _command_fault(command: list[str]) -> str:
-    """Return that the *command* in the stub does not run, as the end of a sentence; "" if it does."""
-    if not command:
-        return "names no command"
-    result = process.run([*command, "--version"], seconds=_PATIENCE)
-    reason = (result.reason or result.ended) if result.code is None else f"exit code {result.code}"
-    return "" if result.is_success else f"names a command that does not run ({reason}): {shlex.join(command)}"

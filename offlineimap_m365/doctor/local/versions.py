@@ -1,35 +1,41 @@
 """
-Which versions are installed: of this program and its libraries, of OfflineIMAP, and of the other mail programs.
+Which versions are installed: of this program and its libraries, and of OfflineIMAP.
 
-OfflineIMAP is never imported: the Python that runs it is asked where it is, and its files are read. How it gets tokens
-is told by a feature, since version strings do not say it.
+The first line of a script names its Python, or the second one in pip's form for a long path (distlib's scripts.py).
 """
 
 from __future__ import annotations
 
 import importlib
 import platform
+import re
+import shutil
 import ssl
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import environment, errors, installation
+from offlineimap_m365.base import environment, errors, installation, process
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.doctor.check import NotTriedError
-from offlineimap_m365.doctor.local import interpreters
-from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import limits
 
 if TYPE_CHECKING:
     from offlineimap_m365.doctor.check import Check, Subject
 
 #: The names of the checks.
-NAME, OFFLINEIMAP, PROGRAMS = "versions", "offlineimap", "programs"
+NAME, OFFLINEIMAP = "versions", "offlineimap"
 #: The libraries whose versions are shown.
 LIBRARIES = ("msal", "requests", "urllib3", "cryptography")
+#: Characters of a script that are looked at.
+_HEAD = 4096
+_PYTHON = re.compile(r"(?:^|/)(?:python|pypy)[0-9.]*$")
+#: The lines of a script that name it: all words of the first one, or what pip's second one starts.
+_NAMED = re.compile(r"""#!\s*(.*)|'''exec'\s+("[^"]+"|\S+)""")
+#: Seconds for OfflineIMAP to print its version.
+_PATIENCE = 5.0
 
 
 def examine_ours(machine: Subject) -> Check:
@@ -68,31 +74,29 @@ def _repair() -> Remedy:
 
 
 def examine_offlineimap(machine: Subject) -> Check:
-    """Return which OfflineIMAP there is, and whether it can run."""
-    path = interpreters.which("offlineimap")
+    """Return which OfflineIMAP there is, which Python runs it, and whether it starts."""
+    path = which(OFFLINEIMAP)
     if path is None:
         return machine.good(OFFLINEIMAP, "There is no command offlineimap; other mail programs need none")
-    try:
-        build = interpreters.look(path)
-    except interpreters.UnknownError as error:
-        raise NotTriedError(f"{path}: {error}") from error
-    except interpreters.LostError as error:
-        return machine.bad(OFFLINEIMAP, f"{path} cannot run: {error}", _reinstall(path))
-    name = f"OfflineIMAP {build.version or 'of an unknown version'} ({path})"
-    return machine.good(OFFLINEIMAP, f"{name} runs under Python {build.python} ({build.interpreter})", *_facts(build))
+    version, failure = start_offlineimap(path)
+    if failure and environment.python_path():  # which it may need, and is not given here
+        raise NotTriedError(f"{path} does not start without PYTHONPATH ({failure})")
+    if failure:
+        return machine.bad(OFFLINEIMAP, f"{path} does not start ({failure})", _reinstall(path))
+    interpreter = find_interpreter(path) or "a Python that cannot be known"
+    facts = [f"{limit['versions']}: {limit['what']}" for limit in limits.rows()[OFFLINEIMAP]["limits"]]
+    return machine.good(OFFLINEIMAP, f"OfflineIMAP {version} ({path}) is run by {interpreter}", *facts)
 
 
-def _facts(build: interpreters.Build) -> list[str]:
-    """Return how an OfflineIMAP gets tokens, and its known limits."""
-    other = "It asks the installed command for what is not fresh, since its Python is another one"
-    facts = [other if build.is_foreign else "It shares this program's Python"]
-    if build.asks_always is None:
-        return facts
-    often = "It wants a token for each connection"
-    facts.append(often if build.asks_always else "It wants a token once, which renews itself")
-    kind = "always" if build.asks_always else "once"
-    rows = tables.load("programs")["programs"][OFFLINEIMAP]["limits"]
-    return facts + [str(limit["what"]) for limit in rows if limit.get("build") == kind]
+def start_offlineimap(path: Path) -> tuple[str, str]:
+    """Let the OfflineIMAP at *path* print its version; return that, and why it does not start, "" if it does."""
+    result = process.run([str(path), "--version"], seconds=_PATIENCE)
+    version = re.search(rb"\d+(?:\.\d+)+", result.out)
+    words = result.err.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    failure = words or result.reason or (f"exit code {result.code}" if result.code else result.ended)
+    return version[0].decode() if version else "of an unknown version", "" if result.is_success else errors.printable(
+        failure
+    )
 
 
 def _reinstall(path: Path) -> Remedy:
@@ -107,18 +111,23 @@ def _reinstall(path: Path) -> Remedy:
     return Remedy("Its Python was upgraded or removed", command)
 
 
-def examine_programs(machine: Subject) -> Check:
-    """Return which mail programs there are, which are too old, and what each cannot do; never a failure."""
-    installed, notes = [], []
-    rows = {tuple(row.get("version_command", ())): (name, row) for name, row in reversed(limits.rows().items())}
-    for name, row in rows.values():
-        version = limits.version(name)
-        if version is None:
-            continue
-        needed = limits.needed(row, version)
-        installed.append(f"{row['title']} {version}" + (f" (too old: {needed} is needed)" if needed else ""))
-        notes += limits.known(row)
-    if not installed:
-        return machine.good(PROGRAMS, "No mail program that a recipe is for is on the PATH")
-    meaning = errors.printable(f"On the PATH are {', '.join(sorted(installed))}")
-    return machine.good(PROGRAMS, meaning, *map(errors.printable, notes))
+def which(name: str) -> Path | None:
+    """Return the program that *name* starts: on the PATH, else beside this Python."""
+    path = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    return Path(path) if path else None
+
+
+def find_interpreter(path: Path) -> Path | None:
+    """Return the Python that runs the script *path*; None if it is not there, or cannot be known."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD).decode("utf-8", "replace")
+    except OSError:
+        return None
+    for line in filter(None, map(_NAMED.match, head.splitlines()[:2])):
+        words = [line[2].strip('"')] if line[2] else line[1].split()
+        python = next((word for word in words if _PYTHON.search(word)), None)
+        if python is not None:
+            interpreter = shutil.which(python)
+            return Path(interpreter) if interpreter else None
+    return None

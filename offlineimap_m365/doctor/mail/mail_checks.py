@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors, time_words
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.doctor import network
 from offlineimap_m365.doctor.account import token_checks
 from offlineimap_m365.doctor.check import NotTriedError, Step, of_error
 from offlineimap_m365.doctor.mail import mailbox_refused, server_attempt
-from offlineimap_m365.doctor.mail.server_attempt import IMAP_STAGES, SMTP_STAGES
-from offlineimap_m365.doctor.network import certificate_checks
+from offlineimap_m365.doctor.mail.server_attempt import IMAP_STAGES
 from offlineimap_m365.folders import folder_filter, learned
 from offlineimap_m365.knowledge import mail_scopes
 from offlineimap_m365.learn import classify
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 #: What each check says if it is good.
 _GOOD = {
-    "imap-connect": "{host} answers on port {port}, with a certificate that is trusted",
-    "imap-xoauth2": "{host} lets programs sign in with a token",
-    "imap-sign-in": "{host} takes the token",
+    "imap-connect": "{address} answers, with a certificate that is trusted",
+    "imap-xoauth2": "{address} lets programs sign in with a token",
+    "imap-sign-in": "{address} takes the token",
     "imap-mailbox": "The mailbox {user} opens: {folders} folders",
-    "smtp-connect": "{host} answers on port {port}",
-    "smtp-starttls": "{host} begins TLS, with a certificate that is trusted",
-    "smtp-xoauth2": "{host} lets programs sign in with a token",
-    "smtp-sign-in": "{host} lets {user} send mail",
+    "smtp-connect": "{address} answers",
+    "smtp-starttls": "{address} begins TLS, with a certificate that is trusted",
+    "smtp-xoauth2": "{address} lets programs sign in with a token",
+    "smtp-sign-in": "{address} lets {user} send mail",
 }
 
 
@@ -49,8 +49,7 @@ def _examine(name: str, subject: Subject) -> Check:
     if name.endswith("sign-in") and not attempt.user:
         command = f"{errors.COMMAND} doctor {errors.quoted(subject.name)} --mailbox ADDRESS"
         raise NotTriedError(f"Not tried, because an application has no mailbox of its own; name one: {command}")
-    host, port = mail_server.split(_server(name, subject))
-    facts = {"host": host, "port": port, "user": attempt.user, "folders": len(attempt.folders)}
+    facts = {"address": _server(name, subject), "user": attempt.user, "folders": len(attempt.folders)}
     check = _ended(subject, attempt) if attempt.stage == name else subject.good(name, _GOOD[name].format(**facts))
     is_own = name not in IMAP_STAGES[2:] or attempt.user.lower() == subject.name.lower()
     return check if is_own else dataclasses.replace(check, mailbox=attempt.user)
@@ -98,7 +97,7 @@ def _ended(subject: Subject, attempt: Attempt) -> Check:
     (host, port), again = mail_server.split(_server(name, subject)), server_attempt.again(subject.name)
     for cause in request_failure.causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            trouble = certificate_checks.refused(host, cause, again)
+            trouble = network.untrusted(host, cause, again)
             return subject.bad(name, trouble.meaning, trouble.remedy)
         if name.endswith("-connect") and isinstance(cause, ConnectionRefusedError | TimeoutError):
             # The sign-in service answered a moment ago, so the network works.
@@ -163,19 +162,21 @@ def _learned(subject: Subject) -> Check:
     return subject.bad(name, f"The folders of {attempt.user} changed since they were learned: {names}", learn)
 
 
-def _steps(stages: tuple[str, ...], first: tuple[str, ...]) -> tuple[Step, ...]:
-    """Return the checks of a server: each *stage* needs the one before it, and a sign-in needs the token."""
-    needs = [first, *((stage,) for stage in stages)]
-    return tuple(
-        Step(
-            stage,
-            functools.partial(_examine, stage),
-            before + (("refresh", "token") if stage.endswith("sign-in") else ()),
-        )
-        for stage, before in zip(stages, needs, strict=False)
-    )
+def _step(stage: str, *needs: str) -> Step:
+    return Step(stage, functools.partial(_examine, stage), needs)
 
 
 #: The checks in the order of an attempt. What keeps from one server keeps from the next, so it is named once.
-IMAP_STEPS = (*_steps(IMAP_STAGES, ("profile", "tls")), Step("imap-folders", _learned, ("imap-mailbox",)))
-SMTP_STEPS = _steps(SMTP_STAGES, ("profile", "imap-connect"))
+IMAP_STEPS = (
+    _step("imap-connect", "profile", "tls"),
+    _step("imap-xoauth2", "imap-connect"),
+    _step("imap-sign-in", "imap-xoauth2", "refresh", "token"),
+    _step("imap-mailbox", "imap-sign-in"),
+    Step("imap-folders", _learned, ("imap-mailbox",)),
+)
+SMTP_STEPS = (
+    _step("smtp-connect", "profile", "imap-connect"),
+    _step("smtp-starttls", "smtp-connect"),
+    _step("smtp-xoauth2", "smtp-starttls"),
+    _step("smtp-sign-in", "smtp-xoauth2", "refresh", "token"),
+)

@@ -49,36 +49,28 @@ def _of_application(account: Account, token: str, mailbox: str) -> Trouble:
     """Return that an application may not open *mailbox*, and the commands that let it, filled in."""
     object_id = str((id_token.claims_of(token) or {}).get("oid") or _OBJECT_ID)
     commands = f"{powershell.introduce(account.client_id, object_id)}; {powershell.permit(mailbox, object_id)}"
-    meaning = (
-        f"The application may not open the mailbox {mailbox}: Exchange does not know it, it lacks the permission on the"
-        " mailbox, or there is no such mailbox"
-    )
-    advice = (
-        "An administrator adds the application to Exchange, by the object id of the enterprise application, then"
-        " grants it the mailbox"
-    )
+    causes = "Exchange does not know it, it lacks the permission on the mailbox, or there is no such mailbox"
+    advice = "An administrator adds it to Exchange, by the object id of the enterprise application, and permits it"
+    meaning = f"The application may not open the mailbox {mailbox}: {causes}"
     return Trouble(meaning, Remedy(advice, commands, "powershell"))
 
 
 def _without_permission(account: Account, mailbox: str) -> Trouble:
     """Return why *mailbox* does not open to the person whose own mailbox does."""
     who, alias = account.identity or account.name, f"set remoteuser = {account.name}"
+    meaning = f"{account.name} opens with this token, and {mailbox} does not: "
     signed_in = {name.lower(): name for name in profiles.names_if_readable()}.get(mailbox.lower())
     if signed_in is not None:
-        meaning = f"{mailbox} does not open with the token of {account.name}, and is signed in itself"
         advice = f'In the section of {mailbox}, use get_access_token("{signed_in}")'
-        return Trouble(meaning, Remedy(advice, server_attempt.again(signed_in)))
+        return Trouble(f"{meaning}it is signed in itself", Remedy(advice, server_attempt.again(signed_in)))
     if account.is_personal:
-        meaning = f"{account.name} opens, and {mailbox} does not: personal accounts have no shared mailboxes"
         advice = f"If it is another address (alias) of your mailbox, {alias}; else sign in to it"
-        return Trouble(meaning, Remedy(advice, errors.login_command(mailbox)))
-    meaning = (
-        f"{account.name} opens with this token, and {mailbox} does not: {who} lacks the permission, there is no such"
-        f" mailbox, it is only another address (alias) of {account.name}, or IMAP is switched off for it"
-    )
+        remedy = Remedy(advice, errors.login_command(mailbox))
+        return Trouble(f"{meaning}personal accounts have no shared mailboxes", remedy)
+    meaning += f"{who} lacks the permission, there is no such mailbox, it is an alias, or IMAP is switched off for it"
     advice = (
-        f"Compare the address; for an alias {alias}; for a shared mailbox an administrator"
-        f" grants the permission or, if it has that, switches IMAP on: {powershell.switch_imap_on(mailbox)}"
+        f"Compare the address; for an alias {alias}; for a shared mailbox an administrator grants the permission or,"
+        f" if it has that, switches IMAP on: {powershell.switch_imap_on(mailbox)}"
     )
     return Trouble(meaning, Remedy(advice, powershell.permit(mailbox, who), "powershell"))
 
@@ -101,8 +93,8 @@ def _nothing_opens(account: Account, refused: Attempt, again: str) -> Trouble:
         command = f"{login} --tenant {errors.quoted(account.home_tenant)}"
         return Trouble(meaning, Remedy("Sign in to your own organisation", command))
     if refused.refusal:
-        reasons = f"({_in_words(refused.refusal)}): it was withdrawn, or is for somebody else"
-        return Trouble(f"Exchange does not take the token of {name} {reasons}", Remedy("Sign in again", login))
+        reason = f"({_in_words(refused.refusal)}): it was withdrawn, or is for somebody else"
+        return Trouble(f"Exchange does not take the token of {name} {reason}", Remedy("Sign in again", login))
     also = f". If it is on, sign in again: {login}" if refused.stage == "imap-sign-in" else ""
     if account.is_personal:
         page = tables.load("clouds")["consumers"]["imap_switch"]
@@ -111,12 +103,10 @@ def _nothing_opens(account: Account, refused: Attempt, again: str) -> Trouble:
         ipv4 = "; if it is on, use IPv4 alone (OfflineIMAP: ipv6 = no in the section of the remote repository)"
         advice = f"Switch it on in the settings, under Mail, Forwarding and IMAP: {page}{ipv4}{also}"
         return Trouble(meaning, Remedy(advice, again))
-    meaning = (
-        f"{name} has signed in, but no mailbox opens: IMAP is switched off for it, or, less often, it has no mailbox"
-        " or no licence for one"
-    )
+    causes = "IMAP is switched off for it, or, less often, it has no mailbox or no licence for one"
     advice = f"An administrator switches IMAP on, or finds that there is no mailbox of that name{also}"
-    return Trouble(meaning, Remedy(advice, powershell.switch_imap_on(name), "powershell"))
+    remedy = Remedy(advice, powershell.switch_imap_on(name), "powershell")
+    return Trouble(f"{name} has signed in, but no mailbox opens: {causes}", remedy)
 
 
 def _in_words(refusal: dict[str, str]) -> str:
@@ -136,12 +126,11 @@ def find_cause_of_reply(account: Account, token: str, refused: Attempt) -> Troub
     """Return what the SMTP server's reply means, and what helps."""
     user, reply = refused.user, refused.reply
     if is_switched_off(reply) and not account.is_personal:
-        meaning = (
-            f"Programs may not send mail as {user}: that is switched off for the mailbox or the organisation (tenant),"
-            f" while IMAP can work ({reply})"
+        remedy = Remedy(
+            "An administrator switches it on for this mailbox", powershell.switch_smtp_on(user), "powershell"
         )
-        advice = "An administrator switches it on for this mailbox"
-        return Trouble(meaning, Remedy(advice, powershell.switch_smtp_on(user), "powershell"))
+        where = "it is switched off for the mailbox or the organisation (tenant), while IMAP can work"
+        return Trouble(f"Programs may not send mail as {user}: {where} ({reply})", remedy)
     if account.is_app_only and _NOT_TAKEN in reply:
         return _of_application(account, token, user)
     words = "; ".join(filter(None, [reply, _in_words(refused.refusal)]))

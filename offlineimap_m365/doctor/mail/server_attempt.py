@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.mail.folder_list import Folder
 
-#: The checks of a server, in the order of an attempt.
+#: The checks of an IMAP server, in the order of an attempt.
 IMAP_STAGES = ("imap-connect", "imap-xoauth2", "imap-sign-in", "imap-mailbox")
-SMTP_STAGES = ("smtp-connect", "smtp-starttls", "smtp-xoauth2", "smtp-sign-in")
 
 
 @dataclasses.dataclass

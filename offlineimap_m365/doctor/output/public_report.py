@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.doctor.local import interpreters, versions
+from offlineimap_m365.doctor.local import versions
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import PROGRAMS, limits
 
@@ -44,26 +44,22 @@ def document(checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def _fields(check: Check, accounts: Sequence[str]) -> dict[str, Any]:
-    """Return what may be published of *check*."""
+    """Return what may be published of *check*: of codes Microsoft's and OAuth's, none that a server made up."""
     fields: dict[str, Any] = {"name": check.name, "ok": check.ok}
     if check.account is not None:
         fields["account"] = accounts.index(check.account) + 1
     if check.code is not None:
-        fields["code"] = _public_code(check.code)
+        is_known = _AADSTS.fullmatch(check.code) or check.code in tables.load("aadsts")["errors"]
+        fields["code"] = check.code if is_known else "other"
     return fields
 
 
-def _public_code(code: str) -> str:
-    """Return Microsoft's *code* or an error name of OAuth; ``other`` for a text that a server made up."""
-    return code if _AADSTS.fullmatch(code) or code in tables.load("aadsts")["errors"] else "other"
-
-
-def _program_versions() -> dict[str, str | None]:
+def _program_versions() -> dict[str, str]:
     """Return the versions of the mail programs that are installed."""
     installed = {program.name: limits.version(program.name) for program in PROGRAMS.values()}
-    path = interpreters.which("offlineimap")
-    with contextlib.suppress(interpreters.UnknownError, interpreters.LostError):
-        installed["offlineimap"] = interpreters.look(path).version if path else None
+    path = versions.which(versions.OFFLINEIMAP)
+    if path:
+        installed[versions.OFFLINEIMAP] = versions.start_offlineimap(path)[0]
     return {name: version for name, version in installed.items() if version}
 
 

@@ -40,37 +40,26 @@ class Text:
         self._several = several
         self._verbose = verbose
         self._hides_good = many and not verbose
-        self._skipped: list[Check] = []
         self._heading: str | None = None
         self._checks: list[Check] = []
 
     def tell(self, check: Check) -> list[str]:
-        """Return the lines about *check*; those that were not tried for one reason share a line."""
-        same = self._skipped and (self._skipped[0].since, self._skipped[0].account) == (check.since, check.account)
-        lines = [] if same else self._skipped_lines()
+        """Return the lines about *check*; without -v there are none about what was not tried."""
         self._checks.append(check)
-        if check.since is not None and not self._verbose:
-            self._skipped.append(check)
-            return lines
-        if self._hides_good and check.ok and check.account:
-            return lines
-        return [*lines, *self._head(check), *self._lines(check)]
+        is_skipped = check.since is not None and not self._verbose
+        if is_skipped or (self._hides_good and check.ok and check.account):
+            return []
+        return [*self._head(check), *self._lines(check)]
 
     def end(self, *, offline: bool) -> list[str]:
         """Return the last lines: what was left out, how many checks failed, and what to do first."""
-        lines = self._skipped_lines()
+        skipped = dict.fromkeys(check.name for check in self._checks if check.since is not None)
+        reason = f"{_MARKS[None][0]} Not tried because of what failed: {', '.join(skipped)}"
+        lines = _wrapped(reason, indent="") if skipped and not self._verbose else []
         for diff in dict.fromkeys(check.diff for check in self._checks if check.diff):
             lines += _diff(diff)
         left_out = ["Left out because of --offline: the network, a refresh, the token, IMAP and SMTP."]
         return [*lines, "", *(left_out if offline else []), _summary(self._checks)]
-
-    def _skipped_lines(self) -> list[str]:
-        skipped, self._skipped = self._skipped, []
-        if not skipped:
-            return []
-        names = ", ".join(check.name for check in skipped)
-        reason = f"{_mark(None)} Not tried because of {skipped[0].since}: {names}"
-        return [*self._head(skipped[0]), *output.wrapped(reason, sys.stdout)]
 
     def _head(self, check: Check) -> Iterator[str]:
         heading = check.account or (check.file and f"In {check.file}")
@@ -83,12 +72,12 @@ class Text:
 
     def _lines(self, check: Check) -> list[str]:
         """Return what is good in one line as far as it fits; with -v, or of a failure, all facts."""
-        first = f"{_mark(check.ok)} {check.name.ljust(_NAMES)} "
+        mark, colour = _MARKS[check.ok]
+        mark = output.spelled(mark, sys.stdout)
+        first = f"{output.paint(mark, colour, sys.stdout)} {check.name.ljust(_NAMES)} "
         if check.ok is not False and check.line is None and not self._verbose:
-            plain = output.spelled(_MARKS[check.ok][0], sys.stdout)
-            columns = (
-                min(output.width(sys.stdout), _WIDEST) - output.columns(f"{plain} {check.name.ljust(_NAMES)} ") - 1
-            )
+            taken = output.columns(f"{mark} {check.name.ljust(_NAMES)} ")
+            columns = min(output.width(sys.stdout), _WIDEST) - taken - 1
             meaning = output.spelled(errors.printable(check.meaning), sys.stdout)
             return [first + output.cut(meaning, columns, sys.stdout)]
         place = f"{check.file}:{check.line} " if check.line is not None else ""
@@ -98,13 +87,8 @@ class Text:
         return lines + (_remedy(check.remedy) if check.ok is False and check.diff is None else [])
 
 
-def _mark(ok: bool | None) -> str:
-    mark, colour = _MARKS[ok]
-    return output.paint(output.spelled(mark, sys.stdout), colour, sys.stdout)
-
-
-def _wrapped(text: str) -> list[str]:
-    return output.wrapped(output.spelled(errors.printable(text), sys.stdout), sys.stdout, _INDENT)
+def _wrapped(text: str, indent: str = _INDENT) -> list[str]:
+    return output.wrapped(output.spelled(errors.printable(text), sys.stdout), sys.stdout, indent)
 
 
 def _remedy(remedy: errors.Remedy) -> list[str]:
@@ -125,13 +109,13 @@ def _diff(diff: Diff) -> list[str]:
 def _summary(checks: Sequence[Check]) -> str:
     """Return how many checks failed and what to do first, or that nothing did."""
     failed = [check for check in checks if check.ok is False]
-    noun = "check" if len(checks) == 1 else "checks"
-    if failed:
-        return f"{len(failed)} of {len(checks)} {noun} failed. {_first_step(failed[0])}"
     unknown = sum(check.ok is None for check in checks)
+    count = f"{len(checks)} {'check' if len(checks) == 1 else 'checks'}"
+    if failed:
+        return f"{len(failed)} of {count} failed. {_first_step(failed[0])}"
     if unknown:
-        return f"Nothing failed: {len(checks) - unknown} of {len(checks)} checks are good, {unknown} could not be made."
-    return f"All is well: {len(checks)} {noun}."
+        return f"Nothing failed: {len(checks) - unknown} of {count} are good, {unknown} could not be made."
+    return f"All is well: {count}."
 
 
 def _first_step(check: Check) -> str:

@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from offlineimap_m365.accounts import profiles
+from offlineimap_m365.doctor import network
 from offlineimap_m365.doctor.check import Step, Subject
-from offlineimap_m365.doctor.network import certificate_checks, login_host
 from tests import doctor_checks
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.entra import CAPTIVE_PORTAL
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.once
 ALICE = "alice@example.org"
 MICROSOFT = "login.microsoftonline.com"
 PASSWORD = "geheim%40x"
-STEPS = (Step("certificates", certificate_checks.examine), *login_host.STEPS)
+STEPS = (Step("certificates", network.examine_certificates), *network.STEPS)
 NAMES = [step.name for step in STEPS]
 AGAIN = f"offlineimap-m365 doctor {ALICE}"
 RENAME = f"offlineimap-m365 login {ALICE} --authority https://HOST/TENANT"
@@ -246,8 +246,8 @@ def test_trusted_certificates_that_are_wrong_are_unset(world: World, entra: Entr
 @pytest.mark.parametrize(
     ("name", "begins", "ends", "words", "command"),
     [
-        ("localhost", -30, -2, "expired", certificate_checks.set_clock()),
-        ("localhost", 2, 30, "not yet valid", certificate_checks.set_clock()),
+        ("localhost", -30, -2, "expired", network.set_clock()),
+        ("localhost", 2, 30, "not yet valid", network.set_clock()),
         ("portal.hotel.example", -30, 30, "Hostname mismatch", AGAIN),
     ],
 )
@@ -353,7 +353,7 @@ def test_many_accounts_fail_once(world: World) -> None:
     port = closed_port()
     subjects = [at(port, name=f"user{number}@example.org", shared=shared) for number in range(500)]
 
-    checks = [check for about in subjects for check in doctor_checks.checks_of(login_host.STEPS, about)]
+    checks = [check for about in subjects for check in doctor_checks.checks_of(network.STEPS, about)]
 
     assert [check.name for check in checks if check.ok is False] == ["tls"]
     assert checks[-1].since == "tls of user0@example.org"

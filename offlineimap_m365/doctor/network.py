@@ -1,5 +1,7 @@
 """
-The sign-in service of an account: one request through the proxy of the environment, and at which step it ended.
+The network: which certificates are trusted, and the way to the sign-in service of an account.
+
+The sign-in service gets one request through the proxy of the environment; the step at which it ended is the failure.
 """
 
 from __future__ import annotations
@@ -10,22 +12,25 @@ import functools
 import http.client
 import json
 import ssl
+import sys
 import time
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from offlineimap_m365.base import environment, errors, time_words
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import Step, Trouble
-from offlineimap_m365.doctor.network import certificate_checks
-from offlineimap_m365.provider import http_client, request_failure
+from offlineimap_m365.provider import http_client, request_failure, trusted_certificates
 
 if TYPE_CHECKING:
     from offlineimap_m365.accounts.profiles import Account
     from offlineimap_m365.doctor.check import Check, Subject
     from offlineimap_m365.provider.request_failure import RequestFailure
 
+#: Results of a verification (X509_STORE_CTX_get_error(3)): not yet or no longer valid; not trusted for its issuer.
+_WRONG_TIME, _NOT_TRUSTED = frozenset({9, 10}), frozenset({2, 18, 19, 20, 21})
 #: Seconds by which a clock may be wrong until tokens are misjudged (contract §5.8), and until it is worth a word.
 _WRONG, _NOTED = 300, 60
 #: "Proxy Authentication Required" (RFC 9110 §15.5.8).
@@ -38,6 +43,59 @@ _CHECKS = {
     request_failure.CONNECTION: "tls",
     request_failure.ANSWER: "login-host",
 }
+
+
+# Certificates
+
+
+def examine_certificates(machine: Subject) -> Check:
+    """Return the check of the trusted certificates themselves."""
+    variable = environment.certificates()[0]
+    try:
+        trusted_certificates.context()
+    except errors.M365Error as error:
+        install = Remedy("Install the system's certificates anew", "sudo update-ca-certificates")
+        return machine.bad("certificates", error.fact, Remedy("", f"unset {variable}") if variable else install)
+    return machine.good("certificates", f"Trusted are the certificates of {_trusted()}")
+
+
+def untrusted(host: str, error: ssl.SSLCertVerificationError, again: str) -> Trouble:
+    """Return why the certificate of *host* was refused; *again* is the command that checks once more."""
+    fact = f"{host} showed a certificate that is refused ({errors.printable(error.verify_message)})"
+    if error.verify_code in _NOT_TRUSTED:
+        return Trouble(f"{fact}; trusted here are those of {_trusted()}", _trust())
+    if error.verify_code in _WRONG_TIME:
+        meaning = f"{fact}; this machine's clock says {time.strftime('%Y-%m-%d', time.gmtime())}"
+        advice = f"If the clock is right, ask the administrator of {host} for another certificate; else set the clock"
+        return Trouble(meaning, Remedy(advice, set_clock()))
+    advice = "If this network wants a sign-in of its own (a captive portal), open any page in a browser; else"
+    return Trouble(fact, Remedy(f"{advice} ask the administrator of {host} for a certificate that is valid", again))
+
+
+def _trusted() -> str:
+    """Return the place of the trusted certificates, and why it is that one."""
+    path = trusted_certificates.find()
+    return f"{path} ({trusted_certificates.origin(path)})"
+
+
+def _trust() -> Remedy:
+    """Return how to trust who issued a certificate, or to stop trusting the wrong file only."""
+    path, variable = trusted_certificates.find(), environment.certificates()[0]
+    inspected = "If your organisation or virus scanner inspects encrypted connections, get its certificate in PEM and"
+    if variable:
+        return Remedy(f"{inspected} add it to {path}. If {path} is the wrong file, stop using it", f"unset {variable}")
+    command, bundle = "export SSL_CERT_FILE=CERTIFICATE.pem", "~/trusted-certificates.pem"
+    if Path(path).is_file():
+        command = f"cat {errors.quoted(path)} CERTIFICATE.pem >{bundle} && export SSL_CERT_FILE={bundle}"
+    return Remedy(f"{inspected} set the variable everywhere mail is fetched, cron included", command)
+
+
+def set_clock() -> str:
+    """Return the command that sets this machine's clock (timedatectl(1); Apple's sntp(1))."""
+    return "sudo sntp -sS time.apple.com" if sys.platform == "darwin" else "timedatectl set-ntp true"
+
+
+# The sign-in service
 
 
 @dataclasses.dataclass
@@ -138,7 +196,7 @@ def _judge(visit: _Visit, answer: http_client.Answer) -> tuple[str, Trouble | No
         return "login-host", Trouble(meaning, Remedy("Correct the address of the sign-in service", name))
     if visit.skew is not None and abs(visit.skew) > _WRONG:
         why = "so good tokens seem expired" if visit.skew > 0 else "so new tokens seem not valid yet"
-        remedy = Remedy("Set this machine's clock", certificate_checks.set_clock())
+        remedy = Remedy("Set this machine's clock", set_clock())
         return "clock", Trouble(f"{_clock(visit)}, {why}", remedy)
     return "", None
 
@@ -156,7 +214,7 @@ def _trouble(visit: _Visit, error: errors.Temporary, failure: RequestFailure | N
     """Return what *error* says, and what helps: its own remedy may be this command."""
     remedy, again = error.remedy, f"{errors.COMMAND} doctor {errors.quoted(visit.account.name)}"
     if failure is not None and isinstance(failure.tls_error, ssl.SSLCertVerificationError):
-        return certificate_checks.refused(visit.host, failure.tls_error, again)
+        return untrusted(visit.host, failure.tls_error, again)
     if failure is not None and failure.step == request_failure.PROXY and not failure.needs_socks:
         return _refused_by_proxy(visit.host, failure.proxy_status)
     if failure is not None and failure.step == request_failure.CONNECTION:

@@ -1,1 +1,0 @@
-"""Checks of the way to the login host: proxy, name, TLS, clock."""
