@@ -36,7 +36,6 @@ _REASONS = {
     "mail": "{kind}",
     "language": "{kind}, in this mailbox's language",
     "items": "nothing but calendar items, contacts or the like in it",
-    "messages": "named like {kind}, but mail came into it",
     "ambiguous": "{kind}, but an ordinary word elsewhere",
     "unknown": "a folder like any other",
 }

@@ -41,10 +41,6 @@ class Names:
             self._rows[key(row["name"])].append(row)
         self.languages = tuple(_detect(table, self.tops))
         self._codes = [code for group in self.languages for code in group]
-        self._keys_by_kind: dict[str, set[str]] = defaultdict(set)
-        for name in self.tops:
-            for row in self.counting(name):
-                self._keys_by_kind[row["kind"]].add(key(name))
 
     def rows(self, name: str) -> list[Row]:
         """Return what the folder of the top level *name* may be."""
@@ -59,10 +55,6 @@ class Names:
         codes = {row["language"] for row in rows}
         certain = {code for group in self.languages if set(group) <= codes for code in group}
         return [row for row in rows if row["language"] in certain]
-
-    def is_only(self, name: str, kind: str) -> bool:
-        """Is *name* the mailbox's only folder of this *kind*?"""
-        return self._keys_by_kind[kind] == {key(name)}
 
     def codes(self, rows: Sequence[Row]) -> tuple[str, ...]:
         """Return the languages of *rows*, only those that are used in the mailbox if some are."""

@@ -62,7 +62,7 @@ class MailServer:
 
     def _xoauth2(self, user: str, token: str) -> bytes:
         """
-        Return what signs *user* in; from now on nothing that is read shows the token.
+        Return what signs *user* in, before base64; from now on nothing that is read shows the token.
 
         As on Microsoft's page "Authenticate an IMAP, POP or SMTP connection using OAuth". Raises Misconfigured if the
         server offers no XOAUTH2: then it gets no token.
@@ -74,8 +74,8 @@ class MailServer:
                 account=self.account,
                 remedy=errors.Remedy("If that is the wrong server, name the right one", again),
             )
-        response = base64.b64encode(f"user={user}\x01auth=Bearer {token}\x01\x01".encode())
-        self._reader.hide(token.encode(), response)
+        response = f"user={user}\x01auth=Bearer {token}\x01\x01".encode()
+        self._reader.hide(token.encode(), base64.b64encode(response))
         return response
 
     @contextlib.contextmanager

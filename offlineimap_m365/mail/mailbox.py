@@ -7,6 +7,7 @@ SignInNeeded and Misconfigured only.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import imaplib
 import re
@@ -20,7 +21,7 @@ from offlineimap_m365.mail.mail_server import LATER, PAUSE, MailServer
 from offlineimap_m365.mail.server_text import clean, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from email.message import Message
 
     from offlineimap_m365.mail.folder_list import Folder
@@ -95,7 +96,7 @@ class Mailbox(MailServer, imaplib.IMAP4):
         XOAUTH2: then it gets no token.
         """
         self._mailbox = mailbox
-        self._responses = iter([self._xoauth2(mailbox, token), b""])
+        self._responses = iter([base64.b64encode(self._xoauth2(mailbox, token)), b""])
         self.literal = self._respond  # type: ignore[assignment]  # as imaplib.authenticate() does
         ((status, text),) = self._ask("AUTHENTICATE", ["XOAUTH2"])
         if status == "OK":
@@ -120,17 +121,8 @@ class Mailbox(MailServer, imaplib.IMAP4):
         """Open INBOX without changing anything, as every mail program opens it."""
         self._do("EXAMINE", "INBOX")
 
-    def count(
-        self,
-        folders: Sequence[Folder],
-        seconds: float = bounded_socket.WHOLE,
-        progress: Callable[[int], None] = lambda _: None,
-    ) -> dict[str, int]:
-        """
-        Return how many messages *folders* hold, by name; after so many *seconds* the others are left out.
-
-        *progress* is told how many were counted.
-        """
+    def count(self, folders: Sequence[Folder], seconds: float = bounded_socket.WHOLE) -> dict[str, int]:
+        """Return how many messages *folders* hold, by name; after so many *seconds* the others are left out."""
         numbers: dict[bytes, int] = {}
         wanted = [folder for folder in folders if folder.holds_messages and folder.argument]
         deadline = time.monotonic() + seconds
@@ -138,7 +130,6 @@ class Mailbox(MailServer, imaplib.IMAP4):
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            progress(start)
             lines = [(folder.argument, "(MESSAGES)") for folder in wanted[start : start + _BATCH]]
             for status, text in self._ask("STATUS", *lines, seconds=max(left, bounded_socket.READ)):
                 if status != "OK":
@@ -193,7 +184,8 @@ class Mailbox(MailServer, imaplib.IMAP4):
 
     def _respond(self, challenge: bytes) -> bytes:
         """Answer a challenge of XOAUTH2: the first with the token, the JSON of an error with nothing, then cancel."""
-        self.refusal = self.refusal or refusal(challenge)
+        with contextlib.suppress(ValueError):
+            self.refusal = self.refusal or refusal(base64.b64decode(challenge))
         return next(self._responses, b"*")
 
     def _failure(self, error: Exception) -> errors.M365Error:

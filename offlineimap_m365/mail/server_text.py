@@ -4,7 +4,6 @@ What a mail server said, or what became of a connection to it, in words fit for 
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import socket
@@ -34,7 +33,7 @@ def cited(text: str) -> str:
 def refusal(challenge: bytes) -> dict[str, str]:
     """Return what the JSON of a refused XOAUTH2 says (``status``, ``schemes``, ``scope``), nothing if it is no JSON."""
     try:
-        parts = json.loads(base64.b64decode(challenge))
+        parts = json.loads(challenge)
         return {clean(name): clean(str(value)) for name, value in parts.items() if isinstance(value, str | int)}
     except (ValueError, AttributeError, RecursionError):
         return {}

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 #: An address literal (RFC 5321 §4.1.3): looking up this machine's name may hang, and the server need not know it.
 _MYSELF = "[127.0.0.1]"
-#: Replies (RFC 5321 §4.2.3, RFC 4954 §6): fine; go on with the exchange; signed in.
-_FINE, _CONTINUE, _SIGNED_IN = 250, 334, 235
-#: Replies that may be others later (RFC 5321 §4.2.1).
-_PASSING = range(400, 500)
+#: Replies: fine (RFC 5321 §4.2.3); those that may be others later (§4.2.1).
+_FINE, _PASSING = 250, range(400, 500)
 
 
 class Submission(MailServer, smtplib.SMTP):
@@ -66,36 +64,22 @@ class Submission(MailServer, smtplib.SMTP):
             self._introduce()
 
     def sign_in(self, user: str, token: str) -> None:
-        """Sign in as *user* with an access token; raises SignInNeeded with what the server said, Temporary."""
-        response = self._xoauth2(user, token)
-        with self._translated():
-            code, text = self._authenticate(response)
-        if code == _SIGNED_IN:
-            return
-        self.reply = f"{code} {clean(text)}"
-        if code in _PASSING or code < 0:
-            raise self._reply(code, text)
-        raise errors.SignInNeeded(
-            f"{self.host} does not let {user} send mail ({self.reply})",
-            account=self.account,
-            remedy=self._doctor(),
-        )
-
-    def _authenticate(self, response: bytes) -> tuple[int, str]:
         """
-        Send *response*, once; return the reply's code and text.
+        Sign in as *user* with an access token; raises SignInNeeded with what the server said, Temporary.
 
         In two lines: a command may have 512 characters (RFC 5321 §4.5.3.1.4) and Dovecot refuses one of 4,000; the
         answer to a 334 may have 12,288 (RFC 4954 §4).
         """
-        self._reader.begin()
-        code, text = self.docmd("AUTH", "XOAUTH2")
-        if code == _CONTINUE:
-            code, text = self.docmd(response.decode())
-        if code == _CONTINUE:  # the JSON of an error, which an empty line acknowledges
-            self.refusal = refusal(text)
-            code, text = self.docmd("")
-        return code, text.decode("utf-8", "replace")
+        responses = iter([self._xoauth2(user, token).decode(), ""])
+
+        def respond(challenge: bytes) -> str:
+            self.refusal = self.refusal or refusal(challenge)
+            return next(responses, "*")
+
+        self._user = user
+        with self._translated():
+            self._reader.begin()
+            self.auth("XOAUTH2", respond, initial_response_ok=False)  # type: ignore[arg-type]  # typeshed: () -> str
 
     def getreply(self) -> tuple[int, bytes]:
         """Return the next reply. smtplib forgets its file when TLS begins, and with it what came before."""
@@ -117,8 +101,7 @@ class Submission(MailServer, smtplib.SMTP):
 
     def _failure(self, error: Exception) -> errors.M365Error:
         if isinstance(error, smtplib.SMTPResponseException):
-            text = error.smtp_error
-            return self._reply(error.smtp_code, text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+            return self._reply(error)
         if isinstance(error, smtplib.SMTPServerDisconnected):
             before = error.__context__  # what smtplib hides
             is_network = isinstance(before, OSError) and not isinstance(before, smtplib.SMTPException)
@@ -127,9 +110,16 @@ class Submission(MailServer, smtplib.SMTP):
             return self._temporary(f"sent something that is not SMTP ({type(error).__name__})")
         return super()._failure(error)
 
-    def _reply(self, code: int, text: str) -> errors.Temporary:
-        """Return the error for a reply that may be another one later, or that makes no sense."""
+    def _reply(self, error: smtplib.SMTPResponseException) -> errors.M365Error:
+        """Return the error for a reply: to a token a refusal, else one that may be another later or makes no sense."""
+        code, text = error.smtp_code, error.smtp_error
+        words = clean(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
         if code < 0:
             return self._temporary("sent something that is not SMTP")
-        answer = f"answers {code}{f' {cited(text)}' if clean(text) else ''}"
+        if isinstance(error, smtplib.SMTPAuthenticationError):
+            self.reply = f"{code} {words}"
+            if code not in _PASSING:
+                fact = f"{self.host} does not let {self._user} send mail ({self.reply})"
+                return errors.SignInNeeded(fact, account=self.account, remedy=self._doctor())
+        answer = f"answers {code}{f' {cited(words)}' if words else ''}"
         return self._temporary(answer, LATER, PAUSE if code in _PASSING else errors.Temporary.retry_after)

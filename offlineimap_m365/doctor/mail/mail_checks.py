@@ -153,7 +153,7 @@ def _learned(subject: Subject) -> Check:
     profile = account.mailboxes.get(learned.key(attempt.user))
     if profile is None:
         return subject.good(name, f"The folders of {attempt.user} are filtered by name only; none were learned")
-    changed = classify.changed(classify.find_out(folder_filter.load_table(), attempt.folders, {}), profile)
+    changed = classify.changed(classify.find_out(folder_filter.load_table(), attempt.folders), profile)
     if not changed:
         return subject.good(name, f"What was learned about the folders of {attempt.user} still fits")
     mailbox = mail_server.mailbox_option(account.name, attempt.user)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from offlineimap_m365.doctor.check import Check, Step, Subject
 from tests import unified_diff
 from tests.signed_in_accounts import ALICE, invent
 from tests.unit.terminal_output import Screen
-from tests.world import child_environ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,15 +133,6 @@ def test_a_file_in_the_place_of_an_account_is_explained(world: World, capsys: py
     assert f"doctor --config {file}" in capsys.readouterr().err
 
 
-def test_who_is_named_twice_is_examined_once(world: World) -> None:
-    """However the name is written."""
-    invent()
-
-    checks = list(doctor.examine(doctor.Order((ALICE, ALICE.upper()), offline=True)))
-
-    assert [check.name for check in checks].count("profile") == 1
-
-
 def test_nobody_signed_in_is_said(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,23 +143,6 @@ def test_nobody_signed_in_is_said(
 
     assert code == 0
     assert "Nobody is signed in" in capsys.readouterr().err
-
-
-def test_a_check_is_told_when_it_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the next one begins, its line is on the way."""
-    stdout = Screen()
-    monkeypatch.setattr(sys, "stdout", stdout)
-    seen: list[str] = []
-
-    def examine(_: Order) -> Iterator[Check]:
-        yield GOOD
-        seen.append(stdout.text)
-        yield BAD
-
-    monkeypatch.setattr(doctor, "examine", examine)
-    main.main(["doctor"])
-
-    assert "clock" in seen[0]
 
 
 def test_control_c_is_130(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,37 +157,24 @@ def test_control_c_is_130(world: World, monkeypatch: pytest.MonkeyPatch, capsys:
     assert "Traceback" not in said.err
 
 
-_CHILD = """
-import sys
-from offlineimap_m365 import doctor
-from offlineimap_m365.cli import main as cli
-def examine(order):
-    for number in range(2000):
-        yield doctor.Check(f"check-{number}", number != 1500, "x" * 100)
-doctor.examine = examine
-sys.exit(cli.main(["doctor"]))
-"""
-
-
-def test_an_answer_that_cannot_be_written(world: World) -> None:
+def test_an_answer_that_cannot_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A full disk is 75, said once."""
-    done = subprocess.run(
-        ["/bin/sh", "-c", 'exec "$0" -c "$1" >/dev/full', sys.executable, _CHILD],
-        env=child_environ([sys.executable], world.environ),
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        cwd=world.root,
-    )
+    find(monkeypatch, *[GOOD] * 9, BAD)
+    with contextlib.suppress(OSError), Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code = main.main(["doctor"])
+        monkeypatch.undo()
 
-    assert done.returncode == 75
-    assert done.stderr.count("The answer cannot be written") == 1
-    assert "Traceback" not in done.stderr
+    assert code == 75
+    assert capsys.readouterr().err.count("The answer cannot be written") == 1
 
 
 def test_waiting_is_told_and_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check that takes long is announced on a terminal, and the announcement is gone before its line comes."""
-    stderr = Screen()
+    """A check is told when it ends; the next one is announced if it takes long, until its line comes."""
+    stdout, stderr = Screen(), Screen()
+    monkeypatch.setattr(sys, "stdout", stdout)
     monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setenv("TERM", "xterm")
     invent()
@@ -224,6 +185,7 @@ def test_waiting_is_told_and_taken_back(world: World, monkeypatch: pytest.Monkey
         while "Checking" not in stderr.text:
             assert time.monotonic() < end
             time.sleep(0.01)
+        assert "clock" in stdout.text
         yield UNTOLD
 
     monkeypatch.setattr(doctor, "examine", examine)

@@ -185,45 +185,32 @@ def test_a_secret_that_is_wrong(world: World, entra: Entra) -> None:
     assert is_well(examined(account))
 
 
-def test_an_application_with_its_permissions(world: World, entra: Entra) -> None:
-    """Its token is nobody's, and allows what an administrator granted; one request."""
-    account = app_only(world, entra)
-
-    found = examined(account)
-
-    assert is_well(found)
-    assert "The token allows IMAP and SMTP, for the application itself" in named(found, "token").meaning
-    assert entra.count(TOKEN) == 1
-
-
-def test_an_application_without_the_permission_to_read(world: World, entra: Entra) -> None:
-    """An administrator has to grant it, and gets a letter; that it may not send is no failure."""
+def test_an_application_needs_the_permission_to_read(world: World, entra: Entra) -> None:
+    """An administrator grants it, and gets a letter; that it may not send is no failure. Its token is nobody's."""
     account = app_only(world, entra)
     entra.clients[APP].roles = []
 
     check = only(examined(account), "token")
+    entra.clients[APP].roles = ["IMAP.AccessAsApp"]
+    found = examined(account)
 
     assert "IMAP.AccessAsApp" in check.remedy.advice
     assert command_of(check) == "offlineimap-m365 consent backup"
-    entra.clients[APP].roles = ["IMAP.AccessAsApp"]
-    assert is_well(examined(account))
-
-
-def fail(number: int) -> Callable[..., NoReturn]:
-    """Return a function that meets an error of the system."""
-
-    def failing(*_: object, **__: object) -> NoReturn:
-        raise OSError(number, os.strerror(number))
-
-    return failing
+    assert is_well(found)
+    assert "The token allows IMAP, for the application itself" in named(found, "token").meaning
+    assert entra.count(TOKEN) == 2
 
 
 def test_a_store_that_cannot_be_written(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
     """The new token works; that it could not be saved is the failure, with what to do about it."""
     account = keep(entra)
     subject = subject_of(account)
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
     with monkeypatch.context() as patch:
-        patch.setattr(FileStore, "write", fail(errno.EDQUOT))
+        patch.setattr(FileStore, "write", fail)
         check = only(checks_of(STEPS, subject), "refresh")
 
     assert command_of(check).startswith("df -h ")
@@ -246,13 +233,32 @@ def test_a_token_that_never_lives_long(world: World, entra: Entra) -> None:
 # What the token says of itself
 
 
-def test_a_token_is_told_with_what_it_allows_and_whose_it_is(answers: Callable[..., list[Check]]) -> None:
+@pytest.mark.parametrize(
+    ("claims", "changes", "meaning"),
+    [
+        (
+            {"upn": "ab123@corp.example"},
+            {"identity": "ab123@corp.example"},
+            f"The token allows IMAP and SMTP, for ab123@corp.example, which is not {ALICE}",
+        ),
+        # renamed: the same by Microsoft's id
+        ({"upn": "new@example.org"}, {}, f"The token allows IMAP and SMTP, for new@example.org, which is not {ALICE}"),
+        # what was not asked for is not missed
+        (
+            {"scp": "IMAP.AccessAsUser.All"},
+            {"scopes": (f"{MAIL}/IMAP.AccessAsUser.All",)},
+            f"The token allows IMAP, for {ALICE}",
+        ),
+    ],
+)
+def test_a_token_is_told_with_what_it_allows_and_whose_it_is(
+    answers: Callable[..., list[Check]], claims: dict[str, str], changes: dict[str, Any], meaning: str
+) -> None:
     """That the name signed in with is another than the address is information."""
-    found = answers(jwt(upn="ab123@corp.example"), identity="ab123@corp.example")
+    found = answers(jwt(**claims), **changes)
 
     assert is_well(found)
-    meaning = named(found, "token").meaning
-    assert meaning == f"The token allows IMAP and SMTP, for ab123@corp.example, which is not {ALICE}"
+    assert named(found, "token").meaning == meaning
 
 
 def test_a_wrong_token_is_named_and_goes_to_no_mail_server(answers: Callable[..., list[Check]]) -> None:
@@ -270,19 +276,6 @@ def test_a_wrong_token_is_named_and_goes_to_no_mail_server(answers: Callable[...
         assert words in check.meaning
         assert command_of(check) == f"offlineimap-m365 login {ALICE}"
         assert subject.token is None
-
-
-def test_a_person_who_was_renamed_is_the_same(answers: Callable[..., list[Check]]) -> None:
-    """By the id of Microsoft's; the new name is told."""
-    found = answers(jwt(upn="alice.new@example.org"))
-
-    assert is_well(found)
-    assert "for alice.new@example.org, which is not" in named(found, "token").meaning
-
-
-def test_what_was_not_asked_for_is_not_missed(answers: Callable[..., list[Check]]) -> None:
-    """Who wanted to fetch only has what was wanted."""
-    assert is_well(answers(jwt(scp="IMAP.AccessAsUser.All"), scopes=(f"{MAIL}/IMAP.AccessAsUser.All",)))
 
 
 OPAQUE = (

@@ -114,7 +114,7 @@ def test_exactly_the_mail_is_kept_once_it_is_learnt(language: str) -> None:
     """The finding names folders as the server spells them, and is used for names in whatever spelling."""
     everything, mail = mailbox(language)
 
-    finding = find_out(TABLE, [Folder(SPELLINGS["utf7"](name)) for name in everything], {})
+    finding = find_out(TABLE, [Folder(SPELLINGS["utf7"](name)) for name in everything])
     found = kept_of(build_filter(learnt=finding.as_profile()), everything)
 
     assert language in [code for group in finding.languages for code in group]

@@ -13,25 +13,22 @@ from offlineimap_m365.learn import folder_table
 from offlineimap_m365.learn.classify import find_out
 from offlineimap_m365.mail.folder_list import Folder
 from tests import executed_lines
-from tests.unit.learn.test_classify import DUTCH, ITEMS, MAIL, TABLE, listed
+from tests.unit.learn.test_classify import DUTCH, TABLE, listed
 from tests.unit.learn.test_language import mailbox
 from tests.unit.terminal_output import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offlineimap_m365.learn.classify import Evidence
     from tests.world import World
 
 #: The lines to paste of a mailbox that was never learned.
 LINES = folder_table.lines("a", "a", is_learnt=False)
 
 
-def rows(
-    names: list[str], evidence: dict[str, Evidence] | None = None, *, is_learnt: bool = False
-) -> list[folder_table.Row]:
+def rows(names: list[str], *, is_learnt: bool = False) -> list[folder_table.Row]:
     """Return the rows of a mailbox with these folders."""
-    finding = find_out(TABLE, listed(names), evidence or {})
+    finding = find_out(TABLE, listed(names))
     return folder_table.rows(listed(names), finding, finding.as_profile() if is_learnt else None, {"INBOX": 7})
 
 
@@ -57,26 +54,20 @@ def test_what_is_shown_is_what_the_filter_does() -> None:
     ]  # fmt: skip
 
 
-def test_every_rule_has_its_words() -> None:
-    """Names, messages and an earlier finding each give a reason of their own."""
-    names = [*mailbox("de"), "Notes", "Termine", "Agenda"]
-    evidence = {"Notes": MAIL, "Termine": ITEMS}
-    finding = find_out(TABLE, listed(names), evidence)
+def test_an_earlier_finding_that_is_out_of_date_is_named() -> None:
+    """What was learned decides, and learning again is advised."""
+    names = [*mailbox("de"), "Agenda"]
 
-    plain, learnt = shown(rows(names, evidence)), shown(rows(names, evidence, is_learnt=True))
-    old = shown(folder_table.rows(listed(names), finding, {"not_mail": ["Agenda"], "names": {}}, {}))
+    old = shown(folder_table.rows(listed(names), find_out(TABLE, listed(names)), {"not_mail": ["Agenda"]}, {}))
 
-    assert [plain[name][:2] for name in ("Notes", "Termine")] == [(False, "messages"), (True, "items")]
-    assert "--learn keeps it" in plain["Notes"][2]
-    assert "--learn leaves it out" in plain["Termine"][2]
-    assert [learnt[name][:2] for name in ("Notes", "Termine")] == [(True, "messages"), (False, "items")]
     assert old["Agenda"][:2] == (False, "finding")
+    assert "learn again" in old["Agenda"][2]
 
 
 def test_a_personal_mailbox_has_lines_of_its_own() -> None:
     """Before it was learned, too: the plain pair would call Sent Sent Items here."""
     names = ["Inbox", "Sent", "Deleted"]
-    finding = find_out(TABLE, listed(names), {})
+    finding = find_out(TABLE, listed(names))
 
     found = folder_table.rows(listed(names), finding, None, {}, is_personal=True)
     lines = folder_table.lines("a@outlook.com", "a@outlook.com", is_learnt=False, is_personal=True)
@@ -89,7 +80,7 @@ def test_a_personal_mailbox_has_lines_of_its_own() -> None:
 def test_what_is_shown_is_exactly_the_filter(is_learnt: bool) -> None:
     """In Unicode or modified UTF-7, a row's *kept* is the filter's own word, and kept folders have a name here."""
     names = [*mailbox("ja"), *DUTCH, "&ZeVnLIqe-", "a\0b", "x" * 10_000, ""]
-    finding = find_out(TABLE, listed(names), {})
+    finding = find_out(TABLE, listed(names))
     learnt = finding.as_profile() if is_learnt else None
 
     found = folder_table.rows(listed(names), finding, learnt, {})
@@ -103,7 +94,7 @@ def test_a_folder_that_cannot_be_opened_has_no_local_name() -> None:
     """A folder that holds folders only has no messages and no local name."""
     found = [Folder("Above", frozenset(["\\noselect"])), Folder("Above/Below")]
 
-    above, below = folder_table.rows(found, find_out(TABLE, found, {}), None, {})
+    above, below = folder_table.rows(found, find_out(TABLE, found), None, {})
 
     assert (above.why, above.local_name) == ("holds folders only", None)
     assert below.local_name == "Above/Below"

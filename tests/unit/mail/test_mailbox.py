@@ -1,4 +1,4 @@
-"""A mailbox over IMAP: its folders, how many messages they hold, and the headers of a few."""
+"""A mailbox over IMAP: its folders, and how many messages they hold."""
 
 from __future__ import annotations
 
