@@ -237,5 +237,5 @@ def _refused_by_proxy(host: str, status: int | None) -> Trouble:
     advice = "Ask the administrator of this network for the address of its proxy"
     remedy = Remedy(advice, f"export {variable}=http://HOST:PORT")
     if variables:
-        remedy = Remedy(f"{advice}. If it has none, use none", f"unset {' '.join(variables)}")
+        remedy = Remedy(f"{advice}. If it has none, unset the variable", f"unset {' '.join(variables)}")
     return Trouble(f"The {_proxy()} {how}", remedy)

@@ -83,20 +83,20 @@ def examine_offlineimap(machine: Subject) -> Check:
         raise NotTriedError(f"{path} does not start without PYTHONPATH ({failure})")
     if failure:
         return machine.bad(OFFLINEIMAP, f"{path} does not start ({failure})", _reinstall(path))
+    name = f"OfflineIMAP {version}".rstrip()
     interpreter = find_interpreter(path) or "a Python that cannot be known"
     facts = [f"{limit['versions']}: {limit['what']}" for limit in limits.rows()[OFFLINEIMAP]["limits"]]
-    return machine.good(OFFLINEIMAP, f"OfflineIMAP {version} ({path}) is run by {interpreter}", *facts)
+    return machine.good(OFFLINEIMAP, f"{name} ({path}) is run by {interpreter}", *facts)
 
 
 def start_offlineimap(path: Path) -> tuple[str, str]:
     """Let the OfflineIMAP at *path* print its version; return that, and why it does not start, "" if it does."""
     result = process.run([str(path), "--version"], seconds=_PATIENCE)
     version = re.search(rb"\d+(?:\.\d+)+", result.out)
-    words = result.err.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    failure = words or result.reason or (f"exit code {result.code}" if result.code else result.ended)
-    return version[0].decode() if version else "of an unknown version", "" if result.is_success else errors.printable(
-        failure
-    )
+    if result.is_success:
+        return version[0].decode() if version else "", ""
+    words = errors.printable(result.err.decode("utf-8", "replace").strip().rpartition("\n")[2])
+    return "", words or result.reason or (f"exit code {result.code}" if result.code else result.ended)
 
 
 def _reinstall(path: Path) -> Remedy:
@@ -108,7 +108,7 @@ def _reinstall(path: Path) -> Remedy:
     elif (venv / "pyvenv.cfg").is_file():
         where = errors.quoted(str(venv))
         command = f"python3 -m venv --clear {where} && {where}/bin/pip install 'offlineimap>=8.0.2'"
-    return Remedy("Its Python was upgraded or removed", command)
+    return Remedy("Its Python may have been upgraded or removed", command)
 
 
 def which(name: str) -> Path | None:

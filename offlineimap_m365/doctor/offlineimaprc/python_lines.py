@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import offlineimap_m365
 from offlineimap_m365.base import errors, process, safe_file
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.doctor.local import interpreters
+from offlineimap_m365.doctor.local import versions
 from offlineimap_m365.doctor.offlineimaprc.document import spaces
 from offlineimap_m365.doctor.offlineimaprc.findings import as_value, show
 from offlineimap_m365.doctor.offlineimaprc.reader import similar
@@ -208,8 +208,6 @@ def _can_import() -> bool:
 
 def interpreter() -> str | None:
     """Return the Python that runs ``offlineimap``, None if that cannot be told."""
-    script = interpreters.which("offlineimap")
-    try:
-        return str(interpreters.find_interpreter(script)) if script else None
-    except (interpreters.LostError, interpreters.UnknownError):
-        return None
+    script = versions.which("offlineimap")
+    python = versions.find_interpreter(script) if script else None
+    return str(python) if python else None

@@ -54,7 +54,7 @@ class Text:
     def end(self, *, offline: bool) -> list[str]:
         """Return the last lines: what was left out, how many checks failed, and what to do first."""
         skipped = dict.fromkeys(check.name for check in self._checks if check.since is not None)
-        reason = f"{_MARKS[None][0]} Not tried because of what failed: {', '.join(skipped)}"
+        reason = f"{_MARKS[None][0]} Not tried, since each needs a check that failed: {', '.join(skipped)}"
         lines = _wrapped(reason, indent="") if skipped and not self._verbose else []
         for diff in dict.fromkeys(check.diff for check in self._checks if check.diff):
             lines += _diff(diff)

@@ -47,7 +47,7 @@ def home(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
         install(world, name, script)
     monkeypatch.setenv("PATH", f"{world.root}/bin:/bin")
     folders = [Folder("INBOX"), Folder("Calendar")]
-    view = look.View(folders, {}, classify.find_out(load_table(), folders, {}))
+    view = look.View(folders, {}, classify.find_out(load_table(), folders))
     monkeypatch.setattr(look, "look", lambda *_: view)
     return home
 
