@@ -88,10 +88,11 @@ ARRANGEMENTS = (
 )
 
 
-def sign_in_quickly(world: World, entra: Entra, exchange: Exchange) -> None:
-    """Leave in *world* what ``login`` of Alice leaves, without its pages: her account, and the stub of its command."""
+def sign_in_quickly(world: World, entra: Entra, name: str = ALICE, exchange: Exchange | None = None) -> None:
+    """Leave in *world* what ``login`` of *name* leaves, without its pages: the account, and the stub of its command."""
+    hosts = {"imap": f"localhost:{exchange.imap_port}", "smtp": f"localhost:{exchange.smtp_port}"} if exchange else {}
     with mock.patch.dict(os.environ, world.environ, clear=True):
-        keep(entra, ALICE, imap=f"localhost:{exchange.imap_port}", smtp=f"localhost:{exchange.smtp_port}")
+        keep(entra, name, chosen={"authority": entra.authority, **hosts}, **hosts)
     program = Path(world.command[0])
     python = program if len(world.command) > 1 else program.with_name("python")
     done = world.execute([str(python), "-c", "from offlineimap_m365.plugin import stub; stub.write_stub()"])
@@ -130,7 +131,7 @@ class MailUser:
         for mailbox in (ALICE, INFO):
             exchange.add_mailbox(mailbox, ["INBOX"])
             exchange.grant(ALICE, mailbox)
-        sign_in_quickly(world, entra, exchange)
+        sign_in_quickly(world, entra, exchange=exchange)
         return made
 
     @property

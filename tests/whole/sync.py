@@ -51,7 +51,7 @@ class Sync:
 
     def sign_in(self) -> None:
         """Sign Alice in, without the pages."""
-        sign_in_quickly(self.world, self.entra, self.exchange)
+        sign_in_quickly(self.world, self.entra, exchange=self.exchange)
 
     def configure(self, account: str = "alice@example.org", *, also: str = "") -> None:
         """Fill in the shipped sample for *account* and write it; lines of *also* come at the end."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.sign_in import options, sign_in
+from tests.whole.mail_user import sign_in_quickly
 from tests.whole.terminal import Terminal, files_of, product, secrets_of
 
 if TYPE_CHECKING:
@@ -45,16 +46,14 @@ def user(world: World) -> World:
 def alice(user: World, entra: Entra) -> World:
     """Return Alice, signed in."""
     entra.access_token_seconds = 3600
-    done = sign_in(user, entra, ALICE, *options(entra))
-    assert done.code == 0, done.err
+    sign_in_quickly(user, entra)
     return user
 
 
 @pytest.fixture
 def both(alice: World, entra: Entra) -> World:
     """Return Alice and Bob, signed in in the same home."""
-    done = sign_in(alice, entra, BOB, *options(entra))
-    assert done.code == 0, done.err
+    sign_in_quickly(alice, entra, BOB)
     return alice
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sign_in import options, sign_in
+from tests.whole.mail_user import sign_in_quickly
 from tests.whole.terminal import files_of, product
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ def user(world: World) -> World:
 def alice(user: World, entra: Entra) -> World:
     """Return Alice, signed in."""
     entra.access_token_seconds = 3600
-    done = sign_in(user, entra, ALICE, *options(entra))
-    assert done.code == 0, done.err
+    sign_in_quickly(user, entra)
     return user
 
 

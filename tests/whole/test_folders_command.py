@@ -15,8 +15,9 @@ from tests import signed_in_accounts
 from tests.m365.exchange.mail import make_message, stand_in
 from tests.m365.person import Browser
 from tests.mail_servers import OK, ImapServer
-from tests.sign_in import PASSWORD, options, sign_in
+from tests.sign_in import PASSWORD, sign_in
 from tests.unit.learn.test_language import mailbox
+from tests.whole.mail_user import sign_in_quickly
 from tests.whole.terminal import Terminal, product
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ def alice(world: World, entra: Entra, exchange: Exchange) -> World:
     """Return Alice, signed in; her mailbox is still to be made."""
     entra.access_token_seconds = 3600
     user = product(world)
-    done = sign_in(user, entra, ALICE, *options(entra, exchange.imap_port, exchange.smtp_port))
-    assert done.code == 0, done.err
+    sign_in_quickly(user, entra, exchange=exchange)
     return user
 
 

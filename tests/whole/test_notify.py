@@ -10,6 +10,7 @@ import pytest
 from tests.sign_in import options, sign_in
 from tests.signed_in_accounts import ALICE, age, keep
 from tests.whole import builds, many_processes
+from tests.whole.mail_user import sign_in_quickly
 from tests.whole.terminal import product
 from tests.world import PATIENCE
 
@@ -31,7 +32,7 @@ def user(world: World) -> World:
 def alice(user: World, entra: Entra) -> World:
     """Return Alice, signed in, whose command writes a line for each run."""
     entra.access_token_seconds = 3600
-    assert sign_in(user, entra, ALICE, *options(entra)).code == 0
+    sign_in_quickly(user, entra)
     set_command(user)
     return user
 
@@ -178,7 +179,7 @@ def test_offlineimap_tells_once(sync: Sync) -> None:
     assert runs(user) == [f"{ALICE} login"]
 
 
-@many_processes.sizes(24, 200)
+@many_processes.sizes(8, 200)
 def test_many_who_fail_at_once_tell_once(user: World, entra: Entra, number: int) -> None:
     """So many processes find the sign-in taken back: one asks, and one tells."""
     set_command(user)

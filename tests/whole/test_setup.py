@@ -16,6 +16,7 @@ from tests.m365.exchange import FOLDERS
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options, sign_in
 from tests.whole import chromium
+from tests.whole.mail_user import sign_in_quickly
 from tests.whole.sync import NOT_MAIL
 from tests.whole.terminal import Terminal, product
 
@@ -71,10 +72,9 @@ def browser(entra: Entra) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def signed_in(user: World, entra: Entra, hosts: list[str]) -> World:
+def signed_in(user: World, entra: Entra, exchange: Exchange) -> World:
     """Return somebody who is signed in already."""
-    done = sign_in(user, entra, ALICE, *hosts)
-    assert done.code == 0, done.err
+    sign_in_quickly(user, entra, exchange=exchange)
     return user
 
 

@@ -149,7 +149,7 @@ class TestEveryStore:
         place.kept.write(b"after")
         assert place.kept.read() == b"after"
 
-    @many_processes.sizes(20, 200)
+    @many_processes.sizes(8, 200)
     def test_all_share_one_refresh(self, world: World, entra: Entra, place: Place, number: int) -> None:
         """Many processes that find a stale token: one request to a provider that forgives nothing, one answer."""
         entra.strict, entra.access_token_seconds = True, 3600
@@ -201,7 +201,7 @@ class TestMoving:
         assert kill_points.holders() == [target]
         assert all((secret in readable(world)) == (target == "file") for secret in SECRETS)
 
-    @pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.long)])
+    @pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.long)])
     def test_a_move_is_killed_before_each_step(
         self, world: World, all_places: Places, source: str, target: str, stride: int
     ) -> None:
