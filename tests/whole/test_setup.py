@@ -317,6 +317,7 @@ def test_a_first_sync_that_was_ended_continues(signed_in: World, exchange: Excha
 
 def test_a_first_sync_that_an_expired_token_cuts_is_run_again(signed_in: World, exchange: Exchange) -> None:
     """It is 75 with the command that continues, which then fetches the rest."""
+    exchange.fill(ALICE, per_folder=9)  # enough to be cut
     with Terminal(signed_in, "setup", ALICE, columns=200) as terminal:
         terminal.press_enter(2)
         terminal.wait_for("(Enter:", times=3)
