@@ -113,7 +113,8 @@ def _programs_left() -> dict[int, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts servers and programs, and the test bed's own tests, by the folder that they lie in."""
+    """Mark what starts servers and programs, and the test bed's own tests, by the folder; they are not for coverage."""
     for item in items:
         if {"whole", "m365"} & set(item.path.parts):
             item.add_marker("whole")
+            item.add_marker("no_cover")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ def commands_in(text: str) -> list[list[str]]:
     return [shlex.split(_END.split(tail, maxsplit=1)[0]) for tail in tails]
 
 
+_parser = functools.cache(arguments.parser)  # to make it takes longer than all else here
+
+
 def parse(words: list[str]) -> argparse.Namespace:
     """Return what the real parser makes of a command; it raises SystemExit or WrongUsage for one it does not take."""
-    return arguments.parser().parse_args(words)
+    return _parser().parse_args(words)

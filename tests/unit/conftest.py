@@ -1,9 +1,11 @@
 """
-An offlineimaprc for the tests of what reads and mends one.
+Which unit tests are slow, and an offlineimaprc for the tests of what reads and mends one.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,43 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.world import World
+
+#: Files and tests below tests/unit that start programs, or take 0.03 s of processor time and more.
+SLOW = (
+    *("accounts/test_client_credential.py", "base/test_entry_point.py", "base/test_fresh_token.py"),
+    *("base/test_account_lock.py", "base/test_import_cost.py", "base/test_messages.py", "base/test_process.py"),
+    *("base/test_paths.py::test_a_pipe_in", "base/test_paths.py::test_a_tree_that", "cli/test_commands.py"),
+    *("doctor/offlineimaprc/", "doctor/test_doctor_command.py", "doctor/test_home_directory.py"),
+    *("doctor/test_login_host.py", "doctor/test_profile_checks.py", "doctor/test_public_report.py"),
+    *("doctor/test_token_checks.py", "doctor/test_versions.py", "folders/test_filter_cost.py"),
+    *("knowledge/test_codes.py::test_each_command", "learn/test_look.py", "plugin/test_installed_command.py"),
+    *("plugin/test_evals.py", "plugin/test_log_redaction.py", "plugin/test_stub.py"),
+    *("signin/test_import_file.py::test_encrypted_without",),
+    *("provider/test_app_only.py", "recipes/test_limits.py", "recipes/test_recipes.py", "setup/"),
+    *("stores/test_file.py", "stores/test_keyring.py", "test_fuzz.py", "test_garbage.py", "tokens/test_concurrency.py"),
+    *("tokens/test_notify.py", "tokens/test_releases.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what the table names, what needs an Entra, and what tries many examples."""
+    for item in items:
+        _, _, name = item.nodeid.partition("tests/unit/")
+        has_examples = hasattr(getattr(item, "function", None), "hypothesis")
+        if name and (name.startswith(SLOW) or has_examples or "entra" in getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True)
+def _no_program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that starts a program without being marked as slow."""
+    if request.node.get_closest_marker("slow") is None:
+
+        def refuse(*_: object, **__: object) -> None:
+            pytest.fail("This test starts a program: name it in SLOW of tests/unit/conftest.py")
+
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+        monkeypatch.setattr(os, "fork", refuse)
 
 
 @pytest.fixture
