@@ -120,29 +120,33 @@ class Attempt:
 
     def begin_device(self) -> dict[str, Any]:
         """
-        Return MSAL's flow with a device code: ``user_code``, ``verification_uri``, ``expires_in``.
+        Return what a person needs to sign in with a device code: ``user_code``, ``verification_uri``, ``expires_in``.
 
         Raises SignInNeeded, Temporary or Misconfigured.
         """
         with self._translated():
-            flow: dict[str, Any] = self._app.initiate_device_flow(scopes=list(self._provider.scopes))
-        if "user_code" not in flow:
-            raise explain.error_for(flow, self._situation)
-        return flow
+            self._flow = self._app.initiate_device_flow(scopes=list(self._provider.scopes))
+        if "user_code" not in self._flow:
+            raise explain.error_for(self._flow, self._situation)
+        return {name: self._flow.get(name) for name in ("user_code", "verification_uri", "expires_in")}
 
-    def poll_device(self, flow: dict[str, Any]) -> SignIn:
+    def end_device(self) -> None:
+        """End the wait for a device code within seconds, as MSAL documents."""
+        self._flow["expires_at"] = 0
+
+    def poll_device(self) -> SignIn:
         """
-        Wait until the person has answered; an *expires_at* of 0 in *flow* ends it within seconds, as MSAL documents.
+        Wait until the person has answered; raises as begin_device() does.
 
         A provider that cannot answer for a while is asked again until the code expires (RFC 8628 §3.5).
         """
         while True:
             try:
                 with self._translated():
-                    answer = self._app.acquire_token_by_device_flow(flow, claims_challenge=self._claims)
+                    answer = self._app.acquire_token_by_device_flow(self._flow, claims_challenge=self._claims)
                     return self._signed_in(answer)
             except errors.Temporary:
-                if time.time() + _DEVICE_PAUSE > float(flow.get("expires_at", 0)):
+                if time.time() + _DEVICE_PAUSE > float(self._flow.get("expires_at", 0)):
                     raise
             time.sleep(_DEVICE_PAUSE)
 

@@ -112,25 +112,25 @@ def _begin_device(plan: Plan, attempt: Attempt) -> Iterator[Waiting]:
             account=plan.name,
             remedy=Remedy("", f"{errors.login_command(plan.name)} --paste"),
         )
-    flow = attempt.begin_device()
+    code = attempt.begin_device()
     say("Open this address in a browser, on any computer:")
-    _say_alone(str(flow["verification_uri"]))
-    say(f"Type this code there, within {duration(int(flow.get('expires_in', 900)))}:")
-    _say_alone(str(flow["user_code"]))
+    _say_alone(str(code["verification_uri"]))
+    say(f"Type this code there, within {duration(int(code['expires_in'] or 900))}:")
+    _say_alone(str(code["user_code"]))
     say("Type it only if you asked for it yourself: a person who sends you such a code wants your mailbox.")
     say("If the browser shows an error page, paste its text here.")
     waiting = Waiting(_situation(plan, plan.redirect_uri))
-    threading.Thread(target=_poll_device, args=(plan, attempt, flow, waiting.answers), daemon=True).start()
+    threading.Thread(target=_poll_device, args=(plan, attempt, waiting.answers), daemon=True).start()
     try:
         yield waiting
     finally:
-        flow["expires_at"] = 0
+        attempt.end_device()
 
 
-def _poll_device(plan: Plan, attempt: Attempt, flow: dict[str, Any], answers: queue.Queue[Any]) -> None:
+def _poll_device(plan: Plan, attempt: Attempt, answers: queue.Queue[Any]) -> None:
     """Put into *answers* who signed in, or why nobody did."""
     try:
-        answers.put(attempt.poll_device(flow))
+        answers.put(attempt.poll_device())
     except errors.M365Error as error:
         if error.code in _PENDING:  # MSAL returns the provider's last "not yet" for a code that expired
             fact = f"The code for {plan.name} expired before anybody typed it in"

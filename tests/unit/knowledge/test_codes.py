@@ -197,14 +197,14 @@ def test_a_code_of_the_device_flow(stage: Stage, code: str) -> None:
     """In the place of a device code, or while that waits, it is the error of its class."""
     tried, _ = stage.attempt()
     if code in POLLED:
-        device = tried.begin_device()
-        device["expires_at"] = 0
+        tried.begin_device()
+        tried.end_device()
         stage.entra.fail_next("device_code", 5, code=int(code))
     else:
         stage.entra.fail_next("devicecode", code=int(code))
 
     with pytest.raises(errors.M365Error) as caught:
-        tried.poll_device(device) if code in POLLED else tried.begin_device()
+        tried.poll_device() if code in POLLED else tried.begin_device()
 
     assert caught.value.code == f"AADSTS{code}"
     assert caught.value.exit_code == tables.EXIT_CODES[CODES[code]["class"]]

@@ -74,7 +74,7 @@ def whole_life(entra: Entra) -> None:
     code = tried.begin_device()
     with Browser(entra.ca_file) as browser:
         browser.enter_device_code(code["verification_uri"], code["user_code"], ALICE, PASSWORD)
-    tried.poll_device(code)
+    tried.poll_device()
     cache = door.refresh(describe(entra), cache)
     for answer in ({"code": 50173}, {"status": 200, "body": "no JSON"}, {"status": 503}, {"drop": "after"}):
         entra.fail_next(TOKEN, **answer)

@@ -415,8 +415,8 @@ def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(
 ) -> None:
     """What goes wrong in the background comes out in front at once, and is not waited for until the code expires."""
 
-    def fail(attempt: Attempt, code: object) -> None:
-        raise ZeroDivisionError(attempt, code)
+    def fail(attempt: Attempt) -> None:
+        raise ZeroDivisionError(attempt)
 
     monkeypatch.setattr(Attempt, "poll_device", fail)
 
