@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import re
 import unicodedata
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _CONSUMERS = re.compile(r"(?:outlook|hotmail|live|msn|windowslive|passport)\.(?:com|(?:com?\.)?[a-z]{2})")
 #: The ``kind`` of a profile: a person's sign-in, or an application's own (client credentials, RFC 6749 §4.4).
 DELEGATED, APP_ONLY = "delegated", "app-only"
+#: How many other accounts an error names.
+_MOST_NAMED = 5
 #: What a confidential client authenticates with, by the names of login's options; and what opens the last one.
 CREDENTIALS = ("client_secret_file", "client_secret_command", "certificate")
 PASSPHRASE = "certificate_passphrase_command"  # noqa: S105 - the name of an option
@@ -115,7 +118,7 @@ def load(name: str) -> Account | None:
 
 def names() -> list[str]:
     """Return the names of all accounts, for a broken one its folder's; Temporary if the home cannot be read now."""
-    return list(_names())
+    return [name for name, _ in _each()]
 
 
 def names_if_readable() -> list[str]:
@@ -126,17 +129,16 @@ def names_if_readable() -> list[str]:
         return []
 
 
-def _names() -> dict[str, bool]:
-    """Return the names of all accounts, and whether each is signed in; a broken one counts as signed in."""
-    accounts: dict[str, bool] = {}
+def _each() -> Iterator[tuple[str, bool]]:
+    """Yield the name of each account, and whether it is signed in; a broken one counts as signed in."""
     for folder in paths.folders():
         try:
             account = _load(folder)
         except errors.M365Error:  # noqa: PERF203 - one broken account hides no other
-            accounts[unquote(Path(folder).name)] = True
+            yield unquote(Path(folder).name), True
         else:
-            accounts |= {account.name: account.is_signed_in} if account else {}
-    return accounts
+            if account:
+                yield account.name, account.is_signed_in
 
 
 def get(name: str | None) -> Account:
@@ -146,7 +148,7 @@ def get(name: str | None) -> Account:
     Raises SignInNeeded if there is none, WrongUsage with a list if there are several.
     """
     if name is None:
-        accounts = _names()
+        accounts = dict(_each())
         candidates = [candidate for candidate, is_signed_in in accounts.items() if is_signed_in] or list(accounts)
         if not candidates:
             raise not_signed_in("you@example.org", "Nobody is signed in")
@@ -175,13 +177,22 @@ def lost(account: Account) -> errors.SignInNeeded:
 
 
 def not_signed_in(name: str, fact: str | None = None) -> errors.SignInNeeded:
-    """Return the error for an account that is not signed in; it names the directory, and who is signed in there."""
-    others = [other for other, is_signed_in in _names().items() if is_signed_in and other.lower() != name.lower()]
-    signed_in_there = f"; signed in there: {', '.join(others)}" if others else ""
+    """
+    Return the error for an account that is not signed in; it names the directory.
+
+    Without a *fact*, the name may be wrong: the error names some that are signed in there. Not all are read, since a
+    command for hundreds of accounts may meet this error for each of them.
+    """
+    meaning = f"Searched in {paths.directory()}"
+    if fact is None:
+        signed_in = (other for other, is_signed_in in _each() if is_signed_in and other.lower() != name.lower())
+        others = list(itertools.islice(signed_in, _MOST_NAMED + 1))
+        meaning += f"; signed in there: {', '.join(others[:_MOST_NAMED])}" if others else ""
+        meaning += " and others" if len(others) > _MOST_NAMED else ""
     return errors.SignInNeeded(
         fact or f"{name} is not signed in",
         account=name,
-        meaning=f"Searched in {paths.directory()}{signed_in_there}",
+        meaning=meaning,
         remedy=Remedy("", login_command(name)),
     )
 

@@ -87,7 +87,7 @@ def _other_redirect(situation: Situation, *, has_browser: bool) -> Remedy:
     if "redirect_uri" in situation.chosen:
         return Remedy("Leave out the redirect URI that was chosen", f"{_again(situation)} --defaults")
     flow = "paste" if situation.flow == "browser" else _browser(has_browser=has_browser)
-    return Remedy("Try the other situation. If that is refused too, try --device", f"{_again(situation)} --{flow}")
+    return Remedy("Try the other way. If that is refused too, try --device", f"{_again(situation)} --{flow}")
 
 
 def _other_flow(situation: Situation, *, has_browser: bool) -> Remedy | None:

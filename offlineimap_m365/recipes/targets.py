@@ -7,6 +7,7 @@ from __future__ import annotations
 import codecs
 import csv
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -86,17 +87,18 @@ def _in_file(path: str) -> Iterator[str]:
     """Yield the addresses in the file *path*."""
     rows = [(number, line.strip()) for number, line in enumerate(_lines(path), 1)]
     rows = [(number, line) for number, line in rows if line and not line.startswith("#")]
+    # The separator is a comma, or a semicolon in some countries, where a name can have a comma: "Smith, Ann";a@b.org
+    first = re.search("[,;]", re.sub('"[^"]*"', "", rows[0][1])) if rows else None
     if len(rows) > 1 and "@" not in rows[0][1]:
         rows = rows[1:]  # the header of a CSV file
     if not rows:
         raise errors.WrongUsage(f"The list of mailboxes {path} names none", remedy=_ONE_A_LINE)
     for number, line in rows:
-        # The separator is a comma, or a semicolon in some countries.
-        cells = next(csv.reader([line], delimiter="," if "," in line else ";"))
         try:
+            cells = next(csv.reader([line], delimiter=first[0] if first else ","))
             address = profiles.clean_name(next((cell for cell in cells if "@" in cell), line))
             recipes.check_address(address)
-        except errors.M365Error as error:
+        except (csv.Error, errors.M365Error) as error:
             raise errors.WrongUsage(
                 f"Line {number} of the list of mailboxes {path} has no address: {line[:80]}", remedy=_ONE_A_LINE
             ) from error

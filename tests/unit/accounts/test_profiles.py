@@ -7,13 +7,14 @@ import json
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, fresh_token
+from offlineimap_m365.base import errors, fresh_token, safe_file
 from offlineimap_m365.folders import learned
 from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, invent, made_up
@@ -91,6 +92,19 @@ def test_who_may_be_meant_is_named(world: World) -> None:
 
     with pytest.raises(errors.SignInNeeded, match=r"signed in there: alice@corp\.example"):
         profiles.get(ALICE)
+
+
+def test_of_many_accounts_some_are_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account that is not signed in, or lost its tokens, costs the same beside hundreds of others."""
+    accounts = [invent(f"box{number}@example.org") for number in range(12)]
+    read = mock.Mock(wraps=safe_file.read)
+    monkeypatch.setattr(safe_file, "read", read)
+
+    unknown, lost = profiles.not_signed_in(ALICE), profiles.lost(accounts[0])
+
+    assert read.call_count == unknown.meaning.count("@") + 1 == 6
+    assert unknown.meaning.endswith(" and others")
+    assert "@" not in lost.meaning
 
 
 def test_unknown_fields_are_kept(world: World) -> None:

@@ -371,6 +371,8 @@ def test_a_word_that_is_neither_is_named(world: World, words: list[str], unknown
         '"PrimarySmtpAddress"\r\n"alice@example.org"\r\n"info@example.org"\r\n"ALICE@example.org"\r\n',
         '#TYPE X\r\n"DisplayName","PrimarySmtpAddress"\r\n"A, B","alice@example.org"\r\n"C; D","info@example.org"\r\n',
         "DisplayName;PrimarySmtpAddress\r\nAlice;alice@example.org\r\nInfo;info@example.org\r\n",
+        '"PrimarySmtpAddress";"DisplayName"\r\n"alice@example.org";"A, B"\r\n"info@example.org";"C"\r\n',
+        'alice@example.org;"A, B"\ninfo@example.org;C, D\n',
     ],
 )
 def test_a_list_of_mailboxes_is_read(world: World, text: str, encoding: str) -> None:
@@ -391,6 +393,7 @@ def test_a_list_of_mailboxes_is_read(world: World, text: str, encoding: str) -> 
         (b"", "names none"),
         (b"# nothing\n", "names none"),
         (b"a b@example.org\n", "Line 1 "),
+        (b"a" * 200_000 + b"@example.org\n", "Line 1 "),
         (b"alice@example.org\n\ninfo@example.org # team\n", "Line 3 "),
     ],
 )
