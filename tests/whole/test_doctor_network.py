@@ -84,7 +84,7 @@ def test_the_provider_cannot_be_asked(world: World, entra: Entra, exchange: Exch
     follower.follow(follower.only("login-host"))
 
     entra.fail_next(DISCOVERY, times=2, status=302, headers={"Location": "https://portal.hotel.example/"})
-    assert "portal.hotel.example" in follower.only("login-host")["meaning"]
+    assert "captive portal" in follower.only("login-host")["meaning"]
 
     entra.clock = 1230.0
     found = follower.only("clock")

@@ -88,8 +88,6 @@ def configure(sync: Sync, *, utf8: bool, learnt: bool) -> None:
         section = text.replace("localrepository", f"utf8foldernames = {utf8}\nlocalrepository", 1)
         if learnt:
             pair = f'make_nametrans(account="{ALICE}", mailbox="{box.address}", utf8={utf8})'
-            section = section.replace("folderfilter = folderfilter\n", "")
-            section = section.replace("#folderfilter = make_folderfilter(acc", "folderfilter = make_folderfilter(acc")
             for number, side in enumerate(("remote", "local")):
                 section = section.replace(f"#nametrans = nametrans_{side}", f"nametrans = {pair}[{number}]")
         head += f"[Account {section}"
