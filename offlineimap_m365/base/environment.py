@@ -1,5 +1,5 @@
 """
-The environment variables that this package reads. None is read at import.
+The environment variables that the trusted part reads. None is read at import.
 
 Loaded by foreign interpreters too: standard library and Python 3.9 only.
 """
@@ -12,8 +12,6 @@ import sys
 
 from offlineimap_m365.base import safe_file
 
-#: Browsers that run in the terminal: no sign-in page works in them.
-TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
 #: Set for the command of ``notify``, which must not run it again.
 NOTIFYING = "M365_NOTIFYING"
 
@@ -36,62 +34,9 @@ def user_data() -> str:
     return named if os.path.isabs(named) else os.path.expanduser("~/.local/share")
 
 
-def user_config() -> str:
-    """Return the directory of a user's configuration files (XDG base directories)."""
-    path = os.environ.get("XDG_CONFIG_HOME", "")
-    return path if os.path.isabs(path) else os.path.expanduser("~/.config")
-
-
 def over_ssh() -> bool:
     """Is this a session over ssh?"""
     return any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"))
-
-
-def browser() -> str:
-    """Return ``$BROWSER``, or an empty string if it names a browser for the terminal."""
-    command = os.environ.get("BROWSER", "")
-    program = os.path.basename(command.split(os.pathsep)[0].split(" ")[0])
-    return "" if program in TEXT_BROWSERS else command
-
-
-def graphical() -> bool:
-    """Is this a graphical session on the person's own machine?"""
-    if over_ssh():
-        return False
-    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def at_terminal() -> bool:
-    """Is there a person at a terminal who can be asked?"""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
-
-
-def colourless() -> bool:
-    """Does the person want no colour? (no-color.org)."""
-    return bool(os.environ.get("NO_COLOR")) or dumb()
-
-
-def columns() -> int:
-    """Return ``$COLUMNS``, which overrides the terminal's width; 0 if it is not a number."""
-    text = os.environ.get("COLUMNS", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < len("100000") else 0
-
-
-def dumb() -> bool:
-    """Is this a terminal that takes no control sequences, such as Emacs's shell?"""
-    return os.environ.get("TERM") == "dumb"
-
-
-def ascii_only() -> bool:
-    """
-    Is the locale C or POSIX, which have ASCII only, and is no other encoding asked for?
-
-    Python writes UTF-8 in such a locale (PEP 540), and for that may set ``LC_CTYPE=C.UTF-8`` itself (PEP 538).
-    """
-    if os.environ.get("PYTHONIOENCODING") or os.environ.get("PYTHONUTF8"):
-        return False
-    everything, kind, usual = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
-    return (everything or (kind if kind != "C.UTF-8" else usual) or usual) in ("", "C", "POSIX")
 
 
 def certificates() -> tuple[str, str]:
@@ -107,16 +52,6 @@ def certificates() -> tuple[str, str]:
         if any(named):
             return name, next((path for path in named if safe_file.exists(path)), named[0])
     return "", ""
-
-
-def proxy_variables() -> list[str]:
-    """Return the names of the variables that are set and name a proxy for https, best first (requests' own order)."""
-    return [name for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY") if os.environ.get(name)]
-
-
-def python_path() -> list[str]:
-    """Return the directories of ``$PYTHONPATH``, from which Python imports before anything that is installed."""
-    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 def for_child() -> dict[str, str]:

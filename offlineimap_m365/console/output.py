@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base import errors
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -58,7 +58,13 @@ def width(stream: TextIO | None) -> int:
         own = os.get_terminal_size(stream.fileno()).columns
     except OSError:
         own = 0
-    return environment.columns() or own or _DEFAULT_WIDTH
+    return _columns_variable() or own or _DEFAULT_WIDTH
+
+
+def _columns_variable() -> int:
+    """Return ``$COLUMNS``, which overrides the terminal's width; 0 if it is not a number."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < len("100000") else 0
 
 
 def columns(text: str) -> int:
@@ -72,10 +78,22 @@ def can_show(text: str, stream: TextIO | None) -> bool:
     """Can *stream*, in its encoding and the person's locale, show *text*?"""
     encoding = (stream and stream.encoding) or "ascii"
     try:
-        text.encode("ascii" if environment.ascii_only() else encoding)
+        text.encode("ascii" if _is_ascii_only() else encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def _is_ascii_only() -> bool:
+    """
+    Is the locale C or POSIX, which have ASCII only, and is no other encoding asked for?
+
+    Python writes UTF-8 in such a locale (PEP 540), and for that may set ``LC_CTYPE=C.UTF-8`` itself (PEP 538).
+    """
+    if os.environ.get("PYTHONIOENCODING") or os.environ.get("PYTHONUTF8"):
+        return False
+    everything, kind, usual = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    return (everything or (kind if kind != "C.UTF-8" else usual) or usual) in ("", "C", "POSIX")
 
 
 def spelled(text: str, stream: TextIO | None) -> str:
@@ -117,9 +135,19 @@ def cut(text: str, most: int, stream: TextIO | None) -> str:
 
 def paint(text: str, colour: str, stream: TextIO | None) -> str:
     """Return *text* in *colour* (red, green, yellow, faint, bold) if *stream* is a terminal that may have colours."""
-    if not is_terminal(stream) or environment.colourless():
+    if not is_terminal(stream) or colourless():
         return text
     return f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
+
+
+def colourless() -> bool:
+    """Does the person want no colour? (no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or _is_dumb()
+
+
+def _is_dumb() -> bool:
+    """Is this a terminal that takes no control sequences, such as Emacs's shell?"""
+    return os.environ.get("TERM") == "dumb"
 
 
 class Passing:
@@ -127,7 +155,7 @@ class Passing:
 
     def __init__(self, stream: TextIO | None) -> None:
         """Show nothing yet."""
-        self._stream = stream if is_terminal(stream) and not environment.dumb() else None
+        self._stream = stream if is_terminal(stream) and not _is_dumb() else None
         self._shown = ""
 
     def show(self, text: str) -> None:

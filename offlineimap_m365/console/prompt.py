@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.console import output
 
 
@@ -67,7 +67,7 @@ def bug(error: Exception) -> errors.M365Error:
 
 def is_there() -> bool:
     """Is there a terminal at which a question can be asked?"""
-    return environment.at_terminal()
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def waits_for_answer() -> bool:

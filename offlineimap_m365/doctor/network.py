@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import http.client
 import json
+import os
 import ssl
 import sys
 import time
@@ -143,7 +144,7 @@ STEPS = tuple(
 def _meaning(visit: _Visit, name: str) -> str:
     """Return what the check *name* says if it did not fail."""
     host = visit.host
-    why = "NO_PROXY excludes it from the proxy" if environment.proxy_variables() else "no proxy is set"
+    why = "NO_PROXY excludes it from the proxy" if _proxy_variables() else "no proxy is set"
     return {
         "proxy": f"{host} is reached {f'through the {_proxy()}' if visit.is_proxied else f'directly ({why})'}",
         "dns": f"The proxy resolves {host}" if visit.is_proxied else f"The name {host} is resolved",
@@ -155,7 +156,7 @@ def _meaning(visit: _Visit, name: str) -> str:
 
 def _proxy() -> str:
     """Return which proxy is used; its address may hold a password, so only its variable is named."""
-    return f"proxy that {' and '.join(environment.proxy_variables()) or 'the system'} names"
+    return f"proxy that {' and '.join(_proxy_variables()) or 'the system'} names"
 
 
 def _clock(visit: _Visit) -> str:
@@ -225,9 +226,14 @@ def _trouble(visit: _Visit, error: errors.Temporary, failure: RequestFailure | N
     return Trouble(". ".join(filter(None, (error.fact, error.meaning))), remedy)
 
 
+def _proxy_variables() -> list[str]:
+    """Return the names of the variables that are set and name a proxy for https, best first (requests' own order)."""
+    return [name for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY") if os.environ.get(name)]
+
+
 def _refused_by_proxy(host: str, status: int | None) -> Trouble:
     """Return that the proxy cannot be used; it answered with the HTTP *status* if there is one."""
-    variables = environment.proxy_variables()
+    variables = _proxy_variables()
     variable = next(iter(variables), "HTTPS_PROXY")
     if status == _WANTS_PASSWORD:
         command = f"export {variable}=http://NAME:PASSWORD@HOST:PORT"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import environment, errors, fresh_token
+from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.base.errors import COMMAND, Remedy, quoted
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say, say_unwrapped
@@ -20,7 +20,7 @@ from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes import timers
 from offlineimap_m365.setup import mail_files, timer, written_files
 from offlineimap_m365.setup.mail_files import End
-from offlineimap_m365.signin import login_options, login_session
+from offlineimap_m365.signin import browser, login_options, login_session
 from offlineimap_m365.tokens import engine, notify
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _set_up_timer(account: Account, asker: _Asker) -> None:
         say("To have one, run crontab -e and add this line:")
         fresh_token.hand_out(timers.render("cron", None).rstrip("\n").rpartition("\n")[2])
         return
-    is_desktop = shutil.which("notify-send") and environment.graphical() and notify.command() is None
+    is_desktop = shutil.which("notify-send") and browser.is_graphical() and notify.command() is None
     if is_desktop:
         say("A desktop notification will tell you when you must sign in again.")
     if not asker.yes("Switch it on?"):

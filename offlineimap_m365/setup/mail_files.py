@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
-from offlineimap_m365.base import environment, process, safe_file
+from offlineimap_m365.base import process, safe_file
 from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.offlineimaprc import reader
 from offlineimap_m365.doctor.offlineimaprc.document import unified_diff
@@ -61,9 +61,15 @@ def command(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path=str(Path(sys.executable).parent))
 
 
+def user_config() -> Path:
+    """Return the directory of a user's configuration files (XDG base directories)."""
+    path = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    return path if path.is_absolute() else Path("~/.config").expanduser()
+
+
 def msmtp(account: Account) -> MailFile:
     """Return msmtp's file for *account*. Raises WrongUsage, Misconfigured."""
-    paths = [Path("~/.msmtprc").expanduser(), Path(environment.user_config()) / "msmtp/config"]
+    paths = [Path("~/.msmtprc").expanduser(), user_config() / "msmtp/config"]
     path = next(filter(os.path.lexists, paths), paths[0])
     existing = _text(path)
     sender = re.search(rf"(?im)^\s*from\s+{re.escape(account.name)}\s*$", existing or "")

@@ -7,11 +7,16 @@ A browser for the terminal never counts: it would take the terminal over, and no
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import threading
 import webbrowser
 from pathlib import Path
 
 from offlineimap_m365.base import environment
+
+#: Browsers that run in the terminal: no sign-in page works in them.
+_FOR_TERMINALS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
 
 
 def is_there() -> bool:
@@ -26,16 +31,29 @@ def show(address: str) -> None:
         threading.Thread(target=_open, args=(program, address), daemon=True).start()
 
 
+def named() -> str:
+    """Return ``$BROWSER``, or an empty string if it names a browser for the terminal."""
+    command = os.environ.get("BROWSER", "")
+    program = Path(command.split(os.pathsep)[0].split(" ")[0]).name
+    return "" if program in _FOR_TERMINALS else command
+
+
+def is_graphical() -> bool:
+    """Is this a graphical session on the person's own machine?"""
+    has_display = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return has_display and not environment.over_ssh()
+
+
 def _find() -> webbrowser.BaseBrowser | None:
     """Return the first browser; ``webbrowser.open`` would go on to those for the terminal if it fails."""
-    if not (environment.browser() or environment.graphical()):
+    if not (named() or is_graphical()):
         return None
     try:
         program = webbrowser.get()
     except webbrowser.Error:
         return None
     name = Path(str(getattr(program, "name", ""))).name
-    return None if name in environment.TEXT_BROWSERS else program
+    return None if name in _FOR_TERMINALS else program
 
 
 def _open(program: webbrowser.BaseBrowser, address: str) -> None:

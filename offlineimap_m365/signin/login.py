@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import account_state, client_credential
-from offlineimap_m365.base import account_lock, environment, errors, paths, safe_file
+from offlineimap_m365.base import account_lock, errors, paths, safe_file
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.console import prompt
 from offlineimap_m365.knowledge import next_step
@@ -61,7 +61,7 @@ def _attempt_as_demanded(
 def _question_typo(plan: Plan) -> None:
     """Ask whether an address is right that looks like a typing error; without a terminal it must be complete."""
     whole = Remedy("Give the whole mail address")
-    if plan.doubt and environment.at_terminal():
+    if plan.doubt and prompt.is_there():
         if prompt.choose(f"{plan.doubt}. Sign in all the same?", {"y": "yes", "n": "no"}, "n") != "y":
             raise errors.SignInNeeded(f"The sign-in to {plan.name} was cancelled", account=plan.name, remedy=whole)
     elif plan.doubt and not login_request.is_address(plan.name):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from offlineimap_m365.accounts import client_credential, profiles
-from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import mail_scopes, tables
 from offlineimap_m365.knowledge.explain import Situation
@@ -188,7 +188,7 @@ def _flow(typed: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
     asked = typed.get("flow") or ("browser" if typed.get("port") else None)
     works = browser.is_there() or chosen.get("port") is not None
     if asked == "browser" and not works:
-        named = environment.browser()
+        named = browser.named()
         why = f"$BROWSER names {named}, which is not there" if named else "$BROWSER names none, and there is no screen"
         raise errors.Misconfigured(
             f"There is no browser here that could be opened: {why}",

@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, environment, errors, notices, paths, time_words
+from offlineimap_m365.base import account_lock, errors, notices, paths, time_words
+from offlineimap_m365.console import prompt
 from offlineimap_m365.folders import learned
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.stores import selection
@@ -40,7 +41,7 @@ def check_store(plan: Plan) -> Plan:
         store, reason = selection.settle(plan.store, folder, plan.name)
         if reason:
             notices.say(f"Secrets go to the store {store}: {reason}")
-        selection.prove(store, folder, plan.name, may_ask=environment.at_terminal())
+        selection.prove(store, folder, plan.name, may_ask=prompt.is_there())
     chosen = {**plan.chosen, "store": store} if "store" in plan.chosen else plan.chosen
     return dataclasses.replace(plan, store=store, chosen=chosen)
 
@@ -53,7 +54,7 @@ def save(plan: Plan, signed_in: SignIn) -> Account:
     is deleted last. Raises Temporary, Misconfigured; then an earlier sign-in stays as it was.
     """
     folder = paths.folder(plan.name)
-    store = selection.open_store(plan.store, folder, plan.name, may_ask=environment.at_terminal())
+    store = selection.open_store(plan.store, folder, plan.name, may_ask=prompt.is_there())
     with _writing(folder, plan.name):
         paths.make(folder)
         with account_lock.held(folder, plan.name):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from offlineimap_m365.accounts import account_state, client_credential, profiles
-from offlineimap_m365.base import environment, errors, time_words
+from offlineimap_m365.base import errors, time_words
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.console import table
+from offlineimap_m365.console import prompt, table
 from offlineimap_m365.doctor.check import of_error
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.tokens import token_cache
@@ -64,7 +64,7 @@ def examine_store(subject: Subject) -> Check:
     if not os.access(account.folder, os.W_OK | os.X_OK):
         reason = OSError(errno.EACCES, os.strerror(errno.EACCES))
         raise errors.cannot_write(account.folder, account.name, reason)
-    cache = token_cache.read(account, may_ask=environment.at_terminal())
+    cache = token_cache.read(account, may_ask=prompt.is_there())
     if cache.refresh_token is None and not account.is_app_only:
         raise profiles.lost(account)
     kind, _, key = account.store.partition(":")

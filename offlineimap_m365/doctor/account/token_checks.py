@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.base import environment, errors, fresh_token, time_words
+from offlineimap_m365.base import errors, fresh_token, time_words
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.console import prompt
 from offlineimap_m365.doctor.check import Trouble, of_error
 from offlineimap_m365.knowledge import mail_scopes
 from offlineimap_m365.mail import server_text
@@ -31,7 +32,7 @@ _NAMES = ("upn", "preferred_username", "unique_name", "email")
 def examine_refresh(subject: Subject) -> Check:
     """Ask for a new token, once; *subject* has it afterwards. One that another process obtains meanwhile will do."""
     account = subject.profile
-    outcome = engine.renew(account.name, may_ask=environment.at_terminal())
+    outcome = engine.renew(account.name, may_ask=prompt.is_there())
     if not isinstance(outcome, engine.Obtained):
         return of_error("refresh", outcome.error.replaced(remedy=_remedy(outcome.error, account)), account.name)
     subject.token = token = outcome.token

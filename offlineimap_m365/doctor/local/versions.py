@@ -7,6 +7,7 @@ The first line of a script names its Python, or the second one in pip's form for
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import re
 import shutil
@@ -16,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import environment, errors, installation, process
+from offlineimap_m365.base import errors, installation, process
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.doctor.check import NotTriedError
@@ -67,10 +68,15 @@ def library_version(name: str) -> str | None:
 
 def _repair() -> Remedy:
     """Return how to get an MSAL that works: without the one that $PYTHONPATH puts first, or by a new installation."""
-    first = next((path for path in environment.python_path() if any(Path(path).glob("msal*"))), None)
+    first = next((path for path in _python_path() if any(Path(path).glob("msal*"))), None)
     if first is not None:
         return Remedy(f"PYTHONPATH puts {first} before what is installed", "unset PYTHONPATH")
     return installation.repair()
+
+
+def _python_path() -> list[str]:
+    """Return the directories of ``$PYTHONPATH``, from which Python imports before anything that is installed."""
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 def examine_offlineimap(machine: Subject) -> Check:
@@ -79,7 +85,7 @@ def examine_offlineimap(machine: Subject) -> Check:
     if path is None:
         return machine.good(OFFLINEIMAP, "There is no command offlineimap; other mail programs need none")
     version, failure = start_offlineimap(path)
-    if failure and environment.python_path():  # which it may need, and is not given here
+    if failure and _python_path():  # which it may need, and is not given here
         raise NotTriedError(f"{path} does not start without PYTHONPATH ({failure})")
     if failure:
         return machine.bad(OFFLINEIMAP, f"{path} does not start ({failure})", _reinstall(path))

@@ -26,28 +26,6 @@ def test_a_relative_data_directory_does_not_count(world: World, monkeypatch: pyt
     assert environment.user_data() == f"{world.environ['HOME']}/.local/share"
 
 
-@pytest.mark.parametrize(
-    ("browser", "found"),
-    [("", ""), ("firefox", "firefox"), ("/usr/bin/w3m", ""), ("lynx %s", ""), ("links:firefox", ""), ("true", "true")],
-)
-def test_text_browsers_never_count(world: World, monkeypatch: pytest.MonkeyPatch, browser: str, found: str) -> None:
-    """A browser that would take the terminal is none."""
-    monkeypatch.setenv("BROWSER", browser)
-
-    assert environment.browser() == found
-
-
-def test_ssh_is_not_graphical(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A display that ssh forwards is not the machine before which the person sits."""
-    monkeypatch.setattr(sys, "platform", "linux")
-    nothing = environment.graphical()
-    monkeypatch.setenv("DISPLAY", ":0")
-    here = environment.graphical()
-    monkeypatch.setenv("SSH_CONNECTION", "1 2 3 4")
-
-    assert (nothing, here, environment.graphical()) == (False, True, False)
-
-
 def test_certificates_in_their_order(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """REQUESTS_CA_BUNDLE, then SSL_CERT_FILE, then the first directory of SSL_CERT_DIR that is there."""
     found = []
@@ -72,26 +50,6 @@ def test_a_child_gets_nothing_of_this_interpreter(world: World, monkeypatch: pyt
 
     assert "/harmful" not in found.values()
     assert found["HOME"] == world.environ["HOME"]
-
-
-@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_colour_is_not_forced_on_anybody(world: World, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """NO_COLOR and a dumb terminal mean none."""
-    before = environment.colourless()
-    monkeypatch.setenv(name, value)
-
-    assert (before, environment.colourless()) == (False, True)
-
-
-@pytest.mark.parametrize(
-    ("text", "columns"),
-    [("80", 80), ("0", 0), ("99999", 99_999), ("100000", 0), ("-5", 0), ("x", 0), ("", 0), ("٨", 0)],
-)
-def test_columns(monkeypatch: pytest.MonkeyPatch, text: str, columns: int) -> None:
-    """A number of at most five digits counts, anything else is none."""
-    monkeypatch.setenv("COLUMNS", text)
-
-    assert environment.columns() == columns
 
 
 def bind(path: str) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.base import environment
 from offlineimap_m365.console import output, prompt
 from tests.unit.terminal_output import Screen, look
 
@@ -40,7 +39,6 @@ def test_the_locale_says_what_can_be_shown(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    assert environment.ascii_only() is is_ascii
     assert output.can_show("✓", Screen()) is not is_ascii
 
 
@@ -83,15 +81,28 @@ def test_what_is_cut_ends_with_dots(
     assert output.columns(found) <= room
 
 
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("33", 33), ("99999", 99_999), ("0", 80), ("100000", 80), ("-5", 80), ("wide", 80), ("", 80), ("٨", 80)],
+)
 def test_the_width_is_the_terminals_unless_the_person_says_otherwise(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, text: str, columns: int
 ) -> None:
-    """$COLUMNS counts if it is a number; a terminal that does not tell has 80; a pipe takes anything."""
+    """$COLUMNS counts if it is a number of at most five digits; a terminal that does not tell has 80."""
     stream = look(monkeypatch, 33)
-    named = output.width(stream)
-    monkeypatch.setenv("COLUMNS", "wide")
+    monkeypatch.setenv("COLUMNS", text)
 
-    assert (named, output.width(stream), output.width(io.StringIO())) == (33, 80, output.ENDLESS)
+    assert (output.width(stream), output.width(io.StringIO())) == (columns, output.ENDLESS)
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_colour_is_not_forced_on_anybody(world: World, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """NO_COLOR and a dumb terminal mean none."""
+    stream = look(monkeypatch, 80, plain=False)
+    before = output.paint("ok", "green", stream)
+    monkeypatch.setenv(name, value)
+
+    assert (before, output.paint("ok", "green", stream)) == ("\x1b[32mok\x1b[0m", "ok")
 
 
 @pytest.mark.parametrize(

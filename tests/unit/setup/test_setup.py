@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.cli.main import main
+from offlineimap_m365.console import prompt
 from offlineimap_m365.folders.folder_filter import load_table
 from offlineimap_m365.learn import classify, look
 from offlineimap_m365.mail.folder_list import Folder
@@ -63,7 +64,7 @@ def install(world: World, name: str, script: str) -> None:
 def enter(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
     """Let somebody type this at a terminal."""
     monkeypatch.setattr(sys, "stdin", Typed(typed))
-    monkeypatch.setattr(environment, "at_terminal", lambda: True)
+    monkeypatch.setattr(prompt, "is_there", lambda: True)
 
 
 def test_enter_is_enough(
@@ -176,7 +177,7 @@ def test_what_cannot_be_read_gets_no_diff(home: Path, capfd: pytest.CaptureFixtu
 def test_the_other_place_of_a_configuration_counts(home: Path) -> None:
     """OfflineIMAP and msmtp also look below ~/.config; where a file is there, no second one is written."""
     for name, text in (("offlineimap/config", BODY), ("msmtp/config", f"account a\nfrom {ALICE}\n")):
-        path = Path(environment.user_config()) / name
+        path = mail_files.user_config() / name
         path.parent.mkdir(parents=True)
         path.write_text(text)
     account = profiles.get(ALICE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, atomic_file, environment, errors, notices
+from offlineimap_m365.base import account_lock, atomic_file, errors, notices
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.console import prompt
 from offlineimap_m365.folders import learned
@@ -378,7 +378,7 @@ def test_a_typing_error_is_questioned_first(
 ) -> None:
     """At a terminal it takes a yes; elsewhere a domain that nobody knows counts, and an incomplete address is 2."""
     begun = let_happen(monkeypatch, sign_in_of(name))
-    monkeypatch.setattr(environment, "at_terminal", lambda: is_terminal)
+    monkeypatch.setattr(prompt, "is_there", lambda: is_terminal)
     questions = answer(monkeypatch, key)
 
     with pytest.raises(ends) if ends else contextlib.nullcontext():
