@@ -183,16 +183,16 @@ def not_signed_in(name: str, fact: str | None = None) -> errors.SignInNeeded:
     Without a *fact*, the name may be wrong: the error names some that are signed in there. Not all are read, since a
     command for hundreds of accounts may meet this error for each of them.
     """
-    meaning = f"Searched in {paths.directory()}"
+    signed_in_there = ""
     if fact is None:
         signed_in = (other for other, is_signed_in in _each() if is_signed_in and other.lower() != name.lower())
         others = list(itertools.islice(signed_in, _MOST_NAMED + 1))
-        meaning += f"; signed in there: {', '.join(others[:_MOST_NAMED])}" if others else ""
-        meaning += " and others" if len(others) > _MOST_NAMED else ""
+        signed_in_there = f"; signed in there: {', '.join(others[:_MOST_NAMED])}" if others else ""
+        signed_in_there += " and others" if len(others) > _MOST_NAMED else ""
     return errors.SignInNeeded(
         fact or f"{name} is not signed in",
         account=name,
-        meaning=meaning,
+        meaning=f"Searched in {paths.directory()}{signed_in_there}",
         remedy=Remedy("", login_command(name)),
     )
 

@@ -46,10 +46,19 @@ def run(options: argparse.Namespace) -> int:
 def _choose(
     origin: import_file.Origin, typed: Mapping[str, Any], before: profiles.Account | None, name: str
 ) -> import_formats.Imported:
-    """Return the refresh token that is meant."""
+    """Return the refresh token that is meant, unless its client id is switched off."""
     names = [name, typed.get("identity"), before.identity if before else None]
     sign_ins = import_formats.read(origin.data, origin.name, name, origin.config)
-    return import_formats.choose(sign_ins, [text for text in names if text], typed.get("client_id"), origin.name)
+    sign_in = import_formats.choose(sign_ins, [text for text in names if text], typed.get("client_id"), origin.name)
+    client = tables.load("clients")["clients"].get(sign_in.client_id, {})
+    if "dead" in client and "client_id" not in typed:  # M365-IMAP's of 2022: only another client id helps
+        raise errors.Misconfigured(
+            f"{origin.name} was made with the client id {sign_in.client_id} ({client['name']}), which is switched off",
+            code=f"AADSTS{client['dead']}",
+            meaning="Its refresh tokens do not work any more, and cannot be used with another client id",
+            remedy=Remedy("Sign in again", errors.login_command(name)),
+        )
+    return sign_in
 
 
 def _merge(

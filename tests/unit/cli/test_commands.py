@@ -251,7 +251,7 @@ def test_import_proves_a_refresh_token(world: World, entra: Entra, form: str) ->
     ],
 )
 def test_what_cannot_be_imported(world: World, entra: Entra, content: str | None, more: list[str], code: int) -> None:
-    """A refused token, a client id that is switched off, no token and no file; nothing is saved."""
+    """A refused token, a client id that is switched off, no token and no file; only the first is tried, none saved."""
     file = world.root / "token.json"
     if content is not None:
         file.write_text(content, encoding="utf-8")
@@ -259,6 +259,7 @@ def test_what_cannot_be_imported(world: World, entra: Entra, content: str | None
     done = run("import", ALICE, file, *(more or options(entra)))
 
     assert (done.code, done.out) == (code, ""), done.err
+    assert entra.count(TOKEN) == (1 if code == 77 else 0)
     assert profiles.names() == []
 
 
