@@ -197,6 +197,13 @@ def not_signed_in(name: str, fact: str | None = None) -> errors.SignInNeeded:
     )
 
 
+def no_mailbox(account: Account, command: str) -> errors.WrongUsage:
+    """Return the error for an application's *account* in whose *command* no mailbox is named."""
+    return errors.WrongUsage(
+        f"{account.name} is app-only, so it has no mailbox of its own", remedy=Remedy("Name the mailbox", command)
+    )
+
+
 def save(account: Account) -> None:
     """Write the profile; the caller holds the account's lock, and its folder exists. Raises OSError."""
     with prepared(account) as write:

@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.recipes import limits, quoting, template_values, timers
 from offlineimap_m365.recipes.template_values import Program, certificates, token_command
@@ -55,10 +56,7 @@ def render(program: str, account: Account, mailboxes: Sequence[str] = (), existi
     command = f"{errors.COMMAND} config {shlex.quote(account.name)} {program}"
     if account.is_app_only and not mailboxes and "@" not in account.name:
         option = "--mailbox @FILE" if recipe.has_many else "--mailbox ADDRESS"
-        raise errors.WrongUsage(
-            f"{account.name} is app-only, so it has no mailbox of its own",
-            remedy=errors.Remedy("Name the mailbox", f"{command} {option}"),
-        )
+        raise profiles.no_mailbox(account, f"{command} {option}")
     if len(wanted) > 1 and not recipe.has_many:
         raise errors.WrongUsage(
             f"{program} has one mailbox in {recipe.file}, not {len(wanted)}",

@@ -85,12 +85,12 @@ def _short(path: Path | str) -> str:
 def _sign_in(options: argparse.Namespace) -> Account:
     """Return the account, after a login if its sign-in does not work or other options are given."""
     typed = login_options.typed(options)
-    if typed.get("app_only"):
+    options.account = prompt.ask_account(options.account)
+    account = profiles.load(options.account)
+    if typed.get("app_only") or (account and account.is_app_only and not options.defaults):
         raise errors.WrongUsage(
             "setup is for the mailbox of a person", remedy=Remedy("For an application use login and config")
         )
-    options.account = prompt.ask_account(options.account)
-    account = profiles.load(options.account)
     if account and account.is_signed_in and not options.defaults and typed.items() <= account.chosen.items():
         try:
             engine.access_token(account.name, engine.Wanted(impatient=True))

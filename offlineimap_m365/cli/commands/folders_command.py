@@ -21,6 +21,8 @@ from offlineimap_m365.tokens import engine
 def run(options: argparse.Namespace) -> int:
     """List the folders, and store what was learned if that is wanted; raises M365Error."""
     account = profiles.get(None if options.account is None else profiles.clean_name(options.account))
+    if account.is_app_only and options.mailbox is None and "@" not in account.name:
+        raise profiles.no_mailbox(account, f"{errors.COMMAND} folders {errors.quoted(account.name)} --mailbox ADDRESS")
     mailbox = profiles.clean_name(options.mailbox) if options.mailbox is not None else account.name
     token = engine.access_token(account.name, engine.Wanted(impatient=prompt.waits_for_answer())).value
     view = look.look(account, mailbox, token, folder_filter.load_table())

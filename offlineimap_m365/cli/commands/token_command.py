@@ -40,13 +40,8 @@ def _xoauth2_user(name: str | None, mailbox: str | None) -> str:
         return profiles.clean_name(mailbox)
     account = profiles.get(name)
     if account.is_app_only:
-        raise errors.WrongUsage(
-            f"{account.name} is app-only, so it has no mailbox of its own",
-            remedy=errors.Remedy(
-                "Name the mailbox",
-                f"{errors.COMMAND} token {errors.quoted(account.name)} --format xoauth2 --mailbox ADDRESS",
-            ),
-        )
+        command = f"{errors.COMMAND} token {errors.quoted(account.name)} --format xoauth2 --mailbox ADDRESS"
+        raise profiles.no_mailbox(account, command)
     return account.name
 
 

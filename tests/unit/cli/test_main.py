@@ -72,11 +72,14 @@ def test_every_error_has_its_exit_code(
     assert "Traceback" not in said.err
 
 
-def test_xoauth2_of_an_application_needs_a_mailbox(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "words", [["token", "--format", "xoauth2"], ["folders"], ["config"], ["config", "msmtp"], ["setup", "--yes"]]
+)
+def test_an_application_needs_a_mailbox(world: World, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     """An application has no mailbox of its own: 2, and no request."""
     profiles.save(dataclasses.replace(invent("backup"), kind="app-only"))
 
-    code = main.main(["token", "backup", "--format", "xoauth2"])
+    code = main.main([*words, "backup"])
 
     assert world
     assert (code, capsys.readouterr().out) == (2, "")
