@@ -7,21 +7,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.plugin import stub
 from tests import unified_diff
+from tests.sample import SAMPLE, fill_in
 from tests.signed_in_accounts import ALICE, invent
-from tests.whole.sync import fill_in
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from offlineimap_m365.doctor.check import Check
     from tests.world import World
 
-SAMPLE = Path(__file__).parents[2] / "sample-offlineimaprc"
 BOB = "bob@example.org"
 EVAL = 'oauth2_access_token_eval = get_access_token("%(remoteuser)s", 1800)'
 REMOTE, LOCAL = "[Repository work-remote]", "[Repository work-local]"

@@ -5,13 +5,13 @@ A user of OfflineIMAP: signs in, fills in the shipped sample, syncs, and looks a
 from __future__ import annotations
 
 import dataclasses
-import re
 import subprocess
 import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.sample import SAMPLE, fill_in
 from tests.whole.mail_user import sign_in_quickly
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tests.whole.builds import Build
     from tests.world import Outcome, World
 
-SAMPLE = Path(__file__).parents[2] / "sample-offlineimaprc"
 #: Seconds for one run of OfflineIMAP; most take one.
 PATIENCE = 90.0
 #: What Exchange offers over IMAP that is no mail, by its first component.
@@ -148,16 +147,3 @@ class Running:
 def plain(message: bytes) -> bytes:
     """Return a message with one kind of line end: a Maildir's are the system's, IMAP's are CRLF."""
     return message.replace(b"\r\n", b"\n")
-
-
-def fill_in(sample: str, values: dict[str, str]) -> str:
-    """Return the sample with its chevrons replaced; those in comments stay."""
-    lines = []
-    for line in sample.splitlines():
-        filled = line
-        if not line.startswith("#"):
-            for key, value in values.items():
-                filled = filled.replace(f"<{key}>", value)
-            assert not re.search(r"<[^>]*>", filled), f"a chevron that nobody replaced: {line}"
-        lines.append(filled)
-    return "\n".join(lines) + "\n"

@@ -13,8 +13,9 @@ from offlineimap_m365 import recipes
 from offlineimap_m365.doctor.offlineimaprc import reader
 from offlineimap_m365.doctor.offlineimaprc.document import DEFAULT, BadValue, Document
 from tests import unified_diff
+from tests.sample import SAMPLE
 from tests.signed_in_accounts import invent
-from tests.unit.offlineimaprc_file import EVAL, LOCAL, REMOTE, SAMPLE, OfflineimaprcFile
+from tests.unit.offlineimaprc_file import EVAL, LOCAL, REMOTE, OfflineimaprcFile
 
 FUZZ = settings(
     max_examples=150,
