@@ -122,21 +122,21 @@ class Connection:
 
     async def _open(self, bearer: Bearer) -> None:
         """Pass everything on until the client or Dovecot hangs up or the token dies."""
-        session = Session(bearer.user, bearer.sha256, time.time(), self._rules.dies_at(bearer))
+        session = Session(bearer.user, bearer.sha256, time.time())
         self._rules.sessions.append(session)
         upload = asyncio.create_task(self._upload(session))
         download = asyncio.create_task(self._download())
-        life = session.dies_at - time.time() if self._rules.bye else None
-        closed_by = "stop"
+        life, closed_by = self._rules.dies_at(bearer) - time.time(), "stop"
         try:
-            done, _ = await asyncio.wait({upload, download}, timeout=life, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {upload, download}, timeout=life, return_when=asyncio.FIRST_COMPLETED
+            )
             closed_by = "client" if upload in done else "server" if done else "bye"
         finally:
             for task in (upload, download):
                 task.cancel()
             await asyncio.gather(upload, download, return_exceptions=True)
             session.closed_by = session.closed_by or closed_by
-            session.closed_at = time.time()
         if closed_by == "bye":
             # Sent between two responses, since each is sent in one piece; it may be in the middle of a command.
             self._client.writer.write(_SESSION_ENDED)

@@ -68,7 +68,7 @@ class Dovecot:
         """Return the command that speaks IMAP for *user* on its standard input and output."""
         return [_program("doveadm"), "-c", str(self.configuration), "exec", "imap", "-u", user]
 
-    def processes(self) -> list[int]:
+    def _processes(self) -> list[int]:
         """Return the ids of all living processes of this Dovecot (proc(5): state and session)."""
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat") if self._process else ():
@@ -114,7 +114,7 @@ class Dovecot:
             return
         # SIGKILL: an orderly end takes a second and saves nothing that is read again.
         end = time.monotonic() + 5
-        while (living := self.processes()) and time.monotonic() < end:
+        while (living := self._processes()) and time.monotonic() < end:
             for process in living:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)

@@ -19,10 +19,8 @@ class Session:
     user: str
     token_sha256: str
     opened_at: float
-    dies_at: float
     #: "client", "bye" (the token died), "server" (Dovecot), "stop" (the test bed).
     closed_by: str = ""
-    closed_at: float = 0.0
     commands: int = 0
 
 
@@ -45,8 +43,6 @@ class Refusal:
 class Rules:
     """The behaviour of this Exchange; changes apply from the next sign-in (or response) on."""
 
-    #: End a session with BYE when its token dies.
-    bye: bool = True
     #: Seconds that each message of a FETCH takes; answers without a message's text do not.
     slow_seconds: float = 0.0
     #: Seconds that a token is good from its first use here, whatever it says itself.

@@ -30,7 +30,7 @@ class Exchange(Rules):
     An Exchange Online on loopback; a context manager that starts and stops it.
 
     IMAP over TLS at *host*:*imap_port*, submission with STARTTLS at *host*:*smtp_port*, both with XOAUTH2 alone. Its
-    behaviour (:class:`Rules`: bye, slow_seconds, throttled, imap_off and more) may be changed while it runs.
+    behaviour (:class:`Rules`: slow_seconds, throttled, imap_off and more) may be changed while it runs.
     """
 
     host = "localhost"
@@ -42,7 +42,6 @@ class Exchange(Rules):
         *,
         issuers: Sequence[str],
         keys: Mapping[str, bytes],
-        bye: bool = True,
         ports: tuple[int, int] = (0, 0),
         names: Sequence[str] = (),
     ) -> None:
@@ -52,7 +51,7 @@ class Exchange(Rules):
         *ports*: of IMAP and SMTP, 0 for any free one. *names*: further names in its certificate.
         It accepts tokens of *issuers* signed with one of *keys* (kid to public key as PEM).
         """
-        super().__init__(bye=bye)
+        super().__init__()
         directory.mkdir(parents=True, exist_ok=True)
         # The common name is for OfflineIMAP, which looks at nothing else in some builds.
         certificate = ca.issue_cert("localhost", "127.0.0.1", *names, common_name=(*names, "localhost")[0])
@@ -93,10 +92,6 @@ class Exchange(Rules):
     def outbox(self) -> list[SentMessage]:
         """What was sent, oldest first."""
         return self._loopback.outbox.sent
-
-    def processes(self) -> list[int]:
-        """Return the ids of its living processes."""
-        return self._dovecot.processes()
 
     def open_nothing_at(self, address: str) -> None:
         """Accept tokens but open no mailbox at another *address*: Outlook.com over IPv6 (thunderbird-android#9635)."""
