@@ -128,9 +128,7 @@ class Connection:
         download = asyncio.create_task(self._download())
         life, closed_by = self._rules.dies_at(bearer) - time.time(), "stop"
         try:
-            done, _ = await asyncio.wait(
-                {upload, download}, timeout=life, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait({upload, download}, timeout=life, return_when=asyncio.FIRST_COMPLETED)
             closed_by = "client" if upload in done else "server" if done else "bye"
         finally:
             for task in (upload, download):
