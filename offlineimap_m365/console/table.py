@@ -16,7 +16,7 @@ from offlineimap_m365.console import output
 if TYPE_CHECKING:
     from typing import Any
 
-    from offlineimap_m365.tokens.status import Report
+    from offlineimap_m365.console.status import Report
 
 #: The words for each state, and their colour.
 _STATES = {

@@ -10,9 +10,8 @@ import json
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors, fresh_token, paths
-from offlineimap_m365.console import table
+from offlineimap_m365.console import status, table
 from offlineimap_m365.console.prompt import say
-from offlineimap_m365.tokens import status
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365.console import output
+from offlineimap_m365.console.status import Report
 from offlineimap_m365.console.table import of_accounts, of_events
-from offlineimap_m365.tokens.status import Report
 from tests.unit.terminal_output import look
 
 if TYPE_CHECKING:

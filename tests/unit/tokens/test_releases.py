@@ -16,7 +16,8 @@ import pytest
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import fresh_token, paths
-from offlineimap_m365.tokens import engine, status
+from offlineimap_m365.console import status
+from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import pytest
 
 from offlineimap_m365.accounts import account_state
 from offlineimap_m365.base import errors
-from offlineimap_m365.tokens import move_store, status
+from offlineimap_m365.console import status
+from offlineimap_m365.tokens import move_store
 from tests import certificates
 from tests.signed_in_accounts import ALICE, invent, made_up, put
 from tests.unit import fake_keyring
