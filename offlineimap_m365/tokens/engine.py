@@ -108,8 +108,9 @@ def renew(name: str, *, may_ask: bool = False) -> Outcome:
 
 
 def peek(account: profiles.Account) -> AccessToken | None:
-    """Return the access token in the account's store, expired or not, without a request; raises M365Error."""
-    return token_cache.read(account).access_token
+    """Return the times of the access token in the account's store, without its value; raises M365Error."""
+    token = token_cache.read(account).access_token
+    return dataclasses.replace(token, value="") if token else None
 
 
 def refresh_token(name: str | None = None) -> str:
