@@ -86,8 +86,8 @@ def folders() -> list[str]:
     top = os.path.join(directory(), "accounts")
     try:
         names = os.listdir(top)
-    except FileNotFoundError:
-        check()
+    except (FileNotFoundError, NotADirectoryError):
+        check()  # refuses what is no directory
         return []
     except OSError as error:
         raise _unreadable(top, error) from error

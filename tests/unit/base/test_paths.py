@@ -344,6 +344,8 @@ def test_what_becomes_a_store(world: World) -> None:
 
     with pytest.raises(errors.Misconfigured, match=f"{world.home} is not a directory") as caught:
         profiles.load(ALICE)
+    with pytest.raises(errors.Misconfigured, match=f"{world.home} is not a directory"):
+        profiles.names()
 
     assert modes == (0o700, 0o700)
     assert caught.value.remedy.command == f"mv {world.home} {world.home}.old"
