@@ -1,5 +1,5 @@
 """
-Which unit tests are slow, and an offlineimaprc for the tests of what reads and mends one.
+Which unit tests are slow, and what the tests of several folders ask for.
 """
 
 from __future__ import annotations
@@ -7,15 +7,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from offlineimap_m365.base import notices
+from tests.unit import fake_keyring
 from tests.unit.offlineimaprc_file import OfflineimaprcFile, make_offlineimaprc
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
 
 #: Files and tests below tests/unit that start programs, or take 0.03 s of processor time and more.
@@ -71,3 +76,25 @@ def program(world: World) -> Path:
     made.write_text(f"#!{sys.executable}\n", encoding="utf-8")
     made.chmod(0o755)
     return made
+
+
+@pytest.fixture
+def heard() -> Iterator[list[str]]:
+    """Return all notices, as they are said."""
+    said: list[str] = []
+    notices.listen(said.append)
+    yield said
+    notices.listen(lambda _: None)
+
+
+@pytest.fixture
+def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
+    """Return the keyring of this world, which is empty."""
+    return fake_keyring.install(monkeypatch)
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return a function that sets the clock so many seconds ahead of the true time."""
+    true_time = time.time
+    return lambda ahead: monkeypatch.setattr(time, "time", lambda: true_time() + ahead)

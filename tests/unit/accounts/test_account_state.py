@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -27,9 +27,9 @@ _LISTS = ("events", "demand", "notified", "failing_since", "worked_at")
 _FIELDS = ["exit_code", "fact", "account", "meaning", "remedy", "code", "correlation_id", "time", "until"]
 
 
-def refusal() -> errors.SignInNeeded:
-    """Return a refusal with everything that one may have."""
-    return errors.SignInNeeded(
+def refusal(**demands: Any) -> errors.SignInNeeded:
+    """Return a refusal with everything that one may have, and what it demands of the next sign-in."""
+    error = errors.SignInNeeded(
         "Microsoft refused",
         account="alice@example.org",
         meaning="The password changed",
@@ -38,12 +38,14 @@ def refusal() -> errors.SignInNeeded:
         correlation_id="0000",
         time="2026-01-01T00:00:00Z",
     )
+    for name, value in demands.items():
+        setattr(error, name, value)
+    return error
 
 
 def test_a_failure_comes_back_as_it_was(tmp_path: Path) -> None:
     """It has its class and every part, counts for the same refresh token only, and that token is not in the file."""
-    error = refusal()
-    error.place = True
+    error = refusal(place=True)
     account_state.remember(str(tmp_path), error, "a refresh token")
 
     result = account_state.last_failure(str(tmp_path), "a refresh token")
@@ -60,30 +62,28 @@ def test_a_failure_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "seconds"),
-    [(lambda: errors.Temporary("No network"), 5), (lambda: errors.SignInNeeded("No", code="AADSTS50173"), 900)],
+    ("error", "seconds"),
+    [(errors.Temporary("No network"), 5), (errors.SignInNeeded("No", code="AADSTS50173"), 900)],
 )
 def test_each_failure_has_its_time(
-    tmp_path: Path, make: Callable[[], errors.M365Error], seconds: float, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, error: errors.M365Error, seconds: float, set_clock: Callable[[float], None]
 ) -> None:
     """No connection counts for 5 s, a refusal for 15 min."""
-    plain = time.time
-    account_state.remember(str(tmp_path), make(), "x")
+    account_state.remember(str(tmp_path), error, "x")
 
     result = []
-    for later in (seconds - 1, seconds + 1):
-        monkeypatch.setattr(time, "time", lambda later=later: plain() + later)
+    for ahead in (seconds - 1, seconds + 1):
+        set_clock(ahead)
         result.append(account_state.last_failure(str(tmp_path), "x") is not None)
 
     assert result == [True, False]
 
 
-def test_a_clock_that_was_wrong_blocks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_was_wrong_blocks_nobody(tmp_path: Path, set_clock: Callable[[float], None]) -> None:
     """A failure of a clock's far future does not count once the clock is right."""
-    plain = time.time
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "time", lambda: plain() + 86_400)
-        account_state.remember(str(tmp_path), refusal(), "x")
+    set_clock(86_400)
+    account_state.remember(str(tmp_path), refusal(), "x")
+    set_clock(0)
 
     assert account_state.last_failure(str(tmp_path), "x") is None
 
@@ -130,8 +130,7 @@ def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, conte
     (folder / "state.json").write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
 
     result = [account_state.last_failure(str(folder)), account_state.last_failure(str(folder), "x")]
-    error = refusal()
-    error.place = True
+    error = refusal(place=True)
     may_pass, demand = account_state.may_pass(str(folder), error), account_state.demand(str(folder))
     unused, notified = account_state.unused_seconds(str(folder)), account_state.notified(str(folder))
     account_state.refused_login(str(folder), refusal())
@@ -145,21 +144,13 @@ def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, conte
     assert account_state.events(str(folder))[-1]["what"] == "refresh"
 
 
-def asking(**demands: str) -> errors.SignInNeeded:
-    """Return a refusal that demands something of the next sign-in."""
-    error = refusal()
-    for name, value in demands.items():
-        setattr(error, name, value)
-    return error
-
-
 CLAIMS = '{"access_token": {"acrs": {"essential": true, "value": "c1"}}}'
 
 
 def test_what_a_refusal_demands_is_kept_until_a_success(tmp_path: Path) -> None:
     """Claims and prompt of several refusals add up, outlive one that demands nothing, and end with a success."""
     folder = str(tmp_path)
-    for error in (asking(claims=CLAIMS), asking(prompt="login"), refusal()):
+    for error in (refusal(claims=CLAIMS), refusal(prompt="login"), refusal()):
         account_state.remember(folder, error, "x")
 
     before = account_state.demand(folder)
@@ -174,7 +165,7 @@ def test_what_a_refusal_demands_is_kept_until_a_success(tmp_path: Path) -> None:
 )
 def test_claims_that_cannot_be_sent_are_not_kept(tmp_path: Path, claims: str) -> None:
     """Only a JSON object of a sane size is passed on."""
-    account_state.remember(str(tmp_path), asking(claims=claims), "x")
+    account_state.remember(str(tmp_path), refusal(claims=claims), "x")
 
     assert account_state.demand(str(tmp_path)) == account_state.Demand()
     assert claims == "" or claims not in (tmp_path / "state.json").read_text(encoding="utf-8")
@@ -183,10 +174,10 @@ def test_claims_that_cannot_be_sent_are_not_kept(tmp_path: Path, claims: str) ->
 def test_consent_is_asked_for_once(tmp_path: Path) -> None:
     """If the sign-in that asked for consent was refused, the next one does not ask; a demand to sign in anew stays."""
     folder = str(tmp_path)
-    account_state.remember(folder, asking(prompt="consent", claims=CLAIMS), "x")
+    account_state.remember(folder, refusal(prompt="consent", claims=CLAIMS), "x")
     account_state.refused_login(folder, refusal())
     after = account_state.demand(folder)
-    account_state.remember(folder, asking(prompt="login"), "x")
+    account_state.remember(folder, refusal(prompt="login"), "x")
     account_state.refused_login(folder, refusal())
 
     assert after == account_state.Demand(CLAIMS, None)
@@ -226,14 +217,13 @@ def test_how_long_nothing_succeeded(tmp_path: Path, ago: float, seconds: float |
     ],
 )
 def test_what_depends_on_the_place_may_pass_for_a_day(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: dict[int, str], may_pass: bool
+    tmp_path: Path, set_clock: Callable[[float], None], steps: dict[int, str], may_pass: bool
 ) -> None:
     """A day counts from the first refusal in a row: a temporary failure neither begins nor ends it, a success does."""
-    folder, plain = str(tmp_path), time.time
-    error = refusal()
-    error.place = True
+    folder = str(tmp_path)
+    error = refusal(place=True)
     for hours, step in steps.items():
-        monkeypatch.setattr(time, "time", lambda hours=hours: plain() + 3600 * hours)
+        set_clock(3600 * hours)
         if step == "success":
             account_state.succeeded(folder, "refresh")
         else:

@@ -16,9 +16,11 @@ from offlineimap_m365.console import status
 from offlineimap_m365.tokens import move_store
 from tests import certificates
 from tests.signed_in_accounts import ALICE, invent, made_up, put
-from tests.unit import fake_keyring
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
 
 
@@ -92,16 +94,14 @@ def test_a_broken_account_stands_beside_a_good_one(world: World, name: str) -> N
 
 @pytest.mark.parametrize(("hours", "state"), [(0, "waiting"), (23, "waiting"), (25, "needs-login")])
 def test_a_refusal_that_depends_on_the_place_waits_for_a_day(
-    world: World, monkeypatch: pytest.MonkeyPatch, hours: int, state: str
+    world: World, set_clock: Callable[[float], None], hours: int, state: str
 ) -> None:
     """It is tried again by itself, so nobody must act; after a day of it somebody must."""
-    assert world
     account = invent(life=-10)
     error = errors.SignInNeeded("Refused", code="AADSTS53003")
     error.place = True
-    plain = time.time
     account_state.remember(account.folder, error, "x")
-    monkeypatch.setattr(time, "time", lambda: plain() + 3600 * hours)
+    set_clock(3600 * hours)
     account_state.remember(account.folder, error, "x")
 
     [report] = status.report([])
@@ -110,9 +110,8 @@ def test_a_refusal_that_depends_on_the_place_waits_for_a_day(
     assert report.code == "AADSTS53003"
 
 
-def test_a_locked_store_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_store_waits(keys: FakeKeyring) -> None:
     """A keyring that is locked now needs nobody to sign in: it waits, and says what unlocks it."""
-    keys = fake_keyring.install(monkeypatch)
     invent()
     move_store.move(ALICE, "keyring")
     keys.is_locked = True
@@ -121,7 +120,6 @@ def test_a_locked_store_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> 
 
     assert (report.state, report.needs_somebody, report.store) == ("waiting", False, "keyring")
     assert "locked" in (report.reason or "")
-    assert world
 
 
 def test_the_fields_are_those_of_the_contract(world: World) -> None:

@@ -41,7 +41,6 @@ IN_A_WORLD = settings(
 @pytest.fixture
 def alice(world: World) -> Account:
     """Return Alice with the defaults, in a world."""
-    assert world
     return targets.defaults(ALICE)
 
 
@@ -179,7 +178,6 @@ def test_many_mailboxes_have_a_section_each(world: World, name: str, mailboxes: 
     parser = parse(recipes.render("offlineimap", account, wanted))
 
     sections = parser.get("general", "accounts").split(", ")
-    assert world
     assert len(sections) == len(set(sections)) == len(set(wanted))
     assert [parser.get(f"Repository {s}-remote", "remoteuser") for s in sections] == list(dict.fromkeys(wanted))
     assert {str(asked(parser, section)[0]).lower() for section in sections} == {account.name.lower()}
@@ -336,7 +334,6 @@ def test_account_and_program_are_read_in_any_order(
     world: World, words: list[str], account: str | None, program: str
 ) -> None:
     """Both may be left out; a package's name is one of its program's."""
-    assert world
     assert targets.account_and_program(words) == (account, program)
 
 
@@ -355,7 +352,6 @@ def test_account_and_program_are_read_in_any_order(
 )
 def test_a_word_that_is_neither_is_named(world: World, words: list[str], unknown: str, similar: str) -> None:
     """Wrong usage, with the similar programs."""
-    assert world
     with pytest.raises(errors.WrongUsage, match=re.escape(repr(unknown))) as caught:
         targets.account_and_program(words)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, atomic_file, errors, notices
+from offlineimap_m365.base import account_lock, atomic_file, errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.console import prompt
 from offlineimap_m365.folders import learned
@@ -179,18 +179,18 @@ def test_a_disk_that_is_full_in_between_leaves_the_earlier_sign_in(
     assert is_first == (before == {})
 
 
-def test_a_stub_that_cannot_be_written_is_a_notice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stub_that_cannot_be_written_is_a_notice(
+    world: World, heard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The sign-in is kept and said to be; what OfflineIMAP would miss is told in one line."""
-    said: list[str] = []
-    notices.listen(said.append)
     let_happen(monkeypatch, sign_in_of(ALICE))
     monkeypatch.setattr("offlineimap_m365.plugin.stub.write_stub", full_disk)
 
     login.sign_in(make_plan(), 1)
 
     assert set(kept(world)) == {"cache.json", "profile.json"}
-    assert len(said) == 1
-    assert "pythonfile.py" in said[0]
+    assert len(heard) == 1
+    assert "pythonfile.py" in heard[0]
 
 
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, errors.Temporary), (errno.EROFS, errors.Misconfigured)])

@@ -58,7 +58,6 @@ def test_no_command_shows_the_users_secret_command(
     world: World, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     """The letter to the administrator and what logout prints say that there is a secret, not how it is read."""
-    assert world
     chosen = {"client_id": "mine", "tenant": "t", "client_secret_command": SECRET}
     invent(client_id="mine", credential={"client_secret_command": SECRET}, chosen=chosen)
 

@@ -45,7 +45,6 @@ def answer(address: str) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def offline(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer for the network: one organisation, one custom authority; there is no browser."""
-    assert world
     monkeypatch.setattr(tenant_discovery, "get_json", answer)
     monkeypatch.setattr(tenant_discovery, "discover", lambda _: ENDPOINTS)
     monkeypatch.setattr(browser, "is_there", lambda: False)

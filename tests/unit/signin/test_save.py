@@ -8,35 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, notices
+from offlineimap_m365.base import errors
 from offlineimap_m365.signin import save
 from offlineimap_m365.stores import selection
 from tests.signed_in_accounts import ALICE
-from tests.unit import fake_keyring
 from tests.unit.signin.test_login import make_plan, sign_in_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from offlineimap_m365.signin.login_request import Plan
     from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
-
-
-@pytest.fixture
-def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
-    """Return the keyring of this world, in which nothing lies."""
-    assert world
-    return fake_keyring.install(monkeypatch)
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    """Return all notices, as they are said."""
-    heard: list[str] = []
-    notices.listen(heard.append)
-    yield heard
-    notices.listen(lambda _: None)
 
 
 def plan_for(store: str, **chosen: Any) -> Plan:
@@ -100,20 +81,20 @@ def test_a_locked_keyring_troubles_nobody(keys: FakeKeyring, world: World) -> No
 
 
 def test_what_auto_decided_is_said_and_remembered(
-    keys: FakeKeyring, said: list[str], monkeypatch: pytest.MonkeyPatch
+    keys: FakeKeyring, heard: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next login without options does the same, whatever works then."""
     monkeypatch.setattr(selection, "_choose", lambda *_: ("keyring", "It answered"))
 
     account = kept("auto", "new")
 
-    assert said == ["Secrets go to the store keyring: It answered"]
+    assert heard == ["Secrets go to the store keyring: It answered"]
     assert (account.store, account.chosen["store"]) == ("keyring", "keyring")
     assert keys.items
     assert save.check_store(make_plan()).chosen == {}
 
 
-def test_an_old_place_that_cannot_be_emptied_undoes_no_sign_in(keys: FakeKeyring, said: list[str]) -> None:
+def test_an_old_place_that_cannot_be_emptied_undoes_no_sign_in(keys: FakeKeyring, heard: list[str]) -> None:
     """It is one line that names it; the sign-in counts, and the next one removes what was left."""
     kept("keyring", "old")
     keys.is_locked = True
@@ -124,8 +105,8 @@ def test_an_old_place_that_cannot_be_emptied_undoes_no_sign_in(keys: FakeKeyring
     kept("file", "newer")
 
     assert account.is_signed_in
-    assert len(said) == 1
-    assert "locked" in said[0]
+    assert len(heard) == 1
+    assert "locked" in heard[0]
     assert (left, keys.items) == (1, {})
 
 

@@ -46,7 +46,6 @@ class Discovery:
 @pytest.fixture
 def discovery(world: World, monkeypatch: pytest.MonkeyPatch) -> Discovery:
     """Answer for the network."""
-    assert world
     found = Discovery()
     monkeypatch.setattr(tenant_discovery, "get_json", found.get_json)
     return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.base import atomic_file, errors, notices
+from offlineimap_m365.base import atomic_file, errors
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, TOKEN, age, keep
@@ -136,10 +136,9 @@ def ask() -> errors.M365Error | None:
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
-def test_a_refresh_with_each_call_refused(world: World, entra: Entra, number: int) -> None:
+def test_a_refresh_with_each_call_refused(world: World, entra: Entra, heard: list[str], number: int) -> None:
     """Whichever call a refresh is refused: a token or a typed error, one request at most, and no sign-in is lost."""
     account = keep(entra)
-    notices.listen(lambda _: None)
     expected = errors.Misconfigured if number in (errno.EROFS, errno.EACCES) else errors.Temporary
     refused = 0
     for position in itertools.count():
@@ -160,12 +159,10 @@ def test_a_refresh_with_each_call_refused(world: World, entra: Entra, number: in
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
-def test_a_token_that_could_not_be_saved(world: World, entra: Entra, number: int) -> None:
+def test_a_token_that_could_not_be_saved(world: World, entra: Entra, heard: list[str], number: int) -> None:
     """If the folder takes nothing after the answer, this process has a token, and the next one refreshes again."""
     account = keep(entra)
     age(account, -10)
-    warnings: list[str] = []
-    notices.listen(warnings.append)
     with Recorder(Path(account.folder)) as recorder:
         engine.access_token(ALICE)
     calls = [name for name, first, _ in recorder.calls if "cache.json" in first]
@@ -177,7 +174,7 @@ def test_a_token_that_could_not_be_saved(world: World, entra: Entra, number: int
     requests = entra.count(TOKEN)
     engine._memory.clear()  # noqa: SLF001 - as the end of the process does
 
-    assert (len(tokens), requests, len(warnings)) == (1, 1, 1)
+    assert (len(tokens), requests, len(heard)) == (1, 1, 1)
     assert tokens.isdisjoint(world.secrets(ALICE))
     assert engine.access_token(ALICE).is_good(200, time.time())
     assert not list(Path(account.folder).glob(".cache.json.*"))

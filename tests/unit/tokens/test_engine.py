@@ -11,27 +11,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.accounts import account_state
-from offlineimap_m365.base import errors, fresh_token, notices
+from offlineimap_m365.base import errors, fresh_token
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, invent, keep, put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from tests.m365.entra import Entra
     from tests.world import World
 
 pytestmark = pytest.mark.matrix
-
-
-@pytest.fixture
-def heard() -> Iterator[list[str]]:
-    """Return all notices, as they are said."""
-    said: list[str] = []
-    notices.listen(said.append)
-    yield said
-    notices.listen(lambda _: None)
 
 
 def test_a_fresh_token_asks_nobody(world: World, entra: Entra) -> None:
@@ -109,20 +100,17 @@ def test_a_wish_beyond_what_is_given_refreshes_no_more_than_needed(world: World,
     assert entra.count(TOKEN) == 1
 
 
-def test_a_demand_that_no_token_meets_is_75(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_demand_that_no_token_meets_is_75(world: World, entra: Entra, set_clock: Callable[[float], None]) -> None:
     """``--min-validity`` of more than tokens ever live is 75; a token of the last minute shows it without a request."""
     keep(entra)
-    plain = time.time
-    for later in (0, 1, 30):
-        monkeypatch.setattr(time, "time", lambda later=later: plain() + later)
+    requests = []
+    for ahead in (0, 1, 30, 90):
+        set_clock(ahead)
         with pytest.raises(errors.Temporary):
             engine.access_token(ALICE, engine.Wanted(7200, demand=True))
-    within_a_minute = entra.count(TOKEN)
-    monkeypatch.setattr(time, "time", lambda: plain() + 90)
-    with pytest.raises(errors.Temporary):
-        engine.access_token(ALICE, engine.Wanted(7200, demand=True))
+        requests.append(entra.count(TOKEN))
 
-    assert (within_a_minute, entra.count(TOKEN)) == (0, 1)
+    assert requests == [0, 0, 0, 1]
 
 
 def test_a_refusal_counts_although_the_token_lives(world: World, entra: Entra) -> None:
@@ -143,29 +131,20 @@ def test_a_refusal_counts_although_the_token_lives(world: World, entra: Entra) -
     [((503, {}), 60), ((429, {"Retry-After": "120"}), 120), ((400, {}), 5), ((503, {"Retry-After": "999999"}), 3600)],
 )
 def test_a_failure_is_remembered(
-    world: World,
-    entra: Entra,
-    answer: tuple[int, dict[str, str]],
-    seconds: float,
-    monkeypatch: pytest.MonkeyPatch,
+    world: World, entra: Entra, answer: tuple[int, dict[str, str]], seconds: float, set_clock: Callable[[float], None]
 ) -> None:
     """No answer counts 5 s, a busy provider as long as it says (an hour at most), else 60 s; then it is asked again."""
     age(keep(entra), -10)
     entra.fail_next(TOKEN, status=answer[0], body="busy", headers=answer[1])
-    plain = time.time
-    for _ in range(3):
+    for ahead in (0, 0, 0, seconds - 2):
+        set_clock(ahead)
         with pytest.raises(errors.Temporary):
             engine.access_token(ALICE)
     asked = entra.count(TOKEN)
-
-    monkeypatch.setattr(time, "time", lambda: plain() + seconds - 2)
-    with pytest.raises(errors.Temporary):
-        engine.access_token(ALICE)
-    monkeypatch.setattr(time, "time", lambda: plain() + seconds + 2)
+    set_clock(seconds + 2)
     engine.access_token(ALICE)
 
-    assert asked == 1
-    assert entra.count(TOKEN) == 2
+    assert (asked, entra.count(TOKEN)) == (1, 2)
 
 
 def test_a_refusal_is_remembered_until_another_sign_in(world: World, entra: Entra) -> None:
@@ -211,15 +190,14 @@ def test_what_is_wrong_here_is_not_remembered(world: World, entra: Entra, monkey
 
 
 def test_short_lived_tokens_cause_one_refresh_a_minute(
-    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch
+    world: World, entra: Entra, set_clock: Callable[[float], None]
 ) -> None:
     """Tokens that live for 200 s are never fresh: they are handed out while they live, and renewed once a minute."""
     entra.access_token_seconds = 200
     age(keep(entra), -10)
-    plain = time.time
 
     first = [engine.access_token(ALICE).value for _ in range(5)]
-    monkeypatch.setattr(time, "time", lambda: plain() + 62)
+    set_clock(62)
     later = [engine.access_token(ALICE).value for _ in range(2)]
 
     assert len(set(first)) == 1

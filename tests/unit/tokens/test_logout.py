@@ -14,10 +14,10 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import account_lock, errors, paths
 from offlineimap_m365.tokens import engine, logout, move_store
 from tests.signed_in_accounts import ALICE, TOKEN, age, invent, keep
-from tests.unit import fake_keyring
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
+    from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
 
 
@@ -92,9 +92,8 @@ def test_a_logout_waits_for_a_refresh(world: World, entra: Entra) -> None:
         engine.access_token(ALICE)
 
 
-def test_every_place_is_emptied(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_place_is_emptied(world: World, keys: FakeKeyring) -> None:
     """Secrets in stores that the profile does not name, set aside or half written: all go."""
-    keys = fake_keyring.install(monkeypatch)
     account = invent()
     move_store.move(ALICE, "keyring")
     folder = Path(account.folder)
@@ -111,11 +110,8 @@ def test_every_place_is_emptied(world: World, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_a_place_that_cannot_be_emptied_is_said(
-    world: World, monkeypatch: pytest.MonkeyPatch, everything: bool
-) -> None:
+def test_a_place_that_cannot_be_emptied_is_said(world: World, keys: FakeKeyring, everything: bool) -> None:
     """All others are emptied, nobody counts as signed in, and what leads to the rest stays for the next try."""
-    keys = fake_keyring.install(monkeypatch)
     account = invent()
     move_store.move(ALICE, "keyring")
     engine.access_token(ALICE)

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, notices
+from offlineimap_m365.base import errors
 from offlineimap_m365.stores import gpg, selection
 from offlineimap_m365.tokens import engine, move_store
 from tests.signed_in_accounts import ALICE, invent
-from tests.unit import fake_keyring
 
 if TYPE_CHECKING:
     from tests.unit.fake_keyring import FakeKeyring
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
 
 TOKEN = "a-made-up-access-token"
 OTHER = "another-made-up-token"
-
-
-@pytest.fixture
-def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeKeyring:
-    """Return the keyring of this world, in which nothing lies."""
-    assert world
-    return fake_keyring.install(monkeypatch)
 
 
 def files() -> list[str]:
@@ -105,24 +97,22 @@ def test_an_old_place_that_cannot_be_emptied(keys: FakeKeyring) -> None:
     assert keys.items == {}
 
 
-def test_what_auto_decided_is_said_and_remembered(keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_auto_decided_is_said_and_remembered(
+    keys: FakeKeyring, heard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``auto`` becomes the store that works now, and its reason one line."""
-    said: list[str] = []
-    notices.listen(said.append)
     monkeypatch.setattr(selection, "_choose", lambda *_: ("keyring", "It answered"))
     invent()
 
     found, _ = move_store.move(ALICE, "auto")
 
-    notices.listen(lambda _: None)
     assert (found.store, found.chosen["store"]) == ("keyring", "keyring")
-    assert said == ["The store is keyring: It answered"]
+    assert heard == ["The store is keyring: It answered"]
     assert keys.items
 
 
 def test_another_key_of_gpg_shares_its_place(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """From one key to another the file is replaced, not removed; if it cannot be read back, the old one is there."""
-    assert world
     spoilt: list[str] = []
     monkeypatch.setattr(gpg, "resolve", str)
     monkeypatch.setattr(selection, "prove", lambda *_, **__: None)

@@ -12,26 +12,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from offlineimap_m365.accounts import account_state
-from offlineimap_m365.base import account_lock, errors, notices
+from offlineimap_m365.base import account_lock, errors
 from offlineimap_m365.tokens import engine, notify
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from offlineimap_m365.accounts.profiles import Account
     from tests.world import World
 
 DAY = 86_400.0
-
-
-@pytest.fixture
-def heard() -> Iterator[list[str]]:
-    """Return all notices, as they are said."""
-    said: list[str] = []
-    notices.listen(said.append)
-    yield said
-    notices.listen(lambda _: None)
 
 
 @pytest.fixture
@@ -49,17 +40,13 @@ def runs(world: World) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
-def refused(code: str | None = "AADSTS50173", **attributes: Any) -> errors.SignInNeeded:
+def refused(
+    code: str | None = "AADSTS50173", kind: type[errors.M365Error] = errors.SignInNeeded, **attributes: Any
+) -> errors.M365Error:
     """Return a refusal of Alice's sign-in."""
-    error = errors.SignInNeeded("Microsoft refused", account=ALICE, code=code)
+    error = kind("It failed", account=ALICE, code=code, remedy=errors.Remedy("", "offlineimap-m365 doctor"))
     for name, value in attributes.items():
         setattr(error, name, value)
-    return error
-
-
-def of_client(error: errors.M365Error) -> errors.M365Error:
-    """Return *error* as one that was met on the way to the provider."""
-    error.of_client = True
     return error
 
 
@@ -77,24 +64,22 @@ def of_client(error: errors.M365Error) -> errors.M365Error:
         (refused("consent_required"), "consent"),
         (refused("AADSTS50105"), "policy"),
         (refused("AADSTS50097"), "policy"),
-        (errors.Misconfigured("x", account=ALICE, code="AADSTS700016"), "client"),
-        (errors.Misconfigured("the store is broken", account=ALICE), "store"),
-        (of_client(errors.Misconfigured("a certificate cannot be read", account=ALICE)), "client"),
-        (errors.Temporary("no network", account=ALICE), None),
-        (errors.M365Error("a bug", account=ALICE), None),
+        (refused("AADSTS700016", errors.Misconfigured), "client"),
+        (refused(None, errors.Misconfigured), "store"),
+        (refused(None, errors.Misconfigured, of_client=True), "client"),
+        (refused(None, errors.Temporary), None),
+        (refused(None, errors.M365Error), None),
     ],
 )
 def test_the_class_is_the_reason(world: World, error: errors.M365Error, reason: str | None) -> None:
     """What Microsoft's code asks for decides; what may pass is no event."""
-    assert world
     assert notify.reason_of(error) == reason
 
 
 def test_what_passes_is_not_told(world: World, alice: Account) -> None:
     """No network, an outage, a bug and wrong usage run nothing."""
-    assert alice
     for kind in (errors.Temporary, errors.M365Error, errors.WrongUsage):
-        notify.failed(kind("x", account=ALICE))
+        notify.failed(refused(None, kind))
     notify.failed(errors.SignInNeeded("Nobody is signed in"))
 
     assert runs(world) == []
@@ -102,13 +87,12 @@ def test_what_passes_is_not_told(world: World, alice: Account) -> None:
 
 @pytest.mark.parametrize("hours", [0, 23, 25])
 def test_what_depends_on_the_place_waits_a_day(
-    world: World, alice: Account, monkeypatch: pytest.MonkeyPatch, hours: int
+    world: World, alice: Account, set_clock: Callable[[float], None], hours: int
 ) -> None:
     """Off the campus is no event until it was refused for a day in a row."""
     error = refused("AADSTS53003", place=True)
-    plain = time.time
     account_state.remember(alice.folder, error, "a refresh token")
-    monkeypatch.setattr(time, "time", lambda: plain() + hours * 3600)
+    set_clock(hours * 3600)
 
     notify.failed(error)
 
@@ -130,20 +114,17 @@ def test_a_temporary_failure_of_days_is_said(  # noqa: PLR0917 - fixtures and th
     world: World,
     alice: Account,
     heard: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    set_clock: Callable[[float], None],
     days: int,
     of_client: bool,
     told: str | None,
 ) -> None:
     """After three days without a success each is said with what helps; the command runs once, again before the end."""
-    error = errors.Temporary("x is not trusted", account=ALICE, remedy=errors.Remedy("", "offlineimap-m365 doctor"))
-    error.of_client = of_client
-    plain = time.time
     account_state.succeeded(alice.folder, "refresh")
-    monkeypatch.setattr(time, "time", lambda: plain() + days * DAY + 60)
+    set_clock(days * DAY + 60)
 
     for _ in range(2):
-        notify.failed(error)
+        notify.failed(refused(None, errors.Temporary, of_client=of_client))
 
     assert runs(world) == ([f"{ALICE} {told}"] if told else [])
     assert [f"{days} days" in line and "offlineimap-m365 doctor" in line for line in heard] == [True] * (
@@ -201,7 +182,6 @@ def test_an_unsafe_home_runs_nothing(world: World, alice: Account, heard: list[s
 
 def test_its_surroundings(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch, heard: list[str]) -> None:
     """No standard input, a session of its own, its words on stderr with controls replaced, and the mark."""
-    assert alice
     monkeypatch.setenv("VIRTUAL_ENV", "/x")
     notify.choose(
         'read -r line; echo "got:$line"; ps -o sid= -p $$ | tr -d " "; echo "mark:$M365_NOTIFYING$VIRTUAL_ENV";'
@@ -224,7 +204,6 @@ def test_its_surroundings(world: World, alice: Account, monkeypatch: pytest.Monk
 )  # fmt: skip
 def test_a_broken_file_is_a_line_and_no_error(alice: Account, heard: list[str], content: bytes) -> None:
     """It is told where the command would run, and 78 where somebody looks at it."""
-    assert alice
     notify.path().write_bytes(content)
 
     notify.failed(refused())
@@ -291,7 +270,6 @@ def test_each_reason_is_told_once_until_it_worked_again(
 @pytest.mark.parametrize("kind", ["open to others", "open to all", "link", "pipe", "directory"])
 def test_a_file_that_is_not_safe_is_not_run(world: World, alice: Account, heard: list[str], kind: str) -> None:
     """It names a command, so whoever may change it could run anything: one line, 78 for the command, never a wait."""
-    assert alice
     path = notify.path()
     if kind.startswith("open"):
         path.chmod(0o602 if kind == "open to others" else 0o666)
@@ -315,7 +293,6 @@ def test_no_trouble_of_the_command_is_an_error(
     world: World, alice: Account, heard: list[str], monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     """Its exit code is said once; a full disk is a line; what would run each time does not run."""
-    assert alice
 
     def full() -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -9,28 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.base import errors, notices
+from offlineimap_m365.base import errors
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine, token_cache
 from tests.signed_in_accounts import ALICE, age, invent, keep, made_up, put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
     from tests.world import World
 
 pytestmark = pytest.mark.matrix
-
-
-@pytest.fixture
-def heard() -> Iterator[list[str]]:
-    """Return all notices, as they are said."""
-    said: list[str] = []
-    notices.listen(said.append)
-    yield said
-    notices.listen(lambda _: None)
 
 
 def spoil_store_once_read(monkeypatch: pytest.MonkeyPatch) -> None:
