@@ -44,6 +44,12 @@ def alice(world: World) -> Account:
     return targets.defaults(ALICE)
 
 
+def render(program: str) -> str:
+    """Return what ``config`` prints of *program* for Alice."""
+    is_timer = program in timers.NAMES
+    return timers.render(program, ALICE) if is_timer else recipes.render(program, targets.defaults(ALICE))
+
+
 def parse(text: str) -> configparser.ConfigParser:
     """Read a configuration as OfflineIMAP does (its CustomConfig.py)."""
     parser = configparser.ConfigParser()
@@ -221,7 +227,7 @@ def test_a_home_that_no_file_can_hold_is_refused(
     monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/{home}")
 
     with pytest.raises(errors.Misconfigured, match=re.escape(home.replace("\n", " "))):
-        timers.render(program, ALICE) if program in timers.NAMES else recipes.render(program, targets.defaults(ALICE))
+        render(program)
 
 
 @pytest.mark.parametrize("place", ["OFFLINEIMAP_M365_HOME", "XDG_DATA_HOME"])
@@ -233,11 +239,8 @@ def test_a_home_that_only_the_shell_knows_is_named(
     monkeypatch.delenv("OFFLINEIMAP_M365_HOME", raising=False)
     monkeypatch.setenv(place, str(world.root / "mine"))
     home = world.root / "mine" / ("offlineimap-m365" if place == "XDG_DATA_HOME" else "")
-    text = (
-        timers.render(program, ALICE) if program in timers.NAMES else recipes.render(program, targets.defaults(ALICE))
-    )
 
-    assert (f"{home}/pythonfile.py" if program == "offlineimap" else f"OFFLINEIMAP_M365_HOME={home}") in text
+    assert (f"{home}/pythonfile.py" if program == "offlineimap" else f"OFFLINEIMAP_M365_HOME={home}") in render(program)
 
 
 @IN_A_WORLD
@@ -301,15 +304,11 @@ def test_one_mailbox_is_no_more(alice: Account) -> None:
     assert caught.value.remedy.command == "offlineimap-m365 config alice@example.org mutt --mailbox a@example.org"
 
 
-def test_every_program_has_its_templates(alice: Account) -> None:
+def test_every_program_has_its_templates(world: World) -> None:
     """What the list offers can be rendered, and has something for the account in it, or for all."""
     for program, recipe in recipes.PROGRAMS.items():
-        if program in timers.NAMES:
-            text = timers.render(program, ALICE)
-        else:
-            text = recipes.render(program, alice)
-            assert "$" not in text or program == "git-send-email"
-
+        text = render(program)
+        assert "$" not in text or program == "git-send-email" or program in timers.NAMES
         assert ALICE in text or program in {"notify", "systemd-timer"}
         assert recipe.purpose
         assert recipe.file in text
