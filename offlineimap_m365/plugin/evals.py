@@ -45,10 +45,11 @@ def get_access_token(account: str | None = None, min_validity: float | None = No
     ``oauth2_access_token_eval`` once per process the error is also an OfflineImapError of severity REPO, and the token
     is a str that turns into a current one each time it is formatted (offlineimap3#244).
     """
-    seconds = _seconds(min_validity)
-    if not offlineimap_builds.evaluates_once():
-        return _obtain(account, "access-token", seconds, is_skipped=False)
-    token = _obtain(account, "access-token", seconds)
+    evaluates_once = offlineimap_builds.evaluates_once()
+    seconds = _seconds(min_validity, is_skipped=evaluates_once)
+    token = _obtain(account, "access-token", seconds, is_skipped=evaluates_once)
+    if not evaluates_once:
+        return token
     return offlineimap_builds.current_token(token, lambda: _obtain(account, "access-token", seconds, is_skipped=False))
 
 
@@ -116,9 +117,10 @@ def make_nametrans(
         raise _wrong_call(f"make_nametrans: {error}") from None
 
 
-def _wrong_call(fact: str) -> errors.M365Error:
+def _wrong_call(fact: str, *, is_skipped: bool = True) -> errors.M365Error:
     remedy = errors.Remedy("Correct the call in your .offlineimaprc or pythonfile")
-    return offlineimap_builds.for_repository(errors.Misconfigured(fact, remedy=remedy))
+    error = errors.Misconfigured(fact, remedy=remedy)
+    return offlineimap_builds.for_repository(error) if is_skipped else error
 
 
 def _finding(account: str | None, mailbox: str | None) -> dict[str, Any] | None:
@@ -138,15 +140,16 @@ def _log(text: str) -> None:
     logging.getLogger("OfflineImap").info(text)
 
 
-def _seconds(min_validity: float | None) -> int:
-    """Return *min_validity* in whole seconds; NaN counts as 0."""
+def _seconds(min_validity: float | None, *, is_skipped: bool) -> int:
+    """Return *min_validity* in whole seconds; NaN counts as 0. *is_skipped*: see _obtain()."""
     if min_validity is None:
         return fresh_token.MARGIN
     try:
         return int(min(max(0.0, float(min_validity)), _LONGEST_VALIDITY))
     except (TypeError, ValueError):
         raise _wrong_call(
-            f"get_access_token: min_validity is not a number of seconds, such as 1800: {min_validity!r}"
+            f"get_access_token: min_validity is not a number of seconds, such as 1800: {min_validity!r}",
+            is_skipped=is_skipped,
         ) from None
 
 

@@ -45,9 +45,9 @@ def find() -> list[str]:
     try:
         stub = safe_file.read(os.path.join(paths.directory(), "pythonfile.py"), is_ours=True)
         command = recorded(stub.decode("utf-8"))
-    except (OSError, SyntaxError, ValueError, errors.M365Error):
+        return command if os.access(command[0], os.X_OK) else [errors.COMMAND]
+    except (OSError, SyntaxError, ValueError, LookupError, errors.M365Error):
         return [errors.COMMAND]
-    return command if os.access(command[0], os.X_OK) else [errors.COMMAND]
 
 
 def recorded(stub: str) -> list[str]:

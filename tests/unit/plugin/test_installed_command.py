@@ -126,5 +126,6 @@ def test_the_recorded_command_is_read_from_the_stub(tmp_path: Path, world: World
     stub.write_text("STUB_COMMAND = ['/nowhere/offlineimap-m365']\n", encoding="utf-8")
     assert installed_command.find() == ["offlineimap-m365"]
 
-    stub.write_text("STUB_COMMAND = oops(\n", encoding="utf-8")
-    assert installed_command.find() == ["offlineimap-m365"]
+    for broken in ("oops(", "[]"):
+        stub.write_text(f"STUB_COMMAND = {broken}\n", encoding="utf-8")
+        assert installed_command.find() == ["offlineimap-m365"]

@@ -83,6 +83,18 @@ def test_which_exception_each_function_raises(repository: type, is_old: bool, fu
     assert isinstance(caught.value, OfflineImapError) is is_both
 
 
+@pytest.mark.parametrize("is_old", [True, False])
+def test_a_wrong_min_validity_is_raised_like_any_other_failure(repository: type, is_old: bool) -> None:
+    """It is plain in a build that asks each time (contract §2)."""
+    if not is_old:
+        repository.getoauth2_access_token_getter = None  # type: ignore[attr-defined]
+
+    with pytest.raises(errors.Misconfigured) as caught:
+        evals.get_access_token("alice@example.org", "soon")  # type: ignore[arg-type]
+
+    assert isinstance(caught.value, OfflineImapError) is is_old
+
+
 def test_a_token_that_stays_current() -> None:
     """Formatting it in any way gives a new one; strip() keeps that, and repr() shows none."""
     tokens = iter(["second", "third", "fourth", "fifth"])
