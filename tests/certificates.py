@@ -4,6 +4,7 @@ Certificates of applications, as an administrator makes them: keys, PEM and PFX 
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import functools
 from typing import TYPE_CHECKING
@@ -58,6 +59,13 @@ def key_pem(key: Key, passphrase: str | None = None, *, is_old: bool = False) ->
 def certificate_pem(found: x509.Certificate) -> bytes:
     """Return a certificate in PEM."""
     return found.public_bytes(serialization.Encoding.PEM)
+
+
+def with_unknown_key(found: x509.Certificate) -> bytes:
+    """Return a certificate in PEM whose key is of a kind that no library knows."""
+    rsa_encryption, unknown = bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a864886f70d010163")
+    data = found.public_bytes(serialization.Encoding.DER).replace(rsa_encryption, unknown, 1)
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(data) + b"-----END CERTIFICATE-----\n"
 
 
 def pfx(key: Key, found: x509.Certificate | None, passphrase: str | None = None) -> bytes:

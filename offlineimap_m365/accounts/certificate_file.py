@@ -7,10 +7,12 @@ Needs ``cryptography``, which MSAL depends on. Sources: RFC 7468 (PEM), RFC 7292
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -72,6 +74,7 @@ def _open(data: bytes, passphrase: str | None) -> tuple[rsa.RSAPrivateKey, x509.
     if not isinstance(key, rsa.RSAPrivateKey):
         raise Unusable("it holds no RSA key, and Microsoft takes no other", "Make one with an RSA key of 2048 bits")
     for certificate in certificates:
-        if certificate.public_key() == key.public_key():
-            return key, certificate
+        with contextlib.suppress(UnsupportedAlgorithm, ValueError):  # of a chain, with a key of another kind
+            if certificate.public_key() == key.public_key():
+                return key, certificate
     raise Unusable("it holds no certificate for its key", "Put the key and the certificate made for it into the file")

@@ -110,7 +110,7 @@ def read(path: Path, passphrase: str | None = None) -> client_credential.Proof:
     return result
 
 
-@pytest.mark.parametrize("kind", ["pem", "old", "encrypted", "encrypted-old", "pfx", "pfx-locked"])
+@pytest.mark.parametrize("kind", ["pem", "chain", "old", "encrypted", "encrypted-old", "pfx", "pfx-locked"])
 def test_every_form_of_a_certificate_is_read(tmp_path: Path, kind: str) -> None:
     """PEM old and new, clear and encrypted, PFX with and without a passphrase: the same key, the same end."""
     key = certificates.rsa_key()
@@ -118,6 +118,7 @@ def test_every_form_of_a_certificate_is_read(tmp_path: Path, kind: str) -> None:
     pem, word = certificates.certificate_pem(result), certificates.PASSPHRASE
     data = {
         "pem": pem + certificates.key_pem(key),
+        "chain": certificates.with_unknown_key(result) + pem + certificates.key_pem(key),
         "old": certificates.key_pem(key, is_old=True) + pem,
         "encrypted": certificates.key_pem(key, word) + pem,
         "encrypted-old": certificates.key_pem(key, word, is_old=True) + pem,
@@ -151,6 +152,7 @@ def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
         "another passphrase": certificates.pfx(key, good, "another"),
         "needs another passphrase": private(key, "another") + pem(good),
         "in PEM": b"-----BEGIN CERTIFICATE-----\nAAAA\n" * 7000,
+        "certificate for its": private(key) + certificates.with_unknown_key(good),
         "or PKCS": b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" + pem(good),
     }
 
