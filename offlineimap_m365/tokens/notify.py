@@ -148,18 +148,18 @@ def run(text: str, event: Event, seconds: float) -> tuple[int | None, list[str]]
     """
     Run the command line *text* for *event* and wait at most *seconds*; then it continues by itself.
 
-    Return its exit code, None if it still runs, and the lines that it printed. Raises Temporary for a full disk.
+    Return its exit code, None if it still runs, and the lines that it printed.
     """
     try:
         # Not our own stderr: a program that reads that to its end would wait for a slow command.
-        with tempfile.TemporaryFile() as output:
-            result = process.run(
-                [*process.SHELL, text], seconds=seconds, env=event.environ(), output=output.fileno(), keep_running=True
-            )
-            printed = os.pread(output.fileno(), _MOST_OUTPUT, 0).decode("utf-8", "replace")
-    except OSError as error:
-        fact = f"There is no temporary file for what it prints ({error.strerror})"
-        raise errors.Temporary(fact, remedy=Remedy("Free some space", "df -h")) from error
+        output = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+    except OSError:  # a full disk, or no directory for it: the person is notified nevertheless
+        output = Path(os.devnull).open("r+b")  # noqa: SIM115 - likewise
+    with output:
+        result = process.run(
+            [*process.SHELL, text], seconds=seconds, env=event.environ(), output=output.fileno(), keep_running=True
+        )
+        printed = os.pread(output.fileno(), _MOST_OUTPUT, 0).decode("utf-8", "replace")
     lines = [errors.printable(line) for line in [*printed.splitlines(), result.reason] if line.strip()]
     return process.NO_SUCH_COMMAND[0] if result.ended == process.NOT_STARTED else result.code, lines
 
