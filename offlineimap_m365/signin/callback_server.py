@@ -134,6 +134,8 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     daemon_threads = True
     block_on_close = False
+    #: The kernel drops connections beyond it, and their clients try again after a second only.
+    request_queue_size = 128
     #: A chosen port can be used again at once, although closed connections are in TIME_WAIT.
     allow_reuse_address = True
     server_address: tuple[str, int]

@@ -119,6 +119,18 @@ def test_a_silent_connection_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None
         assert slow.recv(1) == b""
 
 
+def test_many_silent_connections_do_not_delay_the_answer(listener: Listener) -> None:
+    """None is dropped by the kernel, which would cost each of them a second or more."""
+    begun = time.monotonic()
+    crowd = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(60)]
+    answer = ask(listener.port, RIGHT)
+
+    assert answer.status == 303
+    assert time.monotonic() - begun < 5
+    for connection in crowd:
+        connection.close()
+
+
 def test_another_user_is_not_answered(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who may have read the state in the browser's command line can end nothing, with the right state neither."""
     mine = os.geteuid()
