@@ -81,15 +81,15 @@ def folders() -> list[str]:
     Return the paths of all accounts' folders, sorted.
 
     Raises Temporary if the home exists but cannot be read now (an AFS home without a ticket, a disk that is not
-    mounted): never "no accounts".
+    mounted): never "no accounts". Raises Misconfigured as check() does if they cannot be listed.
     """
     top = os.path.join(directory(), "accounts")
     try:
         names = os.listdir(top)
-    except (FileNotFoundError, NotADirectoryError):
-        check()  # refuses what is no directory
-        return []
     except OSError as error:
+        check()  # what is not safe, or is no directory, is not only unreadable now
+        if isinstance(error, FileNotFoundError):
+            return []
         raise _unreadable(top, error) from error
     return sorted(os.path.join(top, name) for name in names if not name.startswith("."))
 

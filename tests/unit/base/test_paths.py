@@ -280,8 +280,9 @@ def test_links_in_a_circle_are_an_error(world: World, monkeypatch: pytest.Monkey
     (world.root / "circle").symlink_to("circle")
     monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/circle")
 
-    with pytest.raises(errors.Misconfigured, match="too many symbolic links"):
-        paths.check()
+    for function in (paths.check, paths.folders):
+        with pytest.raises(errors.Misconfigured, match="too many symbolic links"):
+            function()
 
 
 @pytest.mark.parametrize("above", [False, True])
