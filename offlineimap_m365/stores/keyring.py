@@ -67,7 +67,7 @@ class KeyringStore(FileStore):
         """Return what was written last, None if there is nothing; without the marker the keyring is not asked."""
         home = self._home_in_marker()
         value = self._ask("read", home) if home else None
-        return None if value is None else value.encode("latin-1")
+        return None if value is None else value.encode("latin-1", "replace")  # it may have been edited
 
     def write(self, data: bytes) -> None:
         """Replace everything by *data*."""

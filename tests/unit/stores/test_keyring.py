@@ -13,7 +13,8 @@ import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.stores import keyring, keyring_child
-from tests.signed_in_accounts import ALICE
+from offlineimap_m365.tokens import engine
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -160,3 +161,13 @@ def test_an_answer_that_is_none(world: World, monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(errors.Temporary, match="the keyring failed"):
         keyring.ask("read", ALICE, USER)
+
+
+def test_an_item_that_somebody_edited_is_damaged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold any character; that is a fault of the store and no bug."""
+    account = invent(store="keyring")
+    (Path(account.folder) / keyring.MARKER).touch(0o600)
+    monkeypatch.setattr(keyring, "ask", lambda *_: "\u20ac")
+
+    with pytest.raises(errors.Misconfigured, match="is damaged"):
+        engine.access_token(ALICE)
