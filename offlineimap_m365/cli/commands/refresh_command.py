@@ -17,7 +17,7 @@ _GRAVEST = (70, 78, 77, 75, 2, 0)
 
 def run(options: argparse.Namespace) -> int:
     """Refresh all accounts, or those named; the gravest exit code counts."""
-    names = [profiles.clean_name(name) for name in options.accounts]
+    names = list(dict.fromkeys(profiles.clean_name(name) for name in options.accounts))
     names = names or [name for name in profiles.names() if not _is_signed_out(name)]
     if not names:
         raise profiles.not_signed_in("you@example.org", "Nobody is signed in")
