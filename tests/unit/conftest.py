@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.base import notices
+from tests.signed_in_accounts import age, keep
 from tests.unit import fake_keyring
 from tests.unit.offlineimaprc_file import OfflineimaprcFile, make_offlineimaprc
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from offlineimap_m365.accounts.profiles import Account
+    from tests.m365.entra import Entra
     from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
 
@@ -98,3 +101,11 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Return a function that sets the clock so many seconds ahead of the true time."""
     true_time = time.time
     return lambda ahead: monkeypatch.setattr(time, "time", lambda: true_time() + ahead)
+
+
+@pytest.fixture
+def expired(world: World, entra: Entra) -> Account:
+    """Return Alice, who signed in at *entra* and whose access token has expired."""
+    account = keep(entra)
+    age(account, -10)
+    return account

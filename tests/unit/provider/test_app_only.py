@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.matrix
 
 APP, NAME, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "backup", "wq18Q~a.very.secret.value-of-40-letters"
-PEM = certificates.key_pem(certificates.rsa_key()) + certificates.certificate_pem(
-    certificates.certificate(certificates.rsa_key())
-)
 
 
 @pytest.fixture
@@ -33,6 +30,14 @@ def secret(world: World, entra: Entra) -> Path:
     """Return the file of the secret of an application that is registered."""
     entra.add_client(APP, ["http://localhost", "https://localhost"], public=False, secret=SECRET)
     return certificates.write(world.root / "secret", SECRET + "\n")
+
+
+def certified(world: World, entra: Entra, ends: float = 365) -> Path:
+    """Register a certificate of the application that ends in so many days; return the file of it and its key."""
+    key = certificates.rsa_key()
+    pem = certificates.certificate_pem(certificates.certificate(key, ends=ends))
+    entra.add_client(APP, [], public=False, certificates=[pem])
+    return certificates.write(world.root / "backup.pem", certificates.key_pem(key) + pem)
 
 
 def login(world: World, entra: Entra, *arguments: str | Path) -> Outcome:
@@ -107,9 +112,7 @@ def test_an_old_msal_signs_otherwise(world: World, entra: Entra, monkeypatch: py
             raise ValueError("client_credential needs to follow this format")
         return plain(client_id, client_credential=client_credential, **rest)
 
-    entra.add_client(APP, [], public=False, certificates=[PEM])
-    path = certificates.write(world.root / "backup.pem", PEM)
-    assert login(world, entra, "--certificate", path).code == 0
+    assert login(world, entra, "--certificate", certified(world, entra)).code == 0
     world.age(NAME, left=-5)
     monkeypatch.setattr(msal, "ConfidentialClientApplication", old)
 
@@ -159,11 +162,7 @@ def test_a_refusal_counts_until_the_secret_is_renewed(world: World, entra: Entra
 @pytest.mark.once
 def test_a_person_is_notified_of_a_certificates_end_once(world: World, entra: Entra) -> None:
     """The refresh that uses a certificate with less than 30 days runs the command of ``notify``, once."""
-    key = certificates.rsa_key()
-    pem = certificates.certificate_pem(certificates.certificate(key, ends=20.5))
-    entra.add_client(APP, [], public=False, certificates=[pem])
-    path = certificates.write(world.root / "backup.pem", certificates.key_pem(key) + pem)
-    assert login(world, entra, "--certificate", path).code == 0
+    assert login(world, entra, "--certificate", certified(world, entra, ends=20.5)).code == 0
     heard = world.root / "heard"
     world.run("notify", "--command", f'echo "$M365_ACCOUNT $M365_REASON $M365_DAYS" >>{heard}')
 
@@ -248,7 +247,8 @@ def test_what_entra_refuses(world: World, entra: Entra, secret: Path, fault: str
     if fault == "unknown":
         del entra.clients[APP]
     if fault == "certificate":
-        proof = ["--certificate", certificates.write(world.root / "backup.pem", PEM)]
+        proof = ["--certificate", certified(world, entra)]
+        entra.clients[APP].certificates.clear()
 
     done = login(world, entra, *proof)
 
@@ -268,8 +268,7 @@ def test_what_is_handed_out_of_an_application(world: World, entra: Entra, secret
     assert engine.client_secret(NAME) == "renewed-meanwhile"
     with pytest.raises(errors.Misconfigured, match="has no refresh token"):
         engine.refresh_token(NAME)
-    entra.clients[APP].certificates.append(PEM)
-    assert login(world, entra, "--certificate", certificates.write(world.root / "backup.pem", PEM)).code == 0
+    assert login(world, entra, "--certificate", certified(world, entra)).code == 0
     with pytest.raises(errors.Misconfigured, match="certificate, so it has no client secret"):
         engine.client_secret(NAME)
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import pytest
 
 from offlineimap_m365.cli import main
 from offlineimap_m365.folders import learned
-from tests.signed_in_accounts import ALICE, invent
+from tests.m365.entra import THUNDERBIRD
+from tests.signed_in_accounts import ALICE, SCOPES, invent
 
 if TYPE_CHECKING:
     from tests.world import World
 
-THUNDERBIRD = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
 OWN = "11112222-bbbb-3333-cccc-4444dddd5555"
+REGISTERED: dict[str, Any] = {
+    "client_id": OWN, "tenant": "the-tenant", "authority": "https://login.microsoftonline.com/the-tenant",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -37,27 +40,22 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     return code, said.out, said.err
 
 
-def address_in(letter: str) -> str:
+def address_in(letter: str) -> SplitResult:
     """Return the one address that stands alone on its line."""
     (found,) = [line for line in letter.splitlines() if line.startswith("https://")]
-    return found
+    return urlsplit(found)
 
 
 def test_the_address_is_what_microsoft_documents(capsys: pytest.CaptureFixture[str]) -> None:
     """Organisation in the path; client id, permissions with their prefix, redirect and state in the query."""
     code, letter, _ = run(capsys, ALICE, "--tenant", "example.org")
 
-    where = urlsplit(address_in(letter))
+    where = address_in(letter)
     assert code == 0
     assert (where.netloc, where.path) == ("login.microsoftonline.com", "/example.org/v2.0/adminconsent")
     assert parse_qs(where.query, strict_parsing=True) == {
         "client_id": [THUNDERBIRD],
-        "scope": [
-            (
-                "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send"
-                " offline_access openid profile"
-            )
-        ],
+        "scope": [" ".join([*SCOPES, "offline_access", "openid", "profile"])],
         "redirect_uri": ["https://localhost"],
         "state": ["offlineimap-m365"],
     }
@@ -82,43 +80,31 @@ def test_an_unknown_organisation_is_any(capsys: pytest.CaptureFixture[str]) -> N
     """Never ``common``, which Microsoft refuses there; that it is not known is remarked, and how it would be."""
     _, letter, remarks = run(capsys, ALICE)
 
-    assert urlsplit(address_in(letter)).path == "/organizations/v2.0/adminconsent"
+    assert address_in(letter).path == "/organizations/v2.0/adminconsent"
     assert "--tenant" in remarks
 
 
 def test_what_the_last_login_knew_counts(capsys: pytest.CaptureFixture[str]) -> None:
     """Without ACCOUNT the only one; its organisation and its own client id, whose redirect is another."""
-    invent(
-        client_id=OWN,
-        authority="https://login.microsoftonline.com/the-tenant",
-        tenant="the-tenant",
-        chosen={"client_id": OWN, "tenant": "the-tenant", "scope": ["imap"], "flow": "paste"},
-    )
+    invent(**REGISTERED, chosen={"client_id": OWN, "tenant": "the-tenant", "scope": ["imap"], "flow": "paste"})
 
     code, letter, _ = run(capsys)
 
-    query = parse_qs(urlsplit(address_in(letter)).query)
+    query = parse_qs(address_in(letter).query)
     assert code == 0
     assert (query["client_id"], query["redirect_uri"]) == ([OWN], ["http://localhost"])
-    assert "/the-tenant/" in address_in(letter)
+    assert "/the-tenant/" in address_in(letter).path
     assert "SMTP" not in letter
     assert "Mozilla" not in letter
 
 
 def test_an_application_has_a_letter_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     """Application permissions, Exchange's own registration by the right object id, and each mailbox by itself."""
-    invent(
-        "backup",
-        kind="app-only",
-        client_id=OWN,
-        authority="https://login.microsoftonline.com/the-tenant",
-        tenant="the-tenant",
-        chosen={"client_id": OWN, "tenant": "the-tenant"},
-    )
+    invent("backup", kind="app-only", **REGISTERED, chosen={"client_id": OWN, "tenant": "the-tenant"})
 
     code, letter, _ = run(capsys, "backup")
 
-    query = parse_qs(urlsplit(address_in(letter)).query)
+    query = parse_qs(address_in(letter).query)
     assert code == 0
     assert (query["client_id"], query["scope"]) == ([OWN], ["https://ps.outlook.com/.default"])
     assert f"New-ServicePrincipal -AppId {OWN} -ObjectId <object id>" in letter
@@ -164,6 +150,6 @@ def test_a_national_cloud_wants_a_client_id_of_its_own(capsys: pytest.CaptureFix
     _, letter, remarks = run(capsys, ALICE, "--cloud", "usgov", "--tenant", "t")
     _, _, own = run(capsys, ALICE, "--cloud", "usgov", "--tenant", "t", "--client-id", OWN)
 
-    assert address_in(letter).startswith("https://login.microsoftonline.us/t/v2.0/adminconsent?")
+    assert address_in(letter)[:3] == ("https", "login.microsoftonline.us", "/t/v2.0/adminconsent")
     assert "--client-id" in remarks
     assert "--client-id" not in own

@@ -60,6 +60,11 @@ def account(**changes: Any) -> profiles.Account:
     return profiles.Account(**(fields | changes))
 
 
+def place(chosen: dict[str, Any], before: profiles.Account | None = None, name: str = "a@example.org") -> Place:
+    """Return where *name* signs in with the default client id."""
+    return tenant_discovery.place(name, chosen, before, is_default_client=True)
+
+
 @pytest.mark.parametrize(
     ("name", "is_consumer"),
     [
@@ -130,21 +135,17 @@ def test_the_domain_of_the_sign_in_name_counts_first(discovery: Discovery) -> No
     """A sign-in name's domain always is the organisation's; a mail domain need not be."""
     discovery.add("uni.example.org", tenant=MOVED)
     discovery.add("example.org")
-    chosen = {"identity": "a123@uni.example.org"}
 
-    found = tenant_discovery.place("a@example.org", chosen, None, is_default_client=True)
-    learnt = tenant_discovery.place(
-        "a@nowhere.example", {}, account(identity="a1@uni.example.org"), is_default_client=True
-    )
+    found = place({"identity": "a123@uni.example.org"})
+    learnt = place({}, account(identity="a1@uni.example.org"), "a@nowhere.example")
 
     assert (found.tenant, learnt.tenant) == (MOVED, MOVED)
 
 
 def test_what_was_chosen_is_not_looked_up(discovery: Discovery) -> None:
     """A tenant that was named is taken as it is, without a request."""
-    place = tenant_discovery.place("a@example.org", {"tenant": "t"}, None, is_default_client=True)
-
-    assert (place, discovery.asked) == (Place("t", "global"), [])
+    assert place({"tenant": "t"}) == Place("t", "global")
+    assert discovery.asked == []
 
 
 def test_while_nobody_can_be_asked_it_is_as_last_time(discovery: Discovery) -> None:
@@ -152,14 +153,12 @@ def test_while_nobody_can_be_asked_it_is_as_last_time(discovery: Discovery) -> N
     discovery.is_there = False
     before = account(cloud="usgov", tenant=MOVED)
 
-    found = tenant_discovery.place("a@example.org", {}, before, is_default_client=True)
+    found = place({}, before)
 
     assert (found.tenant, found.cloud) == (MOVED, "usgov")
-    assert tenant_discovery.place("a@example.org", {}, None, is_default_client=True) == Place("common", "global")
+    assert place({}) == Place("common", "global")
     discovery.is_there = True  # and knows that nobody has the domain any more
-    assert tenant_discovery.place("a@example.org", {}, before, is_default_client=True) == Place(
-        "common", "global", is_unknown=True
-    )
+    assert place({}, before) == Place("common", "global", is_unknown=True)
 
 
 def test_a_cloud_that_nobody_chose_is_told(discovery: Discovery) -> None:
@@ -167,16 +166,14 @@ def test_a_cloud_that_nobody_chose_is_told(discovery: Discovery) -> None:
     discovery.add("example.org", cloud_instance_name="microsoftonline.us", tenant_region_sub_scope="DOD")
     discovery.add("example.com")
 
-    own, default = (
-        tenant_discovery.place("a@example.org", {}, None, is_default_client=d).remarks for d in (False, True)
-    )
-    chosen = tenant_discovery.place("a@example.org", {"cloud": "usgov-dod"}, None, is_default_client=True).remarks
+    own = tenant_discovery.place("a@example.org", {}, None, is_default_client=False).remarks
+    default, chosen = place({}).remarks, place({"cloud": "usgov-dod"}).remarks
 
     assert "US Department of Defense" in own[0]
     assert "registered in it" in own[1]
     assert "--client-id" in default[1]
     assert chosen == default[1:]
-    assert tenant_discovery.place("a@example.com", {}, None, is_default_client=True).remarks == ()
+    assert place({}, name="a@example.com").remarks == ()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import subprocess
@@ -15,9 +16,12 @@ import pytest
 
 from offlineimap_m365.base import account_lock, atomic_file, errors
 from offlineimap_m365.tokens import engine
-from tests.signed_in_accounts import ALICE, TOKEN, age, invent, keep, made_up, put
+from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, invent, keep, made_up, put
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -45,6 +49,25 @@ def tokens_of_threads(number: int) -> list[str]:
     return tokens
 
 
+@contextlib.contextmanager
+def one_who_waits(account: Account, wanted: engine.Wanted | None = None) -> Iterator[list[str | errors.M365Error]]:
+    """Hold the lock while a thread asks for a token; what it got, a token or an error, is in the list afterwards."""
+    outcome: list[str | errors.M365Error] = []
+
+    def ask() -> None:
+        try:
+            outcome.append(engine.access_token(account.name, wanted or engine.Wanted()).value)
+        except errors.M365Error as error:
+            outcome.append(error)
+
+    waiting = threading.Thread(target=ask)
+    with account_lock.held(account.folder, account.name):
+        waiting.start()
+        time.sleep(0.2)
+        yield outcome
+    waiting.join()
+
+
 def test_threads_share_one_refresh(world: World, entra: Entra) -> None:
     """Sixteen threads with a dead token and a strict provider: one request, one answer."""
     entra.strict, entra.delay = True, 0.3
@@ -57,21 +80,12 @@ def test_threads_share_one_refresh(world: World, entra: Entra) -> None:
     assert entra.count(TOKEN) == 1
 
 
-def test_who_waited_takes_what_came(world: World, entra: Entra) -> None:
+def test_who_waited_takes_what_came(entra: Entra, expired: Account) -> None:
     """A token that was obtained while the lock was waited for is good enough, whatever its life."""
-    entra.access_token_seconds = 100
-    account = keep(entra)
-    age(account, -10)
-    found: list[str] = []
-    waiting = threading.Thread(target=lambda: found.append(engine.access_token(ALICE, engine.Wanted(1800)).value))
-    with account_lock.held(account.folder, ALICE):
-        waiting.start()
-        time.sleep(0.2)
-        age(account, 50, issued=time.time())
+    with one_who_waits(expired, engine.Wanted(1800)) as outcome:
+        age(expired, 50, issued=time.time())
 
-    waiting.join()
-
-    assert len(found) == 1
+    assert outcome == [next(iter(cache_of(expired)["AccessToken"].values()))["secret"]]
     assert entra.count(TOKEN) == 0
 
 
@@ -98,38 +112,23 @@ def test_the_command_waits_with_next_to_nothing_loaded(world: World, arguments: 
     assert (waiting.returncode, out, err) == (0, "a-made-up-access-token\n", "and no more\n")
 
 
-def test_a_login_while_waiting_counts(world: World, entra: Entra) -> None:
+def test_a_login_while_waiting_counts(entra: Entra, expired: Account) -> None:
     """Who waited for the lock refreshes with the client id of the login that came first, not with the old one."""
-    account = keep(entra)
-    age(account, -10)
     entra.add_client("another", ["https://localhost"])
-    outcome: list[str | None] = []
 
-    def ask() -> None:
-        try:
-            engine.access_token(ALICE)
-        except errors.SignInNeeded as error:  # its refresh token is in truth Thunderbird's
-            outcome.append(error.code)
-
-    waiting = threading.Thread(target=ask)
-    with account_lock.held(account.folder, ALICE):
-        waiting.start()
-        time.sleep(0.2)
+    with one_who_waits(expired) as outcome:
         for name in ("profile.json", "cache.json"):  # whole, as a login does: who waits may read at any moment
-            path = Path(account.folder) / name
-            atomic_file.write_whole(path, path.read_bytes().replace(account.client_id.encode(), b"another"))
-    waiting.join()
+            path = Path(expired.folder) / name
+            atomic_file.write_whole(path, path.read_bytes().replace(expired.client_id.encode(), b"another"))
 
-    assert outcome == ["AADSTS70000"]
+    assert [getattr(error, "code", "") for error in outcome] == ["AADSTS70000"]  # its refresh token is Thunderbird's
     assert [request.client_id for request in entra.requests] == ["another"]
 
 
-def test_secrets_of_another_client_id_are_no_use(world: World, entra: Entra) -> None:
+def test_secrets_of_another_client_id_are_no_use(entra: Entra, expired: Account) -> None:
     """A login that was killed before it wrote its profile leaves 77 and the command, without a request."""
-    account = keep(entra)
-    age(account, -10)
-    profile = Path(account.folder) / "profile.json"
-    profile.write_text(profile.read_text().replace(account.client_id, "another"))
+    profile = Path(expired.folder) / "profile.json"
+    profile.write_text(profile.read_text().replace(expired.client_id, "another"))
 
     with pytest.raises(errors.SignInNeeded, match="no longer in its store"):
         engine.access_token(ALICE)
@@ -138,10 +137,9 @@ def test_secrets_of_another_client_id_are_no_use(world: World, entra: Entra) -> 
 
 
 def test_without_flock_each_process_refreshes_for_itself(
-    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch
+    world: World, entra: Entra, expired: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the file system has no flock, threads still share one refresh, and another process is not waited for."""
-    age(keep(entra), -10)
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")

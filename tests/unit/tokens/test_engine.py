@@ -19,6 +19,7 @@ from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, invent, keep, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -131,10 +132,13 @@ def test_a_refusal_counts_although_the_token_lives(world: World, entra: Entra) -
     [((503, {}), 60), ((429, {"Retry-After": "120"}), 120), ((400, {}), 5), ((503, {"Retry-After": "999999"}), 3600)],
 )
 def test_a_failure_is_remembered(
-    world: World, entra: Entra, answer: tuple[int, dict[str, str]], seconds: float, set_clock: Callable[[float], None]
+    entra: Entra,
+    expired: Account,
+    answer: tuple[int, dict[str, str]],
+    seconds: float,
+    set_clock: Callable[[float], None],
 ) -> None:
     """No answer counts 5 s, a busy provider as long as it says (an hour at most), else 60 s; then it is asked again."""
-    age(keep(entra), -10)
     entra.fail_next(TOKEN, status=answer[0], body="busy", headers=answer[1])
     for ahead in (0, 0, 0, seconds - 2):
         set_clock(ahead)
@@ -147,9 +151,8 @@ def test_a_failure_is_remembered(
     assert (asked, entra.count(TOKEN)) == (1, 2)
 
 
-def test_a_refusal_is_remembered_until_another_sign_in(world: World, entra: Entra) -> None:
+def test_a_refusal_is_remembered_until_another_sign_in(entra: Entra, expired: Account) -> None:
     """A refused refresh token is not shown again for 15 min; one of a new login is, at once."""
-    age(keep(entra), -10)
     entra.revoke(ALICE)
     for _ in range(3):
         with pytest.raises(errors.SignInNeeded):
@@ -163,9 +166,8 @@ def test_a_refusal_is_remembered_until_another_sign_in(world: World, entra: Entr
     assert found.is_good(200, time.time())
 
 
-def test_who_waits_at_a_terminal_is_not_put_off(world: World, entra: Entra) -> None:
+def test_who_waits_at_a_terminal_is_not_put_off(world: World, entra: Entra, expired: Account) -> None:
     """A command typed on a terminal asks in spite of a remembered failure."""
-    age(keep(entra), -10)
     entra.fail_next(TOKEN, status=503)
     with pytest.raises(errors.Temporary):
         engine.access_token(ALICE)
@@ -176,9 +178,8 @@ def test_who_waits_at_a_terminal_is_not_put_off(world: World, entra: Entra) -> N
     assert account_state.last_failure(world.folder(ALICE).as_posix()) is None
 
 
-def test_what_is_wrong_here_is_not_remembered(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_here_is_not_remembered(entra: Entra, expired: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """A CA file that is not there is 78 until it is there again, not for 15 min more."""
-    age(keep(entra), -10)
     with monkeypatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", "/nonexistent/ca.pem")
         with pytest.raises(errors.Misconfigured, match=r"/nonexistent/ca\.pem"):

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import account_lock, errors, paths
+from offlineimap_m365.base import errors, paths
 from offlineimap_m365.tokens import engine, logout, move_store
-from tests.signed_in_accounts import ALICE, TOKEN, age, invent, keep
+from tests.signed_in_accounts import ALICE, TOKEN, invent
+from tests.unit.tokens.test_concurrency import one_who_waits
 
 if TYPE_CHECKING:
+    from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
     from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
@@ -50,34 +52,18 @@ def test_a_store_that_cannot_be_written_is_78(world: World) -> None:
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_a_refresh_that_waited_for_a_logout_does_nothing(world: World, entra: Entra, everything: bool) -> None:
+def test_a_refresh_that_waited_for_a_logout_does_nothing(entra: Entra, expired: Account, everything: bool) -> None:
     """Who waited for the lock while somebody signed out gets 77; nothing is asked, nothing comes back."""
-    account = keep(entra)
-    age(account, -10)
-    outcome: list[type] = []
+    with one_who_waits(expired) as outcome:
+        logout._forget(ALICE, expired.folder, everything=everything)  # noqa: SLF001 - what sign_out does when it has it
 
-    def ask() -> None:
-        try:
-            engine.access_token(ALICE)
-        except errors.M365Error as error:
-            outcome.append(type(error))
-
-    with account_lock.held(account.folder, ALICE):
-        refresher = threading.Thread(target=ask)
-        refresher.start()
-        time.sleep(0.1)
-        logout._forget(ALICE, account.folder, everything=everything)  # noqa: SLF001 - what sign_out does when it has it
-    refresher.join()
-
-    assert outcome == [errors.SignInNeeded]
+    assert [type(error) for error in outcome] == [errors.SignInNeeded]
     assert entra.count(TOKEN) == 0
-    assert not (Path(account.folder) / "cache.json").exists()
+    assert not (Path(expired.folder) / "cache.json").exists()
 
 
-def test_a_logout_waits_for_a_refresh(world: World, entra: Entra) -> None:
+def test_a_logout_waits_for_a_refresh(entra: Entra, expired: Account) -> None:
     """A logout in the midst of a refresh comes after it, and leaves no token."""
-    account = keep(entra)
-    age(account, -10)
     entra.delay = 0.4
     refresher = threading.Thread(target=engine.access_token, args=[ALICE])
     refresher.start()
@@ -87,7 +73,7 @@ def test_a_logout_waits_for_a_refresh(world: World, entra: Entra) -> None:
     logout.sign_out(ALICE, everything=False)
     refresher.join()
 
-    assert not (Path(account.folder) / "cache.json").exists()
+    assert not (Path(expired.folder) / "cache.json").exists()
     with pytest.raises(errors.SignInNeeded):
         engine.access_token(ALICE)
 

@@ -75,11 +75,9 @@ def test_our_own_trouble_while_a_token_lives(
     assert entra.requests == []
 
 
-def test_a_closed_folder_with_an_expired_token(world: World, entra: Entra) -> None:
+def test_a_closed_folder_with_an_expired_token(entra: Entra, expired: Account) -> None:
     """If nothing can be written and no token lives, that is 78, before the refresh token is spent."""
-    account = keep(entra)
-    age(account, -10)
-    close(account.folder)
+    close(expired.folder)
 
     with pytest.raises(errors.Misconfigured, match="cannot be saved"):
         engine.access_token(ALICE)
