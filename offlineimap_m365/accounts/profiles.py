@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from offlineimap_m365.base import atomic_file, errors, fresh_token, installation, paths, safe_file
+from offlineimap_m365.base import atomic_file, errors, fresh_token, paths, safe_file
 from offlineimap_m365.base.errors import Remedy, login_command, quoted
 from offlineimap_m365.folders import learned
+from offlineimap_m365.knowledge import installation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

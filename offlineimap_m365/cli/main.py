@@ -10,10 +10,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from offlineimap_m365.base import errors, installation, notices
+from offlineimap_m365.base import errors, notices
 from offlineimap_m365.cli import arguments
 from offlineimap_m365.console import prompt
 from offlineimap_m365.console.prompt import say
+from offlineimap_m365.knowledge import installation
 from offlineimap_m365.plugin import stub
 
 _INTERRUPTED = 130

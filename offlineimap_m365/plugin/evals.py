@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from offlineimap_m365.base import errors, fresh_token, installation, notices
+from offlineimap_m365.base import errors, fresh_token, notices
 from offlineimap_m365.folders import folder_filter, learned, nametrans
+from offlineimap_m365.knowledge import installation
 from offlineimap_m365.plugin import installed_command, log_redaction, offlineimap_builds
 
 TYPE_CHECKING = False

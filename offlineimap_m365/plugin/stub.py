@@ -12,8 +12,9 @@ import string
 import sys
 from pathlib import Path
 
-from offlineimap_m365.base import atomic_file, errors, installation, paths, safe_file
+from offlineimap_m365.base import atomic_file, errors, paths, safe_file
 from offlineimap_m365.base.version import __version__
+from offlineimap_m365.knowledge import installation
 from offlineimap_m365.plugin import installed_command
 
 #: What stub_fault() returns for a file such as the user's own.

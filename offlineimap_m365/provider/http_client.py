@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from offlineimap_m365.base import errors, installation
+from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.time_words import until
-from offlineimap_m365.knowledge import error_text
+from offlineimap_m365.knowledge import error_text, installation
 from offlineimap_m365.provider import request_failure, silence_loggers, token_response, trusted_certificates
 
 #: Seconds for a connection, for the next bytes, and for a whole exchange (contract §5.7).

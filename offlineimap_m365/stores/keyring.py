@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from offlineimap_m365.base import environment, errors, installation, process, safe_file
+from offlineimap_m365.base import environment, errors, process, safe_file
 from offlineimap_m365.base.errors import Remedy, login_command
+from offlineimap_m365.knowledge import installation
 from offlineimap_m365.stores.file import FileStore
 
 #: Seconds for one call: OfflineIMAP asks while a server waits, and nothing may hang in cron.

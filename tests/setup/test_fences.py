@@ -12,8 +12,12 @@ PACKAGE = Path(__file__).resolve().parents[2] / "offlineimap_m365"
 #: Loaded by OfflineIMAP under whatever Python runs it; but ``stub`` writes files at login.
 FOREIGN_FOLDERS = ("base", "folders", "plugin")
 NOT_FOREIGN = frozenset({PACKAGE / "plugin" / "stub.py"})
-#: Run by OfflineIMAP's own interpreter, or read by it as its pythonfile.
-FOREIGN_FILES = (PACKAGE / "pythonfile.py", PACKAGE / "doctor" / "offlineimaprc" / "run_child.py")
+#: Run by OfflineIMAP's own interpreter, loaded there, or read by it as its pythonfile.
+FOREIGN_FILES = (
+    PACKAGE / "pythonfile.py",
+    PACKAGE / "knowledge" / "installation.py",
+    PACKAGE / "doctor" / "offlineimaprc" / "run_child.py",
+)
 
 FOREIGN = [
     *(

@@ -17,10 +17,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.base import errors, installation, process
+from offlineimap_m365.base import errors, process
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.base.version import __version__
 from offlineimap_m365.doctor.check import NotTriedError
+from offlineimap_m365.knowledge import installation
 from offlineimap_m365.recipes import limits
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import offlineimap_m365
-from offlineimap_m365.base import errors, installation
+from offlineimap_m365.base import errors
 from offlineimap_m365.folders import learned
+from offlineimap_m365.knowledge import installation
 from offlineimap_m365.plugin import evals
 from tests.signed_in_accounts import age, cache_of, invent, keep
 

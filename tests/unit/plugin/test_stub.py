@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.base import installation
 from offlineimap_m365.base.version import __version__
+from offlineimap_m365.knowledge import installation
 from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:

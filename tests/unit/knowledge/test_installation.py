@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from offlineimap_m365.base import installation
+from offlineimap_m365.knowledge import installation
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_distributions_package_is_installed_again_by_the_distribution(
     monkeypatch.setattr(sys, "prefix", "/usr")
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setattr(
-        installation, "__file__", "/usr/lib/python3/dist-packages/offlineimap_m365/base/installation.py"
+        installation, "__file__", "/usr/lib/python3/dist-packages/offlineimap_m365/knowledge/installation.py"
     )
 
     remedy = installation.repair()

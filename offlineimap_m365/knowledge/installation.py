@@ -1,7 +1,8 @@
 """
 How this program was installed, and the command that installs it again.
 
-Python 3.9. A foreign interpreter cannot tell, so the stub records the answer.
+Loaded by foreign interpreters too: standard library and Python 3.9 only. They cannot tell how it was installed, so the
+stub records the answer.
 """
 
 from __future__ import annotations
