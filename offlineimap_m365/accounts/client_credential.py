@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors, process, safe_file
@@ -42,24 +42,6 @@ class Proof:
     for_msal: str | dict[str, str] = dataclasses.field(repr=False)
     fingerprint: str
     ends: float | None = None
-
-
-def from_options(options: Mapping[str, Any]) -> dict[str, str] | None:
-    """
-    Return the credential that *options* of ``login`` name, as the profile stores it; None for a public client.
-
-    Raises WrongUsage for more than one, and for a passphrase without a certificate.
-    """
-    kinds = [name for name in profiles.CREDENTIALS if options.get(name)]
-    if len(kinds) > 1 or (options.get(profiles.PASSPHRASE) and kinds != ["certificate"]):
-        raise errors.WrongUsage(
-            "These options cannot be combined: a client has one secret or one certificate",
-            remedy=Remedy(
-                f"Give one of {', '.join(map(_option, profiles.CREDENTIALS))};"
-                f" {_option(profiles.PASSPHRASE)} goes with the last"
-            ),
-        )
-    return {name: str(options[name]) for name in (*kinds, profiles.PASSPHRASE) if options.get(name)} or None
 
 
 def read(credential: Mapping[str, str] | None, name: str) -> Proof | None:

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import re
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +21,6 @@ from offlineimap_m365.knowledge import installation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Domains in which Microsoft gives addresses to anybody, in every country; ``live.unc.edu`` is a university's.
-_CONSUMERS = re.compile(r"(?:outlook|hotmail|live|msn|windowslive|passport)\.(?:com|(?:com?\.)?[a-z]{2})")
 #: The ``kind`` of a profile: a person's sign-in, or an application's own (client credentials, RFC 6749 §4.4).
 DELEGATED, APP_ONLY = "delegated", "app-only"
 #: How many other accounts an error names.
@@ -87,11 +84,6 @@ class Account:
     def is_personal(self) -> bool:
         """Is it a personal account (outlook.com or any other address)? All of them are in one tenant."""
         return self.tenant == learned.PERSONAL_TENANT
-
-
-def is_consumer(name: str) -> bool:
-    """Is *name* an address that Microsoft gives to anybody (outlook.com, hotmail.de), so a personal account's?"""
-    return _CONSUMERS.fullmatch(name.rpartition("@")[2].lower()) is not None
 
 
 def clean_name(text: str) -> str:

@@ -18,11 +18,6 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // 60)} min" if seconds >= 60 else f"{int(max(0, seconds))} s"  # noqa: PLR2004 - a minute
 
 
-def age(seconds: float) -> str:
-    """Return how long ago something was: ``5 min ago``; ``just now`` for less than a minute."""
-    return f"{duration(seconds)} ago" if seconds >= 60 else "just now"  # noqa: PLR2004 - a minute
-
-
 def days(number: int) -> str:
     """Return a number of days: ``1 day``, ``2 days``."""
     return "1 day" if number == 1 else f"{number} days"

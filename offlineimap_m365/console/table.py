@@ -26,6 +26,8 @@ _STATES = {
     "needs-login": ("sign in again", "red"),
     "broken": ("broken", "red"),
 }
+#: Seconds in which something was "just now".
+_MINUTE = 60
 _COLOURS = dict(_STATES.values())
 #: Columns of ``status`` that are left out where no account has a value.
 _OPTIONAL = ("SIGNED IN AS", "CERTIFICATE ENDS")
@@ -71,7 +73,9 @@ def relative(stamp: str | None) -> str:
     except ValueError:
         return "-"
     seconds = moment.timestamp() - time.time()
-    return f"in {time_words.duration(seconds)}" if seconds > 0 else time_words.age(-seconds)
+    if seconds > 0:
+        return f"in {time_words.duration(seconds)}"
+    return "just now" if seconds > -_MINUTE else f"{time_words.duration(-seconds)} ago"
 
 
 def of_events(events: Sequence[dict[str, Any]]) -> list[str]:

@@ -31,21 +31,6 @@ def command() -> list[str]:
     return [sys.executable, "-m", "offlineimap_m365"]
 
 
-def place() -> str:
-    """
-    Return what an environment has to set so that the home is found, ``OFFLINEIMAP_M365_HOME=…``.
-
-    Empty if it lies where also an empty environment would look: cron and systemd do not read a shell's files.
-    """
-    return "" if paths.directory() == usual_home() else f"OFFLINEIMAP_M365_HOME={paths.directory()}"
-
-
-def usual_home() -> str:
-    """Return where the home is in an environment that says nothing about it."""
-    usual = "~/Library/Application Support" if sys.platform == "darwin" else "~/.local/share"
-    return os.path.join(os.path.expanduser(usual), "offlineimap-m365")
-
-
 def stub_path() -> Path:
     """Return the path of the stub, whether it exists or not."""
     return Path(paths.directory()) / "pythonfile.py"

@@ -63,7 +63,7 @@ def is_account(word: str) -> bool:
 def defaults(name: str) -> profiles.Account:
     """Return the account *name* as it is before the first login: with the hosts that belong to the address."""
     table = tables.load("clouds")
-    cloud = table["consumers"] if profiles.is_consumer(name) else table["clouds"]["global"]
+    cloud = table["consumers"] if tables.is_consumer(name) else table["clouds"]["global"]
     return profiles.Account(
         name, client_id="", authority="", scopes=(), imap=cloud["imap"], smtp=cloud["smtp"], redirect_uri=""
     )

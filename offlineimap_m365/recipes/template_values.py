@@ -13,12 +13,13 @@ import re
 import shlex
 import ssl
 import string
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import environment, errors
+from offlineimap_m365.base import environment, errors, paths
+from offlineimap_m365.knowledge import tables
 from offlineimap_m365.plugin import stub
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def of(account: Account, mailboxes: Sequence[str], existing: str | None = None) 
     """
     imap_host, _, imap_port = account.imap.rpartition(":")
     smtp_host, _, smtp_port = account.smtp.rpartition(":")
-    is_personal = account.is_personal or profiles.is_consumer(account.name)
+    is_personal = account.is_personal or tables.is_consumer(account.name)
     common = {
         **(PERSONAL_FOLDERS if is_personal else WORK_FOLDERS),
         "account": account.name,
@@ -126,8 +127,8 @@ def command_words(*arguments: str) -> list[str]:
 
     Raises Misconfigured for a path with a control character, which no configuration file can hold.
     """
-    place = stub.place()
-    words = [*(["env", place] if place else []), *stub.command(), *arguments]
+    home = place()
+    words = [*(["env", home] if home else []), *stub.command(), *arguments]
     bad = next((word for word in words if not word.isprintable()), None)
     if bad is not None:
         raise errors.Misconfigured(
@@ -135,6 +136,21 @@ def command_words(*arguments: str) -> list[str]:
             remedy=errors.Remedy("Move it to a path that a configuration file can hold"),
         )
     return words
+
+
+def place() -> str:
+    """
+    Return what an environment has to set so that the home is found, ``OFFLINEIMAP_M365_HOME=…``.
+
+    Empty if it lies where also an empty environment would look: cron and systemd do not read a shell's files.
+    """
+    return "" if paths.directory() == usual_home() else f"OFFLINEIMAP_M365_HOME={paths.directory()}"
+
+
+def usual_home() -> str:
+    """Return where the home is in an environment that says nothing about it."""
+    usual = "~/Library/Application Support" if sys.platform == "darwin" else "~/.local/share"
+    return str(Path(usual, "offlineimap-m365").expanduser())
 
 
 def certificates() -> str | None:

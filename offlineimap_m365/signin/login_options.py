@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offlineimap_m365.accounts import client_credential, profiles
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.folders import learned
@@ -59,7 +59,7 @@ def typed(options: argparse.Namespace) -> dict[str, Any]:
                 f"{_flag(name)} does not go with {_flag(other)}", remedy=Remedy("Leave one of them out")
             )
     if "certificate" in chosen:  # without it, the passphrase may belong to the certificate of the last login
-        client_credential.from_options(chosen)
+        credential(chosen)
     for name in {"client_secret_file", "certificate"} & chosen.keys():
         chosen[name] = str(Path(chosen[name]).expanduser().absolute())
     return chosen
@@ -90,6 +90,24 @@ def merge(typed: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]
     return {**{key: value for key, value in remembered.items() if key not in forgotten}, **now}
 
 
+def credential(options: Mapping[str, Any]) -> dict[str, str] | None:
+    """
+    Return the credential that *options* of ``login`` name, as the profile stores it; None for a public client.
+
+    Raises WrongUsage for more than one, and for a passphrase without a certificate.
+    """
+    kinds = [name for name in profiles.CREDENTIALS if options.get(name)]
+    if len(kinds) > 1 or (options.get(profiles.PASSPHRASE) and kinds != ["certificate"]):
+        raise errors.WrongUsage(
+            "These options cannot be combined: a client has one secret or one certificate",
+            remedy=Remedy(
+                f"Give one of {', '.join(map(_flag, profiles.CREDENTIALS))};"
+                f" {_flag(profiles.PASSPHRASE)} goes with the last"
+            ),
+        )
+    return {name: str(options[name]) for name in (*kinds, profiles.PASSPHRASE) if options.get(name)} or None
+
+
 def check(chosen: Mapping[str, Any], *, with_proof: bool) -> None:
     """
     Raise WrongUsage for a choice that cannot work.
@@ -102,10 +120,10 @@ def check(chosen: Mapping[str, Any], *, with_proof: bool) -> None:
             if match is None or not 0 < int(match.groupdict().get("port") or 1) < 65536:  # noqa: PLR2004 - 16 bits
                 remedy = Remedy("Correct it, and run it again")
                 raise errors.WrongUsage(f"{_flag(name)} {text} is not {form}", remedy=remedy)
-    credential = client_credential.from_options(chosen)
+    has_credential = credential(chosen) is not None
     if chosen.get("app_only"):
-        _check_app_only(chosen, has_proof=bool(credential) or not with_proof)
-    elif credential and not chosen.get("client_id"):
+        _check_app_only(chosen, has_proof=has_credential or not with_proof)
+    elif has_credential and not chosen.get("client_id"):
         raise errors.WrongUsage(
             "A client secret or certificate belongs to a client id of your own, and none is named",
             remedy=Remedy("Name it with --client-id ID"),

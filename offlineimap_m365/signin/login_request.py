@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from offlineimap_m365.accounts import client_credential, profiles
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.knowledge import mail_scopes, tables
@@ -123,7 +123,7 @@ def make(name: str, typed: Mapping[str, Any], before: Account | None, *, default
         authority = f"https://{clouds[place.cloud]['login']}/{place.tenant}"
     cloud = None if "authority" in chosen else place.cloud
     scopes = _scopes(chosen, clouds[place.cloud])
-    provider = Provider(client_id, authority, scopes, endpoints, client_credential.from_options(chosen))
+    provider = Provider(client_id, authority, scopes, endpoints, login_options.credential(chosen))
     last = known if known and known.chosen.get("identity") == chosen.get("identity") and not known.is_app_only else None
     # Entra's *tid* and *oid* are the same for every client; a *sub* belongs to one issuer and one client
     # (OpenID Connect Core §8.1).

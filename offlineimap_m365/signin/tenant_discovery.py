@@ -14,7 +14,6 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.folders import learned
@@ -84,7 +83,7 @@ def is_personal(name: str, chosen: Mapping[str, Any], before: Account | None) ->
         return tenant in (PERSONAL, learned.PERSONAL_TENANT)
     if before is not None and before.tenant:
         return before.is_personal
-    return profiles.is_consumer(str(chosen.get("identity") or name))
+    return tables.is_consumer(str(chosen.get("identity") or name))
 
 
 def find(name: str, cloud: str) -> Place | None:
@@ -94,7 +93,7 @@ def find(name: str, cloud: str) -> Place | None:
     Another cloud learns of a domain only if its end names the country. Raises Temporary if there is no answer now.
     """
     domain = _domain(name)
-    if domain is None or profiles.is_consumer(name):
+    if domain is None or tables.is_consumer(name):
         return None
     clouds = tables.load("clouds")["clouds"]
     elsewhere = [key for key, row in clouds.items() if domain.endswith(tuple(row.get("domains", [])))]

@@ -42,11 +42,6 @@ def open_store(name: str, folder: str, account: str, *, may_ask: bool = False) -
     )
 
 
-def is_known(word: str) -> bool:
-    """Is *word* what ``--store`` takes? Whether the key of ``gpg:KEY`` exists is another question."""
-    return word in KNOWN or word.startswith(gpg.PREFIX)
-
-
 def settle(word: str, folder: str, account: str) -> tuple[str, str]:
     """
     Return the store that *word* of ``--store`` means for the *account* in *folder*, and the reason for a choice.

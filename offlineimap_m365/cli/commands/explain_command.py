@@ -71,7 +71,7 @@ def _usual_way(name: str | None, flow: str) -> Situation:
     """Return how a login without options signs in somebody who never did."""
     clients = tables.load("clients")
     redirect_uri = clients["clients"][clients["default"]][flow]
-    scopes, is_personal = ("IMAP.AccessAsUser.All", "SMTP.Send"), profiles.is_consumer(name or "")
+    scopes, is_personal = ("IMAP.AccessAsUser.All", "SMTP.Send"), tables.is_consumer(name or "")
     return Situation(name, clients["default"], None, redirect_uri, is_personal, flow, scopes)
 
 

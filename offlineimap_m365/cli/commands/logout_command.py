@@ -10,6 +10,7 @@ import contextlib
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, paths
 from offlineimap_m365.console.prompt import say
+from offlineimap_m365.knowledge import tables
 from offlineimap_m365.tokens import logout
 
 #: Where a person revokes all refresh tokens.
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     if account and account.is_app_only:
         say("To end the application's access, remove its secret or certificate in Microsoft Entra.")
     else:
-        is_personal = account.is_personal if account else profiles.is_consumer(name)
+        is_personal = account.is_personal if account else tables.is_consumer(name)
         where = _PERSONAL if is_personal else _WORK
         say(f"A copy of the refresh token stays valid for longer. To revoke all of them: {where}")
     return 0

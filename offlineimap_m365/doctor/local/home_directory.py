@@ -15,7 +15,7 @@ from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import atomic_file, environment, errors, paths
 from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.doctor.check import of_error
-from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes import template_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,8 @@ _TRIAL = 32_768
 def nobody(machine: Subject) -> Check:
     """Return the one failure where nobody ever signed in, or where another home is used than the last time."""
     error = profiles.not_signed_in("you@example.org", "Nobody is signed in")
-    usual = stub.usual_home()
-    has_other = stub.place() and os.path.isdir(os.path.join(usual, "accounts"))  # noqa: PTH112, PTH118 - one text
+    usual = template_values.usual_home()
+    has_other = template_values.place() and os.path.isdir(os.path.join(usual, "accounts"))  # noqa: PTH112, PTH118 - one text
     other = f"To use the other home, {usual}, set OFFLINEIMAP_M365_HOME={errors.quoted(usual)}; else sign in"
     remedy = Remedy(other if has_other else "", errors.login_command("you@example.org"))
     return machine.bad("sign-in", f"{error.fact}. {error.meaning}{_origin()}", remedy)
@@ -88,7 +88,7 @@ def _try_writing(top: Path) -> bool:
 
 def _origin() -> str:
     """Return which variable names the home, if an empty environment, such as cron's, would use another one."""
-    place = stub.place()
+    place = template_values.place()
     if not place:
         return ""
     variable = "OFFLINEIMAP_M365_HOME" if environment.home() else "XDG_DATA_HOME"

@@ -184,28 +184,6 @@ def test_a_passphrase_is_not_asked_for_to_tell_the_end(world: World) -> None:
         client_credential.end(account)
 
 
-@pytest.mark.parametrize(
-    ("names", "stored"),
-    [
-        ([], None),
-        (["client_secret_file"], ["client_secret_file"]),
-        (["certificate", "certificate_passphrase_command"], ["certificate", "certificate_passphrase_command"]),
-        (["client_secret_file", "certificate"], errors.WrongUsage),
-        (["client_secret_command", "certificate_passphrase_command"], errors.WrongUsage),
-        (["certificate_passphrase_command"], errors.WrongUsage),
-    ],
-)
-def test_a_client_has_one_credential(names: list[str], stored: list[str] | type[Exception] | None) -> None:
-    """One secret, or one certificate and what opens it; anything else is wrong usage."""
-    options = dict.fromkeys(names, "x")
-
-    if isinstance(stored, type):
-        with pytest.raises(stored):
-            client_credential.from_options(options)
-    else:
-        assert client_credential.from_options(options) == (dict.fromkeys(stored, "x") if stored else None)
-
-
 def test_a_renewed_credential_has_another_fingerprint(tmp_path: Path) -> None:
     """What is remembered of a refusal ends with the secret that was refused."""
     path = certificates.write(tmp_path / "secret", "first-secret")

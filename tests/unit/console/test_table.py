@@ -57,6 +57,8 @@ def _five_minutes_later(monkeypatch: pytest.MonkeyPatch) -> None:
         ("expires_in", 2460, "expires in 41 min"),
         ("last_refresh", "no time", "-"),
         ("last_refresh", "2026-01-09T02:00:12Z", "5 min ago"),
+        ("last_refresh", "2026-01-09T02:04:14Z", "just now"),
+        ("last_refresh", "2026-01-09T02:04:13Z", "1 min ago"),
         ("certificate_ends", "2026-01-20T02:05:14Z", "in 11 days"),
         ("certificate_ends", "2026-01-01T00:00:00Z", "8 days ago"),
         ("unused_days", 12, "12 of 90 days"),

@@ -145,3 +145,19 @@ def test_tables_are_written_as_they_are_read() -> None:
         json.loads(text, object_pairs_hook=lambda pairs: keys.append([key for key, _ in pairs]))
 
     assert all(len(names) == len(set(names)) for names in keys)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_consumer"),
+    [
+        ("eve@outlook.com", True),
+        ("eve@OUTLOOK.DE", True),
+        ("eve@live.com.ar", True),
+        ("eve@live.unc.edu", False),
+        ("eve@outlook.example.org", False),
+        ("eve@mylive.com", False),
+    ],
+)
+def test_addresses_that_microsoft_gives_out(name: str, is_consumer: bool) -> None:
+    """Only Microsoft's own domains, in any country; a university's live.* is not one of them."""
+    assert tables.is_consumer(name) == is_consumer

@@ -176,17 +176,3 @@ def test_what_is_wrong_with_the_stub(world: World) -> None:
     assert faults[1] == stub.FOREIGN
     assert "" not in faults
     assert len(set(faults)) == 5
-
-
-def test_the_home_is_named_where_an_empty_environment_would_look_elsewhere(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Cron needs no variable for the usual home, and any other one by its path."""
-    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", stub.usual_home())
-    usual = stub.place()
-    other = []
-    for home in ("/aaa", "/zzz"):
-        monkeypatch.setenv("OFFLINEIMAP_M365_HOME", home)
-        other.append(stub.place())
-
-    assert (usual, other) == ("", ["OFFLINEIMAP_M365_HOME=/aaa", "OFFLINEIMAP_M365_HOME=/zzz"])

@@ -402,3 +402,17 @@ def test_a_list_that_is_wrong_is_refused(world: World, content: bytes | None, re
 
     with pytest.raises(errors.WrongUsage, match=reason):
         targets.mailboxes([f"@{path}"])
+
+
+def test_the_home_is_named_where_an_empty_environment_would_look_elsewhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron needs no variable for the usual home, and any other one by its path."""
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", template_values.usual_home())
+    usual = template_values.place()
+    other = []
+    for home in ("/aaa", "/zzz"):
+        monkeypatch.setenv("OFFLINEIMAP_M365_HOME", home)
+        other.append(template_values.place())
+
+    assert (usual, other) == ("", ["OFFLINEIMAP_M365_HOME=/aaa", "OFFLINEIMAP_M365_HOME=/zzz"])

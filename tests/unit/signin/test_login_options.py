@@ -111,3 +111,25 @@ def test_a_refused_first_login_of_an_application_is_repeated_as_one(
     assert exit_code == errors.Misconfigured.exit_code
     assert "--app-only" in command
     assert {"--authority", "--tenant"} & set(command.split())
+
+
+@pytest.mark.parametrize(
+    ("names", "stored"),
+    [
+        ([], None),
+        (["client_secret_file"], ["client_secret_file"]),
+        (["certificate", "certificate_passphrase_command"], ["certificate", "certificate_passphrase_command"]),
+        (["client_secret_file", "certificate"], errors.WrongUsage),
+        (["client_secret_command", "certificate_passphrase_command"], errors.WrongUsage),
+        (["certificate_passphrase_command"], errors.WrongUsage),
+    ],
+)
+def test_a_client_has_one_credential(names: list[str], stored: list[str] | type[Exception] | None) -> None:
+    """One secret, or one certificate and what opens it; anything else is wrong usage."""
+    options = dict.fromkeys(names, "x")
+
+    if isinstance(stored, type):
+        with pytest.raises(stored):
+            login_options.credential(options)
+    else:
+        assert login_options.credential(options) == (dict.fromkeys(stored, "x") if stored else None)

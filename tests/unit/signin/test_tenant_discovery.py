@@ -66,22 +66,6 @@ def place(chosen: dict[str, Any], before: profiles.Account | None = None, name: 
 
 
 @pytest.mark.parametrize(
-    ("name", "is_consumer"),
-    [
-        ("eve@outlook.com", True),
-        ("eve@OUTLOOK.DE", True),
-        ("eve@live.com.ar", True),
-        ("eve@live.unc.edu", False),
-        ("eve@outlook.example.org", False),
-        ("eve@mylive.com", False),
-    ],
-)
-def test_addresses_that_microsoft_gives_out(name: str, is_consumer: bool) -> None:
-    """Only Microsoft's own domains, in any country; a university's live.* is not one of them."""
-    assert profiles.is_consumer(name) == is_consumer
-
-
-@pytest.mark.parametrize(
     ("facts", "cloud"),
     [
         ({}, "global"),
