@@ -52,7 +52,7 @@ OUTAGES: tuple[dict[str, object], ...] = (
 def disturb(entra: Entra, over: threading.Event, chance: random.Random) -> None:
     """Let some requests fail, every other second or so, until it is *over*."""
     while not over.wait(chance.uniform(0.5, 3)):
-        entra.fail_next(TOKEN, times=chance.randint(1, 3), **chance.choice(OUTAGES))  # type: ignore[arg-type]
+        entra.fail_next(TOKEN, times=chance.randint(1, 3), **chance.choice(OUTAGES))
 
 
 @many_processes.sizes(6, 300)

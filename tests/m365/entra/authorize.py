@@ -9,8 +9,8 @@ from authlib.oauth2 import OAuth2Error
 from flask import Blueprint, Response, request
 
 from .gate import stored_request
-from .people import CONSUMERS
 from .refusals import Refusal, translate
+from .regions import LOGIN_HOSTS
 from .scopes import resource_scopes
 from .signin import Flow
 
@@ -44,9 +44,9 @@ class Authorize:
             grant = self.gate.get_consent_grant(stored_request(request.url, values))
         except OAuth2Error as error:
             return self.refuse(translate(error, client=values.get("client_id", "")), values)
-        misplaced = self.gate.misplaced(grant.client, found)
-        if misplaced:
-            return self.sign_in.error(misplaced)
+        region = self.gate.provider.regions.get(found)
+        if region and request.host != region.host and request.host in LOGIN_HOSTS:
+            return self.sign_in.error(Refusal(90038, tenant=found, cloud=region.instance, here=request.host))
         flow = Flow(
             found,
             grant.client.name,
@@ -70,8 +70,6 @@ class Authorize:
         grant, person = self.waiting[flow.context], flow.person
         if person is None:
             raise RuntimeError("nobody signed in")
-        if grant.client.audience == "organizations" and person.tenant == CONSUMERS:
-            return self.sign_in.error(Refusal(500208, client=grant.client.client_id))
         if person.consent == "admin":
             return self.sign_in.page(flow, "admin.html", refusal=Refusal(90094), app_name=flow.app_name)
         if flow.prompt == "consent" or not person.has_consented(grant.client.client_id):

@@ -21,8 +21,7 @@ class Client:
 
     *device* is what the portal calls "Allow public client flows"; *roles* are the application permissions
     that an administrator granted, such as ``IMAP.AccessAsApp``. *certificates* (PEM) were uploaded to it;
-    *has_principal*: the organisation has an enterprise application of it. *audience* is who may sign in: ``all``,
-    ``organizations`` or ``personal`` (Microsoft: "Supported account types").
+    *has_principal*: the organisation has an enterprise application of it.
     """
 
     client_id: str
@@ -35,7 +34,6 @@ class Client:
     has_principal: bool = True
     device: bool = True
     disabled: bool = False
-    audience: str = "all"
     roles: list[str] = field(default_factory=lambda: ["IMAP.AccessAsApp", "SMTP.SendAsApp"])
 
     def get_client_id(self) -> str:

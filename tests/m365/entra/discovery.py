@@ -64,18 +64,7 @@ def capabilities() -> dict[str, object]:
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["code"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
-        "claims_supported": [
-            "sub",
-            "iss",
-            "aud",
-            "exp",
-            "iat",
-            "nonce",
-            "preferred_username",
-            "name",
-            "tid",
-            "email",
-        ],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "email"],
     }
 
 

@@ -14,7 +14,6 @@ from .assertion import check_assertion
 from .grants import ClientCredentials, CodeExchange, DeviceAuthorization, DeviceExchange, Pkce, Refresh
 from .records import Grant, RefreshToken
 from .refusals import Refusal, bare, translate
-from .regions import LOGIN_HOSTS
 from .scopes import check_scopes, echo, granted
 
 if TYPE_CHECKING:
@@ -54,17 +53,6 @@ class Gate(AuthorizationServer):
     def create_oauth2_request(self, request: OAuth2Request | None) -> OAuth2Request:
         """Return the request of an earlier page as it is; otherwise read the current one."""
         return request if isinstance(request, OAuth2Request) else super().create_oauth2_request(request)
-
-    def misplaced(self, client: Client, tenant: str) -> Refusal | None:
-        """Return why *client* cannot sign in at *tenant* (an alias or id) under this host's name, None if it can."""
-        region = self.provider.regions.get(tenant)
-        if region and request.host != region.host and request.host in LOGIN_HOSTS:
-            return Refusal(90038, tenant=tenant, cloud=region.instance, here=request.host)
-        if client.audience == "organizations" and tenant == "consumers":
-            return Refusal(9002332, client=client.client_id)
-        if client.audience == "personal" and tenant != "consumers":
-            return Refusal(9002331, client=client.client_id)
-        return None
 
     def handle_error_response(self, request: OAuth2Request | None, error: OAuth2Error) -> Response:
         """Answer with Entra's body, or with the RFCs' where extras are off."""
@@ -121,10 +109,7 @@ class Gate(AuthorizationServer):
         begun = request.authorization_code or request.credential
         flow = "authorization_code" if request.authorization_code else "device_code"
         scope = granted(begun.get_scope(), request.user)
-        grant = Grant(request.user, request.client.client_id, scope, flow, claims=getattr(begun, "claims", None))
-        if request.user.is_stale and getattr(begun, "prompt", None) != "login":
-            grant.refusal = 70043
-        return grant
+        return Grant(request.user, request.client.client_id, scope, flow, claims=getattr(begun, "claims", None))
 
     def token_endpoint(self, tenant: str) -> Response:
         """Answer a request of the token endpoint, one after the other."""

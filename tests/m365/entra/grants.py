@@ -71,7 +71,6 @@ class CodeExchange(AuthorizationCodeGrant):
             data.get("nonce"),
             data.get("code_challenge"),
             data.get("code_challenge_method"),
-            data.get("prompt"),
             data.get("claims"),
         )
 

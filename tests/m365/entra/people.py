@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from typing import Literal
 
 #: The tenant of all personal accounts (Microsoft: "ID token claims reference", claim *tid*).
 CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -16,27 +17,21 @@ class Person:
 
     *address* is the mail address, *upn* the name signed in with: at many universities not the same.
     *consent* is ``granted``, ``ask`` (the consent page comes once per client) or ``admin`` ("Need admin
-    approval"). *blocked* is an AADSTS number shown as an error page after the password. *email* is the claim
-    of that name in ID tokens; access tokens always carry the mail address in theirs. *token_bytes* overrides
-    the length of this person's access tokens; *opaque* makes them unreadable, as those of personal accounts.
-    *demands* are claims without which every refresh is refused (AADSTS50076); *is_stale*: a sign-in without
-    ``prompt=login`` leads to tokens that sign-in frequency ends at once (AADSTS70043). *withheld* are permissions
-    that nobody approved, such as ``SMTP.Send``.
+    approval"). *blocked* is an AADSTS number shown as an error page after the password. *opaque* makes
+    access tokens unreadable, as those of personal accounts. *demands* are claims without which every refresh is
+    refused (AADSTS50076). *withheld* are permissions that nobody approved, such as ``SMTP.Send``.
     """
 
     address: str
     password: str
     upn: str
     tenant: str
-    email: str | None = None
     name: str = ""
     oid: str = field(default_factory=lambda: str(uuid.uuid4()))
-    consent: str = "granted"
+    consent: Literal["granted", "ask", "admin"] = "granted"
     blocked: int | None = None
-    token_bytes: int | None = None
     opaque: bool = False
     demands: str | None = None
-    is_stale: bool = False
     withheld: frozenset[str] = frozenset()
     consented: set[str] = field(default_factory=set)
 

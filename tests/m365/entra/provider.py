@@ -5,19 +5,17 @@ from __future__ import annotations
 import secrets
 import threading
 import uuid
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from .clients import THUNDERBIRD, Client
 from .keys import Key
 from .people import CONSUMERS, Person
 from .records import Code, Request
-from .script import Answer, Body
+from .script import Answer
 from .tokens import Claims, issuer_of_access_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from .records import DeviceCode, RefreshToken
     from .regions import Region
 
@@ -40,17 +38,16 @@ class Provider:
     def __init__(
         self,
         *,
-        strict: bool,
-        access_token_seconds: float,
-        extras: bool,
-        access_token_bytes: int,
+        strict: bool = False,
+        access_token_seconds: float = 3600,
+        extras: bool = True,
         key: Key | None = None,
     ) -> None:
         """Start with Thunderbird as the only client; sign with *key*, else with a new one."""
         self.strict = strict
         self.extras = extras
         self.access_token_seconds = access_token_seconds
-        self.access_token_bytes = access_token_bytes
+        self.access_token_bytes = 1400
         self.code_seconds = 600.0
         self.device_code_seconds = 900.0
         self.interval = 1
@@ -80,31 +77,15 @@ class Provider:
         self,
         address: str,
         password: str,
-        *,
-        upn: str | None = None,
-        email: str | None = None,
-        tenant: str | None = None,
-        oid: str | None = None,
-        name: str | None = None,
-        consent: Literal["granted", "ask", "admin"] = "granted",
-        blocked: int | None = None,
-        token_bytes: int | None = None,
-        opaque: bool = False,
+        **details: Any,
     ) -> Person:
         """Register somebody who signs in as *upn*, else the address; their domain becomes their tenant's."""
-        person = Person(
-            address=address,
-            password=password,
-            upn=upn or address,
-            tenant=tenant or (CONSUMERS if opaque else self.tenant),
-            email=email,
-            name=name or address.partition("@")[0].title(),
-            consent=consent,
-            blocked=blocked,
-            token_bytes=token_bytes,
-            opaque=opaque,
-        )
-        person.oid = oid or person.oid
+        defaults = {
+            "upn": address,
+            "tenant": CONSUMERS if details.get("opaque") else self.tenant,
+            "name": address.partition("@")[0].title(),
+        }
+        person = Person(address, password, **(defaults | details))
         self.people.append(person)
         self.tenants.add(person.tenant)
         if person.tenant != CONSUMERS:
@@ -112,21 +93,9 @@ class Provider:
                 self.domains.setdefault(known.rpartition("@")[2].lower(), person.tenant)
         return person
 
-    def add_client(
-        self,
-        client_id: str,
-        redirect_uris: Iterable[str],
-        *,
-        public: bool = True,
-        secret: str | None = None,
-        device: bool = True,
-        name: str = "An application",
-        certificates: Iterable[bytes] = (),
-    ) -> Client:
+    def add_client(self, client_id: str, redirect_uris: list[str], **details: Any) -> Client:
         """Register an application; ``http://localhost`` stands for every port, all else is exact."""
-        client = Client(client_id, list(redirect_uris), name=name, public=public, secret=secret, device=device)
-        client.certificates.extend(certificates)
-        self.clients[client_id] = client
+        client = self.clients[client_id] = Client(client_id, redirect_uris, **details)
         return client
 
     def find_person(self, name: str) -> Person | None:
@@ -160,16 +129,6 @@ class Provider:
     def keys(self) -> dict[str, bytes]:
         """Return the public keys (PEM) by their ids."""
         return {self.key.kid: self.key.public_pem}
-
-    @property
-    def kid(self) -> str:
-        """Return the id of the signing key."""
-        return self.key.kid
-
-    @property
-    def public_key_pem(self) -> bytes:
-        """Return the public half of the signing key."""
-        return self.key.public_pem
 
     def approve(self, address: str, name: str) -> str:
         """Return the final address, as if *name* had signed in on the page at *address*; no page is shown."""
@@ -227,19 +186,6 @@ class Provider:
                 answer.times -= 1
             return answer
 
-    def fail_next(
-        self,
-        endpoint: str,
-        times: int = 1,
-        *,
-        status: int | None = None,
-        body: Body | None = None,
-        headers: Mapping[str, str] | None = None,
-        code: int | None = None,
-        extra: Mapping[str, object] | None = None,
-        delay: float = 0,
-        drop: Literal["before", "after"] | None = None,
-        when: Callable[[Request], bool] | None = None,
-    ) -> None:
+    def fail_next(self, endpoint: str, times: int = 1, **details: Any) -> None:
         """Order the answer to the next *times* requests for *endpoint* (as in *count*); see script.Answer."""
-        self.ordered.append(Answer(endpoint, times, status, body, headers or {}, code, extra or {}, delay, drop, when))
+        self.ordered.append(Answer(endpoint, times, **details))

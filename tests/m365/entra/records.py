@@ -24,7 +24,6 @@ class Code:
     nonce: str | None
     code_challenge: str | None
     code_challenge_method: str | None
-    prompt: str | None = None
     claims: str | None = None
     made_at: float = field(default_factory=time.time)
     used: bool = False
@@ -112,8 +111,7 @@ class Request:
 
     *names* are the names of its query and form fields; of their values only *grant_type*, *client_id*,
     *scope*, *login_hint*, *prompt* and *claims* are kept. *authorization* is the scheme of such a header.
-    *status* is what was answered, 0 while it is being worked on or when the connection was dropped instead;
-    *scripted* tells the answers that a test ordered.
+    *status* is what was answered, 0 while it is being worked on or when the connection was dropped instead.
     """
 
     method: str
@@ -127,10 +125,7 @@ class Request:
     prompt: str | None = None
     claims: str | None = None
     authorization: str | None = None
-    user_agent: str = ""
     status: int = 0
-    scripted: bool = False
-    at: float = field(default_factory=time.time)
 
     def is_for(self, what: str) -> bool:
         """Return whether *what* is its grant type (the last word of it will do) or the end of its path."""

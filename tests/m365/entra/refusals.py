@@ -107,11 +107,6 @@ WORDS = {
         "Tenant '{tenant}' belongs to the National Cloud '{cloud}'. Current cloud instance '{here}' does not federate "
         "with it.",
     ),
-    500208: Words("invalid_request", "The domain is not a valid login domain for the account type."),
-    9002331: Words("invalid_request", "Application '{client}' is configured for use by Microsoft Account users only."),
-    9002332: Words(
-        "invalid_request", "Application '{client}' is configured for use by Azure Active Directory users only."
-    ),
     900971: Words("invalid_request", "No reply address provided."),
     # Not in Microsoft's list; that such a request is refused is RFC 6749 §4.1.3.
     500112: Words("invalid_grant", "The reply address does not match the one of the authorization code request."),
@@ -200,9 +195,7 @@ def translate(error: OAuth2Error, *, client: str = "", grant: str = "") -> Refus
         "unauthorized_client": 7000218,  # the registration allows no such flow: "app is not a public client"
         "unsupported_grant_type": 70003,
     }
-    names = {"slow_down": "slow_down"}
-    refusal = Refusal(
-        codes.get(error.error, 900144), error=names.get(error.error), client=client, grant=grant, field="code"
-    )
+    name = "slow_down" if error.error == "slow_down" else None
+    refusal = Refusal(codes.get(error.error, 900144), error=name, client=client, grant=grant, field="code")
     refusal.state, refusal.redirect_uri = error.state, error.redirect_uri
     return refusal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -24,10 +24,9 @@ class Answer:
     """
     One ordered answer.
 
-    Without *status*, *body* and *code* the request gets its true answer, after *delay* seconds. *code* is an
-    AADSTS number: Entra's error body, or its error page where a browser asks, or with *status* 302 the way back to
-    the program. *drop* ends the connection
-    without an answer: ``before`` anything happened, or ``after`` the request was worked on.
+    *code* is an AADSTS number: Entra's error body, or its error page where a browser asks, or with *status* 302 the
+    way back to the program. *drop* ends the connection without an answer: ``before`` anything happened, or ``after``
+    the request was worked on.
     """
 
     endpoint: str
@@ -37,13 +36,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     code: int | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
-    delay: float = 0
     drop: Literal["before", "after"] | None = None
-    when: Callable[[Request], bool] | None = None
 
     def is_for(self, request: Request) -> bool:
         """Return whether this answer belongs to *request*."""
-        return self.times > 0 and request.is_for(self.endpoint) and (self.when is None or self.when(request))
+        return self.times > 0 and request.is_for(self.endpoint)
 
     def is_final(self) -> bool:
         """Return whether it replaces the true answer."""

@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from flask import Flask, Response, g, has_request_context, request
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     import trustme
 
-    from .keys import Key
     from .script import Answer
 
 
@@ -72,21 +71,11 @@ class Entra(Provider):
         directory: Path,
         ca: trustme.CA,
         *,
-        strict: bool = False,
-        access_token_seconds: float = 3600,
-        extras: bool = True,
-        access_token_bytes: int = 1400,
-        key: Key | None = None,
         port: int = 0,
+        **settings: Any,
     ) -> None:
-        """Take *port* (0: any free one); without *key* make one. Nobody is answered before the server is entered."""
-        super().__init__(
-            strict=strict,
-            access_token_seconds=access_token_seconds,
-            extras=extras,
-            access_token_bytes=access_token_bytes,
-            key=key,
-        )
+        """Take *port* (0: any free one). Nobody is answered before the server is entered."""
+        super().__init__(**settings)
         self.ca_file = directory / "ca.pem"
         ca.cert_pem.write_to_path(str(self.ca_file))
         self._stopping = threading.Event()
@@ -104,11 +93,6 @@ class Entra(Provider):
     def authority(self) -> str:
         """Return the authority of the organisation."""
         return self.authority_for(self.tenant)
-
-    @property
-    def issuer(self) -> str:
-        """Return the *iss* of the organisation's ID tokens."""
-        return self.issuer_of(self.tenant)
 
     def authority_for(self, tenant: str) -> str:
         """Return the authority of *tenant*: an id, a domain, or ``common``."""
@@ -157,15 +141,8 @@ class Entra(Provider):
         if request.host not in {*LOGIN_HOSTS, f"localhost:{self.port}", f"127.0.0.1:{self.port}"}:
             return Response("Bad Request - Invalid Hostname", status=400)
         g.answer = answer = self.take_answer(noted)
-        held_back = self.latency + (answer.delay if answer else 0)
-        if noted.path.endswith("/oauth2/v2.0/token"):
-            held_back += self.delay
-        if held_back:
-            self._stopping.wait(held_back)
-        if answer is None:
-            return None
-        noted.scripted = True
-        return ordered(answer, gate, sign_in)
+        self._stopping.wait(self.latency + (self.delay if noted.path.endswith("/oauth2/v2.0/token") else 0))
+        return ordered(answer, gate, sign_in) if answer else None
 
     def _send(self, response: Response) -> Response:
         """Record the answer's status; end the connection instead of answering if that was ordered."""
@@ -212,7 +189,6 @@ def note() -> Request:
         prompt=values.get("prompt"),
         claims=values.get("claims"),
         authorization=request.headers.get("Authorization", "").partition(" ")[0] or None,
-        user_agent=request.headers.get("User-Agent", ""),
     )
 
 

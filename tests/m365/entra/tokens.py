@@ -31,13 +31,13 @@ def access_token(provider: Provider, client: Client, person: Person | None, scop
     claims = times(provider) | about_client(client, scope)
     if person is None:
         claims |= about_application(provider, client)
-        return pad(provider, claims, provider.access_token_bytes)
+        return pad(provider, claims)
     claims |= about_person(person, client)
     claims["scp"] = permissions(scope)
     if person.opaque:
         # Tokens of personal accounts are opaque, "EwB…", and longer than a thousand characters.
         return "EwB" + secrets.token_urlsafe(1020)
-    return pad(provider, claims, person.token_bytes or provider.access_token_bytes)
+    return pad(provider, claims)
 
 
 def times(provider: Provider) -> Claims:
@@ -90,10 +90,10 @@ def about_application(provider: Provider, client: Client) -> Claims:
     }
 
 
-def pad(provider: Provider, claims: Claims, size: int) -> str:
-    """Return the signed *claims*, made *size* characters long by groups, as real ones are."""
+def pad(provider: Provider, claims: Claims) -> str:
+    """Return the signed *claims*, made as long by groups as real ones are."""
     token = sign(provider, claims, version="1.0")
-    missing = (size - len(token)) * 3 // 4
+    missing = (provider.access_token_bytes - len(token)) * 3 // 4
     if missing <= 0:
         return token
     groups = [str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))) for number in range(-(-missing // 39))]
@@ -119,7 +119,6 @@ def id_token(provider: Provider, client: Client, person: Person, nonce: str | No
         "ver": "2.0",
     }
     claims |= {"nonce": nonce} if nonce else {}
-    claims |= {"email": person.email} if person.email else {}
     claims |= provider.id_token_claims_override
     return sign(provider, {name: value for name, value in claims.items() if value is not None}, version="2.0")
 
