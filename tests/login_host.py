@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
-import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -29,19 +29,21 @@ def response(status: int, body: str = "", headers: Mapping[str, str] | None = No
 
 class LoginHost(LoopbackServer):
     """
-    Answers whatever it is asked with *answer*; a context manager.
+    Answers whatever it is asked with *answer*, be it HTTP or not, and closes; a context manager.
 
-    With a *certificate* it does so over TLS. *drip* is the pause in seconds after each byte that it sends, without end.
-    What came is in *received*, without what belongs to TLS.
+    With a *certificate* it does so over TLS. A *drip* is sent every tenth of a second before it closes, until the
+    client hangs up. What came is in *received*, without what belongs to TLS.
     """
 
     patience = 5.0
 
-    def __init__(self, answer: bytes = b"", *, certificate: trustme.LeafCert | None = None, drip: float = 0.0) -> None:
+    def __init__(self, answer: bytes = b"", *, certificate: trustme.LeafCert | None = None, drip: bytes = b"") -> None:
         """Take a free port."""
-        super().__init__(drip=drip)
+        super().__init__()
         self.answer = answer
         self.received: list[bytes] = []
+        self.url = f"https://localhost:{self.port}/tenant/oauth"
+        self._drip = drip
         self.use(certificate)
 
     def use(self, certificate: trustme.LeafCert | None) -> None:
@@ -57,19 +59,21 @@ class LoginHost(LoopbackServer):
             return
         with self._tls.wrap_socket(plain, server_side=True) as client:
             self._answer(client)
+            client.unwrap()
 
     def _answer(self, client: socket.socket) -> None:
-        if self.drip:
-            while not self._ended.is_set():
-                client.sendall(b"H")
-                time.sleep(self.drip)
-            return
         asked = b""
-        while not asked.endswith(b"\r\n\r\n") and not asked.startswith(b"\x16"):  # a TLS handshake (RFC 8446 §5.1)
-            chunk = client.recv(65536)
-            if not chunk:
-                break
+        while not _is_whole(asked) and (chunk := client.recv(65536)):
             asked += chunk
         if asked:
             self.received.append(asked)
             client.sendall(self.answer)
+        while self._drip and not self._ended.wait(0.1):
+            client.sendall(self._drip)
+
+
+def _is_whole(asked: bytes) -> bool:
+    """Return whether this is a whole request, or a TLS handshake (RFC 8446 §5.1)."""
+    head, end, body = asked.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\nContent-Length: (\d+)", head)
+    return head.startswith(b"\x16") or (bool(end) and len(body) >= (int(length[1]) if length else 0))

@@ -1,66 +1,48 @@
 """
 Measure what a fresh token costs, and write tests/results/bench.md: ``python -m tests.bench [--venv DIRECTORY]``.
 
-Needs what the tests import and an environment with this package installed (this interpreter's own unless ``--venv``
-names another). Run it as an ordinary user on a machine that does nothing else.
+*DIRECTORY* is a virtual environment with the package (default: this interpreter's own). Run it on an idle machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
-import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.tokens import engine
-from tests.bench.pairs import HEADINGS, compare, table, timed
-from tests.bench.place import machine, place
+from tests.bench.measure import HEADINGS, Place, compare, table, write
 from tests.signed_in_accounts import ALICE, age, cache_of
 
-if TYPE_CHECKING:
-    from tests.bench.place import Place
+_HEAD = """# What it costs
 
-RESULTS = Path(__file__).parents[1] / "results" / "bench.md"
-
-
-def main() -> int:
-    """Measure everything and write it down."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure what the promises cost.")
-    parser.add_argument("--venv", type=Path, default=Path(sys.prefix), help="where the product is installed")
-    parser.add_argument("--to", type=Path, default=RESULTS, help="the file to write")
-    options = parser.parse_args()
-    with place(options.venv) as here:
-        age(here.account, 3000)
-        parts = [
-            ("A token that is fresh", fresh(here)),
-            ("In a process", in_process()),
-            ("Many accounts", many_accounts(here)),
-        ]
-    text = _head() + "".join(f"\n## {title}\n\n{table}" for title, table in parts)
-    options.to.write_text(text, encoding="utf-8")
-    return 0
+Made by `python -m tests.bench` with the package installed in a virtual environment. Each ratio is the median of pairs \
+that took turns in one run; the times are medians too, and of this machine.
+"""
 
 
-def _head() -> str:
-    return (
-        "# What it costs\n\n"
-        "Made by `python -m tests.bench` with the package installed in a virtual environment. Each ratio is the median "
-        "of pairs that took turns in one run; the times are medians too, and of this machine.\n\n"
-        f"{machine()}, msal {version('msal')}.\n"
-    )
+def measure(here: Place) -> str:
+    """Return all tables."""
+    age(here.account, 3000)
+    parts = [
+        ("A token that is fresh", fresh(here)),
+        ("In a process", in_process()),
+        ("Many accounts", many_accounts(here)),
+    ]
+    return "\n".join(f"## {title}\n\n{table}" for title, table in parts)
 
 
 def fresh(here: Place) -> str:
     """Return the table of a `token` that is fresh, against a bare interpreter."""
     key = next(iter(cache_of(here.account)["AccessToken"]))
-    reader = f"import json; print(json.load(open({str(here.cache)!r}))['AccessToken'][{key!r}]['secret'])"
-    pair = compare(timed(here.world, here.token), timed(here.world, [here.python, "-c", reader]), 60)
-    rows = [["a bare interpreter that reads the JSON file", *pair.cells()]]
-    return table(["`token`, fresh, against", *HEADINGS], rows)
+    cache = str(Path(here.account.folder) / "cache.json")
+    reader = f"import json; print(json.load(open({cache!r}))['AccessToken'][{key!r}]['secret'])"
+    python = str(Path(here.program).with_name("python"))
+    pair = compare(here.timed(here.token), here.timed([python, "-c", reader]), 60)
+    return table(
+        ["`token`, fresh, against", *HEADINGS], [["a bare interpreter that reads the JSON file", *pair.cells()]]
+    )
 
 
 def many_accounts(here: Place) -> str:
@@ -72,8 +54,8 @@ def many_accounts(here: Place) -> str:
         for other in range(len(os.listdir(top)), number):  # noqa: PTH208 - names are all that is counted
             shutil.copytree(here.account.folder, top / f"user{other}@example.org")
         pair = compare(
-            timed(here.world, here.token, lambda: _show(hidden, top)),
-            timed(here.world, here.token, lambda: _hide(top, hidden)),
+            here.timed(here.token, lambda: _show(hidden, top)),
+            here.timed(here.token, lambda: _hide(top, hidden)),
             20,
         )
         _show(hidden, top)
@@ -104,19 +86,8 @@ def in_process() -> str:
     for _ in range(calls):
         engine.access_token(ALICE)
     micro = (time.perf_counter() - start) / calls * 1e6
-    looks = 0
-    plain = os.stat
-
-    def stat(*arguments: Any, **options: Any) -> os.stat_result:
-        nonlocal looks
-        looks += 1
-        return plain(*arguments, **options)
-
-    os.stat = stat
-    engine.access_token(ALICE)
-    os.stat = plain
-    return table(["a warm call in a process", ""], [["microseconds", f"{micro:.1f}"], ["`os.stat` calls", str(looks)]])
+    return table(["a warm call in a process", ""], [["microseconds", f"{micro:.1f}"]])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    write("bench.md", _HEAD, measure, "msal")

@@ -8,19 +8,15 @@ names another). Run it as an ordinary user on a machine that does nothing else.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
-import sys
+import statistics
 import time
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.stores import selection
-from tests.bench.pairs import Pair, compare, table, timed
-from tests.bench.place import machine, place
+from tests.bench.measure import Pair, compare, table, write
 from tests.sign_in import PASSWORD
 from tests.signed_in_accounts import age, keep
 from tests.whole import gpg_home, keyring_daemon
@@ -29,9 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from offlineimap_m365.accounts.profiles import Account
-    from tests.bench.place import Place
+    from tests.bench.measure import Place
 
-RESULTS = Path(__file__).parents[1] / "results" / "stores.md"
+_HEAD = """# Where secrets can rest
+
+Made by `python -m tests.bench.stores`. The last two columns say what a command takes in units of the store `file`: \
+the median ratio of pairs that took turns in one run, a provider 40 ms away for the last. Nothing protects a mailbox \
+from a program that runs as you while the store is open.
+"""
 BOB = "bob@example.org"
 #: How far away a provider is, in seconds.
 AWAY = 0.04
@@ -70,23 +71,17 @@ OTHERS = (
 )
 
 
-def main() -> int:
-    """Measure the stores and write the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.stores", description="Measure what stores cost.")
-    parser.add_argument("--venv", type=Path, default=Path(sys.prefix), help="where the product is installed")
-    parser.add_argument("--to", type=Path, default=RESULTS, help="the file to write")
-    options = parser.parse_args()
-    with place(options.venv) as here, surroundings(here) as key:
+def rows(here: Place) -> str:
+    """Measure the stores and return the table."""
+    with surroundings(here) as key:
         here.entra.add_person(BOB, PASSWORD)
         keep(here.entra, BOB)
-        rows = [[*FILE, "1", "1"]]
+        found = [[*FILE, "1", "1"]]
         for store, words in ((KEYRING, "keyring"), (GPG, f"gpg:{key}")):
-            rows.append([*store, *(f"**{pair.ratio:.2f}**" for pair in measure(here, words))])
-    rows += [[*store, *[_NEVER] * 2] for store in OTHERS]
-    headings = ["store", "who can read it", "when it works without you"]
-    headings += ["`token`, fresh", "`token`, refreshing"]
-    options.to.write_text(_head() + table(headings, rows), encoding="utf-8")
-    return 0
+            found.append([*store, *(f"**{statistics.median(pair.ratios):.2f}**" for pair in measure(here, words))])
+    found += [[*store, *[_NEVER] * 2] for store in OTHERS]
+    headings = ["store", "who can read it", "when it works without you", "`token`, fresh", "`token`, refreshing"]
+    return table(headings, found)
 
 
 @contextlib.contextmanager
@@ -104,30 +99,20 @@ def surroundings(here: Place) -> Iterator[str]:
 
 def measure(here: Place, store: str) -> list[Pair]:
     """Return what bob's *store* costs against alice's file: fresh and refreshing."""
-    move(here, store)
+    done = here.world.execute([here.program, "store", BOB, "--to", store])
+    assert done.code == 0, done.err
     for account in (profiles.get(BOB), here.account):
         set_age(account, 3000)
-    ours, theirs = command(here, BOB), here.token
-    fresh = compare(timed(here.world, ours), timed(here.world, theirs), _SLOW_RUNS)
+    ours, theirs = [here.program, "token", BOB], here.token
+    fresh = compare(here.timed(ours), here.timed(theirs), _SLOW_RUNS)
     here.entra.latency = AWAY
     refreshing = compare(
-        timed(here.world, ours, lambda: set_age(profiles.get(BOB), -10)),
-        timed(here.world, theirs, lambda: set_age(here.account, -10)),
+        here.timed(ours, lambda: set_age(profiles.get(BOB), -10)),
+        here.timed(theirs, lambda: set_age(here.account, -10)),
         _SLOW_RUNS,
     )
     here.entra.latency = 0.0
     return [fresh, refreshing]
-
-
-def command(here: Place, account: str) -> list[str]:
-    """Return the command that prints the token of an *account*."""
-    return [*here.token[:-1], account]
-
-
-def move(here: Place, store: str) -> None:
-    """Let bob's secrets rest in *store*."""
-    done = here.world.execute([here.token[0], "store", BOB, "--to", store])
-    assert done.code == 0, done.err
 
 
 def set_age(account: Account, life: float) -> None:
@@ -142,15 +127,5 @@ def set_age(account: Account, life: float) -> None:
     store.write(json.dumps(cache).encode("ascii"))
 
 
-def _head() -> str:
-    return (
-        "# Where secrets can rest\n\n"
-        "Made by `python -m tests.bench.stores`. The last two columns say what a command takes in units of the store "
-        "`file`: the median ratio of pairs that took turns in one run, a provider 40 ms away for the last. "
-        "Nothing protects a mailbox from a program that runs as you while the store is open.\n\n"
-        f"{machine()}, " + ", ".join(f"{name} {version(name)}" for name in ("msal", "keyring")) + ".\n\n"
-    )
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    write("stores.md", _HEAD, rows, "msal", "keyring")

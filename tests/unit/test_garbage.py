@@ -20,8 +20,8 @@ from offlineimap_m365.provider import http_client, msal_cache
 from offlineimap_m365.signin import tenant_discovery
 from offlineimap_m365.signin.attempt import Attempt
 from offlineimap_m365.tokens import engine
+from tests.login_host import LoginHost
 from tests.m365.entra import CAPTIVE_PORTAL
-from tests.m365.garbage import Garbage
 from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, keep, provider
 
 if TYPE_CHECKING:
@@ -270,11 +270,11 @@ def test_what_is_not_http(  # noqa: PLR0917 - fixtures and parameters
     """A server with broken HTTP, a wrong length or a redirect is asked once, and no redirect is followed."""
     ask, _, endpoint = REQUESTS[name]
 
-    with Garbage(ca, WIRES[case]) as server:
+    with LoginHost(WIRES[case], certificate=ca.issue_cert("localhost")) as server:
         error = temporary(lambda: ask(entra, {endpoint: server.url}), signed_in)
 
     assert "localhost" in error.fact
-    assert len(server.heads) <= (2 if name == "discover" else 1)
+    assert len(server.received) <= (2 if name == "discover" else 1)
     assert capsys.readouterr() == ("", "")
 
 
@@ -296,7 +296,7 @@ def test_a_slow_drip(  # noqa: PLR0917 - fixtures and parameters
     monkeypatch.setattr(http_client, "WHOLE", 0.5)
     ask, _, endpoint = REQUESTS[name]
 
-    with Garbage(ca, answer, drip=drip) as server:
+    with LoginHost(answer, certificate=ca.issue_cert("localhost"), drip=drip) as server:
         error = temporary(lambda: ask(entra, {endpoint: server.url}), signed_in)
 
     assert "did not answer within" in error.fact or "does not end" in error.fact
@@ -313,7 +313,7 @@ def test_the_old_token_is_handed_out_while_it_lives(
     notices.listen(said.append)
     answer = WIRES.get(case, OK + b"\r\n" + _as_bytes(BODIES.get(case, "")))
 
-    with Garbage(ca, answer) as server:
+    with LoginHost(answer, certificate=ca.issue_cert("localhost")) as server:
         found = refresh(entra, {"token_endpoint": server.url})
     notices.listen(lambda _: None)
 

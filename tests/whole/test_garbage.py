@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.m365.garbage import Garbage
+from tests.login_host import LoginHost
 from tests.signed_in_accounts import ALICE, TOKEN, age, keep
 from tests.whole.terminal import product
 
@@ -34,14 +34,14 @@ def test_a_command_ends(world: World, entra: Entra, ca: trustme.CA, answer: byte
     profile = user.folder(ALICE) / "profile.json"
     plain = profile.read_text(encoding="utf-8")
 
-    with Garbage(ca, answer, drip=drip) as server:
+    with LoginHost(answer, certificate=ca.issue_cert("localhost"), drip=drip) as server:
         profile.write_text(plain.replace(f"{entra.authority}/{TOKEN}", server.url), encoding="utf-8")
         done = user.run("token", ALICE)
     profile.write_text(plain, encoding="utf-8")
     (user.folder(ALICE) / "state.json").unlink()
     later = user.run("token", ALICE)
 
-    assert len(server.heads) == 1
+    assert len(server.received) == 1
     assert (done.code, done.out) == (75, "")
     assert 1 <= len(done.err.splitlines()) <= 6
     assert later.code == 0
