@@ -23,9 +23,9 @@ Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 @functools.cache
-def rsa_key(which: int = 0) -> rsa.RSAPrivateKey:
-    """Return one of some keys, made once since that is slow."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048 + 0 * which)
+def rsa_key() -> rsa.RSAPrivateKey:
+    """Return a key that is made once, since that is slow."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def ec_key() -> ec.EllipticCurvePrivateKey:

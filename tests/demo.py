@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,35 +25,32 @@ from tests.whole.sync import NOT_MAIL, Sync
 from tests.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ALICE = "alice@example.org"
 BOB = "bob@example.org"
 _MAIL = f"From: {ALICE}\nTo: {BOB}\nSubject: Sent with a token\n\nHello from msmtp.\n"
 
 
-def main() -> int:
-    """Set it all up in a temporary directory, show it, and take it down again; 0 if all of it worked."""
+@contextmanager
+def serve(per_folder: int) -> Iterator[tuple[World, Entra, Exchange]]:
+    """Run a Microsoft 365 with Alice's mailbox in a temporary directory; yield a world that trusts it, too."""
     with ExitStack() as stack:
         top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="m365demo-")))
         ca = trustme.CA()
-        ca.cert_pem.write_to_path(str(top / "ca.pem"))
-        (top / "entra").mkdir()
-        entra = stack.enter_context(Entra(top / "entra", ca))
+        entra = stack.enter_context(Entra(top, ca))
         entra.add_person(ALICE, PASSWORD)
-        exchange = stack.enter_context(
-            Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()),
-        )
+        exchange = stack.enter_context(Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()))
         exchange.add_mailbox(ALICE, FOLDERS)
-        exchange.fill(ALICE, per_folder=3)
-        scripts = Path(sys.prefix) / "bin"
-        build = Build(
-            version("offlineimap"),
-            (str(scripts / "offlineimap"),),
-            (str(scripts / "offlineimap-m365"),),
-            Path(sys.prefix),
-        )
-        world = World.make(top / "world", top / "ca.pem")
+        exchange.fill(ALICE, per_folder)
+        yield World.make(top / "world", entra.ca_file), entra, exchange
+
+
+def main() -> int:
+    """Set it all up, show it, and take it down again; 0 if all of it worked."""
+    programs = [str(Path(sys.prefix, "bin", name)) for name in ("offlineimap", "offlineimap-m365")]
+    build = Build(version("offlineimap"), (programs[0],), (programs[1],), Path(sys.prefix))
+    with serve(per_folder=3) as (world, entra, exchange):
         world.command = list(build.command)
         return 0 if show(Sync(world, entra, exchange, build), _say) else 1
 

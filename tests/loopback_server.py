@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -19,13 +18,8 @@ class LoopbackServer(ABC):
     #: Seconds for which a client may say nothing.
     patience = 30.0
 
-    def __init__(self, *, drip: float = 0.0) -> None:
-        """
-        Listen on a free port; nobody is answered before it is entered.
-
-        A *drip* is the pause in seconds after each byte that send() sends.
-        """
-        self.drip = drip
+    def __init__(self) -> None:
+        """Listen on a free port; nobody is answered before it is entered."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.02)
         self._ended = threading.Event()
@@ -46,17 +40,6 @@ class LoopbackServer(ABC):
     @abstractmethod
     def converse(self, plain: socket.socket) -> None:
         """Talk with one client."""
-
-    def send(self, client: socket.socket, answer: bytes) -> None:
-        """Send *answer*, byte by byte if this server drips, until it is left."""
-        if not self.drip:
-            client.sendall(answer)
-            return
-        for byte in answer:
-            if self._ended.is_set():
-                return
-            client.sendall(bytes([byte]))
-            time.sleep(self.drip)
 
     def _serve(self) -> None:
         while not self._ended.is_set():

@@ -46,7 +46,8 @@ class MailServer(LoopbackServer):
         last: str = "",
     ) -> None:
         """Take a free port."""
-        super().__init__(drip=drip)
+        super().__init__()
+        self.drip = drip
         self.answers = {**self.defaults, **(answers or {})}
         self.opens = opens
         self.last = last
@@ -60,6 +61,14 @@ class MailServer(LoopbackServer):
     def is_refusing(self) -> bool:
         """Is the user who signed in last not let in?"""
         return self.opens is not None and bool(self.users) and self.users[-1] not in self.opens
+
+    def send(self, client: socket.socket, answer: bytes) -> None:
+        """Send *answer*, byte by byte if this server drips, until it is left."""
+        pieces = [bytes([byte]) for byte in answer] if self.drip else [answer]
+        for piece in pieces:
+            client.sendall(piece)
+            if self._ended.wait(self.drip):
+                return
 
     def note(self, response: bytes) -> None:
         """Write down a *response* of XOAUTH2 and its user."""

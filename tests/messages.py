@@ -1,5 +1,5 @@
 """
-Every message of an error, read out of the code that raises it and of the table of codes.
+Every message of an error, read out of the code that raises it.
 
 ``python -m tests.messages >tests/results/messages.md`` writes the list; a test looks whether it is current. What
 stands in braces is filled in when it is raised.
@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.knowledge.tables import EXIT_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +32,9 @@ _MAKERS = {
 }
 _HEAD = """# Every message of an error
 
-Made by `python -m tests.messages >tests/results/messages.md` out of the code and the table of codes; a test looks
-whether it is current. The number is the exit code, words in braces are filled in. A message is at most six lines: the
-fact, Microsoft's code with correlation id and time where there is one, what it means, what helps.
+Made by `python -m tests.messages >tests/results/messages.md` out of the code; a test looks whether it is current. The
+number is the exit code, words in braces are filled in. A message is at most six lines: the fact, Microsoft's code with
+correlation id and time where there is one, what it means, what helps. [Codes](codes.md) are a list of their own.
 """
 
 
@@ -64,15 +62,6 @@ def messages() -> list[Message]:
     return [found for path in sorted(PACKAGE.rglob("*.py")) for found in _of_module(path)]
 
 
-def explained() -> Iterator[tuple[str, str, str, str]]:
-    """Yield name, exit code, meaning and remedy of every explanation that the table of codes has."""
-    table = json.loads((PACKAGE / "knowledge" / "data" / "aadsts.json").read_text(encoding="utf-8"))
-    for name, row in [*table["explanations"].items(), *table["replies"].items()]:
-        remedy = table["remedies"][row["remedy"]] if isinstance(row["remedy"], str) else row["remedy"]
-        words = errors.Remedy(remedy.get("advice", ""), remedy.get("command"), remedy.get("where", "shell"))
-        yield name, str(EXIT_CODES[row["class"]]), row["meaning"], words.text.replace("{command}", errors.COMMAND)
-
-
 def document() -> str:
     """Return the whole list."""
     modules: dict[str, list[Message]] = {}
@@ -81,10 +70,7 @@ def document() -> str:
     parts = [_HEAD]
     for module, found in modules.items():
         parts.append(f"\n## {module}\n\n" + "\n".join(line for message in found for line in message.lines()) + "\n")
-    rows = "\n".join(
-        f"- **{code}** {name}\n  <br>{meaning}\n  <br>{remedy}" for name, code, meaning, remedy in explained()
-    )
-    return "".join([*parts, "\n## What Microsoft and mail servers answer\n\n", rows, "\n"])
+    return "".join(parts)
 
 
 def _of_module(path: Path) -> Iterator[Message]:

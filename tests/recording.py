@@ -10,20 +10,19 @@ from __future__ import annotations
 import html
 import re
 import sys
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import trustme
-
-from tests.m365.entra import Entra
-from tests.m365.exchange import FOLDERS, Exchange
+from tests.demo import ALICE, serve
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, options
 from tests.whole.terminal import Terminal, product
-from tests.world import World
 
-ALICE = "alice@example.org"
+if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.m365.exchange import Exchange
+    from tests.world import World
+
 COLUMNS = 80
 _DEFAULT = Path(__file__).resolve().parents[1] / "docs" / "setup.svg"
 _ROW, _CHARACTER = 18, 8.4
@@ -33,23 +32,15 @@ _SYNC = ("*** ", "Establishing")
 
 def record() -> str:
     """Return what the terminal showed."""
-    with ExitStack() as stack:
-        top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="m365recording-")))
-        ca = trustme.CA()
-        ca.cert_pem.write_to_path(str(top / "ca.pem"))
-        (top / "entra").mkdir()
-        entra = stack.enter_context(Entra(top / "entra", ca))
-        entra.add_person(ALICE, PASSWORD)
-        exchange = stack.enter_context(Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()))
-        exchange.add_mailbox(ALICE, FOLDERS)
-        exchange.fill(ALICE, per_folder=1)
-        world = product(World.make(top / "world", top / "ca.pem"))
+    with serve(per_folder=1) as (world, entra, exchange):
         hosts = options(entra, exchange.imap_port, exchange.smtp_port)
-        terminal = stack.enter_context(Terminal(world, "setup", ALICE, "--paste", *hosts, columns=COLUMNS))
-        with Browser(entra.ca_file) as browser:
+        with (
+            Terminal(product(world), "setup", ALICE, "--paste", *hosts, columns=COLUMNS) as terminal,
+            Browser(entra.ca_file) as browser,
+        ):
             terminal.type(f"{browser.sign_in(terminal.address, ALICE, PASSWORD).address}\r")
-        terminal.press_enter(3)
-        done = terminal.end()
+            terminal.press_enter(3)
+            done = terminal.end()
         assert done.code == 0, done.err
         return _renamed(done.err, world, entra, exchange)
 

@@ -36,8 +36,8 @@ to a device code, at the token endpoint; in brackets, what that rests on. None w
 _EXPLANATIONS = """
 ## What they mean, and what helps
 
-| explanation | depends on the place | next sign-in | meaning | advice | command | the help desk is asked |
-|---|---|---|---|---|---|---|
+| explanation | exit | depends on the place | next sign-in | meaning | advice | command | the help desk is asked |
+|---|---|---|---|---|---|---|---|
 """
 
 
@@ -77,10 +77,11 @@ def codes() -> str:
         seen = f"{', '.join(row['seen'])} ({row.get('seen_source', 'I')})"
         lines.append(_line(code, entry["is"], row["class"], str(EXIT_CODES[row["class"]]), seen, entry["source"]))
     meanings = []
-    for name, row in explanations.items():
+    for name, row in {**explanations, **table["replies"]}.items():
         remedy = table["remedies"][row["remedy"]] if isinstance(row["remedy"], str) else row["remedy"]
+        code = str(EXIT_CODES[row["class"]])
         words = [row["meaning"], remedy.get("advice", ""), remedy.get("command", ""), remedy.get("ask", "")]
-        meanings.append(_line(name, "yes" if row.get("place") else "", row.get("prompt", ""), *words))
+        meanings.append(_line(name, code, "yes" if row.get("place") else "", row.get("prompt", ""), *words))
     legend = "".join(f"- {letter}: {text}\n" for letter, text in table["sources"].items())
     return _CODES + "".join(lines) + "\n" + legend + _EXPLANATIONS + "".join(meanings)
 

@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 
 
+#: The variables that name a directory of the user's, and what it is called in the root of a world.
+_DIRECTORIES = {
+    "HOME": "home",
+    "TMPDIR": "tmp",
+    "XDG_DATA_HOME": "data",
+    "XDG_CONFIG_HOME": "config",
+    "XDG_CACHE_HOME": "cache",
+    "XDG_RUNTIME_DIR": "run",
+    "GNUPGHOME": "gnupg",
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """What a command did."""
@@ -56,28 +68,11 @@ class World:
     @classmethod
     def make(cls, root: Path, ca_file: Path | None = None) -> World:
         """Make the directories below *root* and an environment that points there, and nowhere else."""
-        environ = {
-            "HOME": str(root / "home"),
-            "PATH": "/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "TMPDIR": str(root / "tmp"),
-            "XDG_DATA_HOME": str(root / "data"),
-            "XDG_CONFIG_HOME": str(root / "config"),
-            "XDG_CACHE_HOME": str(root / "cache"),
-            "XDG_RUNTIME_DIR": str(root / "run"),
-            "GNUPGHOME": str(root / "gnupg"),
-            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={root / 'no-bus'}",
-        }
-        for name in (
-            "HOME",
-            "TMPDIR",
-            "XDG_DATA_HOME",
-            "XDG_CONFIG_HOME",
-            "XDG_CACHE_HOME",
-            "XDG_RUNTIME_DIR",
-            "GNUPGHOME",
-        ):
-            Path(environ[name]).mkdir(mode=0o700, parents=True)
+        environ = {name: str(root / directory) for name, directory in _DIRECTORIES.items()}
+        for directory in environ.values():
+            Path(directory).mkdir(mode=0o700, parents=True)
+        environ |= {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+        environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={root / 'no-bus'}"
         if ca_file is not None:
             environ |= {name: str(ca_file) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")}
         return cls(root, environ)
