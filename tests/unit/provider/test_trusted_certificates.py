@@ -1,0 +1,72 @@
+"""Which certificates are trusted: those that the environment names, the system's, or certifi's."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import certifi
+import pytest
+
+from offlineimap_m365.base import errors
+from offlineimap_m365.provider import trusted_certificates
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_environment_comes_first(world: World, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Of the three variables the first that is set counts, and it is named as the reason."""
+    named = world.root / "named"
+    named.mkdir()
+    for position, variable in enumerate(VARIABLES):
+        monkeypatch.setenv(variable, "" if position < number else str(named) if position == number else "/nonexistent")
+
+    assert trusted_certificates.find() == str(named)
+    assert trusted_certificates.origin(str(named)) == f"{VARIABLES[number]} names it"
+
+
+@pytest.mark.parametrize("what", ["file", "directory", "empty file", "empty directory", "neither"])
+def test_without_variables_the_systems_store_else_certifi(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A system's store that is empty or missing is passed over."""
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    file, directory = world.root / "certs.pem", world.root / "certs"
+    if "file" in what:
+        file.write_text("" if "empty" in what else "x")
+    if "directory" in what:
+        directory.mkdir()
+        (directory / "a.pem").write_text("x") if "empty" not in what else None
+    paths = ssl.get_default_verify_paths()._replace(cafile=str(file), capath=str(directory))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+
+    found = trusted_certificates.find()
+
+    assert found == {"file": str(file), "directory": str(directory)}.get(what, certifi.where())
+    assert ("certifi" in trusted_certificates.origin(found)) == (found == certifi.where())
+
+
+def test_what_cannot_be_read_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is missing, closed, or holds no certificate is 78 with its path."""
+    closed, empty = world.root / "closed.pem", world.root / "no.pem"
+    closed.write_text("x")
+    closed.chmod(0)
+    empty.write_text("no certificate\n")
+    for path in (Path("/nonexistent/ca.pem"), closed, empty):
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+        with pytest.raises(errors.Misconfigured, match=str(path)):
+            trusted_certificates.context()
+
+
+def test_hosts_are_verified(world: World) -> None:
+    """The context wants a certificate for the host's name, and trusts the authority of this world only."""
+    context = trusted_certificates.context()
+
+    assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
+    assert len(context.get_ca_certs()) == 1
