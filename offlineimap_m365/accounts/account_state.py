@@ -161,6 +161,15 @@ def unused_seconds(folder: str) -> float | None:
     return max(0.0, time.time() - since) if since else None
 
 
+def first_failure(folder: str) -> float:
+    """Return when a failure was first met since the last success, in seconds since 1970: now, if none was before."""
+    state = _read(folder)
+    since = _number(state, "first_failure") or time.time()
+    if since != state.get("first_failure"):
+        _write(folder, {**state, "first_failure": since})
+    return since
+
+
 def notified(folder: str) -> dict[str, str]:
     """
     Return the reasons for which a person was notified since the last success, each with its subject.

@@ -14,7 +14,7 @@ from offlineimap_m365.base.errors import Remedy
 from offlineimap_m365.console import prompt
 from offlineimap_m365.knowledge import next_step
 from offlineimap_m365.provider import msal_client
-from offlineimap_m365.signin import browser, flows, login_options, login_request, save, tenant_discovery
+from offlineimap_m365.signin import browser, flows, login_options, save, tenant_discovery
 from offlineimap_m365.signin.attempt import Attempt, SignIn
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ def _attempt_as_demanded(
 
 
 def _question_typo(plan: Plan) -> None:
-    """Ask whether an address is right that looks like a typing error; without a terminal it must be complete."""
+    """Ask whether an address is right that looks like a typing error; without a terminal it must be an address."""
     whole = Remedy("Give the whole mail address")
     if plan.doubt and prompt.is_there():
         if prompt.choose(f"{plan.doubt}. Sign in all the same?", {"y": "yes", "n": "no"}, "n") != "y":
             raise errors.SignInNeeded(f"The sign-in to {plan.name} was cancelled", account=plan.name, remedy=whole)
-    elif plan.doubt and not login_request.is_address(plan.name):
+    elif plan.doubt and "@" not in plan.name:
         raise errors.WrongUsage(plan.doubt, remedy=whole)
 
 

@@ -28,7 +28,7 @@ PATIENCE = 1.0
 #: Seconds for which ``notify --test`` waits, since a person watches.
 TEST_PATIENCE = 20.0
 _DAY = 86_400
-#: Days without a success after which a temporary failure is said.
+#: Days without a success after which a temporary failure is said, if another one was met a day ago.
 _SILENT_DAYS = 3
 _REASONS = {"CONFIG": "client", "ADMIN": "policy", "DEVICE": "policy"}
 #: How much of the command's output is passed on, in bytes.
@@ -105,11 +105,14 @@ def _event_of(error: errors.M365Error, account: Account) -> Event | None:
         reason = None if account_state.may_pass(account.folder, error) else reason_of(error)
         return Event(account.name, reason) if reason else None
     days = int(account_state.unused_seconds(account.folder) or 0) // _DAY
-    if days < _SILENT_DAYS:
+    left = account_state.LONGEST_UNUSED - days
+    is_ending = left <= account_state.UNUSED_SOON and not account.is_app_only
+    # A computer that was switched off for days may only need a moment until it has its network.
+    is_lasting = time.time() - account_state.first_failure(account.folder) >= _DAY
+    if days < _SILENT_DAYS or not (is_ending or is_lasting):
         return None
     notices.say(f"{account.name}: no refresh succeeded for {days} days, so waiting will not help. {error.one_line()}")
-    left = account_state.LONGEST_UNUSED - days
-    if left <= account_state.UNUSED_SOON and not account.is_app_only:
+    if is_ending:
         return Event(account.name, "expires-soon", max(0, left))
     return Event(account.name, "connection" if error.of_client else "store")
 

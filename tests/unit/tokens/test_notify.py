@@ -100,14 +100,16 @@ def test_what_depends_on_the_place_waits_a_day(
 
 
 @pytest.mark.parametrize(
-    ("days", "of_client", "told"),
+    ("days", "first", "of_client", "told"),
     [
-        (2, True, None),
-        (3, True, "connection "),
-        (3, False, "store "),
-        (75, True, "connection "),
-        (76, True, "expires-soon 14"),
-        (200, True, "expires-soon 0"),
+        (2, 0, True, None),
+        (3, 2, True, "connection "),
+        (3, 2, False, "store "),
+        (3, 3, True, None),
+        (75, 74, True, "connection "),
+        (75, 75, True, None),
+        (76, 76, True, "expires-soon 14"),
+        (200, 200, True, "expires-soon 0"),
     ],
 )
 def test_a_temporary_failure_of_days_is_said(  # noqa: PLR0917 - fixtures and the columns of a table
@@ -116,11 +118,18 @@ def test_a_temporary_failure_of_days_is_said(  # noqa: PLR0917 - fixtures and th
     heard: list[str],
     set_clock: Callable[[float], None],
     days: int,
+    first: int,
     of_client: bool,
     told: str | None,
 ) -> None:
-    """After three days without a success each is said with what helps; the command runs once, again before the end."""
+    """
+    After three days without a success each is said with what helps, and the command runs once.
+
+    The *first* failure must be a day old, unless the sign-in is about to end.
+    """
     account_state.succeeded(alice.folder, "refresh")
+    set_clock(first * DAY + 30)
+    account_state.first_failure(alice.folder)
     set_clock(days * DAY + 60)
 
     for _ in range(2):
