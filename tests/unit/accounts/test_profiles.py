@@ -69,21 +69,15 @@ def test_personal_accounts_share_a_tenant(world: World, tenant: str | None, is_p
 
 
 def test_several_accounts_are_listed(world: World) -> None:
-    """With several accounts, who names none gets 2 and a list."""
-    invent()
-    invent("bob@example.org")
-
-    with pytest.raises(errors.WrongUsage, match=r"There are 2 accounts: alice@example\.org, bob@example\.org"):
-        profiles.get(None)
-
-
-def test_who_signed_out_makes_no_doubt(world: World) -> None:
-    """An account that signed out is not one of several."""
+    """With several accounts, who names none gets 2 and a list; one that signed out is not one of several."""
     invent()
     invent("bob@example.org", signed_in_at=None)
 
     assert profiles.get(None).name == ALICE
     assert profiles.names() == [ALICE, "bob@example.org"]
+    invent("bob@example.org")
+    with pytest.raises(errors.WrongUsage, match=r"There are 2 accounts: alice@example\.org, bob@example\.org"):
+        profiles.get(None)
 
 
 def test_who_may_be_meant_is_named(world: World) -> None:

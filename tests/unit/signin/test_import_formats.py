@@ -14,6 +14,7 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.signin import import_formats
 from tests.signed_in_accounts import ALICE
+from tests.unit.accounts.test_account_state import JSON
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +41,6 @@ MUTT = {
     "registration": "microsoft", "authflow": "localhostauthcode", "email": ALICE, "access_token": "x",
     "access_token_expiration": "2026-01-01T00:00:00", "refresh_token": TOKEN, "client_id": CLIENT, "client_secret": "",
 }  # fmt: skip
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
 #: Objects with the names that the formats have, and anything at all behind them.
 NEARLY = st.dictionaries(
     st.sampled_from(["RefreshToken", "AccessToken", "Account", "AppMetadata", *MUTT, "tenant", "endpoint", "scope"]),

@@ -130,16 +130,6 @@ def test_somebody_else_is_a_question(
     assert caught is None or (f"--identity {BOB}" in caught.value.remedy.text and not kept(world))
 
 
-def test_later_logins_go_by_ids(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same ids under another name are the same person; the same name with other ids is somebody else."""
-    let_happen(monkeypatch, sign_in_of("renamed@example.org"), sign_in_of(ALICE))
-    later = make_plan(person={"tid": "t", "oid": "9"})
-    login.sign_in(later, 1)
-
-    with pytest.raises(errors.SignInNeeded, match="signed in, but"):
-        login.sign_in(later, 1)
-
-
 def test_a_sign_in_of_another_program_is_kept_if_it_is_who_was_meant(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +306,7 @@ MOVES: dict[str, tuple[bool, str, dict[str, str], dict[str, str]]] = {
     "to the organisation that was asked": (True, "t2", {"tid": "t", "oid": "1"}, {}),
     "where everybody may sign in": (False, "common", {"tid": "t", "oid": "1"}, {}),
     "another name": (False, "t2", {"tid": "t", "oid": "1"}, {"preferred_username": BOB}),
+    "the same ids under another name": (True, "t2", {"tid": "t2", "oid": "new"}, {"preferred_username": BOB}),
     "only by mail": (False, "t2", {"tid": "t", "oid": "1"}, {"preferred_username": BOB, "email": ALICE}),
     "in the same organisation": (False, "t2", {"tid": "t2", "oid": "1"}, {}),
     "ids of another provider": (False, "t2", {"tid": "", "oid": "1"}, {}),
@@ -326,7 +317,7 @@ MOVES: dict[str, tuple[bool, str, dict[str, str], dict[str, str]]] = {
 def test_a_mailbox_that_moved_is_the_same_persons(
     world: World, monkeypatch: pytest.MonkeyPatch, tenant: str, person: Any, claims: Any, *, is_move: bool
 ) -> None:
-    """The same sign-in name in the organisation that was asked; all else is somebody else, and nothing is kept."""
+    """The same ids, or the same name in the organisation that was asked; all else is somebody else: nothing is kept."""
     let_happen(monkeypatch, moved(ALICE, "t2", **claims))
     provider = dataclasses.replace(PROVIDER, authority=f"https://login.microsoftonline.com/{tenant}")
 

@@ -39,6 +39,10 @@ ACCEPTED = {
 REFUSED = {
     "nothing": (" \n", "Nothing was pasted"),
     "an earlier sign-in": (ADDRESS.replace(STATE, "another"), "This is an address from an earlier sign-in"),
+    "an error of an earlier sign-in": (
+        f"{REDIRECT}/?error=access_denied&state=other",
+        "This is an address from an earlier sign-in",
+    ),
     "cut off": (ADDRESS.partition("&state")[0], "The address is not complete"),
     "only the code": (CODE, "This is only the code; the whole address is needed"),
     "only the code with its name": (f"code={CODE}", "This is only the code; the whole address is needed"),
@@ -76,14 +80,9 @@ def test_anything_else_is_named(text: str, fact: str) -> None:
     assert not [word for word in text.split() if len(word) > 8 and word in fact]
 
 
-@pytest.mark.parametrize(
-    ("address", "state"),
-    [(ADDRESS.replace(STATE, ""), ""), (f"{REDIRECT}/?error=access_denied&state=other", STATE)],
-    ids=["a device code has no state", "an error of another sign-in"],
-)
-def test_another_state_is_an_earlier_sign_in(address: str, state: str) -> None:
-    """An address without this sign-in's state ends nothing."""
-    answer = read_answer(address, state, Situation(redirect_uri=REDIRECT))
+def test_a_device_code_has_no_state() -> None:
+    """While one is waited for, an address without a state ends nothing either."""
+    answer = read_answer(ADDRESS.replace(STATE, ""), "", Situation(redirect_uri=REDIRECT))
 
     assert answer == WrongPaste("This is an address from an earlier sign-in")
 

@@ -204,24 +204,6 @@ def test_its_surroundings(world: World, alice: Account, monkeypatch: pytest.Monk
     assert heard[2:] == ["mark:1", "a\ufffd[31mb"]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"", b"{", b"[]", b"[" * 100_000, b'{"version": 1}', b'{"version": 1, "command": 5}',
-        b'{"version": 1, "command": " "}', b"\xff",
-    ],
-)  # fmt: skip
-def test_a_broken_file_is_a_line_and_no_error(alice: Account, heard: list[str], content: bytes) -> None:
-    """It is told where the command would run, and 78 where somebody looks at it."""
-    notify.path().write_bytes(content)
-
-    notify.failed(refused())
-
-    with pytest.raises(errors.Misconfigured, match=r"notify\.json"):
-        notify.command()
-    assert len(heard) == 1
-
-
 def test_a_lock_that_cannot_be_had_costs_no_time(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """While somebody refreshes it is left to the next failure."""
     monkeypatch.setattr(notify, "PATIENCE", 0.2)
@@ -276,11 +258,21 @@ def test_each_reason_is_told_once_until_it_worked_again(
     assert runs(world) == [f"{ALICE} {reason} " for reason in ("login", "consent", "policy", "login")]
 
 
-@pytest.mark.parametrize("kind", ["open to others", "open to all", "link", "pipe", "directory"])
-def test_a_file_that_is_not_safe_is_not_run(world: World, alice: Account, heard: list[str], kind: str) -> None:
+SPOILT = [
+    b"", b"{", b"[]", b"[" * 100_000, b'{"version": 1}', b'{"version": 1, "command": 5}',
+    b'{"version": 1, "command": " "}', b"\xff", "open to others", "open to all", "link", "pipe", "directory",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_a_file_that_is_broken_or_not_safe_is_not_run(
+    world: World, alice: Account, heard: list[str], kind: str | bytes
+) -> None:
     """It names a command, so whoever may change it could run anything: one line, 78 for the command, never a wait."""
     path = notify.path()
-    if kind.startswith("open"):
+    if isinstance(kind, bytes):
+        path.write_bytes(kind)
+    elif kind.startswith("open"):
         path.chmod(0o602 if kind == "open to others" else 0o666)
     else:
         path.rename(world.root / "elsewhere")
@@ -293,7 +285,7 @@ def test_a_file_that_is_not_safe_is_not_run(world: World, alice: Account, heard:
 
     assert runs(world) == []
     assert len(heard) == 1
-    with pytest.raises(errors.Misconfigured):
+    with pytest.raises(errors.Misconfigured, match=r"notify\.json"):
         notify.command()
 
 
