@@ -23,8 +23,8 @@ Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 @functools.cache
-def rsa_key() -> rsa.RSAPrivateKey:
-    """Return a key that is made once, since that is slow."""
+def rsa_key(_number: int = 0) -> rsa.RSAPrivateKey:
+    """Return a key that is made once for each number, since that is slow."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 

@@ -32,10 +32,11 @@ _SYNC = ("*** ", "Establishing")
 
 def record() -> str:
     """Return what the terminal showed."""
-    with serve(per_folder=1) as (world, entra, exchange):
+    with serve(per_folder=1) as (plain, entra, exchange):
+        world = product(plain)
         hosts = options(entra, exchange.imap_port, exchange.smtp_port)
         with (
-            Terminal(product(world), "setup", ALICE, "--paste", *hosts, columns=COLUMNS) as terminal,
+            Terminal(world, "setup", ALICE, "--paste", *hosts, columns=COLUMNS) as terminal,
             Browser(entra.ca_file) as browser,
         ):
             terminal.type(f"{browser.sign_in(terminal.address, ALICE, PASSWORD).address}\r")
