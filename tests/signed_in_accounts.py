@@ -66,8 +66,8 @@ def keep(entra: Entra, name: str = ALICE, **changes: Any) -> profiles.Account:
     return account
 
 
-def invent(name: str = ALICE, life: float = 3600, **changes: Any) -> profiles.Account:
-    """Save a made-up account with a made-up token that lives for *life* seconds; no server knows it."""
+def describe_invented(name: str = ALICE, **changes: Any) -> profiles.Account:
+    """Return the profile of a made-up account that is signed in, with *changes*; nothing is saved."""
     fields: dict[str, Any] = {
         "name": name,
         "client_id": "a client id",
@@ -78,7 +78,12 @@ def invent(name: str = ALICE, life: float = 3600, **changes: Any) -> profiles.Ac
         "redirect_uri": "https://localhost",
         "signed_in_at": time_words.timestamp(),
     }
-    account = profiles.Account(**(fields | changes))
+    return profiles.Account(**(fields | changes))
+
+
+def invent(name: str = ALICE, life: float = 3600, **changes: Any) -> profiles.Account:
+    """Save a made-up account with a made-up token that lives for *life* seconds; no server knows it."""
+    account = describe_invented(name, **changes)
     paths.make(account.folder)
     put(account, made_up(life))
     profiles.save(account)

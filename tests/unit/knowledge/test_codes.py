@@ -99,7 +99,7 @@ def check(error: errors.M365Error, code: str, *, exit_code: int | None = None) -
     assert error.correlation_id in text
     assert error.time, text
     assert error.time.endswith("Z")
-    assert error.meaning == explained(code).meaning
+    assert error.meaning == explained(f"AADSTS{code}").meaning
     assert (error.place, error.prompt, error.topic) == (
         row.get("place", False),
         row.get("prompt"),
@@ -112,10 +112,10 @@ def check(error: errors.M365Error, code: str, *, exit_code: int | None = None) -
         assert ALICE in error.remedy.command
 
 
-def explained(code: str) -> explain.Explanation:
-    """Return what explain says of the code alone."""
-    explanation = explain.explain(f"AADSTS{code}", SITUATION)
-    assert explanation is not None
+def explained(text: str, situation: explain.Situation = SITUATION) -> explain.Explanation:
+    """Return what explain says of the text, which must be something."""
+    explanation = explain.explain(text, situation)
+    assert explanation is not None, text
     return explanation
 
 
@@ -168,11 +168,10 @@ def test_a_code_of_a_page(stage: Stage, code: str) -> None:
 
     with pytest.raises(errors.SignInNeeded) as caught:
         read_answer(landing.text or "", "a state", SITUATION)
-    found = explain.explain(landing.text or "", SITUATION)
+    found = explained(landing.text or "")
 
     assert landing.address is None
     check(caught.value, code, exit_code=77)
-    assert found is not None
     assert (found.code, found.meaning) == (caught.value.code, caught.value.meaning)
     assert found.remedy.advice in caught.value.remedy.advice
     assert found.exit_code == tables.EXIT_CODES[CODES[code]["class"]]
@@ -242,8 +241,7 @@ TEXTS = [*(f"AADSTS{code}" for code in CODES), *TABLE["errors"], *TABLE["replies
 def test_each_command_of_a_remedy_can_be_run(situation: explain.Situation) -> None:
     """The real parser takes each, a remedy is two and a half lines of a terminal at most, and nothing is left open."""
     for text in TEXTS:
-        explanation = explain.explain(text, situation)
-        assert explanation is not None, text
+        explanation = explained(text, situation)
         remedy = explanation.remedy
         assert len(f"{remedy.advice} {remedy.command}") <= 240, text
         assert "{" not in f"{explanation.meaning}{remedy.advice}{remedy.command}", text
@@ -255,9 +253,8 @@ def test_each_command_of_a_remedy_can_be_run(situation: explain.Situation) -> No
 def test_a_personal_account_is_told_nothing_of_tenants() -> None:
     """People with outlook.com have no organisation to name and no help desk to write to."""
     for text in TEXTS:
-        explanation = explain.explain(text, SITUATIONS["personal"])
+        explanation = explained(text, SITUATIONS["personal"])
 
-        assert explanation is not None, text
         words = f"{explanation.meaning} {explanation.remedy.text}".replace("--tenant consumers", "")
         assert "tenant" not in words.lower(), text
         assert explanation.ask == "", text
@@ -268,7 +265,7 @@ def test_what_depends_on_the_place_says_that_it_is_tried_again() -> None:
     places = {code for code, row in CODES.items() if row.get("place")}
 
     assert places >= {"53003", "50131", "530034", "53011", "500021"}
-    assert all("tries again" in explained(code).remedy.advice for code in places)
+    assert all("tries again" in explained(f"AADSTS{code}").remedy.advice for code in places)
 
 
 @pytest.mark.parametrize("code", ["50057", "50105", "53000", "53001", "530003", "530033", "50131"])

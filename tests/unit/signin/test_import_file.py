@@ -14,10 +14,16 @@ from offlineimap_m365.signin import import_file
 TOKEN = "0.AXkA" + "made-up_" * 20
 
 
-def test_a_file_is_read_and_stays(tmp_path: Path) -> None:
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a file with a token."""
+    made = tmp_path / "token"
+    made.write_text(TOKEN)
+    return made
+
+
+def test_a_file_is_read_and_stays(path: Path) -> None:
     """Its bytes come out, and neither they nor its times of change are another afterwards."""
-    path = tmp_path / "token"
-    path.write_text(TOKEN)
     before = path.stat()
 
     found = import_file.read(str(path))
@@ -30,20 +36,16 @@ def test_a_file_is_read_and_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "readers"), [(0o600, ""), (0o640, "its group"), (0o644, "everybody"), (0o604, "everybody")]
 )
-def test_who_else_can_read_it(tmp_path: Path, mode: int, readers: str) -> None:
+def test_who_else_can_read_it(path: Path, mode: int, readers: str) -> None:
     """The group and all others are told apart."""
-    path = tmp_path / "token"
-    path.write_text(TOKEN)
     path.chmod(mode)
 
     assert import_file.read(str(path)).readers == readers
 
 
-def test_a_config_beside_it(tmp_path: Path) -> None:
+def test_a_config_beside_it(path: Path) -> None:
     """M365-IMAP's config.py beside it comes along; one that is too large, binary or a directory does not."""
-    path, config = tmp_path / "token", tmp_path / "config.py"
-    path.write_text(TOKEN)
-    found = []
+    config, found = path.with_name("config.py"), []
     for content in (b"ClientId = 'x'", b"#" * 100_000, b"\xff\xfe"):
         config.write_bytes(content)
         found.append(import_file.read(str(path)).config)
@@ -76,11 +78,9 @@ def test_what_is_no_file_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.Monk
         import_file.read(name)
 
 
-def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read(path: Path) -> None:
     """One that may not be read, and more than a megabyte, is 78, however much there is."""
-    path = tmp_path / "token"
-    with path.open("wb") as file:
-        file.truncate(1 << 40)
+    os.truncate(path, 1 << 40)
     with pytest.raises(errors.Misconfigured, match="larger than"):
         import_file.read(str(path))
     path.chmod(0)
@@ -117,9 +117,8 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.data, found.path, found.readers) == (TOKEN.encode(), None, "")
 
 
-def test_encrypted_without_gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encrypted_without_gpg(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no gpg that is told, 78."""
-    path = tmp_path / "token"
     path.write_text("-----BEGIN PGP MESSAGE-----\n\nxxxx\n-----END PGP MESSAGE-----\n")
     monkeypatch.setenv("PATH", str(tmp_path))
 

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.signin.login_session import lines_after
-from tests.signed_in_accounts import ALICE
+from tests.signed_in_accounts import ALICE, describe_invented
 from tests.unit.knowledge.test_next_step import IMAP, LOGIN, SMTP
 
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 
-def account_of(**changes: Any) -> profiles.Account:
-    """Return Alice's account after a login."""
-    fields: dict[str, Any] = {
-        "name": ALICE, "client_id": "an-id", "authority": "https://login.microsoftonline.com/common",
-        "scopes": (IMAP, SMTP), "imap": "i:993", "smtp": "s:587", "redirect_uri": "https://localhost",
-        "identity": ALICE, "tenant": "a-tenant",
-    }  # fmt: skip
-    return profiles.Account(**(fields | changes))
-
-
 def test_nothing_is_said_where_all_is_well() -> None:
     """A work account with all permissions hears nothing more."""
-    assert lines_after(account_of(), (IMAP, SMTP)) == []
+    assert lines_after(describe_invented(), (IMAP, SMTP)) == []
 
 
 @pytest.mark.parametrize(("scope", "program"), [(SMTP, "OfflineIMAP"), (IMAP, "msmtp")])
 def test_a_permission_that_was_not_granted_is_told(scope: str, program: str) -> None:
     """Which program will not work, and how to get it."""
-    said = "\n".join(lines_after(account_of(scopes=(scope,)), (IMAP, SMTP)))
+    said = "\n".join(lines_after(describe_invented(scopes=(scope,)), (IMAP, SMTP)))
 
     assert program in said
     assert f"offlineimap-m365 consent {ALICE}" in said
@@ -41,7 +28,7 @@ def test_a_permission_that_was_not_granted_is_told(scope: str, program: str) -> 
 
 def test_a_personal_account_learns_where_imap_is() -> None:
     """IMAP is off by default: where it is switched on, in words and as an address; no word of tenants or approval."""
-    said = "\n".join(lines_after(account_of(tenant=PERSONAL, scopes=(IMAP,)), (IMAP, SMTP)))
+    said = "\n".join(lines_after(describe_invented(tenant=PERSONAL, scopes=(IMAP,)), (IMAP, SMTP)))
 
     assert "https://outlook.live.com/mail/0/options/mail/popImap" in said
     assert "Forwarding and IMAP" in said
@@ -52,7 +39,7 @@ def test_a_personal_account_learns_where_imap_is() -> None:
 @pytest.mark.parametrize(("at_home", "option"), [("home.example.org", "home.example.org"), ("", "TENANT")])
 def test_a_guest_is_told_to_go_home(at_home: str, option: str) -> None:
     """Guests have no mailbox in the inviting organisation; the command that signs in at home."""
-    said = lines_after(account_of(home_tenant=at_home), (IMAP, SMTP))
+    said = lines_after(describe_invented(home_tenant=at_home), (IMAP, SMTP))
 
     assert "guest" in said[0]
     assert said[1].endswith(f"{LOGIN} --tenant {option}")

@@ -41,12 +41,12 @@ def pipe() -> contextlib.AbstractContextManager[tuple[int, int]]:
     return opened(person, program)
 
 
-def send(fd: int, *pieces: str | bytes, pause: float = 0.0) -> threading.Thread:
+def send(fd: int, *pieces: str, pause: float = 0.0) -> threading.Thread:
     """Write *pieces* in the background, as a terminal does, with a *pause* in seconds after each."""
 
     def write() -> None:
         for piece in pieces:
-            data = piece.encode() if isinstance(piece, str) else piece
+            data = piece.encode()
             while data:
                 data = data[os.write(fd, data) :]
             time.sleep(pause)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.signin import tenant_discovery
 from offlineimap_m365.signin.tenant_discovery import Place
+from tests.signed_in_accounts import describe_invented
 
 if TYPE_CHECKING:
+    from offlineimap_m365.accounts import profiles
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -49,15 +50,6 @@ def discovery(world: World, monkeypatch: pytest.MonkeyPatch) -> Discovery:
     found = Discovery()
     monkeypatch.setattr(tenant_discovery, "get_json", found.get_json)
     return found
-
-
-def account(**changes: Any) -> profiles.Account:
-    """Return an account that signed in before."""
-    fields: dict[str, Any] = {
-        "name": "a@example.org", "client_id": "c", "authority": f"https://{HOST}/{TENANT}", "scopes": (),
-        "imap": "i:993", "smtp": "s:587", "redirect_uri": "https://localhost", "cloud": "global", "tenant": TENANT,
-    }  # fmt: skip
-    return profiles.Account(**(fields | changes))
 
 
 def place(chosen: dict[str, Any], before: profiles.Account | None = None, name: str = "a@example.org") -> Place:
@@ -121,7 +113,7 @@ def test_the_domain_of_the_sign_in_name_counts_first(discovery: Discovery) -> No
     discovery.add("example.org")
 
     found = place({"identity": "a123@uni.example.org"})
-    learnt = place({}, account(identity="a1@uni.example.org"), "a@nowhere.example")
+    learnt = place({}, describe_invented(identity="a1@uni.example.org"), "a@nowhere.example")
 
     assert (found.tenant, learnt.tenant) == (MOVED, MOVED)
 
@@ -135,7 +127,7 @@ def test_what_was_chosen_is_not_looked_up(discovery: Discovery) -> None:
 def test_while_nobody_can_be_asked_it_is_as_last_time(discovery: Discovery) -> None:
     """Without a network the last login's organisation is the best guess; at a first login everybody's page."""
     discovery.is_there = False
-    before = account(cloud="usgov", tenant=MOVED)
+    before = describe_invented(cloud="usgov", tenant=MOVED)
 
     found = place({}, before)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent import futures
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,13 +41,8 @@ sys.exit(code)
 
 def tokens_of_threads(number: int) -> list[str]:
     """Ask for an access token in so many threads at once, and return what they got."""
-    tokens: list[str] = []
-    threads = [threading.Thread(target=lambda: tokens.append(engine.access_token(ALICE).value)) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return tokens
+    with futures.ThreadPoolExecutor(number) as pool:
+        return list(pool.map(lambda _: engine.access_token(ALICE).value, range(number)))
 
 
 @contextlib.contextmanager

@@ -29,10 +29,9 @@ def test_the_secrets_go_and_the_profile_stays(world: World) -> None:
 
     done = logout.sign_out(ALICE, everything=False)
 
-    found = profiles.load(ALICE)
+    found = profiles.get(ALICE)
     assert done
     assert "made-up" not in world.text_of_all_files()
-    assert found is not None
     assert not found.is_signed_in
     assert found.chosen == {"tenant": "example.org"}
     with pytest.raises(errors.SignInNeeded, match="is not signed in"):
@@ -107,10 +106,8 @@ def test_a_place_that_cannot_be_emptied_is_said(world: World, keys: FakeKeyring,
     with pytest.raises(errors.Temporary, match="locked") as caught:
         logout.sign_out(ALICE, everything=everything)
 
-    found = profiles.load(ALICE)
     assert caught.value.remedy.command == f"offlineimap-m365 logout {ALICE}"
-    assert found is not None
-    assert not found.is_signed_in
+    assert not profiles.get(ALICE).is_signed_in
     assert "made-up" not in world.text_of_all_files()
     keys.is_locked = False
     assert logout.sign_out(ALICE, everything=everything)

@@ -29,6 +29,14 @@ def files() -> list[str]:
     return sorted(set(os.listdir(profiles.get(ALICE).folder)) - {"lock"})  # noqa: PTH208 - names
 
 
+def assert_nothing_moved(account: profiles.Account, keys: FakeKeyring) -> None:
+    """Check that the profile is that of *account*, and that the secrets are in the file and nowhere else."""
+    assert profiles.get(ALICE) == account
+    assert files() == ["cache.json", "profile.json"]
+    assert keys.items == {}
+    assert engine.access_token(ALICE).value == TOKEN
+
+
 def test_there_and_back(keys: FakeKeyring) -> None:
     """Each way the secrets are in one place only, the profile names it, and the next login would choose it."""
     invent(chosen={"tenant": "example.org"})
@@ -57,10 +65,7 @@ def test_a_store_that_gives_back_something_else(keys: FakeKeyring) -> None:
     with pytest.raises(errors.Misconfigured, match="does not return"):
         move_store.move(ALICE, "keyring")
 
-    assert profiles.get(ALICE) == account
-    assert files() == ["cache.json", "profile.json"]
-    assert keys.items == {}
-    assert engine.access_token(ALICE).value == TOKEN
+    assert_nothing_moved(account, keys)
 
 
 @pytest.mark.parametrize("action", ["try", "look", "write", "read"])
@@ -170,5 +175,4 @@ def test_a_profile_on_a_full_disk(keys: FakeKeyring, monkeypatch: pytest.MonkeyP
         with pytest.raises(errors.Temporary, match="cannot be saved"):
             move_store.move(ALICE, "keyring")
 
-    assert profiles.get(ALICE) == account
-    assert keys.items == {}
+    assert_nothing_moved(account, keys)
