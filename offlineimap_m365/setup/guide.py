@@ -52,9 +52,9 @@ class _Asker:
 def run(options: argparse.Namespace) -> int:
     """Sign in, look at the mailbox, write files, offer a timer and the first sync, or undo that. Raises M365Error."""
     if not options.yes and not prompt.is_there():
-        words = [COMMAND, "setup", *([quoted(options.account)] if options.account else []), "--yes"]
         raise errors.WrongUsage(
-            "setup asks questions, and there is no terminal", remedy=Remedy("Take every default", " ".join(words))
+            "setup asks questions, and there is no terminal",
+            remedy=Remedy("Take every default", f"{_again(options)} --yes"),
         )
     asker = _Asker(options.yes)
     if options.undo:
@@ -68,8 +68,15 @@ def run(options: argparse.Namespace) -> int:
         say()
         say("Stopped. To continue, run setup again.")
         raise
+    except (errors.Temporary, errors.SignInNeeded, errors.Misconfigured):
+        say("Setup stops here. After the repair below, continue with:", _again(options))
+        raise
     _summarize(account, offlineimap, is_synced=is_synced)
     return 0 if is_synced else errors.Temporary.exit_code
+
+
+def _again(options: argparse.Namespace) -> str:
+    return " ".join([COMMAND, "setup", *([quoted(options.account)] if options.account else [])])
 
 
 def _ours(command: str, account: Account, *options: str) -> str:
@@ -107,13 +114,9 @@ def _learn(account: Account) -> Account:
     if not any("imap" in scope.lower() for scope in account.scopes):
         say("Without the permission for IMAP no mail can be fetched.")
         return account
-    try:
-        token = engine.access_token(account.name, engine.Wanted(impatient=True)).value
-        view = look.look(account, account.name, token, folder_filter.load_table())
-        finding = classify.keep(account, account.name, view.finding)
-    except errors.M365Error:
-        say("Setup stops here. After the repair below, continue with:", _ours("setup", account))
-        raise
+    token = engine.access_token(account.name, engine.Wanted(impatient=True)).value
+    view = look.look(account, account.name, token, folder_filter.load_table())
+    finding = classify.keep(account, account.name, view.finding)
     skipped = ", ".join(map(utf7.decode, finding["not_mail"])) or "none"
     say(f"{len(view.folders)} folders. These hold no mail and will not be synced: {skipped}.")
     return profiles.get(account.name)

@@ -206,7 +206,10 @@ def test_setup_that_cannot_go_on(world: World, words: tuple[str, ...], code: int
     """Without a terminal it needs --yes; an application has no mailbox; nothing to undo is no failure."""
     invent(imap="localhost:1")
 
-    assert run("setup", ALICE, *words).code == code
+    done = run("setup", ALICE, *words)
+
+    assert done.code == code
+    assert ("continue with" in done.err) == (code == 75)
 
 
 @pytest.mark.parametrize("form", ["file", "stdin", "terminal"])
