@@ -113,7 +113,8 @@ def test_the_domain_of_the_sign_in_name_counts_first(discovery: Discovery) -> No
     discovery.add("example.org")
 
     found = place({"identity": "a123@uni.example.org"})
-    learnt = place({}, describe_invented(identity="a1@uni.example.org"), "a@nowhere.example")
+    before = describe_invented(identity="a1@uni.example.org", tenant=TENANT, cloud="global")
+    learnt = place({}, before, "a@nowhere.example")
 
     assert (found.tenant, learnt.tenant) == (MOVED, MOVED)
 
