@@ -296,3 +296,12 @@ def test_memory_ends_with_the_sign_in(world: World, monkeypatch: pytest.MonkeyPa
     for _ in range(2):
         with pytest.raises(errors.SignInNeeded, match="no longer in its store"):
             engine.access_token(ALICE)
+
+
+def test_status_sees_the_times_of_a_token_and_not_its_value(world: World) -> None:
+    """What peek() returns can be shown: it has no secret in it."""
+    token = engine.peek(invent(life=3600))
+
+    assert token is not None
+    assert token.value == ""
+    assert token.is_good(3000, time.time())
