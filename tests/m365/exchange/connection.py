@@ -42,10 +42,9 @@ _CAPABILITY_CODE = re.compile(rb"\[CAPABILITY [^\]]*\] ?")
 class Connection:
     """A mail program (*client*) and the Dovecot that answers it (*server*)."""
 
-    def __init__(self, rules: Rules, client: Wire, server: Wire, *, opens: bool = True) -> None:
-        """Make a connection that obeys *rules*; without *opens* it accepts good tokens but opens no mailbox."""
+    def __init__(self, rules: Rules, client: Wire, server: Wire) -> None:
+        """Make a connection that obeys *rules*."""
         self._rules = rules
-        self._opens = opens
         self._client = client
         self._server = server
 
@@ -57,7 +56,7 @@ class Connection:
         if bearer and self._rules.throttled is not None:
             wait = b"%d milliseconds" % self._rules.throttled
             await self._answer_all_with(b"NO Request is throttled. Suggested Backoff Time: " + wait)
-        elif bearer and self._opens and self._rules.may_fetch(bearer.identity, bearer.user):
+        elif bearer and self._rules.may_fetch(bearer.identity, bearer.user):
             await self._open(bearer)
         elif bearer:
             self._rules.refuse("mailbox", bearer)

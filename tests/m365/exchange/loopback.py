@@ -39,11 +39,6 @@ class Loopback:
         self._dovecot = dovecot
         self._thread.start()
 
-    def open_nothing_at(self, address: str) -> None:
-        """Listen for IMAP at another *address* too, where tokens are accepted and no mailbox opens."""
-        listener = socket.create_server((address, self.imap_port))
-        asyncio.run_coroutine_threadsafe(self._listen("nothing", listener), self._loop).result()
-
     def block(self, what: str) -> None:
         """Stop listening at the port of *what* (``imap`` or ``smtp``)."""
         self._loop.call_soon_threadsafe(self._servers[what].close)
@@ -64,9 +59,8 @@ class Loopback:
         asyncio.run_coroutine_threadsafe(nothing(), self._loop).result()
 
     async def _listen(self, what: str, listener: socket.socket) -> None:
-        if what in ("imap", "nothing"):
-            take = self._take_imap if what == "imap" else self._take_and_open_nothing
-            made = await asyncio.start_server(take, sock=listener, ssl=self._tls, limit=LIMIT)
+        if what == "imap":
+            made = await asyncio.start_server(self._take_imap, sock=listener, ssl=self._tls, limit=LIMIT)
         else:
             made = await self._loop.create_server(lambda: self.outbox.protocol(self._loop), sock=listener)
         self._servers[what] = made
@@ -105,18 +99,13 @@ class Loopback:
                 task.cancel()
             await asyncio.wait(others, timeout=0.2)
 
-    async def _take_and_open_nothing(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._take_imap(reader, writer, opens=False)
-
-    async def _take_imap(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, opens: bool = True
-    ) -> None:
+    async def _take_imap(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._ended.is_set():
             writer.transport.abort()
             return
 
         async def talk(client: Wire, server: Wire) -> None:
-            await Connection(self._rules, client, server, opens=opens).serve()
+            await Connection(self._rules, client, server).serve()
 
         await self._held(_join(Wire(reader, writer), self._dovecot, talk))
 

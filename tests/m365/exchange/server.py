@@ -93,10 +93,6 @@ class Exchange(Rules):
         """What was sent, oldest first."""
         return self._loopback.outbox.sent
 
-    def open_nothing_at(self, address: str) -> None:
-        """Accept tokens but open no mailbox at another *address*: Outlook.com over IPv6 (thunderbird-android#9635)."""
-        self._loopback.open_nothing_at(address)
-
     def block(self, what: str) -> None:
         """Refuse connections to the port of *what* (``imap`` or ``smtp``)."""
         self._loopback.block(what)
