@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, notices
+from offlineimap_m365.base import errors
 from offlineimap_m365.provider import http_client, msal_cache
 from offlineimap_m365.signin import tenant_discovery
 from offlineimap_m365.signin.attempt import Attempt
@@ -304,23 +304,20 @@ def test_a_slow_drip(  # noqa: PLR0917 - fixtures and parameters
 
 @pytest.mark.parametrize("case", [*BODIES, "a redirect", "cut"])
 def test_the_old_token_is_handed_out_while_it_lives(
-    entra: Entra, ca: trustme.CA, signed_in: profiles.Account, case: str
+    entra: Entra, ca: trustme.CA, signed_in: profiles.Account, heard: list[str], case: str
 ) -> None:
     """While the old token lives it is used, with one line that says so, whatever the provider sends."""
     age(signed_in, 100)
     before = cache_of(signed_in)
-    said: list[str] = []
-    notices.listen(said.append)
     answer = WIRES.get(case, OK + b"\r\n" + _as_bytes(BODIES.get(case, "")))
 
     with LoginHost(answer, certificate=ca.issue_cert("localhost")) as server:
         found = refresh(entra, {"token_endpoint": server.url})
-    notices.listen(lambda _: None)
 
     assert isinstance(found, msal_cache.AccessToken)
     assert found.value == next(iter(before["AccessToken"].values()))["secret"]
-    assert len(said) == 1
-    assert "lives for another" in said[0]
+    assert len(heard) == 1
+    assert "lives for another" in heard[0]
     assert cache_of(signed_in) == before
 
 
