@@ -10,6 +10,7 @@ import pytest
 
 from offlineimap_m365 import recipes
 from offlineimap_m365.plugin import stub
+from offlineimap_m365.recipes import template_values
 from offlineimap_m365.recipes.targets import defaults
 from tests.whole.mail_user import ALICE, ARRANGEMENTS, BOB, find, odd_names, on_screen
 
@@ -114,7 +115,7 @@ def test_neomutt_has_no_room_for_a_longer_token(shared_user: MailUser) -> None:
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let our command be a short one, since mutt shows no more than 255 characters of a variable."""
     monkeypatch.setattr(stub, "command", lambda: ['/it\'s a \\ $HOME `id` "command"'])
-    monkeypatch.setattr(stub, "place", lambda: "")
+    monkeypatch.setattr(template_values, "place", lambda: "")
 
 
 @odd_names(20)
