@@ -79,6 +79,16 @@ def test_each_failure_has_its_time(
     assert result == [True, False]
 
 
+@pytest.mark.parametrize(("code", "is_remembered"), [(None, False), ("AADSTS7000222", True)])
+def test_an_error_of_this_machine_is_over_once_repaired(
+    tmp_path: Path, code: str | None, *, is_remembered: bool
+) -> None:
+    """A configuration error counts for later refreshes only if the provider met it."""
+    account_state.remember(str(tmp_path), errors.Misconfigured("Wrong", code=code), "x")
+
+    assert (account_state.last_failure(str(tmp_path), "x") is not None) == is_remembered
+
+
 def test_a_clock_that_was_wrong_blocks_nobody(tmp_path: Path, set_clock: Callable[[float], None]) -> None:
     """A failure of a clock's far future does not count once the clock is right."""
     set_clock(86_400)
