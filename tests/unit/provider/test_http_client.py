@@ -15,6 +15,7 @@ import pytest
 import trustme
 
 from offlineimap_m365.base import errors
+from offlineimap_m365.mail import bounded_socket
 from offlineimap_m365.provider import http_client, token_response, trusted_certificates
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy
@@ -209,6 +210,12 @@ def test_a_refusal_is_an_answer(world: World, entra: Entra) -> None:
     assert '"invalid_grant"' in answer.text
     assert "invalid_grant" not in repr(answer)
     assert missing == {}
+
+
+def test_the_limits_are_those_promised() -> None:
+    """Five seconds to connect, ten for a pause, twenty for a whole exchange (contract §5.7), for mail servers, too."""
+    for module in (http_client, bounded_socket):
+        assert (module.CONNECT, module.READ, module.WHOLE) == (5.0, 10.0, 20.0)
 
 
 @pytest.mark.parametrize(("drip", "limit"), [(b"", "READ"), (b"H", "WHOLE")])

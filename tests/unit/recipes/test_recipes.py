@@ -189,6 +189,16 @@ def test_many_mailboxes_have_a_section_each(world: World, name: str, mailboxes: 
     assert {str(asked(parser, section)[0]).lower() for section in sections} == {account.name.lower()}
 
 
+@pytest.mark.parametrize(("mailboxes", "at_once"), [(1, None), (3, "3"), (500, "4")])
+def test_at_most_four_mailboxes_are_synced_at_once(world: World, mailboxes: int, at_once: str | None) -> None:
+    """Exchange limits what one application may do at a time, however many mailboxes there are."""
+    names = [f"m{number}@example.org" for number in range(mailboxes)]
+
+    parser = parse(recipes.render("offlineimap", targets.defaults(ALICE), names))
+
+    assert parser.get("general", "maxsyncaccounts", fallback=None) == at_once
+
+
 @pytest.mark.parametrize(
     "address",
     [
