@@ -16,22 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, notices, paths, process, safe_file
+from offlineimap_m365.base import errors, paths, process, safe_file
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.world import World
-
-
-@pytest.fixture
-def notices_said() -> Iterator[list[str]]:
-    """Collect all notices."""
-    lines: list[str] = []
-    notices.listen(lines.append)
-    yield lines
-    notices.listen(lambda _: None)
 
 
 def mode(path: Path) -> int:
@@ -108,7 +97,7 @@ def test_what_is_made_is_closed_whatever_the_umask(world: World, umask: int) -> 
 
 
 @pytest.mark.parametrize("name", [".", "..", "../.."])
-def test_directories_that_others_could_read_are_closed(world: World, notices_said: list[str], name: str) -> None:
+def test_directories_that_others_could_read_are_closed(world: World, heard: list[str], name: str) -> None:
     """A directory of the store that others could read is closed, with one line that says so, once."""
     path = Path(os.path.normpath(Path(invent().folder) / name))
     path.chmod(mode(path) | 0o055)
@@ -117,7 +106,7 @@ def test_directories_that_others_could_read_are_closed(world: World, notices_sai
         profiles.get(ALICE)
 
     assert mode(path) == 0o700
-    assert notices_said == [f"{path} could be read by others and was closed"]
+    assert heard == [f"{path} could be read by others and was closed"]
 
 
 @pytest.mark.parametrize(

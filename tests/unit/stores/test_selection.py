@@ -11,9 +11,9 @@ from offlineimap_m365.base import errors, paths
 from offlineimap_m365.stores import selection
 from offlineimap_m365.stores.file import FileStore
 from tests.signed_in_accounts import ALICE
-from tests.unit import fake_keyring
 
 if TYPE_CHECKING:
+    from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
 
 
@@ -36,21 +36,18 @@ def folder(world: World) -> str:
         ("keyring", ["keyring.json"]),
     ],
 )
-def test_all_stores_but_one_are_emptied(
-    folder: str, monkeypatch: pytest.MonkeyPatch, but: str, left: list[str]
-) -> None:
+@pytest.mark.usefixtures("keys")
+def test_all_stores_but_one_are_emptied(folder: str, but: str, left: list[str]) -> None:
     """Each has its file removed; all keys of gpg share one."""
-    fake_keyring.install(monkeypatch)
-
     error = selection.empty(folder, ALICE, but=but)
 
     assert error is None
     assert sorted(path.name for path in Path(folder).iterdir()) == left
 
 
-def test_a_store_that_cannot_be_emptied_hides_no_other(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_emptied_hides_no_other(folder: str, keys: FakeKeyring) -> None:
     """The first error is returned after all were tried."""
-    fake_keyring.install(monkeypatch).is_locked = True
+    keys.is_locked = True
 
     error = selection.empty(folder, ALICE)
 
@@ -62,11 +59,10 @@ def test_a_store_that_cannot_be_emptied_hides_no_other(folder: str, monkeypatch:
     ("over_ssh", "locked", "store"), [(False, False, "keyring"), (False, True, "file"), (True, False, "file")]
 )
 def test_what_auto_means(
-    folder: str, monkeypatch: pytest.MonkeyPatch, over_ssh: bool, locked: bool, store: str
+    folder: str, keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch, *, over_ssh: bool, locked: bool, store: str
 ) -> None:
     """A keyring that works without a question, else the file, with a reason; over ssh no keyring is asked."""
-    keyring = fake_keyring.install(monkeypatch)
-    keyring.is_locked = locked
+    keys.is_locked = locked
     if over_ssh:
         monkeypatch.setenv("SSH_CONNECTION", "x")
 
@@ -74,7 +70,7 @@ def test_what_auto_means(
 
     assert name == store
     assert reason != ""
-    assert keyring.asked == ([] if over_ssh else ["try"])
+    assert keys.asked == ([] if over_ssh else ["try"])
     assert ALICE not in reason
 
 
