@@ -230,10 +230,12 @@ def _sync(account: Account, file: MailFile, asker: _Asker) -> bool:
     with prompt.ended_by_signals():
         end = mail_files.sync(file)
     say()
+    again = " ".join(map(quoted, mail_files.sync_words(file)))
     if end is End.DONE:
         say("The mail is here.")
+    elif end is End.RUNS_ALREADY:
+        say("Another OfflineIMAP fetches this mail already. After it has ended, you can fetch more with:", again)
     elif end is End.CUT:
-        again = " ".join(map(quoted, mail_files.sync_words(file)))
         say("The connection ended before all mail was here. That is normal for a large mailbox:")
         say("Exchange ends a session when its token expires. To continue:", again)
     else:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: What OfflineIMAP logs of a session that Exchange ended (imaplib2 3.6). Of Exchange's reason, which is
 #: AccessTokenExpired, it shows nothing while a message is fetched.
 _CUT = re.compile(rb"AccessTokenExpired|connection (terminated|closed)|socket error")
+#: What it logs while another one syncs the same account (accounts.py of 7.3 to 8.0.3).
+_RUNS = re.compile(rb"Could not lock account")
 
 
 class End(enum.Enum):
@@ -35,6 +37,7 @@ class End(enum.Enum):
 
     DONE = "done"
     CUT = "cut, as by an expired token"
+    RUNS_ALREADY = "another OfflineIMAP syncs this account"
     FAILED = "failed"
 
 
@@ -145,7 +148,10 @@ def sync(file: MailFile) -> End:
         words = [command(program) or program, *options, "-u", "basic", "-l", log.name]
         if process.run_in_foreground(words) == 0:
             return End.DONE
-        return End.CUT if any(map(_CUT.search, log)) else End.FAILED
+        text = log.read()
+    if _RUNS.search(text):
+        return End.RUNS_ALREADY
+    return End.CUT if _CUT.search(text) else End.FAILED
 
 
 def _text(path: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from tests.m365.exchange import FOLDERS
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options, sign_in
 from tests.whole import chromium
-from tests.whole.mail_user import sign_in_quickly
+from tests.whole.mail_user import MailUser, sign_in_quickly
 from tests.whole.sync import NOT_MAIL
 from tests.whole.terminal import Terminal, product
 
@@ -48,6 +49,11 @@ localrepository = private-local
 remoterepository = private-remote
 """
 MICROSOFT = GMAIL.replace("me@gmail.com", BOB).replace("[Account private]", "pythonfile = ~/mine.py\n[Account private]")
+
+
+def is_syncing(user: World) -> bool:
+    """Does an OfflineIMAP that setup started still run?"""
+    return user.execute(["/usr/bin/pgrep", "-f", f"{user.root}/tmp/offlineimap-m365-"]).code == 0
 
 
 @pytest.fixture
@@ -306,13 +312,27 @@ def test_a_first_sync_that_was_ended_continues(signed_in: World, exchange: Excha
         else:
             terminal.signal_job(signal.SIGHUP)
         done = terminal.end()
-        is_left = signed_in.execute(["/usr/bin/pgrep", "-f", f"{signed_in.root}/tmp/offlineimap-m365-"]).code == 0
+        is_left = is_syncing(signed_in)
         exchange.slow_seconds = 0
+        MailUser.wait_until(lambda: not is_syncing(signed_in))  # SIGHUP ends it after the folder
         finished = signed_in.run("setup", ALICE, "--yes")
 
     assert (done.code, finished.code) == (code, 0), done.err + finished.err
     assert is_left == (how == "kill -9")
     assert messages(signed_in) == sum(len(held) for held in mail_of(exchange).values())
+
+
+def test_a_sync_that_runs_already(signed_in: World) -> None:
+    """Another OfflineIMAP holds the account's lock: 75 with the command for later, and no search for a fault."""
+    lock = home(signed_in) / ".offlineimap/alice.lock"
+    lock.parent.mkdir()
+    with lock.open("w") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        done = signed_in.run("setup", ALICE, "--yes")
+    finished = signed_in.run("setup", ALICE, "--yes")
+
+    assert (done.code, finished.code) == (75, 0), done.err + finished.err
+    assert "ended, you can fetch more with: offlineimap -o -a alice" in " ".join(done.err.split())
 
 
 def test_a_first_sync_that_an_expired_token_cuts_is_run_again(signed_in: World, exchange: Exchange) -> None:
