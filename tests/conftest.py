@@ -19,16 +19,21 @@ import trustme
 
 from tests.m365.entra import Entra, Key
 from tests.sign_in import PASSWORD
+from tests.whole import gpg_home
 from tests.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.whole.gpg_home import GpgHome
 
 # The same examples in each run; no time limit per example, since machines differ; no file in the checkout.
 hypothesis.settings.register_profile("here", database=None, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("here")
 
 
+#: Has nox prepared the programs that all tests need?
+_TESTS_ALL = "M365_TESTS_ENVIRONMENTS" in os.environ
 #: <linux/prctl.h>
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -67,6 +72,17 @@ def entra(tmp_path: Path, ca: trustme.CA, signing_key: Key) -> Iterator[Entra]:
     with Entra(directory, ca, access_token_seconds=303, key=signing_key) as made:
         made.add_person("alice@example.org", PASSWORD)
         made.add_person("bob@example.org", PASSWORD)
+        yield made
+
+
+@pytest.fixture
+def gpg(world: World) -> Iterator[GpgHome]:
+    """Let the world have a gpg without keys; the test is skipped without one, but not where tests/run tests all."""
+    if not Path(gpg_home.PROGRAM).exists() and not _TESTS_ALL:
+        pytest.skip(f"There is no {gpg_home.PROGRAM}")
+    with gpg_home.home(world.environ) as made:
+        world.environ["GNUPGHOME"] = str(made.path)
+        world.enter()
         yield made
 
 

@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TRUSTED = ("base", "plugin", "accounts", "stores", "provider", "tokens", "signin/callback_server.py")
 #: Seconds after which a mutant counts as noticed: it hangs.
 TIMEOUT = 90.0
-#: Tests of a folder that need gpg or a keyring, and no other program.
-OTHER_TESTS = {"stores": ["tests/whole/test_gpg.py", "tests/whole/test_keyring.py"]}
+#: Tests of a folder that need a keyring, and no other program.
+OTHER_TESTS = {"stores": ["tests/whole/test_keyring.py"]}
 #: ``X | None`` in an annotation is never evaluated, so such a mutant changes nothing.
 POINTLESS = "core/ReplaceBinaryOperator_BitOr"
 #: Where a copy of the package without a change is, in the tree that is changed.

@@ -38,8 +38,8 @@ SLOW = (
     *("plugin/test_evals.py", "plugin/test_log_redaction.py", "plugin/test_stub.py"),
     *("signin/test_import_file.py::test_encrypted_without",),
     *("provider/test_app_only.py", "recipes/test_limits.py", "recipes/test_recipes.py", "setup/"),
-    *("stores/test_file.py", "stores/test_keyring.py", "test_fuzz.py", "test_garbage.py", "tokens/test_concurrency.py"),
-    *("tokens/test_notify.py", "tokens/test_releases.py"),
+    *("stores/test_file.py", "stores/test_gpg.py", "stores/test_keyring.py", "test_fuzz.py", "test_garbage.py"),
+    *("tokens/test_concurrency.py", "tokens/test_notify.py", "tokens/test_releases.py"),
 )
 
 

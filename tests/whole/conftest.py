@@ -12,7 +12,7 @@ import pytest
 
 from tests.m365.exchange import Exchange
 from tests.m365.person import Browser
-from tests.whole import builds, gpg_home, keyring_daemon
+from tests.whole import builds, keyring_daemon
 from tests.whole.mail_user import MailUser, open_mail_user
 from tests.whole.sync import Sync
 from tests.whole.terminal import product
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from tests.m365.entra import Entra
     from tests.whole.builds import Build
-    from tests.whole.gpg_home import GpgHome
     from tests.whole.keyring_daemon import Desktop
     from tests.world import World
 
@@ -86,15 +85,6 @@ def desktop(bus: Desktop) -> Desktop:
     """Let the world have a desktop's session, with an unlocked keyring."""
     bus.start_keyring()
     return bus
-
-
-@pytest.fixture
-def gpg(world: World) -> Iterator[GpgHome]:
-    """Let the world have a gpg without keys."""
-    with gpg_home.home(world.environ) as made:
-        world.environ["GNUPGHOME"] = str(made.path)
-        world.enter()
-        yield made
 
 
 @pytest.fixture(scope="module")

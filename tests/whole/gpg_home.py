@@ -16,6 +16,7 @@ from offlineimap_m365.stores import gpg
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+PROGRAM = "/usr/bin/gpg"
 PASSPHRASE = "a passphrase"
 #: What a key is made of: quick to make, quick to use.
 _ALGORITHMS = ("ed25519", "cv25519")
@@ -44,7 +45,7 @@ class GpgHome:
 
     def run(self, *arguments: str, data: bytes = b"", check: bool = True) -> bytes:
         """Run gpg, unattended, with *data* on its standard input; return its standard output."""
-        command = ["/usr/bin/gpg", "--batch", "--quiet", "--yes", "--no-tty", *arguments]
+        command = [PROGRAM, "--batch", "--quiet", "--yes", "--no-tty", *arguments]
         done = subprocess.run(command, env=self.environ, input=data, capture_output=True, check=False)
         assert not check or done.returncode == 0, done.stderr.decode()
         return done.stdout
