@@ -8,11 +8,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 from unittest import mock
+from urllib.parse import parse_qsl, urlsplit
 
 from offlineimap_m365.cli.main import main
 from offlineimap_m365.console import prompt
 from offlineimap_m365.signin import flows
 from offlineimap_m365.tokens import engine
+from tests.m365.person import Browser
+from tests.sign_in import PASSWORD
 from tests.world import Outcome
 
 if TYPE_CHECKING:
@@ -75,3 +78,25 @@ def sign_in(entra: Entra, name: str, *words: str | Path, is_terminal: bool = Fal
     """Run a command that signs in by the paste flow; *name* signs in."""
     with pasting(lambda address: entra.approve(address, name)):
         return run(*words, "--paste", is_terminal=is_terminal, stdin=stdin)
+
+
+def sign_in_on_pages(entra: Entra, name: str, *words: str | Path, proxy: str | None = None) -> Outcome:
+    """Run a command that signs in; *name* walks the pages, and pastes what the browser shows in the end."""
+    with Browser(entra.ca_file, proxy=proxy) as browser:
+
+        def walk(address: str) -> str:
+            landing = browser.sign_in(address, name, PASSWORD)
+            return landing.address or landing.text or ""
+
+        with pasting(walk):
+            return run(*words)
+
+
+def address_in(done: Outcome) -> str:
+    """Return the address of the sign-in page that a command printed."""
+    return next(line for line in done.err.splitlines() if line.startswith("https://"))
+
+
+def asked_for(done: Outcome) -> dict[str, str]:
+    """Return what the address of the sign-in page asks for."""
+    return dict(parse_qsl(urlsplit(address_in(done)).query))

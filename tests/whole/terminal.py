@@ -63,6 +63,7 @@ class Terminal:
         if columns is not None:
             fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self._before = termios.tcgetattr(self._slave)
+        self._after: list[Any] | None = None
         self._chunks: list[bytes] = []
         self._process = subprocess.Popen(
             # util-linux's setsid makes the terminal the controlling one, which Ctrl-C and job control need
@@ -93,9 +94,16 @@ class Terminal:
         if self._process.poll() is None:
             self._process.kill()
         self._process.communicate()
-        os.close(self._slave)
-        self._reader.join(PATIENCE)
+        self._hang_up()
         os.close(self._master)
+
+    def _hang_up(self) -> None:
+        """Close our end of the terminal; what was written to it is read to its end then."""
+        if self._after is None:
+            self._after = termios.tcgetattr(self._slave)
+            os.close(self._slave)
+            self._reader.join(PATIENCE)
+            assert not self._reader.is_alive(), f"a program still has the terminal:\n{self.screen}"
 
     @property
     def screen(self) -> str:
@@ -105,8 +113,7 @@ class Terminal:
     @property
     def is_as_before(self) -> bool:
         """Are all attributes of the terminal what they were before the command started?"""
-        now: list[Any] = termios.tcgetattr(self._slave)
-        return now == self._before
+        return (self._after or termios.tcgetattr(self._slave)) == self._before
 
     def wait_for(self, text: str, times: int = 1) -> None:
         """Wait until the screen shows *text*, or shows it so many *times*."""
@@ -154,5 +161,5 @@ class Terminal:
         """Wait for its end; return what it did."""
         out = self._process.stdout.read().decode() if self._process.stdout else ""
         code = self._process.wait(PATIENCE)
-        time.sleep(0.1)  # what was written last is still on its way through the terminal
+        self._hang_up()
         return Outcome(code, out, self.screen)

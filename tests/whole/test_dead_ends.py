@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.in_process import pasting, run
 from tests.named_commands import commands_in, parse
-from tests.sign_in import Login, options
+from tests.sign_in import options
+from tests.signed_in_accounts import ALICE
 from tests.whole.terminal import files_of
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.world import World
 
-ALICE = "alice@example.org"
 CORRELATION = "019827f4-372b-7726-8110-db46f130cd8f"
 CLIENT = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
 
@@ -104,29 +105,18 @@ PAGES = {
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-def test_a_dead_end_is_explained_at_the_prompt(user: World, entra: Entra, page: Page) -> None:
-    """Pasted where the last address is awaited: 77, the code, Microsoft's reference and a command that can be run."""
-    with Login(user, ALICE, "--paste", *options(entra)) as login:
-        assert login.address
-        done = login.paste(page.text)
+def test_a_dead_end_is_explained_at_the_prompt_and_afterwards(world: World, entra: Entra, page: Page) -> None:
+    """Where the last address is awaited 77, and by explain: code, Microsoft's reference, a command that can be run."""
+    with pasting(lambda _: page.text):
+        refused = run("login", ALICE, "--paste", *options(entra))
+    explained = run("explain", ALICE, "-", stdin=page.text)
 
-    said = done.err[done.err.index("Microsoft's page refused") :]
-    assert (done.code, done.out, files_of(user)) == (77, "", [])
-    assert ("AADSTS" in said, f"AADSTS{page.code}" in said) == (bool(page.code), bool(page.code))
-    assert (CORRELATION in said, "2026-11-24T09:12:44Z" in said) == (page.has_reference, page.has_reference)
-    assert page.helps in said
-    assert len(said.splitlines()) <= 6
-    assert all(parse(words) for words in commands_in(said))
-
-
-@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-def test_a_dead_end_is_explained_afterwards(user: World, page: Page) -> None:
-    """Given to explain by somebody who never signed in: the same on standard output, then the letter."""
-    done = user.run("explain", ALICE, "-", stdin=page.text)
-
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith(f"AADSTS{page.code}" if page.code else "")
-    assert (CORRELATION in done.out, "2026-11-24T09:12:44Z" in done.out) == (page.has_reference, page.has_reference)
-    assert page.helps in done.out
-    assert 2 <= len(done.out.partition("\n\n")[0].splitlines()) <= 6
-    assert all(parse(words) for words in commands_in(done.out))
+    at_the_prompt = refused.err[refused.err.index("Microsoft's page refused") :]
+    assert (refused.code, refused.out, files_of(world)) == (77, "", [])
+    assert (explained.code, explained.err) == (0, "")
+    for said in (at_the_prompt, explained.out.partition("\n\n")[0]):
+        assert ("AADSTS" in said, f"AADSTS{page.code}" in said) == (bool(page.code), bool(page.code))
+        assert (CORRELATION in said, "2026-11-24T09:12:44Z" in said) == (page.has_reference, page.has_reference)
+        assert page.helps in said
+        assert 2 <= len(said.splitlines()) <= 6
+        assert all(parse(words) for words in commands_in(said))

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import shlex
-import time
+import webbrowser
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
 
+from tests.in_process import pasting, run, sign_in_on_pages
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
 from tests.named_commands import commands_in, parse
-from tests.sign_in import PASSWORD, Login, options
+from tests.sign_in import PASSWORD, options
+from tests.signed_in_accounts import ALICE
 from tests.whole.terminal import Terminal, files_of
+from tests.whole.test_login_browser import visit
+from tests.world import PATIENCE
 
 if TYPE_CHECKING:
-    from tests.m365.entra import Entra
-    from tests.world import Outcome, World
+    from tests.m365.entra import Entra, Request
+    from tests.m365.entra.script import Answer
+    from tests.world import World
 
-ALICE = "alice@example.org"
 LOGIN = f"offlineimap-m365 login {ALICE}"
 
 
-def with_browser(user: World) -> World:
-    """Give *user* a browser that shows nothing: the test walks the pages itself."""
-    user.environ["BROWSER"] = "true"
-    return user
+class NothingShown:
+    """A browser that shows nothing: the test walks the pages itself."""
+
+    name = "firefox"
+
+    @staticmethod
+    def open(_: str) -> None:
+        """Show nothing."""
 
 
-def fail(user: World, entra: Entra, browser: Browser, *arguments_: str) -> Outcome:
-    """Sign in as far as it goes, and paste what the browser shows at its end."""
-    with Login(user, ALICE, *arguments_, *options(entra)) as login:
-        landing = browser.sign_in(login.address, ALICE, PASSWORD)
-        return login.paste(landing.address or landing.text or "")
+def add_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let there be a browser."""
+    monkeypatch.setenv("BROWSER", "firefox")
+    monkeypatch.setattr(webbrowser, "get", NothingShown)
 
 
 def leads_to(said: str, command: str) -> bool:
@@ -53,43 +60,55 @@ def leads_to(said: str, command: str) -> bool:
     ],
 )
 def test_a_redirect_that_is_not_registered_leads_to_the_other(
-    user: World, entra: Entra, browser: Browser, flow: str, registered: str, *, options_: str, has_browser: bool
+    world: World,
+    entra: Entra,
+    monkeypatch: pytest.MonkeyPatch,
+    flow: str,
+    registered: str,
+    *,
+    has_browser: bool,
+    options_: str,
 ) -> None:
     """With Thunderbird's client id: from the browser to --paste, from a paste to --browser."""
+    if has_browser:
+        add_browser(monkeypatch)
     entra.clients[THUNDERBIRD].redirect_uris = [registered]
-    done = fail(with_browser(user) if has_browser else user, entra, browser, flow)
 
-    assert (done.code, files_of(user)) == (77, [])
+    done = sign_in_on_pages(entra, ALICE, "login", ALICE, flow, *options(entra))
+
+    assert (done.code, files_of(world)) == (77, [])
     assert leads_to(done.err, f"{LOGIN} {options_} --authority")
 
 
 @pytest.mark.parametrize("code", [53003, 530036])
-def test_a_policy_against_device_codes_leads_to_a_browser(user: World, entra: Entra, code: int) -> None:
+def test_a_policy_against_device_codes_leads_to_a_browser(
+    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     """A device code that is refused leads to the browser where there is one, else to --paste; never to itself."""
-    said = []
-    for _ in range(2):
+    for way in ("--paste", "--browser"):
         entra.fail_next("device_code", code=code)
-        with Login(user, ALICE, "--device", *options(entra)) as login:
-            said.append(login.end())
-        with_browser(user)
+        with pasting(lambda _: ""):
+            done = run("login", ALICE, "--device", *options(entra))
+        add_browser(monkeypatch)
 
-    assert [run.code for run in said] == [77, 77]
-    for run, way in zip(said, ("--paste", "--browser"), strict=True):
-        assert leads_to(run.err, f"{LOGIN} {way}"), run.err
-        assert "--device" not in run.err.rpartition(f"AADSTS{code}")[2]
+        assert done.code == 77
+        assert leads_to(done.err, f"{LOGIN} {way}"), done.err
+        assert "--device" not in done.err.rpartition(f"AADSTS{code}")[2]
 
 
 @pytest.mark.parametrize(
     ("code", "command"), [(53003, f"{LOGIN} --paste"), (53000, f"offlineimap-m365 explain {ALICE}")]
 )
 def test_a_page_of_a_policy_leads_to_a_managed_device(
-    user: World, entra: Entra, browser: Browser, code: int, command: str
+    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, code: int, command: str
 ) -> None:
     """A policy that refuses this browser may let a managed device in; if it wants one, the help desk comes first."""
+    add_browser(monkeypatch)
     alice = entra.find_person(ALICE)
     assert alice is not None
     alice.blocked = code
-    done = fail(with_browser(user), entra, browser, "--browser")
+
+    done = sign_in_on_pages(entra, ALICE, "login", ALICE, "--browser", *options(entra))
 
     assert done.code == 77
     assert f"AADSTS{code}, correlation id " in done.err
@@ -98,25 +117,26 @@ def test_a_page_of_a_policy_leads_to_a_managed_device(
     assert "administrator" in done.err or "help desk" in done.err
 
 
-def visit(address: str) -> requests.Response:
-    """Go to the listener on this machine as a browser does."""
-    with requests.Session() as session:
-        session.trust_env = False
-        return session.get(address, allow_redirects=False, timeout=30)
-
-
-def test_the_first_answer_wins(user: World, entra: Entra, browser: Browser) -> None:
+def test_the_first_answer_wins(user: World, entra: Entra, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the listener waits a pasted address signs in; the browser that comes with another code changes nothing."""
-    with_browser(user)
-    entra.delay = 1.0
+    user.environ["BROWSER"] = "true"
+    is_asked, may_answer, take_answer = Event(), Event(), entra.take_answer
+
+    def hold(request: Request) -> Answer | None:
+        if request.is_for("authorization_code"):
+            is_asked.set()
+            may_answer.wait(PATIENCE)
+        return take_answer(request)
+
+    monkeypatch.setattr(entra, "take_answer", hold)
     with Terminal(user, "login", ALICE, "--browser", *options(entra)) as terminal:
         first = browser.sign_in(terminal.address, ALICE, PASSWORD).address or ""
         with Browser(entra.ca_file) as other:
             second = other.sign_in(terminal.address, "bob@example.org", PASSWORD).address or ""
         terminal.type(f"{first}\r")
-        while not entra.count("authorization_code"):
-            time.sleep(0.02)
+        assert is_asked.wait(PATIENCE)
         late = visit(second)
+        may_answer.set()
         done = terminal.end()
 
     assert done.code == 0, done.err

@@ -147,6 +147,7 @@ class Provider:
             asked.get("nonce"),
             asked.get("code_challenge"),
             asked.get("code_challenge_method"),
+            asked.get("claims"),
         )
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
 
