@@ -5,15 +5,19 @@ The checks of the doctor in this process: exactly one failure, whose command is 
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
+from unittest import mock
 
+from offlineimap_m365 import doctor
 from offlineimap_m365.base.errors import COMMAND
 from offlineimap_m365.doctor.check import Subject
+from offlineimap_m365.doctor.local import versions
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.provider.msal_cache import AccessToken
+from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +33,12 @@ def put_stub(program: str = "/bin/true") -> Path:
     text = re.sub(r"(?m)^STUB_COMMAND = .*$", f"STUB_COMMAND = {[program]!r}", path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def offline(*names: str) -> list[Check]:
+    """Return all checks that ask nobody; no OfflineIMAP is here, which would be started each time."""
+    with mock.patch.object(versions, "which", return_value=None):
+        return list(doctor.examine(doctor.Order(names, offline=True)))
 
 
 def checks_of(steps: Iterable[Step], subject: Subject) -> list[Check]:
@@ -92,8 +102,11 @@ def command_of(check: Check) -> str:
 
 
 def follow(check: Check) -> None:
-    """Run the command that the *check* advises, in this process's environment."""
-    command = re.sub(rf"(?<![/\w]){COMMAND}(?= )", "ours", command_of(check))
-    script = f'ours() {{ {sys.executable} -m offlineimap_m365 "$@"; }}\n{command}'
-    done = subprocess.run(["/bin/sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
+    """Run the command that the *check* advises: our own in this process, others in a shell."""
+    for command in command_of(check).split(" && "):
+        program, *words = shlex.split(command)
+        if program == COMMAND:
+            outcome = in_process.run(*words)
+            assert outcome.code == 0, outcome.err
+        else:
+            subprocess.run(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, check=True)

@@ -5,21 +5,23 @@ Which unit tests are slow, and what the tests of several folders ask for.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from offlineimap_m365.base import notices
+from offlineimap_m365.doctor.local import versions
 from tests.signed_in_accounts import age, keep
 from tests.unit import fake_keyring
 from tests.unit.offlineimaprc_file import OfflineimaprcFile, make_offlineimaprc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
@@ -66,8 +68,9 @@ def _no_program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def config(world: World, monkeypatch: pytest.MonkeyPatch) -> OfflineimaprcFile:
-    """Return the shipped sample, filled in for Alice, who is signed in; no OfflineIMAP is on the PATH."""
+    """Return the shipped sample, filled in for Alice, who is signed in; only a *program* is an OfflineIMAP here."""
     monkeypatch.setenv("PATH", str(world.root / "bin"))
+    monkeypatch.setattr(versions, "which", lambda name: Path(path) if (path := shutil.which(name)) else None)
     return make_offlineimaprc(world)
 
 

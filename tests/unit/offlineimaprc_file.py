@@ -7,18 +7,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.check import Subject
+from offlineimap_m365.folders import learned
 from offlineimap_m365.plugin import stub
 from tests import unified_diff
 from tests.sample import SAMPLE, fill_in
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from offlineimap_m365.doctor.check import Check
     from tests.world import World
 
@@ -28,7 +29,12 @@ REMOTE, LOCAL = "[Repository work-remote]", "[Repository work-local]"
 FILTER = "folderfilter = folderfilter"
 JWT = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL291dGxvb2sub2ZmaWNlLmNvbSJ9.c2lnbmF0dXJl"
 GRANT = "0.AXkAq3F7x0mHdEOTZ4" + "x" * 30 + "." + "AgABAwEAAAApTwJmzXqdR4BN2miheQMYA" + "y" * 60
-SECRETS = (JWT, GRANT, "hunter2", "abcDEF~123456789")
+CLIENT_SECRET = "abc8Q~DEFghiJKLmno.PQRstuVWXyz0123456789a"
+SECRETS = (JWT, GRANT, CLIENT_SECRET, "hunter2", "abcDEF~123456789")
+CASES = Path(__file__).parents[1] / "data" / "cases"
+PEOPLE = json.loads((CASES / "people.json").read_text(encoding="utf-8"))
+EXPECTED = json.loads((CASES / "rc" / "expect.json").read_text(encoding="utf-8"))
+WAYS = json.loads((CASES / "ways.json").read_text(encoding="utf-8"))
 
 
 @dataclasses.dataclass
@@ -73,14 +79,19 @@ class OfflineimaprcFile:
 
     def diff(self) -> str:
         """Return the diff that mends the file, empty if there is none."""
-        return next((check.diff.text for check in self.examine() if check.diff), "")
+        return diff_of(self.examine())
 
     def mend(self) -> list[Check]:
         """Apply the diff, after which there is none; return what failed before."""
-        failed = self.failed()
-        unified_diff.apply(self.diff())
+        checks = self.examine()
+        unified_diff.apply(diff_of(checks))
         assert self.diff() == ""
-        return failed
+        return [check for check in checks if check.ok is False]
+
+
+def diff_of(checks: list[Check]) -> str:
+    """Return the diff that *checks* carry."""
+    return next((check.diff.text for check in checks if check.diff), "")
 
 
 def make_offlineimaprc(world: World) -> OfflineimaprcFile:
@@ -106,8 +117,21 @@ def own_pythonfile(config: OfflineimaprcFile, text: str) -> Path:
     return own
 
 
-def make_maildir(config: OfflineimaprcFile, *folders: str) -> None:
-    """Make Maildirs where the file expects them."""
-    for folder in folders:
-        for part in ("cur", "new", "tmp"):
-            (config.path.parent / "mail" / folder / part).mkdir(parents=True)
+def place_case(world: World, name: str) -> OfflineimaprcFile:
+    """Return the case *name* with its files and with who is signed in."""
+    for person, kind in EXPECTED[name].get("people", PEOPLE).items():
+        tenant = learned.PERSONAL_TENANT if kind == "personal" else "11111111-1111-4222-8333-444444444444"
+        invent(profiles.clean_name(person), imap="outlook.office365.com:993", tenant=tenant)
+    pythonfile = stub.write_stub() if EXPECTED[name].get("people", PEOPLE) else stub.stub_path()
+    for source in (CASES / "rc").glob(f"{name}.*"):
+        text = source.read_text(encoding="utf-8").replace("@DIR@", str(world.root)).replace("@STUB@", str(pythonfile))
+        (world.root / source.name).write_text(text.replace("@CA@", str(world.root / "ca.pem")), encoding="utf-8")
+        (world.root / source.name).chmod(0o600)
+    return OfflineimaprcFile(world.root / f"{name}.rc", [])
+
+
+def broken(name: str) -> tuple[str, str, str]:
+    """Return the text that a way to break the sample replaces, the new text, and how the line begins that is found."""
+    values = {"@ALICE@": ALICE, "@JWT@": JWT, "@GRANT@": GRANT, "@MODULE@": str(stub.__file__)}
+    texts = [re.sub(r"@[A-Z]+@", lambda match: values[match[0]], text) for text in WAYS[name]]
+    return texts[0], texts[1], texts[2] if len(texts) > 2 else texts[1].splitlines()[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from offlineimap_m365.doctor.local import versions
-from tests.unit.doctor.offlineimaprc import test_mending as mending
+from tests.unit import offlineimaprc_file as mending
 from tests.unit.offlineimaprc_file import make_offlineimaprc
 from tests.whole import builds
 from tests.whole.advice_follower import ALICE, AdviceFollower

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,12 +19,10 @@ from offlineimap_m365.cli import main
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.tokens import notify
-from tests.doctor_checks import checks_of, command_of, follow, is_well, named, only, put_stub
+from tests.doctor_checks import checks_of, command_of, follow, is_well, named, offline, only, put_stub
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from offlineimap_m365.doctor import Check
     from tests.world import World
 
@@ -41,41 +41,13 @@ def examined() -> list[Check]:
     return [check for check in checks_of(steps, Subject("", "")) if check.name in ("home", "notify", "stub")]
 
 
-def offline(*names: str) -> list[Check]:
-    """Return all checks that ask nobody, and let no failure be told twice."""
-    return list(doctor.examine(doctor.Order(names, offline=True)))
-
-
-def put(path: Path, text: str, mode: int = 0o600) -> Path:
-    """Write a file of the home."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(mode)
-    return path
-
-
-def mode(path: str, bits: int) -> Callable[[World], object]:
-    """Return what gives *path* in the home another mode."""
-    return lambda world: (world.home / path).chmod(bits)
-
-
-def linked(world: World) -> None:
-    """Put the folder of all accounts elsewhere, and a link in its place."""
-    (world.home / "accounts").rename(world.root / "elsewhere")
-    (world.home / "accounts").symlink_to(world.root / "elsewhere")
-
-
 def test_a_good_place_is_told_in_three_lines(alice: World) -> None:
     """Home, notify and stub, in this order, each with what is there; and where a cron job would look."""
     stub.write_stub()
 
-    found = list(examined())
+    found = examined()
 
-    assert [(check.name, check.ok) for check in found] == [
-        ("home", True),
-        ("notify", True),
-        ("stub", True),
-    ]
+    assert [(check.name, check.ok) for check in found] == [("home", True), ("notify", True), ("stub", True)]
     told = f"cron and systemd look elsewhere unless they are told OFFLINEIMAP_M365_HOME={alice.home}"
     assert found[0].meaning == f"{alice.home} is yours alone and can be written; XDG_DATA_HOME names it, and {told}"
     assert "config notify" in found[1].meaning
@@ -83,50 +55,66 @@ def test_a_good_place_is_told_in_three_lines(alice: World) -> None:
     assert list(alice.home.glob(".*")) == []
 
 
-BROKEN: dict[str, tuple[str, Callable[[World], object]]] = {
-    "others may write to the home": ("home", mode(".", 0o702)),
-    "others may write to the folder of all accounts": ("home", mode("accounts", 0o702)),
-    "others may write to a directory above": ("home", mode("..", 0o777)),
-    "the home is shut to its owner": ("home", mode(".", 0o500)),
-    "the home cannot be entered": ("home", mode(".", 0o600)),
-    "the folder of all accounts is a link": ("home", linked),
-    "the command of notify is broken": ("notify", lambda world: put(world.home / "notify.json", "{")),
-    "others may write to the command of notify": (
-        "notify",
-        lambda world: put(world.home / "notify.json", '{"version": 1, "command": "true"}', 0o602),
-    ),
-    "the program of notify is gone": ("notify", lambda _: notify.choose("/opt/gone/notify-me --now")),
-    "the program of notify is not on the path": (
-        "notify",
-        lambda _: notify.choose('no-such-program-here "$M365_ACCOUNT"'),
-    ),
-    "the stub is gone": ("stub", lambda world: (world.home / "pythonfile.py").unlink()),
-    "the stub is of an older version": ("stub", lambda world: rewrite(world, __version__, "0.0.1")),
-    "the stub names a command that is gone": ("stub", lambda _: put_stub("/opt/gone/offlineimap-m365")),
-    "the stub names a command that fails": ("stub", lambda _: put_stub("/bin/false")),
-    "the stub names no command": ("stub", lambda world: rewrite(world, "STUB_COMMAND", "COMMAND")),
-    "others may write to the stub": ("stub", mode("pythonfile.py", 0o666)),
-    "the stub is somebody's own file": ("stub", lambda world: put(world.home / "pythonfile.py", "mine = 1\n")),
-}
+def put(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file of the home."""
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
 
 
-def rewrite(world: World, old: str, new: str) -> None:
+def link(path: Path) -> None:
+    """Move *path* away, and put a link in its place."""
+    elsewhere = Path(tempfile.mkdtemp()) / path.name
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def rewrite(home: Path, old: str, new: str) -> None:
     """Replace *old* by *new* in the stub."""
-    path = world.home / "pythonfile.py"
+    path = home / "pythonfile.py"
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
+FOLDER = f"accounts/{ALICE}"
+BROKEN: tuple[tuple[str, str, Callable[[Path], object]], ...] = (
+    ("home", "others may write to it", lambda home: home.chmod(0o702)),
+    ("home", "others may write to the folder of all accounts", lambda home: (home / "accounts").chmod(0o702)),
+    ("home", "others may write to a directory above", lambda home: home.parent.chmod(0o777)),
+    ("home", "it is shut to its owner", lambda home: home.chmod(0o500)),
+    ("home", "it cannot be entered", lambda home: home.chmod(0o600)),
+    ("home", "the folder of all accounts is a link", lambda home: link(home / "accounts")),
+    ("notify", "its file is broken", lambda home: put(home / "notify.json", "{")),
+    ("notify", "others may write", lambda home: put(home / "notify.json", '{"version": 1, "command": "true"}', 0o602)),
+    ("notify", "its program is gone", lambda _: notify.choose("/opt/gone/notify-me --now")),
+    ("notify", "its program is not on the path", lambda _: notify.choose('no-such-program "$M365_ACCOUNT"')),
+    ("stub", "it is gone", lambda home: (home / "pythonfile.py").unlink()),
+    ("stub", "it is of an older version", lambda home: rewrite(home, __version__, "0.0.1")),
+    ("stub", "its command is gone", lambda _: put_stub("/opt/gone/offlineimap-m365")),
+    ("stub", "its command fails", lambda _: put_stub("/bin/false")),
+    ("stub", "it names no command", lambda home: rewrite(home, "STUB_COMMAND", "COMMAND")),
+    ("stub", "others may write to it", lambda home: (home / "pythonfile.py").chmod(0o666)),
+    ("stub", "it is somebody's own file", lambda home: put(home / "pythonfile.py", "mine = 1\n")),
+    ("profile", "others may write to it", lambda home: (home / FOLDER / "profile.json").chmod(0o606)),
+    ("profile", "others may write to its folder", lambda home: (home / FOLDER).chmod(0o702)),
+    ("profile", "it is a link", lambda home: link(home / FOLDER / "profile.json")),
+    ("profile", "the cache is a link", lambda home: link(home / FOLDER / "cache.json")),
+    ("profile", "its folder is a link", lambda home: link(home / FOLDER)),
+    ("store", "others may write to the cache", lambda home: (home / FOLDER / "cache.json").chmod(0o606)),
+)
+
+
 @pytest.mark.once
-@pytest.mark.parametrize("way", BROKEN)
-def test_each_way_to_break_it_is_named_alone_and_healed_by_its_advice(alice: World, way: str) -> None:
+def test_each_way_to_break_it_is_named_alone_and_healed_by_its_advice(alice: World, subtests: pytest.Subtests) -> None:
     """One cause is one failed check, and the command of its remedy repairs it."""
-    name, break_it = BROKEN[way]
-    break_it(alice)
+    for name, way, break_it in BROKEN:
+        with subtests.test(f"{name}: {way}"):
+            put_stub()
+            break_it(alice.home)
 
-    check = only(offline(), name)
-    follow(check)
+            check = only(offline(), name)
+            follow(check)
 
-    assert is_well(offline())
+            assert check.account == (ALICE if name in ("profile", "store") else None)
+            assert is_well(offline())
 
 
 def test_a_home_that_others_could_read_is_closed_and_told(alice: World) -> None:
@@ -161,15 +149,15 @@ def _fail(number: int) -> Callable[..., NoReturn]:
     return fail
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
-def test_a_home_that_takes_nothing(alice: World, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_home_that_takes_nothing(alice: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk, a quota and a read-only file system are told apart, and are over when they are over."""
-    with monkeypatch.context() as patch:
-        patch.setattr(atomic_file, "prove_space", _fail(number))
-        check = only(offline(), "home")
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+        with monkeypatch.context() as patch:
+            patch.setattr(atomic_file, "prove_space", _fail(number))
+            check = only(offline(), "home")
 
-    assert os.strerror(number) in check.meaning
-    assert command_of(check).startswith("df -h ")
+        assert os.strerror(number) in check.meaning
+        assert command_of(check).startswith("df -h ")
     assert is_well(offline())
 
 
@@ -197,28 +185,20 @@ def test_a_file_in_the_place_of_the_home(alice: World) -> None:
     assert only(offline(), "sign-in")
 
 
-@pytest.mark.parametrize("is_there", [False, True])
-def test_where_nobody_is_signed_in_there_is_one_failure(world: World, *, is_there: bool) -> None:
-    """The command to sign in, and the directory that was searched: in cron that is another one."""
-    if is_there:
-        world.home.mkdir(mode=0o700)
-
-    check = only(offline(), "sign-in")
-
-    assert f"Searched in {world.home}" in check.meaning
-    assert "XDG_DATA_HOME" in check.meaning
-    assert check.remedy.command == "offlineimap-m365 login you@example.org"
-    assert world.home.exists() == is_there
-
-
-def test_a_home_elsewhere_is_pointed_out(world: World) -> None:
-    """Who signed in before XDG_DATA_HOME was set looks in the wrong place now."""
+def test_where_nobody_is_signed_in_there_is_one_failure(world: World) -> None:
+    """The command to sign in, and the directory that was searched: in cron, and before XDG_DATA_HOME, another one."""
+    checks = [only(offline(), "sign-in")]
+    assert not world.home.exists()
+    world.home.mkdir(mode=0o700)
+    checks.append(only(offline(), "sign-in"))
     usual = world.root / "home" / ".local" / "share" / "offlineimap-m365"
     (usual / "accounts").mkdir(parents=True)
+    checks.append(only(offline(), "sign-in"))
 
-    check = only(offline(), "sign-in")
-
-    assert f"set OFFLINEIMAP_M365_HOME={usual}; else sign in" in check.remedy.advice
+    assert {check.remedy.command for check in checks} == {"offlineimap-m365 login you@example.org"}
+    assert all(f"Searched in {world.home}" in check.meaning and "XDG_DATA_HOME" in check.meaning for check in checks)
+    other = f"To use the other home, {usual}, set OFFLINEIMAP_M365_HOME={usual}; else sign in"
+    assert [check.remedy.advice for check in checks] == ["", "", other]
 
 
 def test_the_path_of_the_stub_is_printed_and_somebodys_own_left_alone(
@@ -240,33 +220,19 @@ def test_the_path_of_the_stub_is_printed_and_somebodys_own_left_alone(
     assert "left as it is" in said.err
 
 
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        "true",
-        "M365=1 printf x",
-        "if true; then echo x; fi",
-        "$HOME/bin/whatever",
-        "~/bin/whatever",
-        "cd / && echo x",
-        "echo \udcff\ud800",
-    ],
-)
-def test_a_command_that_the_shell_can_run_is_good(alice: World, chosen: str) -> None:
+def test_a_command_that_the_shell_can_run_is_good(alice: World) -> None:
     """Programs, words of the shell, and what only the shell can tell; nothing is run for it."""
-    notify.choose(f"{chosen} && touch ran")
+    words = ("true", "M365=1 printf x", "if true; then echo x; fi", "cd / && echo x", "echo \udcff\ud800")
+    for chosen in (*words, "$HOME/bin/whatever", "~/bin/whatever"):
+        notify.choose(f"{chosen} && touch ran")
 
-    assert named(examined(), "notify").ok is True
+        assert named(examined(), "notify").ok is True, chosen
     assert not Path("ran").exists()
 
 
 def test_a_file_system_without_locks_is_named(alice: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without flock each process refreshes for itself, which is not a failure."""
-
-    def fail(*_: object) -> NoReturn:
-        raise OSError(errno.ENOSYS, "no locks")
-
-    monkeypatch.setattr(fcntl, "flock", fail)
+    monkeypatch.setattr(fcntl, "flock", _fail(errno.ENOSYS))
 
     check = named(examined(), "home")
 

@@ -65,42 +65,35 @@ def test_lines_are_tried_on_the_folders_that_the_server_lists(config: Offlineima
 
 
 @pytest.mark.usefixtures("program")
-@pytest.mark.parametrize(
-    ("section", "line", "python", "told", "mended"),
-    [
-        (REMOTE, "nametrans = lambda name: name.replace('Sent Items', 'Out')", "", "turns Sent Items into Out", LOCAL),
+def test_what_the_users_own_python_does_is_found(config: OfflineimaprcFile, subtests: pytest.Subtests) -> None:
+    """A function that raises, hides ours, loses the inbox or does not come back is told with the line that uses it."""
+    sample, token = config.text, "oauth2_access_token_eval = mine()"
+    out = "nametrans = lambda name: name.replace('Sent Items', 'Out')"
+    translate = "def translate(name):\n    return {}[name]\n"
+    for section, line, python, told, mended in (
+        (REMOTE, out, "", "turns Sent Items into Out", LOCAL),
         (REMOTE, "nametrans = lambda name: 'All'", "", "the same name to INBOX, Archive", ""),
-        (
-            REMOTE,
-            "nametrans = translate",
-            "def translate(name):\n    return {}[name]\n",
-            "raises KeyError at line 3",
-            "",
-        ),
+        (REMOTE, "nametrans = translate", translate, "raises KeyError at line 3", ""),
         (LOCAL, "nametrans = lambda name: name.nothing", "", "raises AttributeError", ""),
         (FILTER, "folderfilter = lambda name: name != 'INBOX'", "", "leaves out INBOX", FILTER),
         (FILTER, "folderfilter = lambda name: name[99]", "", "raises IndexError", FILTER),
         (FILTER, "folderfilter = lambda name: True", "", "keeps Calendar", "folderfilter = make_folderfilter(also="),
         (FILTER, FILTER, "def folderfilter(a, b):\n    return True\n", "folderfilter is the pythonfile's own", ""),
-        (EVAL, "oauth2_access_token_eval = mine()", "def mine():\n    return None\n", "gives NoneType", ""),
-        (EVAL, "oauth2_access_token_eval = mine()", "def mine():\n    raise SystemExit\n", "raises SystemExit", ""),
-        ("", "", "import nothing_of_this_name\n", "raises ModuleNotFoundError (nothing_of_this_name) at line 2", ""),
-        ("", "", "raise SystemExit\n", "raises SystemExit at line 2", ""),
-    ],
-)
-def test_what_the_users_own_python_does_is_found(  # noqa: PLR0917 - a table of cases
-    config: OfflineimaprcFile, section: str, line: str, python: str, told: str, mended: str
-) -> None:
-    """A function that raises, hides ours, loses the inbox or does not come back is told with the line that uses it."""
-    own_pythonfile(config, OURS.format(stub=str(stub.stub_path())) + python)
-    if section:
-        config.change(section, f"{section}\n{line}" if section in (REMOTE, LOCAL) else line)
-    config.offline = not line.startswith("oauth2")
-    assert config.failed() == []
+        (EVAL, token, "def mine():\n    return None\n", "gives NoneType", ""),
+        (EVAL, token, "def mine():\n    raise SystemExit\n", "raises SystemExit", ""),
+        (FILTER, FILTER, "import nothing_of_this_name\n", "ModuleNotFoundError (nothing_of_this_name) at line 2", ""),
+        (FILTER, FILTER, "raise SystemExit\n", "raises SystemExit at line 2", ""),
+    ):
+        with subtests.test(told):
+            config.write(sample)
+            own_pythonfile(config, OURS.format(stub=str(stub.stub_path())) + python)
+            config.change(section, f"{section}\n{line}" if section in (REMOTE, LOCAL) else line)
+            config.offline, config.runs = line != token, False
+            assert config.failed() == []
 
-    config.runs = True
-    [check] = config.mend()
+            config.runs = True
+            [check] = config.mend()
 
-    assert told in check.meaning
-    assert bool(check.diff) is bool(mended)
-    assert mended in config.text
+            assert told in check.meaning
+            assert bool(check.diff) is bool(mended)
+            assert mended in config.text
