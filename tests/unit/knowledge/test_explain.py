@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from offlineimap_m365.base.errors import M365Error, Misconfigured, SignInNeeded, Temporary
 from offlineimap_m365.knowledge.error_text import LONGEST, find_codes, find_named, find_reference, own_words
-from offlineimap_m365.knowledge.explain import Explanation, Situation, error_for, explain
+from offlineimap_m365.knowledge.explain import PAGE_OF_CODE, Explanation, Situation, error_for, explain
 from offlineimap_m365.knowledge.tables import load
+from tests.signed_in_accounts import ALICE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Rules of ours, which no Python can change.
 pytestmark = pytest.mark.once
 
-ALICE = "alice@example.org"
 CORRELATION = "019827f4-372b-7726-8110-db46f130cd8f"
 
 # The shape of an answer of Entra's token endpoint (learn.microsoft.com, reference-error-codes).
@@ -32,6 +36,38 @@ REVOKED: dict[str, Any] = {
     "error_uri": "https://login.microsoftonline.com/error?code=50173",
 }
 
+
+def explained(text: str, situation: Situation | None = None) -> Explanation:
+    """Return the explanation of *text*, which there must be."""
+    found = explain(text, situation)
+    assert found is not None, text
+    return found
+
+
+def refused(answer: Mapping[str, Any]) -> M365Error:
+    """Return the error that Alice gets for an *answer*."""
+    return error_for(answer, Situation(ALICE))
+
+
+def test_codes_are_found_where_microsoft_puts_them() -> None:
+    """A code is found with its prefix, alone, or behind a label in any language, and nowhere else."""
+    codes = {
+        "AADSTS50011: The redirect URI 'https://x' specified": ["50011"],
+        "aadsts 65004": ["65004"],
+        "53003": ["53003"],
+        "  7000218\n": ["7000218"],
+        "Error code: 53003": ["53003"],
+        '{"error_codes":[50173]}': ["50173"],
+        "Fehlercode: 53003": ["53003"],
+        "C\u00f3digo de error: 530032\nId. de solicitud: 123": ["530032"],
+        "Error Code: 53003 Request Id: 12345678-0000": ["53003"],
+        "call 55555 or come to room 53003 today": [],
+        "IP address: 192.0.2.42\nTimestamp: 2025-07-20T13:20:49.231Z": [],
+    }
+
+    assert {text: find_codes(text) for text in codes} == codes
+
+
 #: Pages that show no code: the class, and what of the command helps.
 PAGES = {
     "Need admin approval\nMozilla Thunderbird\nunverified": ("ADMIN", "consent"),
@@ -44,92 +80,56 @@ PAGES = {
     "Sorry, but we\u2019re having trouble signing you in.": ("LOGIN", "login"),
 }
 
-CODES_IN_TEXT = {
-    "AADSTS50011: The redirect URI 'https://x' specified": ["50011"],
-    "aadsts 65004": ["65004"],
-    "53003": ["53003"],
-    "  7000218\n": ["7000218"],
-    "Error code: 53003": ["53003"],
-    '{"error_codes":[50173]}': ["50173"],
-    "Fehlercode: 53003": ["53003"],
-    "C\u00f3digo de error: 530032\nId. de solicitud: 123": ["530032"],
-    "Error Code: 53003 Request Id: 12345678-0000": ["53003"],
-    "call 55555 or come to room 53003 today": [],
-    "IP address: 192.0.2.42\nTimestamp: 2025-07-20T13:20:49.231Z": [],
-}
 
-
-def explained(text: str, situation: Situation | None = None) -> Explanation:
-    """Return the explanation of *text*, which there must be."""
-    found = explain(text, situation or Situation())
-    assert found is not None
-    return found
-
-
-@pytest.mark.parametrize(("text", "codes"), CODES_IN_TEXT.items())
-def test_codes_are_found_where_microsoft_puts_them(text: str, codes: list[str]) -> None:
-    """A code is found with its prefix, alone, or behind a label in any language, and nowhere else."""
-    assert find_codes(text) == codes
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_without_a_code_is_known_by_its_words(page: str) -> None:
+def test_a_page_without_a_code_is_known_by_its_words() -> None:
     """Line breaks, case and curly apostrophes do not hide a page that shows no code; and no code is made up for it."""
-    found = explained(page)
+    for page, (klass, command) in PAGES.items():
+        explanation = explained(page)
 
-    assert (found.code, found.klass) == ("", PAGES[page][0])
-    assert PAGES[page][1] in (found.remedy.command or "")
-
-
-#: What is pasted, and the code or name that explains it; None for what is not recognised.
-TEXTS = {
-    "You can't get there from here\nError Code: 53001": "AADSTS53001",  # a code counts more than a title
-    "AADSTS70002: x. AADSTS50012: y": "AADSTS50012",  # a general code around the one that says why
-    "AADSTS70008: x. AADSTS700082: y": "AADSTS700082",
-    "AADSTS50012: x. AADSTS700024: y": "AADSTS700024",
-    "AADSTS70002: alone": "AADSTS70002",
-    "AADSTS50076: x. AADSTS50173: y": "AADSTS50076",  # of two that say why the first
-    "AADSTS99999: x. AADSTS50173: y": "AADSTS50173",
-    "The server said invalid_grant.": "invalid_grant",
-    "expired_token": "expired_token",
-    "": None,
-    "hello": None,
-    "exit code 10060": None,
-    "123456": None,
-    "invalid_grants": None,
-    "\x00\x1b[31m": None,
-}
+        assert (explanation.code, explanation.klass) == ("", klass), page
+        assert command in (explanation.remedy.command or ""), page
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_what_says_most_explains_a_text(text: str) -> None:
+def test_what_says_most_explains_a_text() -> None:
     """A specific code, else a general one, else a name; and nothing is made up."""
-    found = explain(text)
+    codes = {
+        "You can't get there from here\nError Code: 53001": "AADSTS53001",  # a code counts more than a title
+        "AADSTS70002: x. AADSTS50012: y": "AADSTS50012",  # a general code around the one that says why
+        "AADSTS70008: x. AADSTS700082: y": "AADSTS700082",
+        "AADSTS50012: x. AADSTS700024: y": "AADSTS700024",
+        "AADSTS70002: alone": "AADSTS70002",
+        "AADSTS50076: x. AADSTS50173: y": "AADSTS50076",  # of two that say why the first
+        "AADSTS99999: x. AADSTS50173: y": "AADSTS50173",
+        "The server said invalid_grant.": "invalid_grant",
+        "expired_token": "expired_token",
+        **dict.fromkeys(["", "hello", "exit code 10060", "123456", "invalid_grants", "\x00\x1b[31m"]),
+    }
+    explanations = {text: explain(text) for text in codes}
 
-    assert (found and found.code) == TEXTS[text]
-
-
-def test_an_unknown_code_is_shown_with_the_advice_of_the_phrase() -> None:
-    """The code on the page is what a help desk asks for, and the title says what to do."""
-    found = explained(f"Need admin approval\nError Code: 99999\nCorrelation Id: {CORRELATION}")
-
-    assert (found.code, found.klass, found.correlation_id) == ("AADSTS99999", "ADMIN", CORRELATION)
-
-
-def test_the_sentence_of_an_unknown_code_counts_more_than_the_pages_title() -> None:
-    """Microsoft shows one title above most of its errors."""
-    found = explained("Sorry, but we're having trouble signing you in.\nAADSTS99999: The seal is broken.")
-
-    assert "The seal is broken" in found.meaning
+    assert {text: found and found.code for text, found in explanations.items()} == codes
 
 
-@pytest.mark.parametrize("text", ["AADSTS99999", "Error code: 99999\nCorrelation Id: " + CORRELATION])
-def test_an_unknown_code_leads_to_microsofts_page_about_it(text: str) -> None:
-    """A code that this release lacks is still a code."""
-    found = explained(text)
+def test_an_unknown_code_is_shown_with_all_that_is_known() -> None:
+    """Its number, Microsoft's page about it, the advice of the page's title, and Microsoft's sentence if it has one."""
+    titled = explained(f"Need admin approval\nError Code: 99999\nCorrelation Id: {CORRELATION}")
+    sentence = explained("Sorry, but we're having trouble signing you in.\nAADSTS99999: The seal is broken.")
 
-    assert found.code == "AADSTS99999"
-    assert "https://login.microsoftonline.com/error?code=99999" in found.remedy.advice
+    assert (titled.klass, titled.correlation_id) == ("ADMIN", CORRELATION)
+    assert "The seal is broken" in sentence.meaning  # Microsoft shows one title above most of its errors
+    for explanation in (titled, sentence, explained("AADSTS99999")):
+        assert explanation.code == "AADSTS99999"
+        assert f"{PAGE_OF_CODE}99999" in explanation.remedy.advice
+
+
+def test_an_answer_with_an_unknown_code_keeps_microsofts_own_words() -> None:
+    """A code that no table knows keeps Microsoft's sentence, without the tail of ids."""
+    description = f"AADSTS999999: Something new. Trace ID: x Correlation ID: {CORRELATION} Timestamp: 2026"
+
+    error = refused({"error": "invalid_request", "error_description": description})
+
+    assert (type(error), error.code, error.correlation_id) == (Misconfigured, "AADSTS999999", CORRELATION)
+    assert error.meaning == "Microsoft says: AADSTS999999: Something new."
+    assert f"{PAGE_OF_CODE}999999" in error.remedy.advice
 
 
 def test_a_remedy_names_this_client_and_redirect() -> None:
@@ -141,16 +141,19 @@ def test_a_remedy_names_this_client_and_redirect() -> None:
 
 
 def test_an_account_cannot_add_to_a_command() -> None:
-    """What a remedy is filled in with is quoted for a shell and free of control characters."""
+    """What a remedy is filled in with is quoted for its shell and free of control characters."""
     found = explained("50173", Situation("a; rm -rf ~\n\x1b[2J"))
+    powershell = explained("550 5.7.60 SMTP; Client does not have permissions", Situation("o'brien@example.org")).remedy
 
     assert found.remedy.command == "offlineimap-m365 login 'a; rm -rf ~ \ufffd[2J'"
+    assert powershell.where == "powershell"
+    assert "-Trustee 'o''brien@example.org'" in (powershell.command or "")
 
 
 @pytest.mark.parametrize("fields", [list(REVOKED), ["error", "error_description"]])
 def test_a_revoked_sign_in_asks_for_a_login(fields: list[str]) -> None:
     """Entra's whole answer, or its description alone, becomes code, meaning, remedy, correlation id and time."""
-    error = error_for({field: REVOKED[field] for field in fields}, Situation(ALICE))
+    error = refused({field: REVOKED[field] for field in fields})
 
     assert type(error) is SignInNeeded
     assert error.lines() == [
@@ -161,63 +164,45 @@ def test_a_revoked_sign_in_asks_for_a_login(fields: list[str]) -> None:
     ]
 
 
-ANSWERS: dict[str, tuple[dict[str, Any], type[M365Error], str | None]] = {
-    "generic refusal": ({"error": "invalid_grant"}, SignInNeeded, "invalid_grant"),
-    "class CONFIG": ({"error": "invalid_grant", "error_codes": [700016]}, Misconfigured, "AADSTS700016"),
-    "class WAIT": ({"error": "invalid_grant", "error_codes": [90033]}, Temporary, "AADSTS90033"),
-    "dead client": ({"error": "unauthorized_client", "error_codes": [7000112]}, Misconfigured, "AADSTS7000112"),
-    "bad secret": ({"error": "invalid_client", "error_codes": [7000215]}, Misconfigured, "AADSTS7000215"),
-    "a code around another one": (
-        {"error": "invalid_grant", "error_description": "AADSTS70002: x. AADSTS50012: y"},
-        Misconfigured,
-        "AADSTS50012",
-    ),
-    "loop": ({"error": "invalid_grant", "error_codes": [50196]}, Temporary, "AADSTS50196"),
-    "busy whatever the code": ({"error": "temporarily_unavailable", "error_codes": [50173]}, Temporary, "AADSTS50173"),
-    "second of two codes known": ({"error": "x", "error_codes": [1, 99999, 65001]}, SignInNeeded, "AADSTS65001"),
-    "codes as text": ({"error": "invalid_grant", "error_codes": ["50173"]}, SignInNeeded, "AADSTS50173"),
-    "codes of no kind": ({"error": "invalid_client", "error_codes": [None, {}]}, Misconfigured, "invalid_client"),
-    "suberror": ({"error": "invalid_grant", "suberror": "user_password_expired"}, SignInNeeded, "invalid_grant"),
-    "unknown name": ({"error": "teapot"}, SignInNeeded, "teapot"),
-    "no error": ({}, Temporary, None),
-    "fields of no kind": ({"error": 3, "error_description": ["x"], "correlation_id": 4}, Temporary, None),
-}
+#: An answer's error, the rest of it, and the error that it becomes.
+ANSWERS: list[tuple[Any, dict[str, Any], type[M365Error], str | None]] = [
+    ("invalid_grant", {}, SignInNeeded, "invalid_grant"),
+    ("invalid_grant", {"error_codes": [700016]}, Misconfigured, "AADSTS700016"),
+    ("invalid_grant", {"error_codes": [90033]}, Temporary, "AADSTS90033"),
+    ("unauthorized_client", {"error_codes": [7000112]}, Misconfigured, "AADSTS7000112"),
+    ("invalid_client", {"error_codes": [7000215]}, Misconfigured, "AADSTS7000215"),
+    ("invalid_grant", {"error_description": "AADSTS70002: x. AADSTS50012: y"}, Misconfigured, "AADSTS50012"),
+    ("invalid_grant", {"error_codes": [50196]}, Temporary, "AADSTS50196"),
+    ("temporarily_unavailable", {"error_codes": [50173]}, Temporary, "AADSTS50173"),  # busy whatever the code
+    ("x", {"error_codes": [1, 99999, 65001]}, SignInNeeded, "AADSTS65001"),  # the one that is known
+    ("invalid_grant", {"error_codes": ["50173"]}, SignInNeeded, "AADSTS50173"),
+    ("invalid_client", {"error_codes": [None, {}]}, Misconfigured, "invalid_client"),
+    ("invalid_grant", {"suberror": "user_password_expired"}, SignInNeeded, "invalid_grant"),
+    ("teapot", {}, SignInNeeded, "teapot"),
+    (None, {}, Temporary, None),
+    (3, {"error_description": ["x"], "correlation_id": 4}, Temporary, None),
+]
 
 
-@pytest.mark.parametrize(("response", "kind", "code"), ANSWERS.values(), ids=ANSWERS)
-def test_an_answer_becomes_the_error_of_its_class(
-    response: dict[str, Any], kind: type[M365Error], code: str | None
-) -> None:
+def test_an_answer_becomes_the_error_of_its_class(subtests: pytest.Subtests) -> None:
     """CONFIG is a configuration error, WAIT a temporary one, all else a person's; fields may lack."""
-    error = error_for(response, Situation(ALICE))
+    for name, rest, kind, code in ANSWERS:
+        with subtests.test(name=name, rest=rest):
+            error = refused(rest if name is None else {"error": name, **rest})
 
-    assert (type(error), error.code, error.account) == (kind, code, ALICE)
-    assert error.meaning
-    assert error.remedy.text
+            assert (type(error), error.code, error.account) == (kind, code, ALICE)
+            assert error.meaning
+            assert error.remedy.text
 
 
-@pytest.mark.parametrize("name", ["interaction_required", "consent_required", "login_required"])
-@pytest.mark.parametrize("code", [700016, 90033, 50173])
-def test_what_wants_the_person_is_a_matter_for_the_person(name: str, code: int) -> None:
+def test_what_wants_the_person_is_a_matter_for_the_person() -> None:
     """The name of the error decides, the code only explains: 77 whatever its class, with a command that signs in."""
-    error = error_for({"error": name, "error_codes": [code]}, Situation(ALICE))
+    names = ("interaction_required", "consent_required", "login_required")
+    for name, code in itertools.product(names, (700016, 90033, 50173)):
+        error = refused({"error": name, "error_codes": [code]})
 
-    assert type(error) is SignInNeeded
-    assert error.code == f"AADSTS{code}"
-    assert f"login {ALICE}" in error.remedy.text
-
-
-def test_an_unknown_code_shows_microsofts_own_words() -> None:
-    """A code that no table knows keeps Microsoft's sentence, without the tail of ids."""
-    description = f"AADSTS999999: Something new. Trace ID: x Correlation ID: {CORRELATION} Timestamp: 2026"
-
-    error = error_for({"error": "invalid_request", "error_description": description}, Situation(ALICE))
-
-    assert type(error) is Misconfigured
-    assert error.code == "AADSTS999999"
-    assert error.meaning == "Microsoft says: AADSTS999999: Something new."
-    assert error.correlation_id == CORRELATION
-    assert "https://login.microsoftonline.com/error?code=999999" in error.remedy.advice
+        assert (type(error), error.code) == (SignInNeeded, f"AADSTS{code}"), name
+        assert f"login {ALICE}" in error.remedy.text, (name, code)
 
 
 def test_own_words_are_short_and_harmless() -> None:
@@ -231,9 +216,7 @@ def test_own_words_are_short_and_harmless() -> None:
 
 def test_time_of_another_zone_is_not_taken_for_utc() -> None:
     """A time is given only if it is in UTC."""
-    reference = find_reference("Timestamp: 2026-01-09T02:02:12+02:00")
-
-    assert reference.time is None
+    assert find_reference("Timestamp: 2026-01-09T02:02:12+02:00").time is None
 
 
 def test_what_the_next_sign_in_must_do_stands_on_the_error() -> None:
@@ -241,36 +224,29 @@ def test_what_the_next_sign_in_must_do_stands_on_the_error() -> None:
     words = "AADSTS70043: ... the permission https://outlook.office.com/SMTP.Send"
     answer = {"error": "invalid_grant", "error_codes": [70043], "claims": '{"a": 1}', "error_description": words}
 
-    error = error_for(answer, Situation(ALICE))
-    elsewhere = error_for({"error": "x", "error_codes": [53003]}, Situation(ALICE))
+    error, elsewhere = refused(answer), refused({"error": "x", "error_codes": [53003]})
 
     assert (error.claims, error.prompt, error.place, error.named) == ('{"a": 1}', "login", False, frozenset({"smtp"}))
     assert (elsewhere.claims, elsewhere.prompt, elsewhere.place) == (None, None, True)
+    for claims in (5, ["x"], {"a": 1}, None):  # any field of an answer may be of another type
+        assert refused({"error": "interaction_required", "claims": claims}).claims is None
 
 
-@pytest.mark.parametrize("claims", [5, ["x"], {"a": 1}, None])
-def test_claims_that_are_no_text_are_none(claims: object) -> None:
-    """Any field of an answer may be of another type."""
-    assert error_for({"error": "interaction_required", "claims": claims}, Situation(ALICE)).claims is None
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("Send emails from mailboxes using SMTP AUTH.", {"smtp"}),
-        ("Read and write access to mailboxes via IMAP.\nRead and write access to mailboxes via POP.", {"imap", "pop"}),
-        ("belongs to the National Cloud 'MicrosoftOnline.US'", {"usgov"}),
-        ("login.partner.microsoftonline.cn", {"china"}),
-        ("SMTPXSend microsoftonline.com", set()),
-    ],
-)
-def test_what_of_ours_a_text_names(text: str, named: set[str]) -> None:
+def test_what_of_ours_a_text_names() -> None:
     """Permissions by their names or by what the consent page says of them; clouds by their hosts."""
-    assert find_named(text) == named
+    names: dict[str, set[str]] = {
+        "Send emails from mailboxes using SMTP AUTH.": {"smtp"},
+        "Read and write access to mailboxes via IMAP.\nRead and write access to mailboxes via POP.": {"imap", "pop"},
+        "belongs to the National Cloud 'MicrosoftOnline.US'": {"usgov"},
+        "login.partner.microsoftonline.cn": {"china"},
+        "SMTPXSend microsoftonline.com": set(),
+    }
+
+    assert {text: find_named(text) for text in names} == names
 
 
 #: What could make a pattern slow: long runs of the characters that patterns repeat.
-RUNS = [
+RUNS = (
     "a",
     "a_",
     " ",
@@ -285,27 +261,19 @@ RUNS = [
     "\n",
     "5.7.",
     "does not exist in the ",
-]
+)
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_time_grows_with_the_text_and_not_with_its_square(run: str) -> None:
-    """Whatever is pasted, 64 kB of it take no more than a fraction of a second."""
+    """Whatever is pasted, 64 kB of it take a fraction of a second; the square would be minutes."""
     text = run * (65_536 // len(run))
     before = time.process_time()
 
     explain(text)
     own_words(text)
 
-    assert time.process_time() - before < 1
-
-
-def test_a_command_for_powershell_is_quoted_for_powershell() -> None:
-    """Its quotes are doubled, as a shell's are not."""
-    remedy = explained("550 5.7.60 SMTP; Client does not have permissions", Situation("o'brien@example.org")).remedy
-
-    assert remedy.where == "powershell"
-    assert "-Trustee 'o''brien@example.org'" in (remedy.command or "")
+    assert time.process_time() - before < 10
 
 
 @pytest.mark.parametrize(("client_id", "option"), [(load("clients")["default"], "--client-id ID"), ("x", "--defaults")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import json
 import sys
 from types import SimpleNamespace
@@ -11,49 +12,44 @@ import pytest
 
 from offlineimap_m365.knowledge import installation
 
+PIPX, UV = "/home/a/.local/share/pipx/venvs", "/home/a/.local/share/uv/tools"
+
 
 @pytest.fixture
 def origin(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """Return what pip recorded of the origin (PEP 610), to be filled in."""
+    """Return what pip recorded of the origin (PEP 610), to be filled in; Python itself is the distribution's."""
     record: dict[str, object] = {}
     distribution = SimpleNamespace(read_text=lambda _: json.dumps(record) if record else None)
     monkeypatch.setattr(importlib.metadata, "distribution", lambda _: distribution)
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "executable", "PYTHON")
     return record
 
 
-@pytest.mark.parametrize(
-    ("prefix", "command"),
-    [
-        ("/home/a/.local/share/pipx/venvs/offlineimap-m365", "pipx install --force SOURCE"),
-        ("/home/a/.local/share/pipx/venvs/offlineimap", "pipx inject --force offlineimap SOURCE"),
-        ("/home/a/.local/share/uv/tools/offlineimap-m365", "uv tool install --force SOURCE"),
-        ("/home/a/my venv", "python3 -m venv '/home/a/my venv' && '/home/a/my venv'/bin/pip install SOURCE"),
-        ("/usr", None),
-    ],
-)
-@pytest.mark.parametrize(
-    ("record", "source"),
-    [
+def test_the_repair_fits_the_installation(
+    monkeypatch: pytest.MonkeyPatch, origin: dict[str, object], subtests: pytest.Subtests
+) -> None:
+    """pipx, an injected package, uv and a virtual environment each have a command, from where pip had it."""
+    commands = {
+        f"{PIPX}/offlineimap-m365": "pipx install --force SOURCE",
+        f"{PIPX}/offlineimap": "pipx inject --force offlineimap SOURCE",
+        f"{UV}/offlineimap-m365": "uv tool install --force SOURCE",
+        "/home/a/my venv": "python3 -m venv '/home/a/my venv' && '/home/a/my venv'/bin/pip install SOURCE",
+        "/usr": None,
+    }
+    sources: list[tuple[dict[str, object], str]] = [
         ({}, "offlineimap-m365"),
         ({"url": "file:///home/a/the%20clone", "dir_info": {}}, "'/home/a/the clone'"),
         ({"url": "https://example.org/it.git", "vcs_info": {"vcs": "git"}}, "git+https://example.org/it.git"),
         ({"url": "https://example.org/it.whl", "archive_info": {}}, "https://example.org/it.whl"),
-    ],
-)
-def test_the_repair_fits_the_installation(  # noqa: PLR0917 - a table
-    monkeypatch: pytest.MonkeyPatch,
-    origin: dict[str, object],
-    prefix: str,
-    command: str | None,
-    record: dict[str, object],
-    source: str,
-) -> None:
-    """pipx, an injected package, uv and a virtual environment each have a command, from where pip had it."""
-    origin.update(record)
-    monkeypatch.setattr(sys, "prefix", prefix)
-    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    ]
+    for (prefix, command), (record, source) in itertools.product(commands.items(), sources):
+        with subtests.test(prefix=prefix, source=source):
+            origin.clear()
+            origin.update(record)
+            monkeypatch.setattr(sys, "prefix", prefix)
 
-    assert installation.repair().command == (command and command.replace("SOURCE", source))
+            assert installation.repair().command == (command and command.replace("SOURCE", source))
 
 
 def test_a_distributions_package_is_installed_again_by_the_distribution(
@@ -61,10 +57,8 @@ def test_a_distributions_package_is_installed_again_by_the_distribution(
 ) -> None:
     """No pip command is advised where pip must not write."""
     monkeypatch.setattr(sys, "prefix", "/usr")
-    monkeypatch.setattr(sys, "base_prefix", "/usr")
-    monkeypatch.setattr(
-        installation, "__file__", "/usr/lib/python3/dist-packages/offlineimap_m365/knowledge/installation.py"
-    )
+    module = "/usr/lib/python3/dist-packages/offlineimap_m365/knowledge/installation.py"
+    monkeypatch.setattr(installation, "__file__", module)
 
     remedy = installation.repair()
 
@@ -75,11 +69,8 @@ def test_a_distributions_package_is_installed_again_by_the_distribution(
 @pytest.mark.parametrize(
     ("prefix", "command"),
     [
-        ("/home/a/.local/share/pipx/venvs/offlineimap", "pipx inject offlineimap keyring"),
-        (
-            "/home/a/.local/share/uv/tools/offlineimap-m365",
-            "uv tool install --force offlineimap-m365 --with keyring",
-        ),
+        (f"{PIPX}/offlineimap", "pipx inject offlineimap keyring"),
+        (f"{UV}/offlineimap-m365", "uv tool install --force offlineimap-m365 --with keyring"),
         ("/home/a/venv", "PYTHON -m pip install keyring"),
         ("/usr", None),
     ],
@@ -89,7 +80,5 @@ def test_a_library_is_added_the_way_the_program_was_installed(
 ) -> None:
     """No pipx in a virtual environment, and no pip where the distribution installs."""
     monkeypatch.setattr(sys, "prefix", prefix)
-    monkeypatch.setattr(sys, "base_prefix", "/usr")
-    monkeypatch.setattr(sys, "executable", "PYTHON")
 
     assert installation.add("keyring").command == command

@@ -10,17 +10,15 @@ from offlineimap_m365.knowledge import mail_scopes
 pytestmark = pytest.mark.once
 
 
-@pytest.mark.parametrize(
-    ("scope", "protocol"),
-    [
-        ("https://outlook.office.com/IMAP.AccessAsUser.All", "imap"),
-        ("smtp.send", "smtp"),
-        ("SMTP.SendAsApp", "smtp"),
-        ("POP.AccessAsApp", "pop"),
-        ("https://outlook.office365.com/.default", None),
-        ("https://x/SMTP.Sender", None),
-    ],
-)
-def test_a_scope_is_for_one_protocol(scope: str, protocol: str | None) -> None:
+def test_a_scope_is_for_one_protocol() -> None:
     """The end of the name decides, in any spelling; other permissions are not for mail."""
-    assert mail_scopes.protocol(scope) == protocol
+    protocols = {
+        "https://outlook.office.com/IMAP.AccessAsUser.All": "imap",
+        "smtp.send": "smtp",
+        "SMTP.SendAsApp": "smtp",
+        "POP.AccessAsApp": "pop",
+        "https://outlook.office365.com/.default": None,
+        "https://x/SMTP.Sender": None,
+    }
+
+    assert {scope: mail_scopes.protocol(scope) for scope in protocols} == protocols

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import socket
 import sys
-import threading
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,189 +12,124 @@ import trustme
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.mail import bounded_socket
-from offlineimap_m365.provider import http_client, token_response, trusted_certificates
-from tests.m365.entra import CAPTIVE_PORTAL
+from offlineimap_m365.provider import http_client
+from tests import certificates
+from tests.login_host import LoginHost
+from tests.m365.entra import CAPTIVE_PORTAL, THUNDERBIRD
 from tests.m365.wire import ConnectProxy
+from tests.signed_in_accounts import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.m365.entra import Entra
     from tests.world import World
 
-TOKEN = "oauth2/v2.0/token"
 PUBLIC = "https://login.microsoftonline.com/token"
 
 
-def post(entra: Entra, url: str | None = None) -> http_client.Answer:
-    """Send a refresh that Entra refuses in the ordinary way."""
-    form = {"grant_type": "refresh_token", "refresh_token": "unknown", "client_id": next(iter(entra.clients))}
-    return http_client.Wire({}).post(url or f"{entra.authority}/{TOKEN}", data=form)
+def post(target: Entra | str) -> http_client.Answer:
+    """Send a refresh that Entra refuses in the ordinary way, to Entra or to a URL."""
+    form = {"grant_type": "refresh_token", "refresh_token": "unknown", "client_id": THUNDERBIRD}
+    return http_client.Wire({}).post(target if isinstance(target, str) else f"{target.authority}/{TOKEN}", data=form)
 
 
-def failure(entra: Entra, url: str | None = None) -> errors.Temporary:
+def failure(target: Entra | str) -> errors.Temporary:
     """Return what post() raises."""
     with pytest.raises(errors.Temporary) as caught:
-        post(entra, url)
+        post(target)
     return caught.value
 
 
-@contextlib.contextmanager
-def silent_server(drip: bytes = b"") -> Iterator[int]:
-    """Listen and never answer, except with *drip* ten times a second; the port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        over = threading.Event()
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                connection, _ = server.accept()
-                with connection:
-                    while not over.wait(0.1):
-                        connection.sendall(drip)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield server.getsockname()[1]
-        over.set()
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, 60),
-        ("7", 7),
-        ("0", 1),
-        ("-5", 60),
-        ("nan", 60),
-        ("soon", 60),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 1),
-        ("Wed, 99 Foo 99999 07:28:00 GMT", 60),
-    ],
-)
-def test_how_long_a_provider_asks_to_wait(header: str | None, seconds: float) -> None:
+def test_how_long_a_provider_asks_to_wait() -> None:
     """Retry-After is a number of seconds or a date; without a usable one it is a minute."""
-    assert http_client.retry_after(header) == seconds
+    past, wrong = "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 99 Foo 99999 07:28:00 GMT"
+    seconds = {None: 60, "7": 7, "0": 1, "-5": 60, "nan": 60, "soon": 60, past: 1, wrong: 60}
+
+    assert {header: http_client.retry_after(header) for header in seconds} == seconds
 
 
 #: What the provider answers, and what the error has: a word of its fact or advice, its command's end, and how many
 #: seconds it is remembered.
-ANSWERS: list[tuple[Any, str, str | None, float]] = [
-    ({"status": 503}, "HTTP 503", None, 60),
-    ({"status": 500}, "HTTP 500", None, 60),
-    ({"status": 429, "headers": {"Retry-After": "1740"}}, "(in 29 min)", None, 1740),
-    ({"status": 302, "headers": {"Location": "https://portal.example/login"}}, "redirect", None, 5),
-    ({"status": 301}, "redirect", None, 5),
-    ({"status": 308, "headers": {"Location": "https:///"}}, "redirect", None, 5),
+ANSWERS: list[tuple[dict[str, Any], str, str, float]] = [
+    ({"status": 503}, "HTTP 503", "", 60),
+    ({"status": 500}, "HTTP 500", "", 60),
+    ({"status": 429, "headers": {"Retry-After": "1740"}}, "(in 29 min)", "", 1740),
+    ({"status": 302, "headers": {"Location": "https://portal.example/login"}}, "redirect", "", 5),
+    ({"status": 301}, "redirect", "", 5),
+    ({"status": 308, "headers": {"Location": "https:///"}}, "redirect", "", 5),
     *(
-        ({"status": 200, "body": body}, "sign in to the network", None, 5)
+        ({"status": 200, "body": body}, "sign in to the network", "", 5)
         for body in (CAPTIVE_PORTAL, "", "[]", "nul", '{"a":' * 100_000, b"\xff\xfe")
     ),
+    ({"status": 200, "body": " " * 1_048_577}, "does not end", "doctor", 5),
     ({"status": 404, "body": {"status": "not found"}}, "without an OAuth error", "doctor", 5),
     ({"status": 204, "body": ""}, "HTTP 204", "doctor", 5),
     ({"status": 200, "body": {"access_token": "t", "token_type": "mac"}}, "token_type", "doctor", 5),
-    ({"drop": "after"}, "cannot be reached", None, 5),
+    ({"drop": "after"}, "cannot be reached", "", 5),
 ]
 
 
-@pytest.mark.parametrize(("answer", "text", "command", "seconds"), ANSWERS)
-def test_an_answer_that_is_none(  # noqa: PLR0917 - fixtures and the columns of a table
-    world: World, entra: Entra, answer: dict[str, Any], text: str, command: str | None, seconds: float
-) -> None:
+def test_an_answer_that_is_none(world: World, entra: Entra, subtests: pytest.Subtests) -> None:
     """Each kind of useless answer is named, with what helps against it, and no redirect is followed."""
-    entra.fail_next(TOKEN, **answer)
+    for answer, text, command, seconds in ANSWERS:
+        with subtests.test(answer=str(answer)[:60]):
+            entra.forget()
+            entra.fail_next(TOKEN, **answer)
 
-    error = failure(entra)
+            error = failure(entra)
 
-    assert text in f"{error.fact} {error.remedy.advice}"
-    assert (error.remedy.command or "").endswith(command or "")
-    assert error.retry_after == seconds
-    assert len(entra.requests) == 1
+            assert text in f"{error.fact} {error.remedy.advice}"
+            assert (error.remedy.command or "").endswith(command)
+            assert error.retry_after == seconds
+            assert len(entra.requests) == 1
 
 
-@pytest.mark.parametrize(
-    ("environment", "url", "text", "command"),
-    [
-        ({}, "https://login.invalid/token", "cannot be found", None),
-        ({}, "https://localhost:1/token", "cannot be reached", None),
-        ({"REQUESTS_CA_BUNDLE": "other.pem"}, None, "not trusted", "doctor"),
-        ({"HTTPS_PROXY": "http://user:geheim@127.0.0.1:1"}, PUBLIC, "HTTPS_PROXY", "doctor"),
-        ({"HTTPS_PROXY": "ftp://user:geheim@127.0.0.1:1"}, PUBLIC, "", None),
-        ({"HTTPS_PROXY": "http://[geheim"}, PUBLIC, "", None),
-        ({"HTTPS_PROXY": "socks5://user:geheim@127.0.0.1:1"}, PUBLIC, "PySocks", "pip install PySocks"),
-    ],
-)
-def test_a_request_that_does_not_arrive(  # noqa: PLR0917 - fixtures and the columns of a table
-    world: World,
-    entra: Entra,
-    environment: dict[str, str],
-    url: str | None,
-    text: str,
-    command: str | None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+#: The environment, the address (None: Entra's), and what the error has: a word of its fact, its command's end.
+OBSTACLES: list[tuple[dict[str, str], str | None, str, str]] = [
+    ({}, "https://login.invalid/token", "cannot be found", ""),
+    ({}, "https://localhost:1/token", "cannot be reached", ""),
+    ({"REQUESTS_CA_BUNDLE": "other.pem"}, None, "not trusted", "doctor"),
+    ({"HTTPS_PROXY": "http://user:geheim@127.0.0.1:1"}, PUBLIC, "HTTPS_PROXY", "doctor"),
+    ({"HTTPS_PROXY": "ftp://user:geheim@127.0.0.1:1"}, PUBLIC, "", ""),
+    ({"HTTPS_PROXY": "http://[geheim"}, PUBLIC, "", ""),
+    ({"HTTPS_PROXY": "socks5://user:geheim@127.0.0.1:1"}, PUBLIC, "PySocks", "pip install PySocks"),
+]
+
+
+def test_a_request_that_does_not_arrive(
+    world: World, entra: Entra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ) -> None:
     """Each cause is named with what helps against it, is remembered 5 s, and shows no password of a proxy."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "socks", None)  # PySocks is not installed
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+    for environment, url, text, command in OBSTACLES:
+        with subtests.test(environment=environment, url=url), pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
 
-    error = failure(entra, url)
+            error = failure(url or entra)
 
-    assert text in error.fact
-    assert (error.remedy.command or "").endswith(command or "")
-    assert error.retry_after == 5
-    assert "geheim" not in "\n".join(error.lines())
-    assert entra.requests == []
+            assert text in error.fact
+            assert (error.remedy.command or "").endswith(command)
+            assert error.retry_after == 5
+            assert "geheim" not in "\n".join(error.lines())
+            assert entra.requests == []
 
 
-def test_netrc_is_not_read(world: World, entra: Entra) -> None:
-    """What ``~/.netrc`` holds for the host is not sent."""
-    netrc = Path(world.environ["HOME"]) / ".netrc"
-    netrc.write_text("default login alice password secret\n")
-    netrc.chmod(0o600)
+def test_what_only_requests_reads_does_not_count(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No password of ``~/.netrc`` is sent, no CURL_CA_BUNDLE is trusted; certificates that cannot be read are 78."""
+    certificates.write(world.root / "home/.netrc", "default login alice password secret\n")
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/nonexistent")
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
 
-    post(entra)
-
+    assert post(entra).status_code == 400
     assert [request.authorization for request in entra.requests] == [None]
 
-
-def test_certificates_in_their_order(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``REQUESTS_CA_BUNDLE`` beats ``SSL_CERT_FILE``, which beats ``SSL_CERT_DIR``; CURL_CA_BUNDLE does not count."""
-    right = str(entra.ca_file)
-    monkeypatch.setenv("CURL_CA_BUNDLE", "/nonexistent")
-    for name, others in (
-        ("REQUESTS_CA_BUNDLE", ("SSL_CERT_FILE", "SSL_CERT_DIR")),
-        ("SSL_CERT_FILE", ("SSL_CERT_DIR",)),
-    ):
-        monkeypatch.setenv(name, right)
-        for other in others:
-            monkeypatch.setenv(other, "/nonexistent")
-
-        assert post(entra).status_code == 400
-
-        monkeypatch.delenv(name)
-    closed = world.root / "closed"
-    closed.mkdir(0)
-    for unreadable in ("/nonexistent", str(closed / "ca.pem")):
-        monkeypatch.setenv("SSL_CERT_DIR", unreadable)
-        with pytest.raises(errors.Misconfigured, match=unreadable):
-            post(entra)
-
-
-def test_the_system_s_certificates_are_the_default(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a variable the system's store counts, else certifi's: never none at all."""
-    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
-
-    found = Path(trusted_certificates.find())  # no server of ours is signed by a public authority
-
-    assert found.exists()
-    assert found.is_dir() or b"BEGIN CERTIFICATE" in found.read_bytes()
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
+    with pytest.raises(errors.Misconfigured, match="/nonexistent"):
+        post(entra)
 
 
 def test_a_refusal_is_an_answer(world: World, entra: Entra) -> None:
@@ -218,20 +149,19 @@ def test_the_limits_are_those_promised() -> None:
         assert (module.CONNECT, module.READ, module.WHOLE) == (5.0, 10.0, 20.0)
 
 
-@pytest.mark.parametrize(("drip", "limit"), [(b"", "READ"), (b"H", "WHOLE")])
+@pytest.mark.parametrize(("limit", "text"), [("CONNECT", "in time"), ("READ", "in time"), ("WHOLE", "within 0 s")])
 def test_no_answer_in_time(
-    monkeypatch: pytest.MonkeyPatch, world: World, entra: Entra, drip: bytes, limit: str
+    world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch, limit: str, text: str
 ) -> None:
-    """A server that says nothing, and one that sends a byte now and then, is given up in time."""
-    monkeypatch.setattr(http_client, limit, 0.5)
-    started = time.monotonic()
+    """A host that does no TLS handshake, that says nothing, or that sends a byte now and then, is left by its limit."""
+    monkeypatch.setattr(http_client, limit, 0.05)
+    drips = LoginHost(certificate=ca.issue_cert("localhost"), drip=b"H")
+    with socket.create_server(("127.0.0.1", 0)) as silent, drips:
+        port = silent.getsockname()[1] if limit == "CONNECT" else drips.port
+        error = failure(f"https://localhost:{port}/")
 
-    with silent_server(drip) as port:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        error = failure(entra, PUBLIC)
-
+    assert error.fact == f"localhost did not answer {text}"
     assert error.retry_after == 5
-    assert time.monotonic() - started < 8
 
 
 def test_a_proxy_is_used_where_the_environment_says_so(
@@ -244,20 +174,12 @@ def test_a_proxy_is_used_where_the_environment_says_so(
     with ConnectProxy({f"{host}:443": ("127.0.0.1", entra.port)}) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         post(entra)
-        answer = post(entra, f"https://{host}/{entra.tenant}/{TOKEN}")
+        answer = post(f"https://{host}/{entra.tenant}/{TOKEN}")
 
     assert answer.status_code == 400
     assert (proxy.connected, proxy.refused) == ([f"{host}:443"], [])
     assert [request.host for request in entra.requests][1:] == [host]
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("kind", ["BEARER", None])
-def test_bearer_tokens_are_taken(kind: str | None) -> None:
-    """The type of a token is Bearer in any case, or is not said."""
-    fields = {"access_token": "t", **({"token_type": kind} if kind else {})}
-
-    assert token_response.read(fields) == fields
 
 
 def test_a_busy_provider_is_quoted(world: World, entra: Entra) -> None:

@@ -10,7 +10,7 @@ import pytest
 from offlineimap_m365.base import errors
 from offlineimap_m365.provider import msal_client
 from offlineimap_m365.provider.id_token import claims_of
-from tests.signed_in_accounts import SCOPES, attempt, describe
+from tests.signed_in_accounts import SCOPES, TOKEN, attempt, describe
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -20,13 +20,11 @@ pytestmark = pytest.mark.matrix
 
 
 @pytest.mark.parametrize(("named", "advised"), [(SCOPES[1], True), (" ".join(SCOPES), False), ("", False)])
-def test_a_refresh_that_lacks_consent_for_smtp_only_says_so(
-    world: World, entra: Entra, named: str, *, advised: bool
-) -> None:
-    """Then mail can be fetched without it; if IMAP is named, too, or nothing, that would not help."""
+def test_a_refresh_without_consent_for_smtp_says_so(world: World, entra: Entra, named: str, *, advised: bool) -> None:
+    """If SMTP only, then mail can be fetched without it; if IMAP is named, too, or nothing, that would not help."""
     cache = attempt(entra).cache
     words = f"AADSTS65001: The user or administrator has not consented: {named}"
-    entra.fail_next("oauth2/v2.0/token", code=65001, extra={"error_description": words})
+    entra.fail_next(TOKEN, code=65001, extra={"error_description": words})
 
     with pytest.raises(errors.SignInNeeded) as caught:
         msal_client.refresh(describe(entra), cache)
@@ -47,34 +45,33 @@ def test_a_refresh_of_a_generic_provider(world: World, entra: Entra) -> None:
     assert owners == {entry["home_account_id"] for entry in after["Account"].values()}
 
 
-@pytest.mark.parametrize(
-    "cache", [b"{}", b"[]", b"", b"\xff", b'{"Account": {"a": 5}}', b'{"Account": 7}', b'{"RefreshToken": []}']
-)
-def test_what_is_no_cache_is_damaged(world: World, entra: Entra, cache: bytes) -> None:
+def test_what_is_no_cache_is_damaged(world: World, entra: Entra) -> None:
     """A cache that MSAL cannot use is 78, whatever MSAL does with it, and no request is made."""
     account = describe(entra)
     entra.forget()
 
-    with pytest.raises(errors.Misconfigured, match="damaged"):
-        msal_client.refresh(account, cache)
+    for cache in (b"{}", b"[]", b"", b"\xff", b'{"Account": {"a": 5}}', b'{"Account": 7}', b'{"RefreshToken": []}'):
+        with pytest.raises(errors.Misconfigured, match="damaged"):
+            msal_client.refresh(account, cache)
 
     assert entra.requests == []
 
 
+#: A JWT, and its claims.
+CLAIMS: list[tuple[str, dict[str, str] | None]] = [
+    ("x.eyJzdWIiOiAiYWxpY2UifQ.y", {"sub": "alice"}),
+    ("x.eyJzdWIiOiAiYWxpY2UifQ==.y", {"sub": "alice"}),
+    ("x.eyJhIjogIj8_PyJ9.y", {"a": "???"}),
+    ("eyJzdWIiOiAiYWxpY2UifQ", None),
+    ("x.W10.y", None),
+    ("x.e.y", None),
+    ("x..y", None),
+    (f"x.{'W' * 400_000}.y", None),
+]
+
+
 @pytest.mark.once
-@pytest.mark.parametrize(
-    ("token", "claims"),
-    [
-        ("x.eyJzdWIiOiAiYWxpY2UifQ.y", {"sub": "alice"}),
-        ("x.eyJzdWIiOiAiYWxpY2UifQ==.y", {"sub": "alice"}),
-        ("x.eyJhIjogIj8_PyJ9.y", {"a": "???"}),
-        ("eyJzdWIiOiAiYWxpY2UifQ", None),
-        ("x.W10.y", None),
-        ("x.e.y", None),
-        ("x..y", None),
-        (f"x.{'W' * 400_000}.y", None),
-    ],
-)
-def test_the_claims_of_a_jwt(token: str, claims: dict[str, str] | None) -> None:
+def test_the_claims_of_a_jwt() -> None:
     """Three parts, of which the second is a JSON object in base64 for addresses, not nested too deeply."""
-    assert claims_of(token) == claims
+    for token, claims in CLAIMS:
+        assert claims_of(token) == claims, token[:40]

@@ -11,6 +11,7 @@ import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.provider import trusted_certificates
+from tests import certificates
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -18,16 +19,17 @@ if TYPE_CHECKING:
 VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_the_environment_comes_first(world: World, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_the_environment_comes_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the three variables the first that is set counts, and it is named as the reason."""
-    named = world.root / "named"
-    named.mkdir()
-    for position, variable in enumerate(VARIABLES):
-        monkeypatch.setenv(variable, "" if position < number else str(named) if position == number else "/nonexistent")
+    named = str(world.root)
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, "/nonexistent")
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, named)
 
-    assert trusted_certificates.find() == str(named)
-    assert trusted_certificates.origin(str(named)) == f"{VARIABLES[number]} names it"
+        assert trusted_certificates.find() == named
+        assert trusted_certificates.origin(named) == f"{variable} names it"
+        monkeypatch.setenv(variable, "")
 
 
 @pytest.mark.parametrize("what", ["file", "directory", "empty file", "empty directory", "neither"])
@@ -42,7 +44,8 @@ def test_without_variables_the_systems_store_else_certifi(
         file.write_text("" if "empty" in what else "x")
     if "directory" in what:
         directory.mkdir()
-        (directory / "a.pem").write_text("x") if "empty" not in what else None
+    if what == "directory":
+        (directory / "a.pem").touch()
     paths = ssl.get_default_verify_paths()._replace(cafile=str(file), capath=str(directory))
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
 
@@ -54,10 +57,8 @@ def test_without_variables_the_systems_store_else_certifi(
 
 def test_what_cannot_be_read_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is missing, closed, or holds no certificate is 78 with its path."""
-    closed, empty = world.root / "closed.pem", world.root / "no.pem"
-    closed.write_text("x")
-    closed.chmod(0)
-    empty.write_text("no certificate\n")
+    closed = certificates.write(world.root / "closed.pem", "x", mode=0)
+    empty = certificates.write(world.root / "no.pem", "no certificate\n")
     for path in (Path("/nonexistent/ca.pem"), closed, empty):
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
         with pytest.raises(errors.Misconfigured, match=str(path)):

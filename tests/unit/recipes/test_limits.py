@@ -8,6 +8,7 @@ import pytest
 
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import limits
+from tests import certificates
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -31,29 +32,25 @@ def test_a_limit_of_another_system_is_not_said(
     """A limit of Homebrew's mbsync is shown on macOS only."""
     monkeypatch.setattr("sys.platform", system)
 
-    found = limits.of("mbsync")
-
-    assert any("Homebrew" in line for line in found) == is_said
+    assert any("Homebrew" in line for line in limits.of("mbsync")) == is_said
 
 
 @pytest.mark.parametrize(
-    ("script", "version", "is_said"),
+    ("script", "seconds", "version", "is_said"),
     [
-        ("echo This is fetchmail release 6.4.37+GSS+NTLM", "6.4.37", True),
-        ("echo 'This is fetchmail release 7.0.0-alpha11'", "7.0.0", False),
-        ("echo whatever; exit 1", None, False),
-        ("exec /bin/sleep 60", None, False),
+        ("echo This is fetchmail release 6.4.37+GSS+NTLM", 30, "6.4.37", True),
+        ("echo 'This is fetchmail release 7.0.0-alpha11'", 30, "7.0.0", False),
+        ("echo whatever; exit 1", 30, None, False),
+        ("exec /bin/sleep 60", 0.05, None, False),
     ],
 )
-def test_a_program_that_is_too_old_here_is_named(
-    world: World, monkeypatch: pytest.MonkeyPatch, script: str, version: str | None, is_said: bool
+def test_a_program_that_is_too_old_here_is_named(  # noqa: PLR0917 - fixtures and the columns of a table
+    world: World, monkeypatch: pytest.MonkeyPatch, script: str, seconds: float, version: str | None, is_said: bool
 ) -> None:
     """The installed program is asked for its version; one that is too old is named, one that does not answer is not."""
-    path = world.root / "fetchmail"
-    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-    path.chmod(0o755)
+    certificates.write(world.root / "fetchmail", f"#!/bin/sh\n{script}\n", mode=0o755)
     monkeypatch.setenv("PATH", f"{world.root}:/usr/bin:/bin")
-    monkeypatch.setattr(limits, "_PATIENCE", 1)
+    monkeypatch.setattr(limits, "_PATIENCE", seconds)
 
     assert limits.of("fetchmail")[0].startswith("fetchmail 6.4.37 is installed") == is_said
     assert limits.version("fetchmail") == version
