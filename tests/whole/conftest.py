@@ -53,6 +53,16 @@ def sync(world: World, entra: Entra, exchange: Exchange, build: Build) -> Sync:
 
 
 @pytest.fixture
+def ready(sync: Sync) -> Sync:
+    """Return a user of OfflineIMAP with mail, signed in, with the sample filled in."""
+    sync.exchange.add_mailbox("alice@example.org")
+    sync.exchange.fill("alice@example.org", per_folder=2)
+    sync.sign_in()
+    sync.configure()
+    return sync
+
+
+@pytest.fixture
 def user(world: World) -> World:
     """Return somebody with this package who is not signed in."""
     return product(world)

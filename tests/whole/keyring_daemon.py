@@ -102,6 +102,11 @@ class Desktop:
         self._keyring.kill()
         self._keyring.wait()
 
+    def restart_keyring(self) -> None:
+        """Unlock the keyring as the next login does."""
+        self.kill_keyring()
+        self.start_keyring()
+
     def start_stuck_service(self) -> None:
         """Start a service that has the keyring's name and never answers."""
         process = self._start([sys.executable, "-I", "-c", _STUCK], stdout=subprocess.PIPE)

@@ -48,6 +48,12 @@ def finish(process: subprocess.Popen[str]) -> Outcome:
     return Outcome(process.returncode, out, err)
 
 
+def at_once(world: World, number: int, *others: Sequence[str]) -> list[Outcome]:
+    """Run a *number* of processes that want a token, and the commands *others*; return what became of each."""
+    processes = [start(world, other) for other in others] + [start(world) for _ in range(number)]
+    return [finish(process) for process in processes]
+
+
 def with_threads(number: int) -> list[str]:
     """Return a program that asks in so many threads at once and prints what they got, one line each."""
     program = (

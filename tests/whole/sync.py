@@ -4,6 +4,7 @@ A user of OfflineIMAP: signs in, fills in the shipped sample, syncs, and looks a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import subprocess
 import time
@@ -15,9 +16,7 @@ from tests.sample import SAMPLE, fill_in
 from tests.whole.mail_user import sign_in_quickly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from typing_extensions import Self
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.m365.entra import Entra
     from tests.m365.exchange import Exchange
@@ -54,23 +53,18 @@ class Sync:
 
     def configure(self, account: str = "alice@example.org", *, also: str = "") -> None:
         """Fill in the shipped sample for *account* and write it; lines of *also* come at the end."""
-        self.rc.write_text(fill_in(SAMPLE.read_text(encoding="utf-8"), self.values(account)) + also, encoding="utf-8")
-        self.rc.chmod(0o600)
-
-    def values(self, account: str) -> dict[str, str]:
-        """Return what the sample's chevrons stand for."""
-        return {
+        chevrons = {
             "you@example.org": account,
             "work": "work",
             "~/.local/share/offlineimap-m365/pythonfile.py": str(self.world.home / "pythonfile.py"),
             "~/Mail/work": str(self.maildir()),
         }
+        self.rc.write_text(fill_in(SAMPLE.read_text(encoding="utf-8"), chevrons) + also, encoding="utf-8")
+        self.rc.chmod(0o600)
 
-    def run(
-        self, *arguments: str, sections: Sequence[str] = ("work",), timeout: float = PATIENCE, once: bool = True
-    ) -> Outcome:
+    def run(self, *arguments: str, sections: Sequence[str] = ("work",)) -> Outcome:
         """Run OfflineIMAP; host, port and CA of the test bed come through its own ``-k``."""
-        return self.world.execute([*self.command(sections, once=once), *arguments], timeout=timeout)
+        return self.world.execute([*self.command(sections), *arguments], timeout=PATIENCE)
 
     def command(self, sections: Sequence[str] = ("work",), *, once: bool = True) -> list[str]:
         """Return the command that run() runs."""
@@ -86,9 +80,28 @@ class Sync:
                 found += ["-k", f"{remote}:{key}={value}"]
         return found
 
-    def start(self, sections: Sequence[str] = ("work",)) -> Running:
-        """Start OfflineIMAP as a process that stays."""
-        return Running(self.command(sections, once=False), self.world)
+    @contextlib.contextmanager
+    def staying(self) -> Iterator[Callable[[Callable[[], bool]], None]]:
+        """Run OfflineIMAP as a process that stays; yield a function that waits until a condition holds."""
+        path = self.world.root / "staying.log"
+        with path.open("wb") as log:
+            process = subprocess.Popen(
+                self.command(once=False), env=self.world.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+        def wait_for(condition: Callable[[], bool]) -> None:
+            end = time.monotonic() + PATIENCE
+            while not condition():
+                said = path.read_text(encoding="utf-8", errors="replace")
+                assert process.poll() is None, f"it ended by itself:\n{said}"
+                assert time.monotonic() < end, f"that never came to be:\n{said[-4000:]}"
+                time.sleep(0.1)
+
+        try:
+            yield wait_for
+        finally:
+            process.kill()
+            process.wait()
 
     def in_maildir(self, section: str = "work") -> dict[str, Counter[bytes]]:
         """Return what lies in the Maildir: folder to its messages."""
@@ -112,36 +125,6 @@ class Sync:
 def letter(subject: str) -> bytes:
     """Return a mail."""
     return f"Subject: {subject}\nMessage-ID: <{subject}@example.org>\n\n{subject}\n".encode()
-
-
-class Running:
-    """An OfflineIMAP that stays until the ``with`` statement ends; what it prints goes to a file."""
-
-    def __init__(self, command: Sequence[str], world: World) -> None:
-        """Start it."""
-        self._log = world.root / "staying.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, env=world.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def __enter__(self) -> Self:
-        """Use it in a ``with`` statement."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait()
-
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Wait until *condition* holds."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            said = self._log.read_text(encoding="utf-8", errors="replace")
-            assert self._process.poll() is None, f"it ended by itself:\n{said}"
-            assert time.monotonic() < end, f"that never came to be:\n{said[-4000:]}"
-            time.sleep(0.2)
 
 
 def plain(message: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,9 +110,12 @@ def test_mbsync_fetches_several_mailboxes_without_what_was_learnt(mbsync: MailUs
 def test_a_run_that_outlives_its_token_is_gone_on_with(mbsync: MailUser) -> None:
     """When Exchange closes a session whose token died, mbsync stops; its next run fetches the rest, nothing twice."""
     mbsync.configure(".mbsyncrc", ALICE, "mbsync", TEAM)
-    with mbsync.short_lives():
-        mbsync.exchange.slow_seconds = 0.4
-        cut = sync(mbsync.world)
+    mbsync.exchange.slow_seconds = 0.5
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(sync, mbsync.world)
+        mbsync.wait_until(lambda: list(mbsync.home.glob("Mail/mbsync/team/INBOX/new/*")))
+        mbsync.exchange.end_sessions()
+        cut = first.result()
     some = fetched(mbsync, "team")["INBOX"]
     mbsync.exchange.slow_seconds = 0
 

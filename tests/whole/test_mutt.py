@@ -77,12 +77,10 @@ def test_the_mailbox_opens_again_after_its_token_died(shared_user: MailUser, mut
     """Exchange ends a session with its token; whoever opens the mailbox again does so with another one."""
     command = configured(shared_user, mutt, OWN)
 
-    with (
-        shared_user.short_lives(),
-        on_screen(shared_user.world, *command, "-e", "set mark_old=no sleep_time=0") as screen,
-    ):
+    with on_screen(shared_user.world, *command, "-e", "set mark_old=no sleep_time=0") as screen:
         screen.expect("Lunch")
         shared_user.renew()
+        shared_user.exchange.end_sessions()
         shared_user.wait_until(lambda: shared_user.exchange.sessions[0].closed_by)
         screen.send("c+INBOX\r")
         shared_user.wait_until(lambda: len(shared_user.exchange.sessions) > 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -13,35 +14,36 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.whole import builds
+from tests.whole.mail_user import sign_in_quickly
 
 if TYPE_CHECKING:
+    from tests.m365.entra import Entra
+    from tests.whole.builds import Build
     from tests.whole.sync import Sync
+    from tests.world import World
 
 ALICE = "alice@example.org"
 
 
-@pytest.fixture
-def ready(sync: Sync) -> Sync:
-    """Return a user with mail, signed in, with the sample filled in."""
-    sync.exchange.add_mailbox(ALICE)
-    sync.exchange.fill(ALICE, per_folder=1)
-    sync.sign_in()
-    sync.configure()
-    return sync
-
-
 @pytest.mark.matrix
 @builds.each_python
-def test_a_harmful_pythonpath_does_no_harm(ready: Sync) -> None:
-    """Neither an MSAL nor a copy of this package that PYTHONPATH offers is imported where it is not ours to use."""
-    trap = ready.world.root / "trap"
-    marker = ready.world.root / "sprung"
+def test_an_odd_environment_does_no_harm(ready: Sync) -> None:
+    """
+    As in cron the home that login used is found without XDG_DATA_HOME, and a harmful PYTHONPATH changes nothing.
+
+    Neither an MSAL nor a copy of this package on it is imported where it is not ours to use, nor this package's own
+    environment by another Python.
+    """
+    trap, marker = ready.world.root / "trap", ready.world.root / "sprung"
     for name in ("msal", "requests", "offlineimap_m365", "platformdirs"):
         if ready.build.is_foreign or name == "offlineimap_m365":
             (trap / name).mkdir(parents=True)
             (trap / name / "__init__.py").write_text(f"open({str(marker)!r}, 'a').write(__name__)\n", encoding="utf-8")
-    ready.world.environ["PYTHONPATH"] = str(trap)
+    libraries = next((ready.build.venv / "lib").glob("python3*")) / "site-packages"
+    bare = {name: ready.world.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
     ready.world.age(ALICE)
+    ready.world.environ.clear()
+    ready.world.environ.update(bare, PYTHONPATH=f"{trap}:{libraries}")
 
     done = ready.run()
 
@@ -50,25 +52,11 @@ def test_a_harmful_pythonpath_does_no_harm(ready: Sync) -> None:
     assert not marker.exists(), marker.read_text(encoding="utf-8")
 
 
-@pytest.mark.matrix
-@builds.each_python
-def test_the_environment_of_another_python_on_pythonpath_does_no_harm(ready: Sync) -> None:
-    """PYTHONPATH with this package's own environment in it does not make a foreign interpreter import MSAL."""
-    libraries = next((ready.build.venv / "lib").glob("python3*")) / "site-packages"
-    ready.world.environ["PYTHONPATH"] = str(libraries)
-    ready.world.age(ALICE)
-
-    done = ready.run()
-
-    assert done.code == 0, done.out + done.err
-    assert ready.in_maildir() == ready.on_server()
-
-
 @builds.each_python
 @pytest.mark.parametrize("way", ["by its own path", "by the user's own file"])
 def test_other_ways_to_load_it(ready: Sync, way: str) -> None:
     """The file in the package works by its path, and so does ``from offlineimap_m365 import *`` in the user's own."""
-    package = _package(ready)
+    package = next(ready.build.venv.glob("lib/python3*/site-packages/offlineimap_m365"))
     own = ready.world.root / "own.py"
     own.write_text("from offlineimap_m365 import *\nmine = 1\n", encoding="utf-8")
     if way == "by the user's own file" and ready.build.is_foreign:
@@ -77,20 +65,6 @@ def test_other_ways_to_load_it(ready: Sync, way: str) -> None:
     ready.world.age(ALICE)
 
     done = ready.run("-k", f"general:pythonfile={chosen}")
-
-    assert done.code == 0, done.out + done.err
-    assert ready.in_maildir() == ready.on_server()
-
-
-@builds.each_python
-def test_it_works_in_an_empty_environment(ready: Sync) -> None:
-    """OfflineIMAP from cron: the home that login used is found although XDG_DATA_HOME is set only in the shell."""
-    bare = {name: ready.world.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
-    ready.world.age(ALICE)
-    ready.world.environ.clear()
-    ready.world.environ.update(bare)
-
-    done = ready.run()
 
     assert done.code == 0, done.out + done.err
     assert ready.in_maildir() == ready.on_server()
@@ -125,33 +99,36 @@ print(json.dumps(answer))
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("inside", [True, False])
 @builds.every
-def test_what_is_raised_is_what_this_build_handles_best(ready: Sync, inside: bool) -> None:
+def test_what_is_raised_is_what_this_build_handles_best(
+    world: World, entra: Entra, build: Build, subtests: pytest.Subtests
+) -> None:
     """The table of contract §2: which class from which function in which build, and plain ones outside OfflineIMAP."""
-    interpreter = "/usr/bin/python3" if ready.build.is_foreign else str(ready.build.venv / "bin" / "python")
-    modules = ["offlineimap", "offlineimap.repository.IMAP"] if inside else []
-    code = _RAISED.format(modules=modules, stub=str(ready.world.home / "pythonfile.py"), account=ALICE)
-    if ready.build.is_foreign and inside:
-        ready.world.environ["PYTHONPATH"] = "/usr/share/offlineimap3"
+    entra.access_token_seconds = 3600
+    user = dataclasses.replace(world, command=list(build.command))
+    sign_in_quickly(user, entra)
+    interpreter = "/usr/bin/python3" if build.is_foreign else str(build.venv / "bin/python")
+    for inside in (False, True):
+        modules = ["offlineimap", "offlineimap.repository.IMAP"] if inside else []
+        code = _RAISED.format(modules=modules, stub=str(user.home / "pythonfile.py"), account=ALICE)
+        if build.is_foreign and inside:
+            user.environ["PYTHONPATH"] = "/usr/share/offlineimap3"
 
-    done = ready.world.execute([interpreter, "-c", code])
+        done = user.execute([interpreter, "-c", code])
 
-    assert done.code == 0, done.err
-    found = json.loads(done.out)
-    severity = 20 if inside else None  # OfflineImapError.ERROR.REPO
-    assert found["refresh"] == [True, inside, severity, 77, 1]
-    for name in ("id", "secret"):
-        assert found[name] == found["refresh"]
-    for name in ("filter", "nametrans"):
-        assert found[name] == [True, inside, severity, 78, 1]
-    once = inside and not ready.build.asks_always
-    assert found["access"] == [True, once, severity if once else None, 77, 1]
-    assert found["keeps"] is True
-    if ready.build.is_foreign:  # where Debian's python3-msal is installed, too old to be used
-        assert builds.inventory()["distribution"]["msal"].startswith("1.")
-        assert found["loaded"] == []
-    assert found["token"] == [not once, True, True, once or found["token"][3]]
+        with subtests.test(inside=inside):
+            assert done.code == 0, done.err
+            found = json.loads(done.out)
+            severity = 20 if inside else None  # OfflineImapError.ERROR.REPO
+            for name, exit_code in (("refresh", 77), ("id", 77), ("secret", 77), ("filter", 78), ("nametrans", 78)):
+                assert found[name] == [True, inside, severity, exit_code, 1], name
+            once = inside and not build.asks_always
+            assert found["access"] == [True, once, severity if once else None, 77, 1]
+            assert found["keeps"] is True
+            if build.is_foreign:  # where Debian's python3-msal is installed, too old to be used
+                assert builds.inventory()["distribution"]["msal"].startswith("1.")
+                assert found["loaded"] == []
+            assert found["token"] == [not once, True, True, once or found["token"][3]]
 
 
 def test_a_rebuilt_environment_is_found_again(ready: Sync, tmp_path: Path) -> None:
@@ -195,12 +172,6 @@ def test_a_broken_environment_is_named_with_its_repair(ready: Sync, tmp_path: Pa
     command = command.replace("python3 -m venv", f"{python['python']} -m venv").replace(" install ", " install -I ")
     subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, env=pip)
     assert ready.run().code == 0
-
-
-def _package(ready: Sync) -> Path:
-    """Return the directory of the installed package."""
-    code = "import offlineimap_m365; print(offlineimap_m365.__file__)"
-    return Path(ready.world.execute([str(ready.build.venv / "bin/python"), "-I", "-c", code]).out.strip()).parent
 
 
 def _interpreters() -> tuple[dict[str, str], dict[str, str]]:

@@ -7,17 +7,17 @@ import stat
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import pytest
 import requests
 
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.person import Browser
-from tests.sign_in import PASSWORD, Login, options
+from tests.sign_in import PASSWORD, Login, options, sign_in
 from tests.signed_in_accounts import TOKEN
 from tests.whole.leak_search import LeakSearch, forms
-from tests.whole.terminal import product
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -29,17 +29,18 @@ _DEBUGGING = {
     "PYTHONASYNCIODEBUG": "1",
     "PYTHONWARNINGS": "always",
 }
-_CASES = {"debugging": (_DEBUGGING, "000"), "a strange umask": ({}, "777")}
 
 
-@pytest.fixture(params=_CASES)
-def user(request: pytest.FixtureRequest, world: World) -> World:
-    """Return somebody with this package, with variables for debugging and another umask."""
-    made = product(world)
-    variables, umask = _CASES[request.param]
-    made.environ.update(variables, BROWSER="true")
-    made.command = ["/bin/sh", "-c", f'umask {umask}; exec "$@"', "sh", *made.command]
-    return made
+def with_umask(umask: str, user: World) -> World:
+    """Return *user*, whose commands run under an *umask*."""
+    user.environ["BROWSER"] = "true"
+    user.command = ["/bin/sh", "-c", f'umask {umask}; exec "$@"', "sh", *user.command]
+    return user
+
+
+def modes(user: World) -> set[int]:
+    """Return the modes of all that is in our home."""
+    return {stat.S_IMODE(path.stat().st_mode) for path in user.home.rglob("*")}
 
 
 def sign_in_three_times(user: World, entra: Entra, watch: LeakSearch) -> None:
@@ -103,6 +104,8 @@ def refresh_in_vain(user: World, entra: Entra, watch: LeakSearch) -> None:
 
 def test_no_secret_is_anywhere_else(user: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not in what is said, in a file outside the store, in an argument or an environment; nothing is left behind."""
+    user = with_umask("000", user)
+    user.environ.update(_DEBUGGING)
     with LeakSearch(user, entra, monkeypatch) as watch:
         sign_in_three_times(user, entra, watch)
         sign_in_in_vain(user, entra, watch)
@@ -112,17 +115,28 @@ def test_no_secret_is_anywhere_else(user: World, entra: Entra, monkeypatch: pyte
         assert watch.record(user.run("-v", "refresh")).code == 0
         for words in (["config"], ["config", "msmtp"], ["config", "--list"], ["status"], ["explain", "AADSTS50076"]):
             assert watch.record(user.run("-v", *words)).code == 0
-        modes = {stat.S_IMODE(path.stat().st_mode) for path in user.home.rglob("*")}
+        assert modes(user) == {0o600, 0o700}
         refresh_in_vain(user, entra, watch)
 
         assert len(watch.secrets) > 20
         assert all(secret in user.text_of_all_files() for secret in user.secrets(ALICE)), "they can be found at all"
         assert "offlineimap" in watch.processes
         assert watch.leaks() == []
-        assert modes <= {0o600, 0o700}
 
         assert watch.record(user.run("-v", "logout", ALICE, "--all")).code == 0
         rest = user.text_of_all_files()
 
     assert not [secret for secret in watch.secrets for form in forms(secret) if form in rest]
     assert os.listdir(user.environ["TMPDIR"]) == []  # noqa: PTH208 - names are all that is asked
+
+
+def test_a_umask_that_forbids_everything(user: World, entra: Entra) -> None:
+    """Under umask 777 what is made is its owner's alone, and the owner can use it."""
+    user = with_umask("777", user)
+
+    codes = [sign_in(user, entra, ALICE, *options(entra)).code]
+    user.age(ALICE)
+    codes += [user.run(*words).code for words in (["refresh"], ["token"], ["notify", "--command", "true"])]
+
+    assert codes == [0] * 4
+    assert modes(user) == {0o600, 0o700}

@@ -1,22 +1,25 @@
-"""A whole life of accounts whose secrets rest in a keyring, in gpg, or are an application's: nothing is readable."""
+"""Accounts whose secrets are in a keyring, encrypted by gpg, or an application's: nothing is readable, mail comes."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from offlineimap_m365.accounts import profiles
 from tests import certificates
 from tests.sign_in import options, sign_in
+from tests.whole import builds, kill_points
 from tests.whole.gpg_home import PASSPHRASE
 from tests.whole.leak_search import LeakSearch, forms
-from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.whole.gpg_home import GpgHome
     from tests.whole.keyring_daemon import Desktop
+    from tests.whole.sync import Sync
     from tests.world import World
 
 ALICE = "alice@example.org"
@@ -30,20 +33,21 @@ def left(watch: LeakSearch, *folders: str | Path) -> list[str]:
     return [secret[:12] for secret in watch.secrets for form in forms(secret) if form in text]
 
 
-def linger(world: World, program: str) -> None:
-    """Let *program* begin half a second later: one that lives for milliseconds is not seen on a busy machine."""
-    late = world.root / "late" / program
-    late.parent.mkdir()
-    late.write_text(f'#!/bin/sh\nsleep 0.5\nexec /usr/bin/{program} "$@"\n', encoding="utf-8")
-    late.chmod(0o755)
-    world.environ["PATH"] = f"{late.parent}:{world.environ['PATH']}"
+def note_calls_of_gpg(world: World) -> None:
+    """Let each gpg write its arguments and environment to a file of *world*: it ends too soon to be seen running."""
+    script = world.root / "noting/gpg"
+    script.parent.mkdir()
+    note = f'cat /proc/$$/cmdline /proc/$$/environ >>"{world.root}/calls"'
+    script.write_text(f'#!/bin/sh\n{note}\nexec /usr/bin/gpg "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    world.environ["PATH"] = f"{script.parent}:{world.environ['PATH']}"
 
 
 @pytest.mark.parametrize("kind", ["keyring", "gpg"])
 def test_a_life_in_a_slow_store(
-    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
+    user: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
 ) -> None:
-    """No secret is in a file, a process or in words meanwhile; after logout none is in any store."""
+    """No secret is in a file, a process or in words; the next login stays there; after logout none is in any store."""
     store = "keyring"
     desktop: Desktop | None = None
     if kind == "keyring":
@@ -52,15 +56,22 @@ def test_a_life_in_a_slow_store(
         gpg: GpgHome = request.getfixturevalue("gpg")
         store = f"gpg:{gpg.make(f'Alice <{ALICE}>', PASSPHRASE)}"
         gpg.unlock_key(store.removeprefix("gpg:"))
-        linger(world, "gpg")
-    user = product(world)
+        note_calls_of_gpg(user)
     with LeakSearch(user, entra, monkeypatch) as watch:
         assert watch.record(sign_in(user, entra, ALICE, "-v", *options(entra), "--store", store)).code == 0
+        assert watch.record(sign_in(user, entra, ALICE, "-v")).code == 0
         assert watch.record(user.run("-v", "token", "--min-validity", "299"), out=False).code == 0
-        for words in (["refresh"], ["status"], ["status", "--json"], ["config"]):
+        for words in (["refresh"], ["status"], ["config"]):
             assert watch.record(user.run("-v", *words)).code == 0
+        (row,) = json.loads(watch.record(user.run("status", "--json")).out)["accounts"]
+        while desktop and "keyring_child" not in watch.processes:  # on a busy machine one may end unseen
+            user.run("token")
+
+        assert row["store"] == profiles.get(ALICE).store == store
+        assert row["state"] in {"ok", "stale"}  # a token is fresh for three seconds
+        assert kill_points.holders() == [kind]
         assert len(watch.secrets) > 3
-        assert {"keyring": "keyring_child", "gpg": "--decrypt"}[kind] in watch.processes
+        assert desktop or "--decrypt" in watch.places()["calls"]
         assert watch.leaks() == []
 
         assert watch.record(user.run("-v", "logout", ALICE)).code == 0
@@ -72,7 +83,7 @@ def test_a_life_in_a_slow_store(
 
 @pytest.mark.parametrize("proof", ["secret", "certificate"])
 def test_a_life_of_an_application(
-    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proof: str
+    user: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proof: str
 ) -> None:
     """The secret, the key and its passphrase stay where they were: in no file of ours, no argument, no variable."""
     key = certificates.rsa_key()
@@ -88,7 +99,6 @@ def test_a_life_of_an_application(
         "certificate": ["--certificate", str(sealed), "--certificate-passphrase-command", f"cat {passphrase}"],
     }[proof]
     wanted = [SECRET, certificates.PASSPHRASE, certificates.key_pem(key).decode().splitlines()[3]]
-    user = product(world)
     with LeakSearch(user, entra, monkeypatch) as watch:
         app = ["--app-only", "--client-id", APP, *options(entra)]
         assert watch.record(user.run("-v", "login", NAME, *app, *how)).code == 0
@@ -104,3 +114,60 @@ def test_a_life_of_an_application(
         assert watch.record(user.run("-v", "logout", NAME, "--all")).code == 0
 
         assert left(watch, user.home, user.environ["XDG_RUNTIME_DIR"]) == []
+
+
+def move(sync: Sync, store: str) -> None:
+    """Sign Alice in, with her secrets in *store*, and set OfflineIMAP up for her."""
+    sync.entra.access_token_seconds = 3600
+    sync.exchange.add_mailbox(ALICE)
+    sync.exchange.fill(ALICE, per_folder=1)
+    sync.sign_in()
+    done = sync.world.run("store", ALICE, "--to", store)
+    assert done.code == 0, done.err
+    sync.configure()
+
+
+@pytest.mark.parametrize("kind", ["keyring", "gpg"])
+@builds.each_python
+def test_a_sync(sync: Sync, request: pytest.FixtureRequest, kind: str) -> None:
+    """Every OfflineIMAP, under this Python or another, syncs with a sign-in that is in a keyring or encrypted."""
+    if kind == "gpg":
+        request.getfixturevalue("gpg").make(f"Alice <{ALICE}>")
+    else:
+        request.getfixturevalue("desktop")
+    move(sync, {"gpg": f"gpg:{ALICE}", "keyring": "keyring"}[kind])
+
+    done = sync.run("-d", "imap")
+
+    secrets = [*sync.entra.refresh_tokens, sync.world.run("token").out.strip()]
+    assert done.code == 0, done.out + done.err
+    assert sync.in_maildir() == sync.on_server()
+    assert not [secret for secret in secrets if secret in done.out + done.err]
+
+
+def test_a_sync_with_a_locked_store(sync: Sync, gpg: GpgHome) -> None:
+    """OfflineIMAP skips an account whose key is locked, in our words; ``token`` is 75; no request is made."""
+    gpg.unlock_key(gpg.make(f"Alice <{ALICE}>", PASSPHRASE))
+    move(sync, f"gpg:{ALICE}")
+    sync.entra.forget()
+    gpg.kill_agent()
+
+    done, token = sync.run(), sync.world.run("token")
+
+    assert done.code != 0
+    assert "gpg would have to ask for the passphrase" in done.out + done.err
+    assert (token.code, token.out, sync.entra.requests) == (75, "", [])
+    assert f"offlineimap-m365 login {ALICE} --store file" in token.err
+
+
+def test_what_a_locked_key_says_at_login(world: World, entra: Entra, gpg: GpgHome) -> None:
+    """The way to unlock a key before a first sign-in needs no file of ours, since there is none yet, and works."""
+    created = gpg.make(f"Alice <{ALICE}>", PASSPHRASE)
+    gpg.kill_agent()
+
+    done = world.run("login", ALICE, "--paste", *options(entra), "--store", f"gpg:{ALICE}")
+
+    assert done.code == 75, done.err
+    assert f"gpg --encrypt --recipient {created} </dev/null | gpg --decrypt" in done.err
+    assert f"offlineimap-m365 login {ALICE} --store file" in done.err
+    assert not world.folder(ALICE).exists()

@@ -23,11 +23,7 @@ def test_all_share_one_refresh(world: World, entra: Entra, number: int) -> None:
     account = keep(entra)
     age(account, -10)
 
-    processes = [
-        many_processes.start(world, many_processes.with_threads(64)),
-        *(many_processes.start(world) for _ in range(number)),
-    ]
-    outcomes = [many_processes.finish(process) for process in processes]
+    outcomes = many_processes.at_once(world, number, many_processes.with_threads(64))
 
     assert [(outcome.code, outcome.err) for outcome in outcomes] == [(0, "")] * (number + 1)
     tokens = [line for outcome in outcomes for line in outcome.out.splitlines()]
@@ -43,8 +39,7 @@ def test_all_share_one_failure(world: World, entra: Entra, number: int) -> None:
     age(keep(entra), -10)
     entra.fail_next(TOKEN, times=number, status=503)
 
-    processes = [many_processes.start(world) for _ in range(number)]
-    outcomes = [many_processes.finish(process) for process in processes]
+    outcomes = many_processes.at_once(world, number)
 
     assert {(outcome.code, outcome.out) for outcome in outcomes} == {(75, "")}
     assert len(entra.requests) == 1
@@ -70,12 +65,12 @@ def kill_during_refresh(world: World, entra: Entra, chance: random.Random) -> bo
 
 @many_processes.sizes(12, 1000)
 def test_a_kill_costs_nothing(world: World, entra: Entra, number: int) -> None:
-    """Entra takes an old refresh token again: after every kill a token is to be had at once, without a sign-in."""
+    """Entra takes an old refresh token again: after so many kills a token is to be had each time, without a sign-in."""
     entra.access_token_seconds = 3600
     account = keep(entra)
     chance = random.Random(number)
     killed = 0
-    for _ in range(number):
+    while killed < number:
         age(account, -10)
         entra.forget()
         killed += kill_during_refresh(world, entra, chance)
@@ -83,7 +78,6 @@ def test_a_kill_costs_nothing(world: World, entra: Entra, number: int) -> None:
 
         assert engine.access_token(ALICE).is_good(300, time.time())
 
-    assert killed > number / 2
     age(account, -10)
     engine.access_token(ALICE)  # whoever writes next clears up
     assert many_processes.litter(account.folder) == []

@@ -19,7 +19,7 @@ from .rules import Rules, Session
 if TYPE_CHECKING:
     from .wire import Wire
 
-#: Seconds until Dovecot is asked again after a temporary failure.
+#: Seconds until Dovecot is asked again after a temporary failure, and until a session is looked at again.
 _PAUSE = 0.2
 
 _CAPABILITY = b"IMAP4 IMAP4rev1 AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+"
@@ -125,9 +125,11 @@ class Connection:
         self._rules.sessions.append(session)
         upload = asyncio.create_task(self._upload(session))
         download = asyncio.create_task(self._download())
-        life, closed_by = self._rules.dies_at(bearer) - time.time(), "stop"
+        end, done, closed_by = self._rules.dies_at(bearer), set[asyncio.Task[None]](), "stop"
         try:
-            done, _ = await asyncio.wait({upload, download}, timeout=life, return_when=asyncio.FIRST_COMPLETED)
+            while not done and (left := end - time.time()) > 0 and not self._rules.is_over(session):
+                pause = min(left, _PAUSE)
+                done, _ = await asyncio.wait({upload, download}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             closed_by = "client" if upload in done else "server" if done else "bye"
         finally:
             for task in (upload, download):

@@ -61,6 +61,7 @@ class Rules:
     refusals: list[Refusal] = field(default_factory=list)
     _owners: dict[str, set[str]] = field(default_factory=dict)
     _first_used: dict[str, float] = field(default_factory=dict)
+    _ended_at: float = 0.0
 
     def grant(self, identity: str, mailbox: str) -> None:
         """Let *identity* (a token's upn) open *mailbox*: a delegate's shared one, or its own under another name."""
@@ -86,6 +87,14 @@ class Rules:
         """Return when the token expires, in seconds since 1970; the first call counts as its first use."""
         first = self._first_used.setdefault(bearer.sha256, time.time())
         return bearer.expires if self.token_life_override is None else first + self.token_life_override
+
+    def end_sessions(self) -> None:
+        """End the sessions that are open now, as if their tokens had expired this moment."""
+        self._ended_at = time.time()
+
+    def is_over(self, session: Session) -> bool:
+        """Return whether end_sessions() was called after *session* began."""
+        return session.opened_at < self._ended_at
 
     def refuse(self, reason: str, bearer: Bearer | None = None) -> None:
         """Record a failed attempt."""

@@ -336,8 +336,8 @@ def test_notify_is_set_shown_tested_and_removed(
     """The command is printed as it was given; --test tells how it ended; --off removes it."""
     monkeypatch.setattr(process, "run", lambda *_, **__: Result(ended, code, b"said\n", b""))
 
-    assert run("notify", "--test").code == 2
-    assert run("notify", "--command", " ").code == 2
+    for words in (["--test"], ["--command", " "], ["--off", "--test"], ["--command"]):
+        assert run("notify", *words).code == 2
     assert run("notify", "--command", "true x").code == 0
     assert run("notify").out == "true x\n"
     assert run("notify", "--test").code == exit_code
@@ -350,6 +350,7 @@ def test_store_says_where_the_tokens_are(world: World, monkeypatch: pytest.Monke
     """Who can read them in the new store is said, on stderr; an account that is unknown is 77."""
     account = invent()
     assert run("store", BOB, "--to", store).code == 77
+    assert run("store", ALICE).code == run("store", "--to", store).code == 2
     monkeypatch.setattr(move_store, "move", lambda *_, **__: (dataclasses.replace(account, store=store), "file"))
 
     done = run("store", ALICE, "--to", store)

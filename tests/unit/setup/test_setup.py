@@ -70,7 +70,7 @@ def enter(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
 def test_enter_is_enough(
     world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Four questions; files of mode 0600, units that systemd takes, the timer on, a sync; then undo removes it all."""
+    """Four questions; files of mode 0600, units, the timer on, a sync; undo removes it all, after logout --all, too."""
     enter(monkeypatch, "\n" * 9)
     code = main(["setup", ALICE])
     asked = capfd.readouterr().err.count("(Enter:")
@@ -79,9 +79,10 @@ def test_enter_is_enough(
     verified = subprocess.run(verify, capture_output=True, text=True, check=False)
     modes = {path.stat().st_mode & 0o777 for path in files.values()}
     log = (world.root / "log").read_text()
+    forgotten = main(["logout", ALICE, "--all"])
     undone = main(["setup", ALICE, "--undo", "--yes"])
 
-    assert (code, asked, undone) == (0, 4, 0)
+    assert (code, asked, forgotten, undone) == (0, 4, 0, 0)
     assert set(files) == {".offlineimaprc", ".msmtprc", TIMER, "offlineimap-m365.service"}
     assert files[TIMER].parent == home / ".config/systemd/user"
     assert (modes, verified.returncode) == ({0o600}, 0), verified.stderr
@@ -97,6 +98,21 @@ def test_no_is_an_answer(world: World, home: Path, monkeypatch: pytest.MonkeyPat
     assert main(["setup", ALICE]) == 0
     assert written_files.written(ALICE) == {}
     assert "enable --now" not in (world.root / "log").read_text()
+
+
+def test_programs_that_are_not_installed_are_named(
+    world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """On a machine without msmtp its file is not written; the summary names it and the command that continues."""
+    (world.root / "bin/msmtp").unlink()
+    monkeypatch.setenv("PATH", f"{world.root}/bin")
+
+    code = main(["setup", ALICE, "--yes"])
+
+    assert (code, (home / ".msmtprc").exists()) == (0, False)
+    advice = " ".join(capfd.readouterr().err.split()).partition("Not installed: ")[2]
+    assert advice.startswith("msmtp. ")
+    assert f"then run: offlineimap-m365 setup {ALICE} See" in advice
 
 
 def test_a_directory_with_files_is_a_question(home: Path) -> None:

@@ -78,8 +78,9 @@ def test_what_auto_means(
 def test_a_word_that_is_a_store(word: str) -> None:
     """It is taken as it is; any other is wrong usage."""
     assert selection.settle(word, "/nonexistent", ALICE) == (word, "")
-    with pytest.raises(errors.WrongUsage):
-        selection.settle("drawer", "/nonexistent", ALICE)
+    for other in ("drawer", "gpg:"):
+        with pytest.raises(errors.WrongUsage):
+            selection.settle(other, "/nonexistent", ALICE)
 
 
 def test_what_is_not_returned_is_undone(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
