@@ -53,25 +53,36 @@ def run(*words: str | Path, stdin: str = "", is_terminal: bool = False) -> Outco
 
 
 @contextlib.contextmanager
-def pasting(answer: Callable[[str], str]) -> Iterator[None]:
-    """Let file descriptor 0 give what *answer* returns for the first address that login prints."""
+def standard_input() -> Iterator[Callable[[str], None]]:
+    """Let file descriptor 0 be a pipe; return what writes a text into it and ends it."""
     read, write = os.pipe()
     before = os.dup(0)
     os.dup2(read, 0)
 
-    def look(text: str) -> None:
-        prompt.say_unwrapped(text)
-        if text.startswith("https://"):
-            os.write(write, answer(text).encode())
-            os.close(write)
+    def give(text: str) -> None:
+        os.write(write, text.encode())
+        os.close(write)
 
     try:
-        with mock.patch.object(flows, "say_unwrapped", look):
-            yield
+        yield give
     finally:
         os.dup2(before, 0)
         for descriptor in (read, before):
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def pasting(answer: Callable[[str], str]) -> Iterator[None]:
+    """Let file descriptor 0 give what *answer* returns for the first address that login prints."""
+    with standard_input() as give:
+
+        def look(text: str) -> None:
+            prompt.say_unwrapped(text)
+            if text.startswith("https://"):
+                give(answer(text))
+
+        with mock.patch.object(flows, "say_unwrapped", look):
+            yield
 
 
 def sign_in(entra: Entra, name: str, *words: str | Path, is_terminal: bool = False, stdin: str = "") -> Outcome:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import os
-import threading
+import queue
+import time
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,9 @@ import requests
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors, process
 from offlineimap_m365.base.process import Result
+from offlineimap_m365.signin import flows
 from offlineimap_m365.tokens import move_store
-from tests.in_process import pasting, run, sign_in
+from tests.in_process import pasting, run, sign_in, standard_input
 from tests.m365.entra import THUNDERBIRD
 from tests.mail_servers import OK, ImapServer
 from tests.sign_in import options
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from tests.m365.entra import Entra
     from tests.world import World
+
+pytestmark = pytest.mark.usefixtures("world")
 
 BOB = "bob@example.org"
 #: A client id of Thunderbird's that is switched off.
@@ -48,33 +51,7 @@ def server(ca: trustme.CA) -> Iterator[ImapServer]:
         yield found
 
 
-@pytest.fixture
-def started(world: World, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Have offlineimap, msmtp and systemctl, which do nothing and succeed; return the commands as they are started."""
-    commands: list[list[str]] = []
-
-    def start(argv: list[str], **_: object) -> Result:
-        commands.append(argv)
-        return Result(process.ENDED, int("is-enabled" in argv), b"said\n")
-
-    monkeypatch.setattr(process, "run", start)
-    monkeypatch.setattr(process, "run_in_foreground", lambda argv: start(argv).code)
-    directory = world.root / "bin"
-    directory.mkdir()
-    for name in ("offlineimap", "msmtp", "systemctl", "mutt"):
-        (directory / name).touch(0o755)
-    monkeypatch.setenv("PATH", str(directory))
-    return commands
-
-
-def wait_for_threads(function: str) -> None:
-    """Wait for the end of the threads that run *function*."""
-    for thread in threading.enumerate():
-        if f"({function})" in thread.name:
-            thread.join(10)
-
-
-def test_login_by_a_pasted_address(world: World, entra: Entra) -> None:
+def test_login_by_a_pasted_address(entra: Entra) -> None:
     """Nothing is on stdout; the account is saved, and a later command needs no request."""
     done = sign_in(entra, ALICE, "login", ALICE, *options(entra))
 
@@ -85,16 +62,16 @@ def test_login_by_a_pasted_address(world: World, entra: Entra) -> None:
     assert entra.requests == []
 
 
-def test_login_in_a_browser(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_login_in_a_browser(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
     """The browser is sent back to the listener, and gets a page that says so."""
-    pages: list[str] = []
+    pages: queue.Queue[str] = queue.Queue()
 
     class Browser:
         name = "firefox"
 
         @staticmethod
         def open(address: str) -> None:
-            pages.append(requests.get(entra.approve(address, ALICE), timeout=10).text)
+            pages.put(requests.get(entra.approve(address, ALICE), timeout=10).text)
 
     monkeypatch.setattr(webbrowser, "get", Browser)
     monkeypatch.setenv("BROWSER", "firefox")
@@ -103,11 +80,10 @@ def test_login_in_a_browser(world: World, entra: Entra, monkeypatch: pytest.Monk
 
     assert done.code == 0, done.err
     assert profiles.get(ALICE).is_signed_in
-    wait_for_threads("_open")
-    assert "is signed in" in pages[0]
+    assert "is signed in" in pages.get(timeout=10)
 
 
-def test_login_with_a_device_code(world: World, entra: Entra) -> None:
+def test_login_with_a_device_code(entra: Entra) -> None:
     """The code is shown on a line of its own, and the provider tells who typed it in."""
 
     def type_code(_: str) -> str:
@@ -118,33 +94,42 @@ def test_login_with_a_device_code(world: World, entra: Entra) -> None:
     with pasting(type_code):
         done = run("login", ALICE, "--device", *options(entra))
 
-    wait_for_threads("_poll_device")
     assert done.code == 0, done.err
     assert next(iter(entra.device_codes.values())).user_code in done.err.splitlines()
 
 
-def _no_answer(_: str) -> str:
-    return ""
+class Clock:
+    """A clock that goes on by what is slept, at once."""
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self.now = time.monotonic()
+
+    def monotonic(self) -> float:
+        """Return its time."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let *seconds* pass."""
+        self.now += seconds
 
 
-def _an_error_page(_: str) -> str:
-    return "Sorry, but we're having trouble signing you in. AADSTS50011: The redirect URI does not match\n"
-
-
-@pytest.mark.parametrize("answer", [_no_answer, _an_error_page, lambda address: address])
 @pytest.mark.parametrize("flow", ["--paste", "--device"])
-def test_nobody_signs_in(world: World, entra: Entra, flow: str, answer: object) -> None:
-    """The end of input, an error page and the wrong address end with 77 or, with a device code, with the time-out."""
-    with pasting(answer):  # type: ignore[arg-type]
-        done = run("login", ALICE, flow, "--timeout", "1", *options(entra))
+@pytest.mark.parametrize("pasted", ["", "AADSTS50011: The redirect URI does not match\n", "https://example.org/first"])
+def test_nobody_signs_in(entra: Entra, monkeypatch: pytest.MonkeyPatch, flow: str, pasted: str) -> None:
+    """The end of input, an error page and a wrong address end with 77 or, with a device code, with the time-out."""
+    monkeypatch.setattr(flows, "time", Clock())
+    with pasting(lambda _: pasted):
+        done = run("login", ALICE, flow, "--timeout", "100", *options(entra))
 
-    wait_for_threads("_poll_device")
     assert (done.code, done.out) == (77, "")
+    is_reminded = flow == "--device" and not pasted.startswith("AADSTS")
+    assert done.err.count("Still waiting") == is_reminded
     assert profiles.names() == []
 
 
 @pytest.mark.parametrize(("typed", "code"), [("k", 0), ("a", 77), ("", 77)])
-def test_somebody_else_signs_in(world: World, entra: Entra, typed: str, code: int) -> None:
+def test_somebody_else_signs_in(entra: Entra, typed: str, code: int) -> None:
     """At a terminal the person chooses; the default is to keep nothing."""
     done = sign_in(entra, BOB, "login", *options(entra), is_terminal=True, stdin=f"{ALICE}\n{typed}\n")
 
@@ -152,89 +137,19 @@ def test_somebody_else_signs_in(world: World, entra: Entra, typed: str, code: in
     assert profiles.names() == ([ALICE] if code == 0 else [])
 
 
-#: What is typed at setup, and which files are there afterwards: OfflineIMAP's, msmtp's, the timer.
-ANSWERS = {"": (1, 1, 1), "-\n\nn\n": (0, 1, 0), "\nn\n\n": (0, 0, 1), "\ny\ny\nn\n": (1, 1, 1)}
-
-
-@pytest.mark.parametrize("typed", ANSWERS)
-def test_setup_asks_and_writes(
-    world: World, entra: Entra, server: ImapServer, started: list[list[str]], typed: str
-) -> None:
-    """Enter takes each default; what is refused is not written; a second run asks nobody to sign in; --undo removes."""
-    hosts = ["--authority", entra.authority, "--imap", server.address, "--smtp", "localhost:587"]
-    names = (".offlineimaprc", ".msmtprc", ".config/systemd/user/offlineimap-m365.timer")
-    files = [Path(world.environ["HOME"], name) for name in names]
-
-    done = sign_in(entra, ALICE, "setup", ALICE, *hosts, is_terminal=True, stdin=typed)
-
-    assert done.code == 0, done.err
-    assert tuple(int(file.exists()) for file in files) == ANSWERS[typed]
-    is_synced = any("-a" in command for command in started)
-    assert is_synced == (typed == "")
-    entra.forget()
-    assert run("setup", ALICE, "--yes").code == 0
-    assert entra.requests == []
-    assert all(file.exists() for file in files)
-    assert run("setup", "--undo", "--yes").code == 0
-    assert not any(file.exists() for file in files)
-
-
-def test_setup_leaves_files_that_exist(
-    world: World, entra: Entra, server: ImapServer, started: list[list[str]]
-) -> None:
-    """What must be added is on stdout, as a diff for OfflineIMAP; without systemctl a line for crontab."""
-    (world.root / "bin" / "systemctl").unlink()
-    home = Path(world.environ["HOME"])
-    rc = home / ".offlineimaprc"
-    rc.write_text("[general]\naccounts = one\npythonfile = ~/mine.py\n", encoding="utf-8")
-    (home / ".msmtprc").write_text("defaults\n", encoding="utf-8")
-    account = invent(imap=server.address)
-
-    done = run("setup", "--yes")
-
-    assert done.code == 0, done.err
-    assert "+accounts = one, alice" in done.out.splitlines()
-    assert f"from {account.name}" in done.out
-    assert "refresh" in done.out
-    assert "accounts = one\n" in rc.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("words", "code"), [((), 2), (("--yes", "--app-only"), 2), (("--undo", "--yes"), 0), (("--yes",), 75)]
-)
-def test_setup_that_cannot_go_on(world: World, words: tuple[str, ...], code: int) -> None:
-    """Without a terminal it needs --yes; an application has no mailbox; nothing to undo is no failure."""
-    invent(imap="localhost:1")
-
-    done = run("setup", ALICE, *words)
-
-    assert done.code == code
-    assert ("continue with" in done.err) == (code == 75)
-
-
 @pytest.mark.parametrize("form", ["file", "stdin", "terminal"])
 def test_import_proves_a_refresh_token(world: World, entra: Entra, form: str) -> None:
     """A JSON file, standard input and a paste at a terminal; one refresh, and the file stays as it was."""
-    cache = json.loads(attempt(entra).cache)
-    secret = next(iter(cache["RefreshToken"].values()))["secret"]
+    secret = next(iter(json.loads(attempt(entra).cache)["RefreshToken"].values()))["secret"]
     entra.forget()
     file = world.root / "token.json"
     file.write_text(json.dumps({"refresh_token": secret}), encoding="utf-8")
-    words = ["import", ALICE, *options(entra), "--client-id", THUNDERBIRD]
+    file.chmod(0o644)
+    words = ["import", ALICE, *options(entra), "--client-id", THUNDERBIRD, file if form == "file" else "-"]
 
-    if form == "file":
-        file.chmod(0o644)
-        done = run(*words, str(file))
-    else:
-        read, write = os.pipe()
-        before = os.dup(0)
-        os.write(write, f"{secret}\n".encode())
-        os.close(write)
-        os.dup2(read, 0)
-        done = run(*words, "-", stdin=secret, is_terminal=form == "terminal")
-        os.dup2(before, 0)
-        for descriptor in (before, read):
-            os.close(descriptor)
+    with standard_input() as give:
+        give(f"{secret}\n")
+        done = run(*words, stdin=secret, is_terminal=form == "terminal")
 
     assert (done.code, done.out) == (0, ""), done.err
     assert secret not in done.err
@@ -266,32 +181,25 @@ def test_what_cannot_be_imported(world: World, entra: Entra, content: str | None
     assert profiles.names() == []
 
 
-def test_folders_are_listed_and_learned(world: World, server: ImapServer) -> None:
-    """A table, JSON, and what --learn keeps of the mailbox."""
+def test_folders_are_listed_and_learned(server: ImapServer) -> None:
+    """A table, JSON, and what --learn keeps of the mailbox; where those are gone since, to learn again is advised."""
     account = invent(imap=server.address)
 
     listed = run("folders")
     learned = run("folders", "--json", "--learn")
     again = run("folders", ALICE, "--mailbox", "team@example.org", is_terminal=True)
+    server.answers["LIST"] = b'* LIST () "." "INBOX"\r\n' + OK
+    changed = run("folders")
 
-    assert listed.code == learned.code == again.code == 0
+    assert [done.code for done in (listed, learned, again, changed)] == [0] * 4
     assert "Gesendete Elemente" in listed.out
     assert "folders alice@example.org --learn" in listed.err
     rows = {row["name"]: row for row in json.loads(learned.out)["folders"]}
     assert set(rows) == {"INBOX", "Calendar", "Kalender", "Gesendete Elemente"}
     assert "Calendar" in (profiles.load(ALICE) or account).mailboxes[ALICE]["not_mail"]
     assert "--mailbox team@example.org --learn" in again.err
-    assert server.users == [ALICE, ALICE, "team@example.org"]
-
-
-def test_folders_that_changed(world: World, server: ImapServer) -> None:
-    """Where folders that hold no mail are gone since --learn, to learn again is advised."""
-    invent(imap=server.address)
-    run("folders", "--learn")
-    server.answers["LIST"] = b'* LIST () "." "INBOX"\r\n' + OK
-
-    assert "--learn" in run("folders").err
-    assert run("folders", "--learn").code == 0
+    assert "--learn" in changed.err
+    assert server.users == [ALICE, ALICE, "team@example.org", ALICE]
 
 
 @pytest.mark.parametrize(
@@ -302,51 +210,41 @@ def test_folders_that_changed(world: World, server: ImapServer) -> None:
         (["-"], "AADSTS50105: a page\nCorrelation Id: 019827f4-0000-0000-0000-000000000000", 0, "019827f4"),
         ([BOB, "AADSTS700016"], "", 0, "AADSTS700016"),
         ([], "", 0, "AADSTS50173"),
-        (["-"], "", 2, ""),
-        ([BOB], "", 2, ""),
-        (["nothing", "known"], "", 2, ""),
+        *((words, "", 2, "") for words in (["-"], [BOB], ["nothing", "known"])),
     ],
 )
-def test_explain(world: World, words: list[str], stdin: str, code: int, answer: str) -> None:
+def test_explain(words: list[str], stdin: str, code: int, answer: str) -> None:
     """A code, a page on standard input, or the last failure of the account; 2 where nothing is recognised."""
     account = invent()
+    assert "no error" in run("explain").out
     error = errors.SignInNeeded("It was refused", code="AADSTS50173", correlation_id="c", time="t")
     account_state.remember(account.folder, error, "a-refresh-token")
 
     done = run("explain", *words, stdin=stdin, is_terminal=bool(stdin))
 
-    assert done.code == code, done.err
+    assert (done.code, bool(done.out)) == (code, bool(answer)), done.err
     assert answer in done.out
-    assert bool(done.out) == bool(answer)
-
-
-def test_explain_without_a_failure(world: World) -> None:
-    """What worked has nothing to explain."""
-    invent()
-
-    assert "no error" in run("explain").out
 
 
 @pytest.mark.parametrize(
     ("code", "ended", "exit_code"), [(0, process.ENDED, 0), (3, process.ENDED, 78), (None, process.TIMED_OUT, 0)]
 )
 def test_notify_is_set_shown_tested_and_removed(
-    world: World, monkeypatch: pytest.MonkeyPatch, code: int | None, ended: str, exit_code: int
+    monkeypatch: pytest.MonkeyPatch, code: int | None, ended: str, exit_code: int
 ) -> None:
     """The command is printed as it was given; --test tells how it ended; --off removes it."""
     monkeypatch.setattr(process, "run", lambda *_, **__: Result(ended, code, b"said\n", b""))
 
     for words in (["--test"], ["--command", " "], ["--off", "--test"], ["--command"]):
         assert run("notify", *words).code == 2
-    assert run("notify", "--command", "true x").code == 0
-    assert run("notify").out == "true x\n"
-    assert run("notify", "--test").code == exit_code
-    assert run("notify", "--off").code == 0
-    assert run("notify").out == ""
+    done = [run("notify", *words) for words in (["--command", "true x"], [], ["--test"], ["--off"], [])]
+
+    assert [each.code for each in done] == [0, 0, exit_code, 0, 0]
+    assert [each.out for each in done] == ["", "true x\n", "", "", ""]
 
 
 @pytest.mark.parametrize("store", ["file", "keyring", "gpg:ABCD"])
-def test_store_says_where_the_tokens_are(world: World, monkeypatch: pytest.MonkeyPatch, store: str) -> None:
+def test_store_says_where_the_tokens_are(monkeypatch: pytest.MonkeyPatch, store: str) -> None:
     """Who can read them in the new store is said, on stderr; an account that is unknown is 77."""
     account = invent()
     assert run("store", BOB, "--to", store).code == 77
@@ -359,7 +257,7 @@ def test_store_says_where_the_tokens_are(world: World, monkeypatch: pytest.Monke
     assert f" in the store {store}. " in done.err
 
 
-def test_token_refresh_and_logout(world: World, entra: Entra) -> None:
+def test_token_refresh_and_logout(entra: Entra) -> None:
     """Base64 for XOAUTH2, the values for a foreign interpreter, a refresh; after logout nothing is left."""
     account = keep(entra)
     refresh_token = next(iter(cache_of(account)["RefreshToken"].values()))["secret"]
@@ -382,60 +280,55 @@ def test_token_refresh_and_logout(world: World, entra: Entra) -> None:
 
 
 @pytest.mark.parametrize("words", [["config", "--list"], ["config", "--pythonfile"], ["completion", "bash"]])
-def test_answers_that_need_no_account(world: World, words: list[str]) -> None:
+def test_answers_that_need_no_account(words: list[str]) -> None:
     """They are on stdout, whether somebody is signed in or not."""
     first = run(*words)
     invent()
 
-    assert first.code == 0
-    assert first.out == run(*words).out
+    assert (first.code, first.out) == (0, run(*words).out)
 
 
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (["config", "msmtp"], 0),
-        (["config", ALICE, "offlineimap"], 0),
-        (["config", BOB, "systemd-timer"], 0),
-        (["config", "cron", "--mailbox", BOB], 2),
-        (["consent"], 0),
-        (["doctor", "--offline"], 1),
+        (["config", "msmtp"], 0), (["config", ALICE, "offlineimap"], 0), (["config", BOB, "systemd-timer"], 0),
+        (["config", "cron", "--mailbox", BOB], 2), (["consent"], 0), (["doctor", "--offline"], 1),
     ],
-)
+)  # fmt: skip
 def test_answers_about_an_account(world: World, words: list[str], code: int) -> None:
     """They are on stdout and need no request."""
     invent(scopes=SCOPES)
-    (Path(world.environ["HOME"]) / ".offlineimaprc").write_text("[general]\naccounts = x\n", encoding="utf-8")
-    (Path(world.environ["HOME"]) / ".msmtprc").write_text(f"account one\nfrom {ALICE}\n", encoding="utf-8")
+    home = Path(world.environ["HOME"])
+    (home / ".offlineimaprc").write_text("[general]\naccounts = x\n", encoding="utf-8")
+    (home / ".msmtprc").write_text(f"account one\nfrom {ALICE}\n", encoding="utf-8")
 
     done = run(*words)
 
-    assert done.code == code, done.err
-    assert bool(done.out) == (code != 2)
+    assert (done.code, bool(done.out)) == (code, code != 2), done.err
 
 
-@pytest.mark.parametrize(
-    ("typed", "offers"),
-    [
-        ([""], {"login", "status"}),
-        (["--ver"], {"--version", "--verbose"}),
-        (["token", ""], {ALICE}),
-        (["token", "--f"], {"--format"}),
-        (["token", "--format", ""], {"token", "xoauth2"}),
-        (["token", "--format=x"], {"--format=xoauth2"}),
-        (["login", "--scope", "i"], {"imap"}),
-        (["import", ALICE, ""], {"@files"}),
-        (["config", "ms"], {"msmtp"}),
-        (["status", ALICE, ""], {ALICE}),
-        (["token", "--mailbox", ""], set()),
-    ],
-)
-def test_completion_offers(world: World, typed: list[str], offers: set[str]) -> None:
+OFFERS: dict[str, set[str]] = {
+    "": {"login", "status"},
+    "--ver": {"--version", "--verbose"},
+    "token ": {ALICE},
+    "token --f": {"--format"},
+    "token --format ": {"token", "xoauth2"},
+    "token --format=x": {"--format=xoauth2"},
+    "login --scope i": {"imap"},
+    f"import {ALICE} ": {"@files"},
+    "config ms": {"msmtp"},
+    f"status {ALICE} ": {ALICE},
+    "token --mailbox ": set(),
+}
+
+
+def test_completion_offers(subtests: pytest.Subtests) -> None:
     """Commands, options, values, accounts and files, as the words before the cursor want."""
     invent()
+    for typed, offers in OFFERS.items():
+        with subtests.test(typed):
+            done = run("completion", "bash", *(f"={word}" for word in typed.split(" ")))
 
-    done = run("completion", "bash", *(f"={word}" for word in typed))
-
-    found = {line.partition("\t")[0] for line in done.out.splitlines()}
-    assert done.code == 0
-    assert offers <= found if offers else not found
+            found = {line.partition("\t")[0] for line in done.out.splitlines()}
+            assert done.code == 0
+            assert offers <= found if offers else not found

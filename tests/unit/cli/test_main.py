@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import io
 import pkgutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
-from offlineimap_m365.cli import arguments, commands, main
+from offlineimap_m365.cli import arguments, commands
 from offlineimap_m365.cli.commands import status_command
 from offlineimap_m365.console import prompt
 from offlineimap_m365.plugin import stub
-from tests.signed_in_accounts import invent
+from tests import options
+from tests.in_process import Stream, run
+from tests.signed_in_accounts import ALICE, invent
 from tests.unit import terminal_output
 
-if TYPE_CHECKING:
-    from tests.world import World
+pytestmark = pytest.mark.usefixtures("world")
 
-ALICE = "alice@example.org"
 LONG = "x" * 50
-
-
-class Typed(io.StringIO):
-    """A terminal at which somebody typed this."""
-
-    def isatty(self) -> bool:
-        """Return that it is a terminal."""
-        return True
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Let ``status`` raise *error*."""
 
-    def run(_: Any) -> int:
+    def fail(_: Any) -> int:
         raise error
 
-    monkeypatch.setattr(status_command, "run", run)
+    monkeypatch.setattr(status_command, "run", fail)
 
 
 @pytest.mark.parametrize(
@@ -57,37 +47,28 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (ZeroDivisionError(LONG), 70),
     ],
 )
-def test_every_error_has_its_exit_code(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int
-) -> None:
+def test_every_error_has_its_exit_code(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
     """The classes of the contract; nothing on stdout; a bug's own words, which may hold anything, are not shown."""
-    assert world
     raising(monkeypatch, error)
 
-    found = main.main(["status"])
+    done = run("status")
 
-    said = capsys.readouterr()
-    assert (found, said.out) == (code, "")
-    assert LONG not in said.err
-    assert "Traceback" not in said.err
+    assert (done.code, done.out) == (code, "")
+    assert LONG not in done.err
+    assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize(
-    "words", [["token", "--format", "xoauth2"], ["folders"], ["config"], ["config", "msmtp"], ["setup", "--yes"]]
-)
-def test_an_application_needs_a_mailbox(world: World, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+@pytest.mark.parametrize("line", ["token --format xoauth2", "folders", "config", "config msmtp", "setup --yes"])
+def test_an_application_needs_a_mailbox(line: str) -> None:
     """An application has no mailbox of its own: 2, and no request."""
-    profiles.save(dataclasses.replace(invent("backup"), kind="app-only"))
+    invent("backup", kind="app-only")
 
-    code = main.main([*words, "backup"])
+    done = run(*line.split(), "backup")
 
-    assert world
-    assert (code, capsys.readouterr().out) == (2, "")
+    assert (done.code, done.out) == (2, "")
 
 
-def test_an_error_is_at_most_six_lines(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_error_is_at_most_six_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """What, the reference, meaning, remedy; controls in any of them are replaced; where it arose only with -v."""
     error = errors.SignInNeeded(
         "A fact\nwith\x1b[2J lines",
@@ -98,11 +79,9 @@ def test_an_error_is_at_most_six_lines(
         remedy=errors.Remedy("Run\rthis"),
     )
     raising(monkeypatch, error)
-    main.main(["status"])
-    plain = capsys.readouterr().err
-    for options in (["-v", "status"], ["status", "-v"]):
-        main.main(options)
-        verbose = capsys.readouterr().err
+    plain = run("status").err
+    for words in (["-v", "status"], ["status", "-v"]):
+        verbose = run(*words).err
         assert verbose.startswith(plain)
         assert "line " in verbose.removeprefix(plain)
 
@@ -114,62 +93,52 @@ def test_an_error_is_at_most_six_lines(
     ]
 
 
-def test_every_command_that_is_offered_is_there() -> None:
-    """What the parser knows and what can be run are the same."""
+def test_what_the_parser_offers_is_there_and_listed() -> None:
+    """Each command can be run, and docs/options.md is current: python -m tests.options >docs/options.md."""
     offered = {f"{command}_command" for command in arguments.COMMANDS}
 
     assert offered == {found.name for found in pkgutil.iter_modules(commands.__path__)}
+    assert options.RESULT.read_text(encoding="utf-8") == options.document()
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "loign",
-        "logout",
-        "store a@b",
-        "status --jso",
-        "token --min-validity=1e3",
-        "token --min-validity=\u0661",
+        "loign", "logout", "store a@b", "status --jso", "token --min-validity=1e3", "token --min-validity=\u0661",
         "login --port=99999",
     ],
-)
-def test_wrong_usage_is_2_and_names_the_help(world: World, capsys: pytest.CaptureFixture[str], line: str) -> None:
+)  # fmt: skip
+def test_wrong_usage_is_2_and_names_the_help(line: str) -> None:
     """No abbreviation, no number that is none; two lines on stderr."""
-    assert world
-    code = main.main(line.split())
+    done = run(*line.split())
 
-    said = capsys.readouterr()
-    assert (code, said.out) == (2, "")
-    assert "--help" in said.err
-    assert len(said.err.splitlines()) == 2
+    assert (done.code, done.out) == (2, "")
+    assert "--help" in done.err
+    assert len(done.err.splitlines()) == 2
 
 
-def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_the_help_is_printed() -> None:
     """The help is an answer: stdout, 0."""
-    code = main.main([])
+    done = run()
 
-    printed = capsys.readouterr()
-    assert (code, printed.err) == (0, "")
-    assert set(arguments.COMMANDS) <= set(printed.out.split())
+    assert (done.code, done.err) == (0, "")
+    assert set(arguments.COMMANDS) <= set(done.out.split())
 
 
-@pytest.mark.parametrize("option", sorted(arguments.REMOVED))
-def test_an_option_that_was_removed_is_ignored(world: World, capsys: pytest.CaptureFixture[str], option: str) -> None:
+def test_an_option_that_was_removed_is_ignored() -> None:
     """Scripts written for release 0.1.0 still run; one line names the option (contract §6)."""
-    code = main.main(["status", option])
+    for option in arguments.REMOVED:
+        done = run("status", option)
 
-    assert world
-    assert code == 0
-    assert [line for line in capsys.readouterr().err.splitlines() if option in line] == [
-        f"offlineimap-m365: {option} no longer exists and is ignored"
-    ]
+        assert done.code == 0
+        assert len([line for line in done.err.splitlines() if option in line]) == 1
 
 
 def test_scope_does_not_swallow_the_account() -> None:
     """--scope takes one value and may be repeated, wherever ACCOUNT stands."""
-    options = arguments.parser().parse_args(["login", "--scope", "imap", "--scope", "smtp", ALICE])
+    parsed = arguments.parser().parse_args(["login", "--scope", "imap", "--scope", "smtp", ALICE])
 
-    assert (options.scope, options.account) == (["imap", "smtp"], ALICE)
+    assert (parsed.scope, parsed.account) == (["imap", "smtp"], ALICE)
 
 
 class Full(io.StringIO):
@@ -212,8 +181,8 @@ def test_nobody_listens(
 )
 def test_a_choice_is_one_letter(monkeypatch: pytest.MonkeyPatch, typed: str, chosen: str) -> None:
     """The first letter counts in either case; anything else asks again; Enter and the end of input are the default."""
-    monkeypatch.setattr(sys, "stdin", Typed(typed))
-    monkeypatch.setattr(sys, "stderr", Typed())
+    monkeypatch.setattr(sys, "stdin", Stream(typed, is_terminal=True))
+    monkeypatch.setattr(sys, "stderr", Stream(is_terminal=True))
 
     assert prompt.choose("Keep?", {"k": "keep", "t": "try again", "a": "abort"}, "a") == chosen
 
@@ -222,19 +191,18 @@ def test_a_choice_is_one_letter(monkeypatch: pytest.MonkeyPatch, typed: str, cho
 def test_without_a_terminal_the_default_is_chosen(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
     """Nobody is asked who cannot see the question or answer it."""
     for name in ("stdin", "stderr"):
-        monkeypatch.setattr(sys, name, io.StringIO("k\n") if name == stream else Typed("k\n"))
+        monkeypatch.setattr(sys, name, Stream("k\n", is_terminal=name != stream))
 
     assert prompt.choose("Keep?", {"k": "keep", "a": "abort"}, "a") == "a"
 
 
-def test_any_command_renews_the_stub(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_command_renews_the_stub() -> None:
     """After an upgrade OfflineIMAP finds the new version as soon as any command was run."""
     path = stub.write_stub()
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("Written by offlineimap-m365 ", "Written by offlineimap-m365 0.0."), encoding="utf-8")
 
-    code = main.main(["status"])
+    done = run("status")
 
-    assert world
-    assert (code, capsys.readouterr().out) == (0, "")
+    assert (done.code, done.out) == (0, "")
     assert path.read_text(encoding="utf-8") == text

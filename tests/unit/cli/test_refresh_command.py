@@ -8,8 +8,8 @@ import pytest
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
-from offlineimap_m365.cli.main import main
 from offlineimap_m365.tokens import engine
+from tests.in_process import run
 from tests.signed_in_accounts import invent
 
 if TYPE_CHECKING:
@@ -27,13 +27,11 @@ FAILURES: dict[str, Exception | None] = {
 @pytest.fixture
 def tried(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let each account fail as its name says; return the names as they are tried."""
-    assert world
     names: list[str] = []
     for name in FAILURES:
         invent(name)
 
-    def access_token(name: str, wanted: engine.Wanted) -> None:
-        assert wanted
+    def access_token(name: str, _: engine.Wanted) -> None:
         names.append(name)
         error = FAILURES[name]
         if error:
@@ -55,27 +53,25 @@ def tried(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])
-def test_one_failure_does_not_stop_the_others(
-    tried: list[str], capsys: pytest.CaptureFixture[str], names: list[str], code: int, quiet: list[str]
-) -> None:
+def test_one_failure_does_not_stop_the_others(tried: list[str], names: list[str], code: int, quiet: list[str]) -> None:
     """Each account is tried whatever happens to the others; --quiet prints nothing of what passes (75)."""
-    assert main(["refresh", *names, *quiet]) == code
+    done = run("refresh", *names, *quiet)
 
-    output = capsys.readouterr()
+    assert (done.code, done.out) == (code, "")
     assert sorted(tried) == sorted(names or FAILURES)
-    assert output.out == ""
-    assert "a secret" not in output.err
-    assert ("no network" in output.err) == ("waits" in tried and not quiet)
-    assert ("refused" in output.err) == ("person" in tried)
+    assert "a secret" not in done.err
+    assert ("no network" in done.err) == ("waits" in tried and not quiet)
+    assert ("refused" in done.err) == ("person" in tried)
 
 
-def test_signed_out_accounts_are_left_alone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_signed_out_accounts_are_left_alone(world: World) -> None:
     """Without names, an account that was logged out is not tried; a damaged one is, and is reported."""
     invent("out", signed_in_at=None)
-    assert main(["refresh"]) == 77
+    assert run("refresh").code == 77
     invent("damaged")
     (world.folder("damaged") / "profile.json").write_text("{")
 
-    assert main(["refresh"]) == 78
-    assert "out is" not in capsys.readouterr().err
+    done = run("refresh")
+
+    assert (done.code, "out is" in done.err) == (78, False)
     assert profiles.names() == ["damaged", "out"]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 from offlineimap_m365.console import output, prompt
 from tests.unit.terminal_output import Screen, look
 
-if TYPE_CHECKING:
-    from tests.world import World
+pytestmark = pytest.mark.usefixtures("world")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_the_locale_says_what_can_be_shown(
-    world: World, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], is_ascii: bool
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], is_ascii: bool
 ) -> None:
     """In the locales C and POSIX there is ASCII only, though Python writes UTF-8 there; who asks for more gets it."""
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
@@ -42,7 +40,7 @@ def test_the_locale_says_what_can_be_shown(
     assert output.can_show("✓", Screen()) is not is_ascii
 
 
-def test_our_own_characters_are_spelt_in_ascii(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_characters_are_spelt_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where an encoding has them not, marks, dots and quotation marks have a spelling; names keep their letters."""
     text = "✓ ✗ – … “Müller” O\u2019Brien"  # noqa: RUF001 - the characters in question
     stderr = Screen("ascii")
@@ -56,7 +54,7 @@ def test_our_own_characters_are_spelt_in_ascii(world: World, monkeypatch: pytest
     assert output.can_show("ü", Screen("latin-1"))
 
 
-def test_no_word_is_broken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_word_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Text is wrapped to the terminal, and a long address sticks out; a pipe takes any line."""
     stream = look(monkeypatch, 30)
     text = "Sign in as somebody.with.a-long-name@department.example.org and then try once more"
@@ -71,9 +69,7 @@ def test_no_word_is_broken(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("text", "room", "shown"), [("short", 5, "short"), ("too long", 5, "too…"), ("予定表だ", 6, "予定…")]
 )
-def test_what_is_cut_ends_with_dots(
-    world: World, monkeypatch: pytest.MonkeyPatch, text: str, room: int, shown: str
-) -> None:
+def test_what_is_cut_ends_with_dots(monkeypatch: pytest.MonkeyPatch, text: str, room: int, shown: str) -> None:
     """A cut text has no more columns than there are, wide characters counted twice."""
     found = output.cut(text, room, look(monkeypatch, 80))
 
@@ -82,11 +78,10 @@ def test_what_is_cut_ends_with_dots(
 
 
 @pytest.mark.parametrize(
-    ("text", "columns"),
-    [("33", 33), ("99999", 99_999), ("0", 80), ("100000", 80), ("-5", 80), ("wide", 80), ("", 80), ("٨", 80)],
+    ("text", "columns"), [("33", 33), ("99999", 99_999), *((t, 80) for t in ("0", "100000", "-5", "wide", "", "٨"))]
 )
 def test_the_width_is_the_terminals_unless_the_person_says_otherwise(
-    world: World, monkeypatch: pytest.MonkeyPatch, text: str, columns: int
+    monkeypatch: pytest.MonkeyPatch, text: str, columns: int
 ) -> None:
     """$COLUMNS counts if it is a number of at most five digits; a terminal that does not tell has 80."""
     stream = look(monkeypatch, 33)
@@ -96,7 +91,7 @@ def test_the_width_is_the_terminals_unless_the_person_says_otherwise(
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_colour_is_not_forced_on_anybody(world: World, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_colour_is_not_forced_on_anybody(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """NO_COLOR and a dumb terminal mean none."""
     stream = look(monkeypatch, 80, plain=False)
     before = output.paint("ok", "green", stream)
@@ -108,18 +103,15 @@ def test_colour_is_not_forced_on_anybody(world: World, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("term", "shown"), [("xterm", "\rfirst\ra second one that…\x1b[K\r\x1b[K"), ("dumb", ""), (None, "")]
 )
-def test_a_passing_line_leaves_nothing_behind(
-    world: World, monkeypatch: pytest.MonkeyPatch, term: str | None, shown: str
-) -> None:
+def test_a_passing_line_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, term: str | None, shown: str) -> None:
     """It is cut to the terminal, shown once per text and taken back; a pipe or a dumb terminal shows nothing."""
     screen = look(monkeypatch, 20)
     monkeypatch.setenv("TERM", term or "xterm")
     pipe = io.StringIO()
     line = output.Passing(screen if term else pipe)
 
-    line.show("first")
-    line.show("first")
-    line.show("a second one that is much too long")
+    for text in ("first", "first", "a second one that is much too long"):
+        line.show(text)
     line.clear()
     line.clear()
 

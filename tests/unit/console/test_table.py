@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,18 +13,12 @@ from offlineimap_m365.console.status import Report
 from offlineimap_m365.console.table import of_accounts, of_events
 from tests.unit.terminal_output import look
 
-if TYPE_CHECKING:
-    from tests.world import World
+pytestmark = pytest.mark.usefixtures("world")
 
 ALICE = Report(
-    "alice@example.org",
-    identity="Alice@Example.org",
-    state="ok",
-    expires_in=2460,
+    "alice@example.org", identity="Alice@Example.org", state="ok", expires_in=2460, unused_days=0, store="file",
     last_refresh="2026-01-09T02:00:12Z",
-    unused_days=0,
-    store="file",
-)
+)  # fmt: skip
 ROWS = [
     Report("alice@example.org", identity="c99@uni.example.org", state="ok", expires_in=2460, store="file"),
     Report("予定表@example.org", state="needs-login", store="keyring"),
@@ -32,14 +26,11 @@ ROWS = [
 EVENTS: list[dict[str, Any]] = [
     {"time": "2026-01-09T02:00:12Z", "what": "refresh", "code": None, "correlation_id": None},
     {
-        "time": "2026-01-09T03:00:12Z",
-        "what": "failed",
-        "code": "AADSTS50173",
-        "correlation_id": "019827f4-0000-1111-2222-333344445555",
+        "time": "2026-01-09T03:00:12Z", "what": "failed", "code": "AADSTS50173", "correlation_id": "019827f4-0000-1111",
         "fact": "Microsoft refused to sign in alice@example.org\x1b[2J",
     },
     {"time": 1, "what": ["x"], "code": {}},
-]
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -48,36 +39,37 @@ def _five_minutes_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", moment.timestamp)
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("expires_in", None, "-"),
-        ("expires_in", 0, "renewed on next use"),
-        ("expires_in", 59, "expires in 59 s"),
-        ("expires_in", 2460, "expires in 41 min"),
-        ("last_refresh", "no time", "-"),
-        ("last_refresh", "2026-01-09T02:00:12Z", "5 min ago"),
-        ("last_refresh", "2026-01-09T02:04:14Z", "just now"),
-        ("last_refresh", "2026-01-09T02:04:13Z", "1 min ago"),
-        ("certificate_ends", "2026-01-20T02:05:14Z", "in 11 days"),
-        ("certificate_ends", "2026-01-01T00:00:00Z", "8 days ago"),
-        ("unused_days", 12, "12 of 90 days"),
-        ("store", "gpg:you", "gpg:you"),
-        *(("state", state, "signed in") for state in ("ok", "stale")),
-        *(("state", state, state) for state in ("waiting", "broken")),
-        ("state", "needs-login", "sign in again"),
-    ],
-)
-def test_cells_are_plain_words(field: str, value: object, words: str) -> None:
+#: Fields of an account, and the words for them.
+WORDS: list[tuple[str, object, str]] = [
+    ("expires_in", None, "-"),
+    ("expires_in", 0, "renewed on next use"),
+    ("expires_in", 59, "expires in 59 s"),
+    ("expires_in", 2460, "expires in 41 min"),
+    ("last_refresh", "no time", "-"),
+    ("last_refresh", "2026-01-09T02:00:12Z", "5 min ago"),
+    ("last_refresh", "2026-01-09T02:04:14Z", "just now"),
+    ("last_refresh", "2026-01-09T02:04:13Z", "1 min ago"),
+    ("certificate_ends", "2026-01-20T02:05:14Z", "in 11 days"),
+    ("certificate_ends", "2026-01-01T00:00:00Z", "8 days ago"),
+    ("unused_days", 12, "12 of 90 days"),
+    ("store", "gpg:you", "gpg:you"),
+    *(("state", state, "signed in") for state in ("ok", "stale")),
+    *(("state", state, state) for state in ("waiting", "broken")),
+    ("state", "needs-login", "sign in again"),
+]
+
+
+def test_cells_are_plain_words(subtests: pytest.Subtests) -> None:
     """A person reads how long, not a time stamp, and a word for every state; no line ends in white space."""
-    report = Report("a@example.org", **{"state": "ok", field: value})  # type: ignore[arg-type]
-    lines = of_accounts([report])
+    for field, value, words in WORDS:
+        with subtests.test(f"{field}: {value}"):
+            lines = of_accounts([Report("a@example.org", **{"state": "ok", field: value})])  # type: ignore[arg-type]
 
-    assert words in re.split("  +", lines[1])
-    assert lines == [line.rstrip() for line in lines]
+            assert words in re.split("  +", lines[1])
+            assert lines == [line.rstrip() for line in lines]
 
 
-def test_it_is_a_table_at_80_columns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_a_table_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A usual account is one line; an identity that differs in its case only, or no certificate, has no column."""
     look(monkeypatch, 80)
     head, row = of_accounts([ALICE])
@@ -86,7 +78,7 @@ def test_it_is_a_table_at_80_columns(world: World, monkeypatch: pytest.MonkeyPat
     assert len(row) < 80
 
 
-def test_a_narrow_terminal_gets_a_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_gets_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the columns do not fit, each account is a paragraph; no address is broken, and what is unknown left out."""
     look(monkeypatch, 50)
 
@@ -103,7 +95,7 @@ def test_a_narrow_terminal_gets_a_list(world: World, monkeypatch: pytest.MonkeyP
     ]
 
 
-def test_colours_and_wide_characters_keep_the_columns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colours_and_wide_characters_keep_the_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wide character counts as two, a colour as none: green for who is signed in, red for who must act."""
     look(monkeypatch, 200, plain=False)
     painted = of_accounts(ROWS)
@@ -116,7 +108,7 @@ def test_colours_and_wide_characters_keep_the_columns(world: World, monkeypatch:
     assert output.columns(rows[1].partition("sign in again")[0]) == head.index("STATE")
 
 
-def test_events_are_a_table_where_there_is_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_a_table_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time, what, code, correlation id and why, without controls and what is no text; else each is a paragraph."""
     head, first, second, third = of_events(EVENTS)
     look(monkeypatch, 45)
@@ -131,6 +123,6 @@ def test_events_are_a_table_where_there_is_room(world: World, monkeypatch: pytes
         "2026-01-09T03:00:12Z",
         "  What: failed",
         "  Code: AADSTS50173",
-        "  Correlation id: 019827f4-0000-1111-2222-333344445555",
+        "  Correlation id: 019827f4-0000-1111",
         "  Why: Microsoft refused to sign in alice@example.org\ufffd[2J",
     ]

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import configparser
-import io
 import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
-from offlineimap_m365.cli.main import main
-from offlineimap_m365.console import prompt
 from offlineimap_m365.folders.folder_filter import load_table
 from offlineimap_m365.learn import classify, look
 from offlineimap_m365.mail.folder_list import Folder
 from offlineimap_m365.setup import mail_files, written_files
 from offlineimap_m365.signin import login_session
+from tests.in_process import run
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
@@ -28,29 +25,20 @@ if TYPE_CHECKING:
     from tests.world import World
 
 BODY = "[Account one]\nlocalrepository = l\nremoterepository = r\n[Repository l]\ntype = Maildir\n[Repository r]\n"
-TIMER = "offlineimap-m365.timer"
-
-
-class Typed(io.StringIO):
-    """A terminal at which somebody typed this."""
-
-    def isatty(self) -> bool:
-        """Return that it is a terminal."""
-        return True
+RC, MSMTPRC, TIMER, SERVICE = ".offlineimaprc", ".msmtprc", "offlineimap-m365.timer", "offlineimap-m365.service"
 
 
 @pytest.fixture
 def home(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the home of Alice, who is signed in and has the programs; each writes its arguments to the file log."""
     invent(ALICE)
-    home = Path(world.environ["HOME"])
     for name, script in (("offlineimap", ""), ("msmtp", ""), ("systemctl", '[ "$2" != is-enabled ]')):
         install(world, name, script)
     monkeypatch.setenv("PATH", f"{world.root}/bin:/bin")
     folders = [Folder("INBOX"), Folder("Calendar")]
     view = look.View(folders, {}, classify.find_out(load_table(), folders))
     monkeypatch.setattr(look, "look", lambda *_: view)
-    return home
+    return Path(world.environ["HOME"])
 
 
 def install(world: World, name: str, script: str) -> None:
@@ -61,29 +49,19 @@ def install(world: World, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-def enter(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
-    """Let somebody type this at a terminal."""
-    monkeypatch.setattr(sys, "stdin", Typed(typed))
-    monkeypatch.setattr(prompt, "is_there", lambda: True)
-
-
-def test_enter_is_enough(
-    world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_enter_is_enough(world: World, home: Path) -> None:
     """Four questions; files of mode 0600, units, the timer on, a sync; undo removes it all, after logout --all, too."""
-    enter(monkeypatch, "\n" * 9)
-    code = main(["setup", ALICE])
-    asked = capfd.readouterr().err.count("(Enter:")
+    done = run("setup", ALICE, stdin="\n" * 9, is_terminal=True)
     files = {path.name: path for path in map(Path, written_files.unchanged(ALICE))}
     verify = ["/usr/bin/systemd-analyze", "verify", "--user", str(files[TIMER])]
     verified = subprocess.run(verify, capture_output=True, text=True, check=False)
     modes = {path.stat().st_mode & 0o777 for path in files.values()}
     log = (world.root / "log").read_text()
-    forgotten = main(["logout", ALICE, "--all"])
-    undone = main(["setup", ALICE, "--undo", "--yes"])
+    forgotten = run("logout", ALICE, "--all")
+    undone = run("setup", ALICE, "--undo", "--yes")
 
-    assert (code, asked, forgotten, undone) == (0, 4, 0, 0)
-    assert set(files) == {".offlineimaprc", ".msmtprc", TIMER, "offlineimap-m365.service"}
+    assert (done.code, done.err.count("(Enter:"), forgotten.code, undone.code) == (0, 4, 0, 0)
+    assert set(files) == {RC, MSMTPRC, TIMER, SERVICE}
     assert files[TIMER].parent == home / ".config/systemd/user"
     assert (modes, verified.returncode) == ({0o600}, 0), verified.stderr
     assert log.index("--user daemon-reload") < log.index(f"--user enable --now {TIMER}") < log.index("offlineimap -o")
@@ -91,26 +69,30 @@ def test_enter_is_enough(
     assert not any(path.exists() for path in files.values())
 
 
-def test_no_is_an_answer(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who says no to everything gets nothing written, switched on or fetched."""
-    enter(monkeypatch, "-\nn\nn\nn\n")
-
-    assert main(["setup", ALICE]) == 0
-    assert written_files.written(ALICE) == {}
-    assert "enable --now" not in (world.root / "log").read_text()
+ANSWERS = {"-\nn\nn\nn\n": set(), "-\n\nn\n": {MSMTPRC}, "\nn\n\n": {TIMER, SERVICE}, "\ny\nn\nn\n": {RC, MSMTPRC}}
 
 
-def test_programs_that_are_not_installed_are_named(
-    world: World, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("typed", ANSWERS)
+def test_no_is_an_answer(world: World, home: Path, typed: str) -> None:
+    """What is refused is not written, switched on or fetched; a later run adds the rest without asking to sign in."""
+    assert run("setup", ALICE, stdin=typed, is_terminal=True).code == 0
+    log = (world.root / "log").read_text()
+    assert {Path(path).name for path in written_files.written(ALICE)} == ANSWERS[typed]
+    assert ("enable --now" in log, "offlineimap -o" in log) == (TIMER in ANSWERS[typed], False)
+
+    assert run("setup", ALICE, "--yes").code == 0
+    assert {Path(path).name for path in written_files.unchanged(ALICE)} == {RC, MSMTPRC, TIMER, SERVICE}
+
+
+def test_programs_that_are_not_installed_are_named(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine without msmtp its file is not written; the summary names it and the command that continues."""
     (world.root / "bin/msmtp").unlink()
     monkeypatch.setenv("PATH", f"{world.root}/bin")
 
-    code = main(["setup", ALICE, "--yes"])
+    done = run("setup", ALICE, "--yes")
 
-    assert (code, (home / ".msmtprc").exists()) == (0, False)
-    advice = " ".join(capfd.readouterr().err.split()).partition("Not installed: ")[2]
+    assert (done.code, (home / MSMTPRC).exists()) == (0, False)
+    advice = " ".join(done.err.split()).partition("Not installed: ")[2]
     assert advice.startswith("msmtp. ")
     assert f"then run: offlineimap-m365 setup {ALICE} See" in advice
 
@@ -119,15 +101,16 @@ def test_a_directory_with_files_is_a_question(home: Path) -> None:
     """Mail is not mixed without a yes: by default OfflineIMAP is left out and the rest goes on."""
     (home / "Mail/alice/cur").mkdir(parents=True)
 
-    assert main(["setup", ALICE, "--yes"]) == 0
-    assert {path.name for path in home.glob(".*rc")} == {".msmtprc"}
+    assert run("setup", ALICE, "--yes").code == 0
+    assert {path.name for path in home.glob(".*rc")} == {MSMTPRC}
 
 
 @pytest.mark.parametrize("words", [[ALICE], [ALICE, "--undo"], []])
-def test_without_a_terminal_yes_is_needed(home: Path, capfd: pytest.CaptureFixture[str], words: list[str]) -> None:
+def test_without_a_terminal_yes_is_needed(home: Path, words: list[str]) -> None:
     """Who cannot answer has to take the defaults: 2, and nothing is asked or written."""
-    assert main(["setup", *words]) == 2
-    assert "--yes" in capfd.readouterr().err
+    done = run("setup", *words)
+
+    assert (done.code, "--yes" in done.err) == (2, True)
     assert list(home.iterdir()) == []
 
 
@@ -136,17 +119,18 @@ def test_without_a_terminal_yes_is_needed(home: Path, capfd: pytest.CaptureFixtu
     [
         ("exit 0", 0, "setup alice@example.org --undo"),
         ('for log; do :; done; echo "BYE AccessTokenExpired" >$log; exit 100', 75, "offlineimap -o -a alice"),
+        ('for log; do :; done; echo "Could not lock account" >$log; exit 100', 75, "offlineimap -o -a alice"),
         ("exit 100", 75, "doctor alice@example.org --config ~/.offlineimaprc"),
     ],
 )
-def test_a_sync_is_done_cut_or_failed(
-    world: World, home: Path, capfd: pytest.CaptureFixture[str], *, script: str, code: int, command: str
-) -> None:
+def test_a_sync_is_done_cut_or_failed(world: World, home: Path, script: str, code: int, command: str) -> None:
     """A sync that did not finish is 75; one cut by an expired token is run again, after another the doctor looks."""
     install(world, "offlineimap", script)
 
-    assert main(["setup", ALICE, "--yes"]) == code
-    assert command in capfd.readouterr().err
+    done = run("setup", ALICE, "--yes")
+
+    assert done.code == code
+    assert command in done.err
 
 
 @pytest.mark.parametrize(
@@ -159,14 +143,11 @@ def test_a_sync_is_done_cut_or_failed(
         ("accounts = one\npythonfile = ~/mine.py\n", "one, alice"),
     ],
 )
-def test_the_diff_adds_the_account_and_nothing_else(
-    world: World, home: Path, capfd: pytest.CaptureFixture[str], *, general: str, accounts: str
-) -> None:
+def test_the_diff_adds_the_account_and_nothing_else(world: World, home: Path, general: str, accounts: str) -> None:
     """Applied, the file has the account, our pythonfile where it had none, and every line it had before."""
-    rc = home / ".offlineimaprc"
+    rc = home / RC
     rc.write_text(before := f"[general]\n{general}{BODY}")
-    main(["setup", ALICE, "--yes"])
-    diff = capfd.readouterr().out
+    diff = run("setup", ALICE, "--yes").out
     subprocess.run(["/usr/bin/patch", str(rc)], input=diff, text=True, check=True, capture_output=True)
 
     parser = configparser.RawConfigParser()
@@ -180,14 +161,26 @@ def test_the_diff_adds_the_account_and_nothing_else(
 
 
 @pytest.mark.parametrize("text", ["", "no section\n", "[general]\nui = basic\n", "[general]\naccounts = one\n[x"])
-def test_what_cannot_be_read_gets_no_diff(home: Path, capfd: pytest.CaptureFixture[str], text: str) -> None:
+def test_what_cannot_be_read_gets_no_diff(home: Path, text: str) -> None:
     """A file that is none, or names no accounts, is not guessed at: doctor explains it."""
-    (home / ".offlineimaprc").write_text(text)
-    code = main(["setup", ALICE, "--yes"])
+    (home / RC).write_text(text)
 
-    said = capfd.readouterr()
-    assert (code, said.out, (home / ".offlineimaprc").read_text()) == (0, "", text)
-    assert "doctor --config ~/.offlineimaprc" in said.err
+    done = run("setup", ALICE, "--yes")
+
+    assert (done.code, done.out, (home / RC).read_text()) == (0, "", text)
+    assert "doctor --config ~/.offlineimaprc" in done.err
+
+
+def test_what_must_be_added_elsewhere_is_printed(world: World, home: Path) -> None:
+    """What msmtp's file lacks and, without systemctl, a line for crontab are on stdout; nothing is changed."""
+    (world.root / "bin/systemctl").unlink()
+    (home / MSMTPRC).write_text("defaults\n")
+
+    done = run("setup", "--yes")
+
+    assert f"from {ALICE}" in done.out
+    assert done.out.splitlines()[-1].endswith("refresh --quiet")
+    assert (home / MSMTPRC).read_text() == "defaults\n"
 
 
 def test_the_other_place_of_a_configuration_counts(home: Path) -> None:
@@ -203,23 +196,18 @@ def test_the_other_place_of_a_configuration_counts(home: Path) -> None:
 
 
 def test_a_file_is_never_replaced(home: Path) -> None:
-    """A second write changes nothing; a file that was changed is not in the list of unchanged ones."""
+    """A second write changes nothing; a changed file is not in the list; a directory that takes nothing is 78."""
     path = home / "a/b"
     first, second = (written_files.write_new(ALICE, path, text) for text in ("one", "two"))
     listed = written_files.unchanged(ALICE)
     path.write_text("mine")
+    (home / "closed").mkdir(mode=0o500)
+    with pytest.raises(errors.Misconfigured, match="closed"):
+        written_files.write_new(ALICE, home / "closed/file", "text")
 
     assert (first, second, listed) == (True, False, [str(path)])
     assert written_files.unchanged(ALICE) == []
     assert [entry.name for entry in path.parent.iterdir()] == ["b"]
-
-
-def test_a_directory_that_takes_nothing_is_named(home: Path) -> None:
-    """It is 78, with the directory."""
-    (home / "closed").mkdir(mode=0o500)
-
-    with pytest.raises(errors.Misconfigured, match="closed"):
-        written_files.write_new(ALICE, home / "closed/file", "text")
 
 
 @pytest.mark.parametrize("words", [["--client-id", "another"], ["--defaults"], []])
@@ -237,14 +225,23 @@ def test_a_sign_in_that_does_not_fit_is_done_again(
     if not words:
         invent(ALICE, signed_in_at=None)
 
-    assert main(["setup", ALICE, "--yes", *words]) == 0
+    assert run("setup", ALICE, "--yes", *words).code == 0
     assert asked == [ALICE]
-    assert main(["setup", ALICE, "--yes", "--app-only"]) == 2
+    assert run("setup", ALICE, "--yes", "--app-only").code == 2
 
 
-def test_without_the_permission_for_imap_nothing_is_fetched(home: Path) -> None:
-    """The mailbox is not looked at; what sends mail is set up all the same."""
+def test_without_the_permission_for_imap_nothing_is_fetched(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mailbox is not looked at, and what sends mail is set up all the same; one that cannot be looked at is 75."""
+
+    def fail(*_: object) -> NoReturn:
+        raise errors.Temporary("No network")
+
+    monkeypatch.setattr(look, "look", fail)
+    stopped = run("setup", ALICE, "--yes")
+    is_written = (home / MSMTPRC).exists()
     invent(ALICE, scopes=("https://outlook.office.com/SMTP.Send",))
 
-    assert main(["setup", ALICE, "--yes"]) == 0
-    assert (home / ".msmtprc").exists()
+    assert (stopped.code, is_written) == (75, False)
+    assert f"offlineimap-m365 setup {ALICE}" in stopped.err
+    assert run("setup", ALICE, "--yes").code == 0
+    assert (home / MSMTPRC).exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
@@ -13,26 +12,16 @@ import pytest
 from offlineimap_m365.base import errors
 from offlineimap_m365.provider import msal_cache
 from offlineimap_m365.signin import attempt as attempts
-from offlineimap_m365.signin.attempt import Attempt, SignIn, granted
-from tests.m365.person import Browser
-from tests.sign_in import PASSWORD
+from offlineimap_m365.signin.attempt import Attempt, granted
 from tests.signed_in_accounts import ALICE, SCOPES, TOKEN, attempt, provider
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
-    from tests.world import World
 
-pytestmark = pytest.mark.matrix
-
-
-def refresh_token_of(signed_in: SignIn) -> str:
-    """Return the refresh token in the cache of a sign-in."""
-    token = msal_cache.refresh_token(signed_in.cache)
-    assert token
-    return token
+pytestmark = [pytest.mark.matrix, pytest.mark.usefixtures("world")]
 
 
-def test_signing_in_tells_who_it_was(world: World, entra: Entra) -> None:
+def test_signing_in_tells_who_it_was(entra: Entra) -> None:
     """A code is redeemed with one request; the result is the person and a cache with one sign-in, and shows neither."""
     signed_in = attempt(entra)
 
@@ -49,14 +38,11 @@ def test_signing_in_tells_who_it_was(world: World, entra: Entra) -> None:
     [
         ("iss", "https://evil.example", "issued by https://evil.example"),
         ("aud", "another", "another client id"),
-        ("exp", 1, "it has expired"),
-        ("exp", None, "it has expired"),
-        ("exp", "tomorrow", "it has expired"),
-        ("nonce", "another", "not accepted"),
-        ("nonce", None, "not accepted"),
+        *(("exp", value, "it has expired") for value in (1, None, "tomorrow")),
+        *(("nonce", value, "not accepted") for value in ("another", None)),
     ],
 )
-def test_a_wrong_id_token_is_refused(world: World, entra: Entra, claim: str, value: object, reason: str) -> None:
+def test_a_wrong_id_token_is_refused(entra: Entra, claim: str, value: object, reason: str) -> None:
     """An ID token of another issuer, for another client, expired or with a wrong nonce is 77, and the error says so."""
     entra.id_token_claims_override = {claim: value}
 
@@ -64,7 +50,7 @@ def test_a_wrong_id_token_is_refused(world: World, entra: Entra, claim: str, val
         attempt(entra)
 
 
-def test_an_answer_is_redeemed_once(world: World, entra: Entra) -> None:
+def test_an_answer_is_redeemed_once(entra: Entra) -> None:
     """The same address again is 77, not a second request with the same verifier."""
     tried = Attempt(provider(entra), ALICE)
     final = entra.approve(tried.begin("https://localhost", "a state", hint=ALICE), ALICE)
@@ -78,57 +64,49 @@ def test_an_answer_is_redeemed_once(world: World, entra: Entra) -> None:
 
 
 @pytest.mark.parametrize("extras", [True, False])
-def test_a_device_code_outlasts_an_outage(
-    world: World, entra: Entra, extras: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_device_code_outlasts_an_outage(entra: Entra, extras: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two answers that are none do not end the wait for a person (RFC 8628 §3.5)."""
-    monkeypatch.setattr(attempts, "_DEVICE_PAUSE", 0.1)
+    monkeypatch.setattr(attempts, "_DEVICE_PAUSE", 0.01)
     entra.extras = extras
     tried = Attempt(provider(entra), ALICE)
-    code = tried.begin_device()
+    shown = tried.begin_device()
     entra.fail_next("device_code", 2, status=503)
-    with Browser(entra.ca_file) as browser:
-        browser.enter_device_code(code["verification_uri"], code["user_code"], ALICE, PASSWORD)
+    (code,) = entra.device_codes.values()
+    code.person, code.approved = entra.find_person(ALICE), True
 
     signed_in = tried.poll_device()
 
     assert signed_in.names == [ALICE]
-    assert code["expires_in"] == 900
+    assert (shown["user_code"], shown["expires_in"]) == (code.user_code, 900)
 
 
-def test_a_device_code_can_be_given_up(world: World, entra: Entra) -> None:
-    """An end that is set from outside ends the wait within seconds."""
+def test_a_device_code_can_be_given_up(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end that is set while it waits ends the wait before it sleeps again."""
     tried = Attempt(provider(entra), ALICE)
     tried.begin_device()
-    threading.Timer(0.3, tried.end_device).start()
-    started = time.monotonic()
+    steps = iter([tried.end_device])
+    monkeypatch.setattr(time, "sleep", lambda _: next(steps)())
 
     with pytest.raises(errors.M365Error):
         tried.poll_device()
 
-    assert time.monotonic() - started < 5
 
-
-def test_a_refresh_token_of_another_program_is_adopted(world: World, entra: Entra) -> None:
-    """One request redeems it; the answer tells whose it is, and the cache holds what may be kept."""
+def test_a_refresh_token_of_another_program_is_adopted(entra: Entra) -> None:
+    """One request redeems it; the answer tells whose it is, and the cache holds what may be kept; else it is 78."""
     entra.strict = True
-    given = refresh_token_of(attempt(entra))
+    given = msal_cache.refresh_token(attempt(entra).cache)
+    assert given
     entra.forget()
 
     signed_in = Attempt(provider(entra), ALICE).adopt(given)
-
-    assert [request.grant_type for request in entra.requests if request.method == "POST"] == ["refresh_token"]
-    assert signed_in.names == [ALICE]
-    assert refresh_token_of(signed_in) != given
-
-
-def test_a_refresh_token_that_tells_nobody_is_not_adopted(world: World, entra: Entra) -> None:
-    """Without an ID token nobody knows whose it is: 78."""
-    given = refresh_token_of(attempt(entra))
+    asked = [request.grant_type for request in entra.requests if request.method == "POST"]
+    newer = msal_cache.refresh_token(signed_in.cache)
     entra.fail_next("refresh_token", status=200, body={"access_token": "a", "expires_in": 3600, "token_type": "Bearer"})
-
     with pytest.raises(errors.Misconfigured, match="no ID token"):
-        Attempt(provider(entra), ALICE).adopt(given)
+        Attempt(provider(entra), ALICE).adopt(str(newer))
+
+    assert (asked, signed_in.names) == (["refresh_token"], [ALICE])
+    assert newer not in (None, given)
 
 
 @pytest.mark.once
@@ -138,9 +116,7 @@ def test_a_refresh_token_that_tells_nobody_is_not_adopted(world: World, entra: E
         (" ".join(SCOPES), SCOPES),
         ("https://outlook.office365.com/imap.accessasuser.all openid", SCOPES[:1]),
         (f"profile {SCOPES[1]} offline_access", SCOPES[1:]),
-        ("https://outlook.office.com/.default", None),
-        (None, None),
-        (["x"], None),
+        *((told, None) for told in ("https://outlook.office.com/.default", None, ["x"])),
     ],
 )
 def test_what_was_granted_is_in_the_answer(answered: object, scopes: tuple[str, ...] | None) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import os
-from pathlib import Path
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.signin import import_file
+from tests.in_process import Stream
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOKEN = "0.AXkA" + "made-up_" * 20
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return a file with a token."""
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a file with a token, in the current directory."""
+    monkeypatch.chdir(tmp_path)
     made = tmp_path / "token"
     made.write_text(TOKEN)
     return made
@@ -33,83 +38,71 @@ def test_a_file_is_read_and_stays(path: Path) -> None:
     assert TOKEN not in repr(found)
 
 
-@pytest.mark.parametrize(
-    ("mode", "readers"), [(0o600, ""), (0o640, "its group"), (0o644, "everybody"), (0o604, "everybody")]
-)
-def test_who_else_can_read_it(path: Path, mode: int, readers: str) -> None:
+def test_who_else_can_read_it(path: Path) -> None:
     """The group and all others are told apart."""
-    path.chmod(mode)
+    for mode, readers in ((0o600, ""), (0o640, "its group"), (0o644, "everybody"), (0o604, "everybody")):
+        path.chmod(mode)
 
-    assert import_file.read(str(path)).readers == readers
+        assert import_file.read(str(path)).readers == readers
 
 
 def test_a_config_beside_it(path: Path) -> None:
-    """M365-IMAP's config.py beside it comes along; one that is too large, binary or a directory does not."""
+    """M365-IMAP's config.py comes along; one that is too large, binary, a directory or a pipe does not."""
     config, found = path.with_name("config.py"), []
     for content in (b"ClientId = 'x'", b"#" * 100_000, b"\xff\xfe"):
         config.write_bytes(content)
         found.append(import_file.read(str(path)).config)
     config.unlink()
     config.mkdir()
+    found.append(import_file.read(str(path)).config)
+    config.rmdir()
+    os.mkfifo(config)
+    found.append(import_file.read(str(path)).config)
 
-    assert found == ["ClientId = 'x'", None, None]
-    assert import_file.read(str(path)).config is None
+    assert found == ["ClientId = 'x'", *[None] * 4]
 
 
-def test_a_token_on_the_command_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_on_the_command_line_is_refused(path: Path) -> None:
     """It is wrong usage, says why, and is not repeated; a file of such a name is a file."""
-    monkeypatch.chdir(tmp_path)
     with pytest.raises(errors.WrongUsage, match="looks like a token") as caught:
         import_file.read(TOKEN)
-    Path(TOKEN).write_text("content")
+    path.rename(TOKEN)
 
     assert TOKEN not in "\n".join(caught.value.lines())
     assert caught.value.__context__ is None
-    assert import_file.read(TOKEN).data == b"content"
+    assert import_file.read(TOKEN).data == TOKEN.encode()
 
 
-@pytest.mark.parametrize("name", ["missing", "missing/below", "a\0b", "file/below", "x" * 50 + "/" + "y" * 5000])
-def test_what_is_no_file_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize("name", ["missing", "missing/below", "a\0b", "token/below", "x" * 50 + "/" + "y" * 5000])
+def test_what_is_no_file_is_wrong_usage(path: Path, name: str) -> None:
     """A file that is not there, a name that no file can have."""
-    monkeypatch.chdir(tmp_path)
-    Path("file").write_text("x")
-
     with pytest.raises(errors.WrongUsage, match="cannot be read"):
         import_file.read(name)
 
 
 def test_a_file_that_cannot_be_read(path: Path) -> None:
-    """One that may not be read, and more than a megabyte, is 78, however much there is."""
+    """One that may not be read, more than a megabyte, however much there is, and a pipe is 78; none is waited for."""
     os.truncate(path, 1 << 40)
     with pytest.raises(errors.Misconfigured, match="larger than"):
         import_file.read(str(path))
     path.chmod(0)
-
     with pytest.raises(errors.Misconfigured, match="Permission denied"):
         import_file.read(str(path))
+    path.unlink()
+    os.mkfifo(path)
 
-
-@pytest.mark.parametrize("name", ["token", "config.py"])
-def test_a_pipe_is_never_waited_for(tmp_path: Path, name: str) -> None:
-    """A named pipe in the place of FILE is 78; one beside it counts as no config.py."""
-    os.mkfifo(tmp_path / name)
-
-    if name == "token":
-        with pytest.raises(errors.Misconfigured, match="not a regular file"):
-            import_file.read(str(tmp_path / name))
-    else:
-        (tmp_path / "token").write_text(TOKEN)
-        assert import_file.read(str(tmp_path / "token")).config is None
+    with pytest.raises(errors.Misconfigured, match="not a regular file"):
+        import_file.read(str(path))
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """``-`` reads it, a megabyte at most; a closed one is wrong usage."""
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TOKEN.encode())))
+    monkeypatch.setattr(sys, "stdin", Stream(TOKEN))
     found = import_file.read("-")
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x" * (import_file.MOST_BYTES + 1))))
+    monkeypatch.setattr(sys, "stdin", Stream("x" * (import_file.MOST_BYTES + 1)))
     with pytest.raises(errors.Misconfigured, match="larger"):
         import_file.read("-")
-    monkeypatch.setattr("sys.stdin", None)
+    monkeypatch.setattr(sys, "stdin", None)
 
     with pytest.raises(errors.WrongUsage, match="closed"):
         import_file.read("-")

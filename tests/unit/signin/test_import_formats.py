@@ -14,7 +14,6 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.signin import import_formats
 from tests.signed_in_accounts import ALICE
-from tests.unit.accounts.test_account_state import JSON
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,36 +40,34 @@ MUTT = {
     "registration": "microsoft", "authflow": "localhostauthcode", "email": ALICE, "access_token": "x",
     "access_token_expiration": "2026-01-01T00:00:00", "refresh_token": TOKEN, "client_id": CLIENT, "client_secret": "",
 }  # fmt: skip
-#: Objects with the names that the formats have, and anything at all behind them.
+#: Text, with half characters, too; what can stand in its place; objects with the names that the formats have.
+_TEXT = st.text(st.characters(codec=None), max_size=9)
+_ANY: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.floats() | _TEXT | st.just([]) | st.just({})
+)
+_NAMES = ["secret", "home_account_id", "client_id", "environment", "target", "username", "last_modification_time"]
+_ROWS = st.dictionaries(_TEXT, st.dictionaries(st.sampled_from(_NAMES), _ANY) | _ANY, max_size=3)
 NEARLY = st.dictionaries(
     st.sampled_from(["RefreshToken", "AccessToken", "Account", "AppMetadata", *MUTT, "tenant", "endpoint", "scope"]),
-    JSON
-    | st.dictionaries(
-        st.text(max_size=3),
-        st.dictionaries(
-            st.sampled_from(["secret", "home_account_id", "client_id", "environment", "target", "username",
-                             "last_modification_time"]),
-            JSON,
-        ),
-        max_size=3,
-    ),
-)  # fmt: skip
+    _ANY | _ROWS,
+)
+CONTENT = (
+    st.binary()
+    | _TEXT.map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | (NEARLY | st.lists(NEARLY | _ANY, max_size=2)).map(lambda value: json.dumps(value).encode())
+)
 
 
 def cache(*people: tuple[str, str, str, int]) -> bytes:
     """Return an MSAL cache with a refresh token per (user, client id, secret, time)."""
     accounts, tokens = {}, {}
     for number, (user, client_id, secret, modified) in enumerate(people):
-        home = f"{user}.{TENANT}"
-        accounts[user] = {"home_account_id": home, "username": user, "environment": "login.microsoftonline.com"}
+        home = {"home_account_id": f"{user}.{TENANT}", "environment": "login.microsoftonline.com"}
+        accounts[user] = {**home, "username": user}
         tokens[str(number)] = {
-            "home_account_id": home,
-            "client_id": client_id,
-            "secret": secret,
-            "environment": "login.microsoftonline.com",
+            **home, "client_id": client_id, "secret": secret, "last_modification_time": str(modified),
             "target": "https://outlook.office.com/IMAP.AccessAsUser.All openid",
-            "last_modification_time": str(modified),
-        }
+        }  # fmt: skip
     return json.dumps({"Account": accounts, "RefreshToken": tokens}).encode()
 
 
@@ -133,57 +130,54 @@ def test_what_has_no_token_is_told(content: str, said: str) -> None:
         import_formats.read(content.encode(), "a file", ALICE)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"", b"  \n", b"two words", b"short", b"\xff\xfe\x00", b"\0" * 50, b"<html><body>Sign in</body></html>",
-        b"https://localhost/?code=1.A0123456789&state=x", b"{", b"[]", b"{}", b'"a string that is long enough"',
-        b"[" * 200_000, b'{"a":' * 200_000, b'{"refresh_token": 5}', b'{"refresh_token": ["x"]}',
-        b'{"refresh_token": "a b"}', b'{"RefreshToken": {"a": 5}}', b'{"RefreshToken": {"a": {"home_account_id": []}}}',
-        b'{"RefreshToken": {}, "Account": []}', b'{"x": ' + b"9" * 5000 + b"}", f"{TOKEN}\n{TOKEN}".encode(),
-    ],
-)  # fmt: skip
-def test_what_is_none_of_the_formats(content: bytes) -> None:
+NO_FORMAT = [
+    b"", b"  \n", b"two words", b"short", b"\xff\xfe\x00", b"\0" * 50, b"<html><body>Sign in</body></html>",
+    b"https://localhost/?code=1.A0123456789&state=x", b"{", b"[]", b"{}", b'"a string that is long enough"',
+    b"[" * 200_000, b'{"a":' * 200_000, b'{"refresh_token": 5}', b'{"refresh_token": ["x"]}',
+    b'{"refresh_token": "a b"}', b'{"RefreshToken": {"a": 5}}', b'{"RefreshToken": {"a": {"home_account_id": []}}}',
+    b'{"RefreshToken": {}, "Account": []}', b'{"x": ' + b"9" * 5000 + b"}", f"{TOKEN}\n{TOKEN}".encode(),
+]  # fmt: skip
+
+
+def test_what_is_none_of_the_formats(subtests: pytest.Subtests) -> None:
     """Anything else is 78, and the error says what was looked for, and nothing of the content."""
-    with pytest.raises(errors.Misconfigured) as caught:
-        import_formats.read(content, "a file", ALICE)
+    for content in NO_FORMAT:
+        with subtests.test(repr(content[:50])):
+            with pytest.raises(errors.Misconfigured) as caught:
+                import_formats.read(content, "a file", ALICE)
 
-    said = "\n".join(caught.value.lines())
-    assert "M365-IMAP" in said or "no refresh token" in said
-    assert TOKEN not in said
-
-
-SEVERAL = (("a@x", "one", "t1", 1), ("a@x", "two", "t2", 1), ("B@x", "one", "t3", 1))
+            said = "\n".join(caught.value.lines())
+            assert "M365-IMAP" in said or "no refresh token" in said
+            assert TOKEN not in said
 
 
 @pytest.mark.parametrize(
     ("names", "client_id", "token"),
-    [(["b@X"], None, "t3"), (["a@x"], "two", "t2"), (["c@x", "B@x"], None, "t3"), (["c@x"], "two", "t2")],
-)
-def test_the_one_that_is_meant(names: list[str], client_id: str | None, token: str) -> None:
-    """Who is called as the account, without case, and whose client id was named."""
-    found = import_formats.read(cache(*SEVERAL), "a file", ALICE)
+    [
+        (["b@X"], None, "t3"), (["a@x"], "two", "t2"), (["c@x", "B@x"], None, "t3"), (["c@x"], "two", "t2"),
+        (["c@x"], None, None), (["a@x"], None, None), (["a@x"], "three", None),
+    ],
+)  # fmt: skip
+def test_the_one_that_is_meant(names: list[str], client_id: str | None, token: str | None) -> None:
+    """Who is called as the account, and whose client id was named; if that is not one, ten at most are listed: 2."""
+    several = [("a@x", "one", "t1", 1), ("a@x", "two", "t2", 1), ("B@x", "one", "t3", 1)]
+    many = [(f"{number}@x", "one", "t", 1) for number in range(100)] if token is None else []
+    found = import_formats.read(cache(*several, *many), "a file", ALICE)
 
-    assert import_formats.choose(found, names, client_id, "a file").refresh_token == token
-
-
-@pytest.mark.parametrize(("names", "client_id"), [(["c@x"], None), (["a@x"], None), (["a@x"], "three")])
-def test_several_are_listed(names: list[str], client_id: str | None) -> None:
-    """If it is not clear which is meant, they are listed, ten at most, and that is wrong usage."""
-    people = (*SEVERAL, *((f"{n}@x", "one", "t", 1) for n in range(100)))
-    found = import_formats.read(cache(*people), "a file", ALICE)
-
-    with pytest.raises(errors.WrongUsage, match="client id one") as caught:
-        import_formats.choose(found, names, client_id, "a file")
-
-    assert len(caught.value.fact) < 500
+    if token:
+        assert import_formats.choose(found, names, client_id, "a file").refresh_token == token
+    else:
+        with pytest.raises(errors.WrongUsage, match="client id one") as caught:
+            import_formats.choose(found, names, client_id, "a file")
+        assert len(caught.value.fact) < 500
 
 
 @pytest.mark.parametrize(
     "authority",
     [
-        "https://evil.example/common", "http://login.microsoftonline.com/common", "https://login.microsoftonline.com:444/x",
-        "https://login.microsoftonline.com@evil.example/x", "https://[", "nonsense", "https://login.microsoftonline.com.evil/x",
+        "https://evil.example/common", "http://login.microsoftonline.com/x", "https://login.microsoftonline.com:444/x",
+        "https://login.microsoftonline.com@evil.example/x", "https://login.microsoftonline.com.evil/x", "https://[",
+        "nonsense",
     ],
 )  # fmt: skip
 def test_no_file_decides_where_a_token_goes(authority: str) -> None:
@@ -196,7 +190,7 @@ def test_no_file_decides_where_a_token_goes(authority: str) -> None:
     assert "--authority" in caught.value.remedy.text
 
 
-@given(st.binary() | st.text().map(str.encode) | (JSON | NEARLY).map(lambda value: json.dumps(value).encode()))
+@given(CONTENT)
 def test_whatever_is_in_the_file(content: bytes) -> None:
     """The parser gives tokens, or an error of ours, whatever it reads."""
     found: list[import_formats.Imported] = []

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.cli import arguments, main
+from offlineimap_m365.cli import arguments
 from offlineimap_m365.knowledge import explain
 from offlineimap_m365.provider import msal_client
 from offlineimap_m365.signin import login_options, tenant_discovery
 from offlineimap_m365.signin.login_options import command_line
+from tests.in_process import run
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
@@ -20,22 +22,11 @@ if TYPE_CHECKING:
 
 SECRET = "pass show entra/made-up-secret"
 CHOSEN: dict[str, Any] = {
-    "flow": "browser",
-    "port": 8400,
-    "client_id": "my client",
-    "redirect_uri": "http://localhost",
-    "tenant": "example.org",
-    "cloud": "usgov",
-    "scope": ["imap", "https://example.org/x"],
-    "store": "gpg:me",
-    "imap": "localhost:1",
-    "smtp": "localhost:2",
-    "identity": "x y@example.org",
-    "client_secret_command": SECRET,
-    "certificate": "/my own.pem",
-    "certificate_passphrase_command": SECRET,
-    "app_only": True,
-}
+    "flow": "browser", "port": 8400, "client_id": "my client", "redirect_uri": "http://localhost", "cloud": "usgov",
+    "tenant": "example.org", "scope": ["imap", "https://example.org/x"], "store": "gpg:me", "imap": "localhost:1",
+    "smtp": "localhost:2", "identity": "x y@example.org", "client_secret_command": SECRET, "app_only": True,
+    "certificate": "/my own.pem", "certificate_passphrase_command": SECRET,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("command", "words"), [("login", []), ("import", ["my file"]), ("consent", [])])
@@ -53,20 +44,17 @@ def test_it_is_accepted_and_says_what_was_chosen(command: str, words: list[str])
     assert set(CHOSEN) <= set(login_options.CHOICES)
 
 
-@pytest.mark.parametrize("words", [["consent", ALICE], ["logout", ALICE]])
-def test_no_command_shows_the_users_secret_command(
-    world: World, capsys: pytest.CaptureFixture[str], words: list[str]
-) -> None:
+@pytest.mark.parametrize("command", ["consent", "logout"])
+def test_no_command_shows_the_users_secret_command(world: World, command: str) -> None:
     """The letter to the administrator and what logout prints say that there is a secret, not how it is read."""
     chosen = {"client_id": "mine", "tenant": "t", "client_secret_command": SECRET}
     invent(client_id="mine", credential={"client_secret_command": SECRET}, chosen=chosen)
 
-    code = main.main(words)
+    done = run(command, ALICE)
 
-    answer = capsys.readouterr()
-    assert code == 0
-    assert "secret" in answer.out + answer.err
-    assert "made-up-secret" not in answer.out + answer.err
+    assert done.code == 0
+    assert "secret" in done.out + done.err
+    assert "made-up-secret" not in done.out + done.err
 
 
 LOGIN = f"offlineimap-m365 login {ALICE}"
@@ -91,7 +79,7 @@ def test_a_remedys_command_repeats_what_was_typed(command: str, typed: dict[str,
 
 @pytest.mark.parametrize("code", [7000215, 700016])
 def test_a_refused_first_login_of_an_application_is_repeated_as_one(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, code: int
+    world: World, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """The command of the table's remedy has --app-only and the rest: of a first login nothing was saved."""
 
@@ -105,31 +93,28 @@ def test_a_refused_first_login_of_an_application_is_repeated_as_one(
     secret.chmod(0o600)
     words = ["--app-only", "--authority", "https://id.example.org/t", "--client-id", "mine"]
 
-    exit_code = main.main(["login", "backup", *words, "--client-secret-file", str(secret)])
+    done = run("login", "backup", *words, "--client-secret-file", secret)
 
-    command = next(line for line in capsys.readouterr().err.splitlines() if "offlineimap-m365 login backup" in line)
-    assert exit_code == errors.Misconfigured.exit_code
+    command = next(line for line in done.err.splitlines() if "offlineimap-m365 login backup" in line)
+    assert done.code == 78
     assert "--app-only" in command
     assert {"--authority", "--tenant"} & set(command.split())
 
 
 @pytest.mark.parametrize(
-    ("names", "stored"),
+    ("names", "is_fit"),
     [
-        ([], None),
-        (["client_secret_file"], ["client_secret_file"]),
-        (["certificate", "certificate_passphrase_command"], ["certificate", "certificate_passphrase_command"]),
-        (["client_secret_file", "certificate"], errors.WrongUsage),
-        (["client_secret_command", "certificate_passphrase_command"], errors.WrongUsage),
-        (["certificate_passphrase_command"], errors.WrongUsage),
+        ([], True),
+        (["client_secret_file"], True),
+        (["certificate", "certificate_passphrase_command"], True),
+        (["client_secret_file", "certificate"], False),
+        (["client_secret_command", "certificate_passphrase_command"], False),
+        (["certificate_passphrase_command"], False),
     ],
 )
-def test_a_client_has_one_credential(names: list[str], stored: list[str] | type[Exception] | None) -> None:
+def test_a_client_has_one_credential(names: list[str], is_fit: bool) -> None:
     """One secret, or one certificate and what opens it; anything else is wrong usage."""
     options = dict.fromkeys(names, "x")
 
-    if isinstance(stored, type):
-        with pytest.raises(stored):
-            login_options.credential(options)
-    else:
-        assert login_options.credential(options) == (dict.fromkeys(stored, "x") if stored else None)
+    with contextlib.nullcontext() if is_fit else pytest.raises(errors.WrongUsage):
+        assert login_options.credential({**options, "tenant": "t"}) == (options or None)

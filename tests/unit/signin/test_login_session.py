@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from offlineimap_m365.folders.learned import PERSONAL_TENANT
 from offlineimap_m365.signin.login_session import lines_after
 from tests.signed_in_accounts import ALICE, describe_invented
 from tests.unit.knowledge.test_next_step import IMAP, LOGIN, SMTP
 
-PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
+@pytest.mark.parametrize(("scopes", "program"), [((IMAP, SMTP), None), ((SMTP,), "OfflineIMAP"), ((IMAP,), "msmtp")])
+def test_a_permission_that_was_not_granted_is_told(scopes: tuple[str, ...], program: str | None) -> None:
+    """Which program will not work, and how to get it; a work account with all permissions hears nothing."""
+    said = "\n".join(lines_after(describe_invented(scopes=scopes), (IMAP, SMTP)))
 
-def test_nothing_is_said_where_all_is_well() -> None:
-    """A work account with all permissions hears nothing more."""
-    assert lines_after(describe_invented(), (IMAP, SMTP)) == []
-
-
-@pytest.mark.parametrize(("scope", "program"), [(SMTP, "OfflineIMAP"), (IMAP, "msmtp")])
-def test_a_permission_that_was_not_granted_is_told(scope: str, program: str) -> None:
-    """Which program will not work, and how to get it."""
-    said = "\n".join(lines_after(describe_invented(scopes=(scope,)), (IMAP, SMTP)))
-
-    assert program in said
-    assert f"offlineimap-m365 consent {ALICE}" in said
-    assert said.endswith(LOGIN)
+    if program:
+        assert program in said
+        assert f"offlineimap-m365 consent {ALICE}" in said
+    assert said.endswith(LOGIN if program else "")
+    assert bool(said) == bool(program)
 
 
 def test_a_personal_account_learns_where_imap_is() -> None:
     """IMAP is off by default: where it is switched on, in words and as an address; no word of tenants or approval."""
-    said = "\n".join(lines_after(describe_invented(tenant=PERSONAL, scopes=(IMAP,)), (IMAP, SMTP)))
+    said = "\n".join(lines_after(describe_invented(tenant=PERSONAL_TENANT, scopes=(IMAP,)), (IMAP, SMTP)))
 
     assert "https://outlook.live.com/mail/0/options/mail/popImap" in said
     assert "Forwarding and IMAP" in said

@@ -9,17 +9,14 @@ import pytest
 from offlineimap_m365.base.errors import Misconfigured, SignInNeeded
 from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.signin.redirect_response import WrongPaste, read_answer, refusal
+from tests.signed_in_accounts import ALICE
 
-ALICE = "alice@example.org"
 STATE = "Zm9vYmFyLXN0YXRl_-"
 REDIRECT = "https://localhost"
 # As long as the codes that Entra gives out, and of the same alphabet.
 CODE = "1.AXkAqO" + "bC-_d9" * 250
 ADDRESS = f"https://localhost/?code={CODE}&state={STATE}&session_state=9d1b4c1e"
-FIRST = (
-    "https://login.microsoftonline.com/common/oauth2/v2.0/authorize?client_id=x&response_type=code"
-    f"&redirect_uri=https%3A%2F%2Flocalhost&state={STATE}"
-)
+QUERY = f"response_type=code&redirect_uri=https%3A%2F%2Flocalhost&state={STATE}"
 
 ACCEPTED = {
     "as it is": ADDRESS,
@@ -36,29 +33,26 @@ ACCEPTED = {
     "in capitals": ADDRESS.replace("https://localhost", "HTTPS://LOCALHOST"),
 }
 
+EARLIER, FIRST, NOT_LAST = (
+    "This is an address from an earlier sign-in",
+    "This is the first address, not the last",
+    "This is not the address of the last page",
+)
+ONLY_CODE = "This is only the code; the whole address is needed"
 REFUSED = {
     "nothing": (" \n", "Nothing was pasted"),
-    "an earlier sign-in": (ADDRESS.replace(STATE, "another"), "This is an address from an earlier sign-in"),
-    "an error of an earlier sign-in": (
-        f"{REDIRECT}/?error=access_denied&state=other",
-        "This is an address from an earlier sign-in",
-    ),
+    "an earlier sign-in": (ADDRESS.replace(STATE, "another"), EARLIER),
+    "an error of an earlier sign-in": (f"{REDIRECT}/?error=access_denied&state=other", EARLIER),
     "cut off": (ADDRESS.partition("&state")[0], "The address is not complete"),
-    "only the code": (CODE, "This is only the code; the whole address is needed"),
-    "only the code with its name": (f"code={CODE}", "This is only the code; the whole address is needed"),
-    "the first address": (FIRST, "This is the first address, not the last"),
-    "the first address of another provider": (
-        f"https://id.example.org/authorize?redirect_uri=https%3A%2F%2Flocalhost&state={STATE}",
-        "This is the first address, not the last",
-    ),
-    "one in between": (
-        "https://login.microsoftonline.com/common/reprocess?ctx=abc",
-        "This is not the address of the last page",
-    ),
-    "another site": ("https://www.example.org/?q=1", "This is not the address of the last page"),
-    "two codes": (f"{ADDRESS}&code=another", "This is not the address of the last page"),
-    "too many fields": (ADDRESS + "&x=1" * 100, "This is not the address of the last page"),
-    "a password": ("correct horse battery staple", "This is not the address of the last page"),
+    "only the code": (CODE, ONLY_CODE),
+    "only the code with its name": (f"code={CODE}", ONLY_CODE),
+    "the first address": (f"https://login.microsoftonline.com/common/oauth2/v2.0/authorize?client_id=x&{QUERY}", FIRST),
+    "the first address of another provider": (f"https://id.example.org/authorize?{QUERY}", FIRST),
+    "one in between": ("https://login.microsoftonline.com/common/reprocess?ctx=abc", NOT_LAST),
+    "another site": ("https://www.example.org/?q=1", NOT_LAST),
+    "two codes": (f"{ADDRESS}&code=another", NOT_LAST),
+    "too many fields": (ADDRESS + "&x=1" * 100, NOT_LAST),
+    "a password": ("correct horse battery staple", NOT_LAST),
 }
 
 
@@ -82,9 +76,7 @@ def test_anything_else_is_named(text: str, fact: str) -> None:
 
 def test_a_device_code_has_no_state() -> None:
     """While one is waited for, an address without a state ends nothing either."""
-    answer = read_answer(ADDRESS.replace(STATE, ""), "", Situation(redirect_uri=REDIRECT))
-
-    assert answer == WrongPaste("This is an address from an earlier sign-in")
+    assert read_answer(ADDRESS.replace(STATE, ""), "", Situation()) == WrongPaste(EARLIER)
 
 
 def test_an_error_in_the_address_is_explained() -> None:
@@ -114,12 +106,9 @@ def test_what_a_stranger_wrote_into_an_address_is_not_shown() -> None:
 
 def test_the_listeners_error_keeps_its_class() -> None:
     """The same error that came through the browser is a configuration error if its code is one."""
-    parameters = {"error": "invalid_client", "error_description": "AADSTS700016: not found", "state": STATE}
+    error = refusal({"error": "invalid_client", "error_description": "AADSTS700016: not found"}, Situation(ALICE))
 
-    error = refusal(parameters, Situation(account=ALICE))
-
-    assert type(error) is Misconfigured
-    assert error.code == "AADSTS700016"
+    assert (type(error), error.code) == (Misconfigured, "AADSTS700016")
 
 
 def test_the_text_of_an_error_page_is_explained() -> None:

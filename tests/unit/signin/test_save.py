@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
+from offlineimap_m365.folders.learned import PERSONAL_TENANT
 from offlineimap_m365.signin import save
 from offlineimap_m365.stores import selection
 from tests.signed_in_accounts import ALICE
-from tests.unit.signin.test_login import make_plan, sign_in_of
+from tests.unit.login_person import make_plan, sign_in_of
 
 if TYPE_CHECKING:
     from offlineimap_m365.signin.login_request import Plan
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
-def plan_for(store: str, **chosen: Any) -> Plan:
+def plan_for(store: str) -> Plan:
     """Return the plan of a login that chose the *store*."""
-    return make_plan(store=store, chosen={"store": store, **chosen})
+    return make_plan(store=store, chosen={"store": store})
 
 
-def kept(store: str, secret: str, **chosen: Any) -> profiles.Account:
+def kept(store: str, secret: str) -> profiles.Account:
     """Keep a sign-in of Alice's with this *secret*."""
-    return save.save(save.check_store(plan_for(store, **chosen)), sign_in_of(ALICE, secret))
+    return save.save(save.check_store(plan_for(store)), sign_in_of(ALICE, secret))
 
 
-def held() -> dict[str, bool]:
-    """Return of each kind of place whether it holds something of Alice."""
-    found = selection.everywhere(str(Path(profiles.get(ALICE).folder)), ALICE)
-    return {selection.kind(store.name): store.generation() is not None for store in found}
+def held() -> list[str]:
+    """Return the kinds of places that hold something of Alice."""
+    stores = selection.everywhere(profiles.get(ALICE).folder, ALICE)
+    return [selection.kind(store.name) for store in stores if store.generation() is not None]
 
 
 @pytest.mark.parametrize(("first", "second"), [("file", "keyring"), ("keyring", "file"), ("keyring", "keyring")])
@@ -44,10 +44,9 @@ def test_an_earlier_sign_in_is_nowhere_any_more(keys: FakeKeyring, world: World,
     account = kept(second, "new")
 
     everything = world.text_of_all_files() + "".join(keys.items.values())
-    assert [kind for kind, is_there in held().items() if is_there] == [second]
+    assert held() == [second]
     assert (account.store, account.chosen["store"]) == (second, second)
-    assert '"new"' in everything
-    assert '"old"' not in everything
+    assert ('"new"' in everything, '"old"' in everything) == (True, False)
     assert len(keys.items) == (second == "keyring")
 
 
@@ -65,7 +64,7 @@ def test_a_store_that_gives_back_something_else_keeps_the_earlier_sign_in(
 
     assert profiles.get(ALICE) == before
     assert b'"old"' in (selection.open_store(first, before.folder, ALICE).read() or b"")
-    assert [kind for kind, is_there in held().items() if is_there] == [first]
+    assert held() == [first]
 
 
 def test_a_locked_keyring_troubles_nobody(keys: FakeKeyring, world: World) -> None:
@@ -110,29 +109,24 @@ def test_an_old_place_that_cannot_be_emptied_undoes_no_sign_in(keys: FakeKeyring
     assert (left, keys.items) == (1, {})
 
 
-PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
 HERE, ELSEWHERE = "aaaabbbb-0000-cccc-1111-dddd2222eeee", "ffffaaaa-0000-cccc-1111-dddd2222eeee"
 
 
 @pytest.mark.parametrize(
     ("claims", "at_home"),
     [
-        ({"idp": f"https://sts.windows.net/{ELSEWHERE}/"}, ELSEWHERE),
-        ({"idp": f"https://login.microsoftonline.com/{ELSEWHERE}/v2.0"}, ELSEWHERE),
-        ({"idp": f"https://sts.windows.net/{PERSONAL}/"}, "consumers"),
-        ({"idp": "live.com"}, "consumers"),
+        *(({"idp": f"https://{address}"}, ELSEWHERE) for address in (
+            f"sts.windows.net/{ELSEWHERE}/", f"login.microsoftonline.com/{ELSEWHERE}/v2.0")),
+        *(({"idp": idp}, "consumers") for idp in (f"https://sts.windows.net/{PERSONAL_TENANT}/", "live.com")),
         ({"upn": "alice_home.example.org#EXT#@inviter.example.com"}, "home.example.org"),
         ({"preferred_username": "a_b_home.example.org#EXT#@inviter.example.com"}, "home.example.org"),
         ({"acct": 1}, ""),
-        ({}, None),
-        ({"idp": f"https://sts.windows.net/{HERE}/"}, None),
-        ({"idp": "https://adfs.example.org/adfs/services/trust"}, None),
-        ({"idp": 5, "acct": 0, "upn": None}, None),
-        ({"tid": PERSONAL, "idp": "live.com"}, None),
-        ({"tid": None, "idp": "live.com"}, None),
-        ({"upn": "ext@example.org"}, None),
+        *((claims, None) for claims in (
+            {}, {"idp": f"https://sts.windows.net/{HERE}/"}, {"idp": "https://adfs.example.org/adfs/services/trust"},
+            {"idp": 5, "acct": 0, "upn": None}, {"tid": PERSONAL_TENANT, "idp": "live.com"},
+            {"tid": None, "idp": "live.com"}, {"upn": "ext@example.org"})),
     ],
-)
+)  # fmt: skip
 def test_a_guest_is_at_home_elsewhere(claims: dict[str, Any], at_home: str | None) -> None:
     """Told by the identity provider, a name with #EXT#, or the kind of account; members and personal ones are none."""
-    assert save.home_of_guest({"tid": HERE, **claims}, PERSONAL) == at_home
+    assert save.home_of_guest({"tid": HERE, **claims}, PERSONAL_TENANT) == at_home
