@@ -134,38 +134,29 @@ def test_a_code_at_the_redemption(entra: Entra, browser: Browser, subtests: pyte
             assert caught.value.remedy.text
 
 
-def test_a_code_of_a_page(entra: Entra, browser: Browser, subtests: pytest.Subtests) -> None:
-    """The page's text, pasted where the last address is awaited, is refused with 77 and explained; explain agrees."""
-    for code in seen("page"):
+@pytest.mark.parametrize(("place", "status"), [("page", None), ("redirect", 302)])
+def test_a_code_that_the_browser_shows(
+    entra: Entra, browser: Browser, subtests: pytest.Subtests, place: str, status: int | None
+) -> None:
+    """A page's text, or the last address with an error, is refused with 77 and explained; explain agrees on a page."""
+    for code in seen(place):
         with subtests.test(code):
             _, address = begin(entra)
-            entra.fail_next("authorize", code=int(code))
+            entra.fail_next("authorize", code=int(code), status=status)
             landing = browser.sign_in(address, ALICE, PASSWORD)
+            answer = (landing.text if place == "page" else landing.address) or ""
 
             with pytest.raises(errors.SignInNeeded) as caught:
-                read_answer(landing.text or "", "a state", SITUATION)
-            found = explained(landing.text or "")
+                read_answer(answer, "a state", SITUATION)
 
-            assert landing.address is None
+            assert f"AADSTS{code}" in answer
             check(caught.value, code, exit_code=77)
-            assert (found.code, found.meaning) == (caught.value.code, caught.value.meaning)
-            assert found.remedy.advice in caught.value.remedy.advice
-            assert found.exit_code == exit_code(code)
-
-
-def test_a_code_in_the_last_address(entra: Entra, browser: Browser, subtests: pytest.Subtests) -> None:
-    """Microsoft sends the browser back with an error: 77, explained, and its own words are not repeated."""
-    for code in seen("redirect"):
-        with subtests.test(code):
-            _, address = begin(entra)
-            entra.fail_next("authorize", code=int(code), status=302)
-            landing = browser.sign_in(address, ALICE, PASSWORD)
-
-            with pytest.raises(errors.SignInNeeded) as caught:
-                read_answer(landing.address or "", "a state", SITUATION)
-
-            assert f"AADSTS{code}" in (landing.address or "")
-            check(caught.value, code, exit_code=77)
+            if place == "page":
+                found = explained(answer)
+                assert landing.address is None
+                assert (found.code, found.meaning) == (caught.value.code, caught.value.meaning)
+                assert found.remedy.advice in caught.value.remedy.advice
+                assert found.exit_code == exit_code(code)
 
 
 def test_a_code_of_the_device_flow(world: World, entra: Entra, subtests: pytest.Subtests) -> None:
