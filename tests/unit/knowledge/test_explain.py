@@ -107,12 +107,7 @@ def test_a_revoked_sign_in_asks_for_a_login(fields: list[str]) -> None:
 #: An answer's error, the rest of it, and the error that it becomes.
 ANSWERS: list[tuple[Any, dict[str, Any], type[M365Error], str | None]] = [
     ("invalid_grant", {}, SignInNeeded, "invalid_grant"),
-    ("invalid_grant", {"error_codes": [700016]}, Misconfigured, "AADSTS700016"),
-    ("invalid_grant", {"error_codes": [90033]}, Temporary, "AADSTS90033"),
-    ("unauthorized_client", {"error_codes": [7000112]}, Misconfigured, "AADSTS7000112"),
-    ("invalid_client", {"error_codes": [7000215]}, Misconfigured, "AADSTS7000215"),
     ("invalid_grant", {"error_description": "AADSTS70002: x. AADSTS50012: y"}, Misconfigured, "AADSTS50012"),
-    ("invalid_grant", {"error_codes": [50196]}, Temporary, "AADSTS50196"),
     ("temporarily_unavailable", {"error_codes": [50173]}, Temporary, "AADSTS50173"),  # busy whatever the code
     ("x", {"error_codes": [1, 99999, 65001]}, SignInNeeded, "AADSTS65001"),  # the one that is known
     ("invalid_grant", {"error_codes": ["50173"]}, SignInNeeded, "AADSTS50173"),

@@ -1,4 +1,4 @@
-"""The tables that ship with this package: each row has its fields and its source."""
+"""The facts that ship with this package: each row of a table has its fields and its source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import string
 from pathlib import Path
 
 from offlineimap_m365 import recipes
-from offlineimap_m365.knowledge import tables
+from offlineimap_m365.knowledge import mail_scopes, powershell, tables
 from offlineimap_m365.knowledge.tables import EXIT_CODES, load
 from offlineimap_m365.recipes import timers
 
@@ -134,3 +134,26 @@ def test_addresses_that_microsoft_gives_out() -> None:
         assert tables.is_consumer(f"eve@{domain}"), domain
     for domain in ("live.unc.edu", "outlook.example.org", "mylive.com"):
         assert not tables.is_consumer(f"eve@{domain}"), domain
+
+
+def test_a_scope_is_for_one_protocol() -> None:
+    """The end of the name decides, in any spelling; other permissions are not for mail."""
+    protocols = {
+        "https://outlook.office.com/IMAP.AccessAsUser.All": "imap",
+        "smtp.send": "smtp",
+        "SMTP.SendAsApp": "smtp",
+        "POP.AccessAsApp": "pop",
+        "https://outlook.office365.com/.default": None,
+        "https://x/SMTP.Sender": None,
+    }
+
+    assert {scope: mail_scopes.protocol(scope) for scope in protocols} == protocols
+
+
+def test_a_word_of_powershell_is_quoted_unless_it_is_plain() -> None:
+    """Single quotes are doubled, typographic ones too: PowerShell ends a text with each of them."""
+    words = {word: f"'{word}'" for word in ("a;b", "@x", "$x", "", "-WhatIf")}
+    words |= {f"o{quote};x": f"'o{quote}{quote};x'" for quote in "'\u2018\u2019\u201a\u201b"}
+    words["alice@example.org"] = "alice@example.org"
+
+    assert {word: powershell.quoted(word) for word in words} == words
