@@ -104,7 +104,7 @@ def request(cache: Cache, *, impatient: bool) -> bytes:
             raise
         account_state.note_certificate(account.folder, proof.ends if proof else None)
     except errors.M365Error as error:
-        error.of_client = True
+        error.of_client, error.account = True, account.name
         raise
     return data
 

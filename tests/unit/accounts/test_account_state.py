@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from hypothesis import example, given, settings
@@ -17,14 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+#: Few characters, since all of Unicode takes Hypothesis a second.
+_TEXT = st.text("a1 -{\n\x00\u00e9\u202e\ud800\U0001f600")
 #: Anything that JSON can hold.
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.floats() | _TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4),
     max_leaves=10,
 )
 _LISTS = ("events", "demand", "notified", "failing_since", "worked_at")
 _FIELDS = ["exit_code", "fact", "account", "meaning", "remedy", "code", "correlation_id", "time", "until"]
+
+
+@pytest.fixture
+def stop_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return a function that stops the clock so many seconds after the beginning of the test."""
+    begin = float(int(time.time()))
+    return lambda later: monkeypatch.setattr(time, "time", lambda: begin + later)
 
 
 def refusal(**demands: Any) -> errors.SignInNeeded:
@@ -58,25 +69,45 @@ def test_a_failure_comes_back_as_it_was(tmp_path: Path) -> None:
     assert account_state.last_failure(str(tmp_path), "another") is None
     assert account_state.last_failure(str(tmp_path)) is not None
     assert "a refresh token" not in (tmp_path / "state.json").read_text()
+    assert json.loads((tmp_path / "state.json").read_bytes())["version"] == 1
     assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
-    ("error", "seconds"),
-    [(errors.Temporary("No network"), 5), (errors.SignInNeeded("No", code="AADSTS50173"), 900)],
+    ("error", "asked_for", "seconds"),
+    [
+        (errors.Temporary("No network"), None, 5),
+        (errors.Temporary("Busy"), 99_999.0, 3600),
+        (errors.SignInNeeded("No", code="AADSTS50173"), None, 900),
+    ],
 )
 def test_each_failure_has_its_time(
-    tmp_path: Path, error: errors.M365Error, seconds: float, set_clock: Callable[[float], None]
+    tmp_path: Path, error: errors.M365Error, asked_for: float | None, seconds: int, stop_clock: Callable[[float], None]
 ) -> None:
-    """No connection counts for 5 s, a refusal for 15 min."""
+    """No connection counts for 5 s, a busy provider for an hour at most, a refusal for 15 min."""
+    if asked_for and isinstance(error, errors.Temporary):
+        error.retry_after = asked_for
+    stop_clock(0)
     account_state.remember(str(tmp_path), error, "x")
 
-    result = []
-    for ahead in (seconds - 1, seconds + 1):
-        set_clock(ahead)
-        result.append(account_state.last_failure(str(tmp_path), "x") is not None)
+    counts = []
+    for later in (0, seconds - 1, seconds, 3601):
+        stop_clock(later)
+        counts.append(account_state.last_failure(str(tmp_path), "x") is not None)
 
-    assert result == [True, False]
+    assert counts == [True, True, False, False]
+
+
+def test_a_failure_of_the_first_release(tmp_path: Path) -> None:
+    """Its remedy was a text, and it had no place; neither is an error."""
+    failure = {"exit_code": 77, "fact": "No", "remedy": "Run: x", "until": time.time() + 60}
+    fields = {"failure": failure | {"refresh_token": account_state.fingerprint("x")}}
+    (tmp_path / "state.json").write_text(json.dumps(fields))
+
+    error = account_state.last_failure(str(tmp_path), "x")
+
+    assert isinstance(error, errors.SignInNeeded)
+    assert (error.fact, error.remedy.text, error.place) == ("No", "", False)
 
 
 @pytest.mark.parametrize(("code", "is_remembered"), [(None, False), ("AADSTS7000222", True)])
@@ -89,18 +120,18 @@ def test_an_error_of_this_machine_is_over_once_repaired(
     assert (account_state.last_failure(str(tmp_path), "x") is not None) == is_remembered
 
 
-def test_a_clock_that_was_wrong_blocks_nobody(tmp_path: Path, set_clock: Callable[[float], None]) -> None:
+def test_a_clock_that_was_wrong_blocks_nobody(tmp_path: Path, stop_clock: Callable[[float], None]) -> None:
     """A failure of a clock's far future does not count once the clock is right."""
-    set_clock(86_400)
+    stop_clock(86_400)
     account_state.remember(str(tmp_path), refusal(), "x")
-    set_clock(0)
+    stop_clock(0)
 
     assert account_state.last_failure(str(tmp_path), "x") is None
 
 
 def test_success_ends_it(tmp_path: Path) -> None:
     """After a success there is no failure, and the last 20 events are told."""
-    for _ in range(15):
+    for _ in range(11):
         account_state.remember(str(tmp_path), refusal(), "x")
         account_state.succeeded(str(tmp_path), "refresh")
 
@@ -113,22 +144,26 @@ def test_success_ends_it(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     """A folder that is gone costs the memory only."""
-    account_state.remember(str(tmp_path / "gone"), refusal(), "x")
-    account_state.succeeded(str(tmp_path / "gone"), "refresh")
+    gone = str(tmp_path / "gone")
+    account_state.remember(gone, refusal(), "x")
+    account_state.succeeded(gone, "refresh")
 
-    assert account_state.events(str(tmp_path / "gone")) == []
+    assert account_state.events(gone) == []
+    assert not account_state.note_notified(gone, "login", "")
+    assert account_state.note_notified(str(tmp_path), "login", "")
 
 
 @pytest.mark.once
-@settings(database=None, deadline=None, max_examples=60)
+@mock.patch.object(os, "fsync", new=str)
+@settings(max_examples=30)
 @example(b"")
 @example(b"\xff\xfe")
 @example(b"[" * 100_000)
+@example([])
 @example(b'{"failure": {"until": 1e999}}')
 @given(
-    JSON
-    | st.fixed_dictionaries(
-        {"failure": st.fixed_dictionaries(dict.fromkeys(_FIELDS, JSON)), **dict.fromkeys(_LISTS, JSON)}
+    st.fixed_dictionaries(
+        {}, optional={"failure": JSON | st.dictionaries(st.sampled_from(_FIELDS), JSON), **dict.fromkeys(_LISTS, JSON)}
     )
 )
 def test_whatever_is_in_the_file(tmp_path_factory: pytest.TempPathFactory, content: object) -> None:
@@ -184,6 +219,7 @@ def test_claims_that_cannot_be_sent_are_not_kept(tmp_path: Path, claims: str) ->
 def test_consent_is_asked_for_once(tmp_path: Path) -> None:
     """If the sign-in that asked for consent was refused, the next one does not ask; a demand to sign in anew stays."""
     folder = str(tmp_path)
+    account_state.refused_login(folder, refusal())
     account_state.remember(folder, refusal(prompt="consent", claims=CLAIMS), "x")
     account_state.refused_login(folder, refusal())
     after = account_state.demand(folder)
@@ -208,32 +244,52 @@ def test_the_end_of_a_certificate_outlives_a_success(tmp_path: Path) -> None:
     assert (is_same, ends, account_state.certificate_ends(folder)) == (True, 5e9, None)
 
 
-@pytest.mark.parametrize(("ago", "seconds"), [(3600.0, 3600.0), (-3600.0, 0.0), (-1e18, None)])
-def test_how_long_nothing_succeeded(tmp_path: Path, ago: float, seconds: float | None) -> None:
+def test_how_long_nothing_succeeded(tmp_path: Path, stop_clock: Callable[[float], None]) -> None:
     """It is counted from the last success; one in this clock's future counts as now, an impossible one as none."""
-    (tmp_path / "state.json").write_text(json.dumps({"worked_at": time.time() - ago}))
+    stop_clock(0)
+    now, last = time.time(), 253_402_300_799
+    for worked_at, seconds in (
+        *((now - 3600, 3600.0), (now + 3600, 0.0), (0.5, now - 0.5), (last, 0.0)),
+        *((0, None), (-0.5, None), (last + 1, None), ("1", None)),
+    ):
+        (tmp_path / "state.json").write_text(json.dumps({"worked_at": worked_at}))
+        assert account_state.unused_seconds(str(tmp_path)) == seconds, worked_at
 
-    assert account_state.unused_seconds(str(tmp_path)) == (None if seconds is None else pytest.approx(seconds, abs=60))
+    assert (account_state.LONGEST_UNUSED, account_state.UNUSED_SOON) == (90, 14)  # Microsoft's; what status shows
+
+
+def test_the_first_failure_counts_until_a_success(tmp_path: Path, stop_clock: Callable[[float], None]) -> None:
+    """It is noted once, and the file is not written again for it."""
+    firsts, files = [], []
+    for later in (0, 100, 200):
+        stop_clock(later)
+        firsts.append(account_state.first_failure(str(tmp_path)) - time.time())
+        files.append((tmp_path / "state.json").stat().st_ino)
+    account_state.succeeded(str(tmp_path), "refresh")
+
+    assert firsts == [0, -100, -200]
+    assert len(set(files)) == 1
+    assert account_state.first_failure(str(tmp_path)) == time.time()
 
 
 @pytest.mark.parametrize(
     ("steps", "may_pass"),
     [
-        ({0: "refused", 23: "refused"}, True),
-        ({0: "refused", 25: "refused"}, False),
-        ({0: "refused", 12: "temporary", 25: "refused"}, False),
-        ({0: "temporary", 25: "refused"}, True),
-        ({0: "refused", 12: "success", 25: "refused"}, True),
+        ({0: "refused", 86_399: "refused"}, True),
+        ({0: "refused", 86_400: "refused"}, False),
+        ({0: "refused", 50_000: "temporary", 86_400: "refused"}, False),
+        ({0: "temporary", 90_000: "refused"}, True),
+        ({0: "refused", 50_000: "success", 90_000: "refused"}, True),
     ],
 )
 def test_what_depends_on_the_place_may_pass_for_a_day(
-    tmp_path: Path, set_clock: Callable[[float], None], steps: dict[int, str], may_pass: bool
+    tmp_path: Path, stop_clock: Callable[[float], None], steps: dict[int, str], may_pass: bool
 ) -> None:
     """A day counts from the first refusal in a row: a temporary failure neither begins nor ends it, a success does."""
     folder = str(tmp_path)
     error = refusal(place=True)
-    for hours, step in steps.items():
-        set_clock(3600 * hours)
+    for later, step in steps.items():
+        stop_clock(later)
         if step == "success":
             account_state.succeeded(folder, "refresh")
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,7 @@ from tests.unit.accounts.test_account_state import JSON
 if TYPE_CHECKING:
     from tests.world import World
 
-_FUZZ = settings(
-    database=None, deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+_FUZZ = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _FIELDS = [field.name for field in dataclasses.fields(profiles.Account) if field.name not in ("name", "others")]
 
 
@@ -35,15 +34,16 @@ def profile_of(account: profiles.Account) -> Path:
 
 
 def change(account: profiles.Account, /, **fields: Any) -> None:
-    """Put *fields* into the profile's file; None of them is checked."""
-    document = json.loads(profile_of(account).read_text())
-    profile_of(account).write_text(json.dumps(document | fields))
+    """Put *fields* into the profile's file, unchecked; ``...`` removes one."""
+    document = json.loads(profile_of(account).read_text()) | fields
+    profile_of(account).write_text(json.dumps({name: value for name, value in document.items() if value is not ...}))
 
 
 def test_an_account_is_found_without_case(world: World) -> None:
     """Names are compared without case, in NFC (a Mac types NFD), and shown as they were given."""
-    invent("J\u00f6rg@Example.org")
+    account = invent("J\u00f6rg@Example.org")
 
+    assert "J\u00f6rg" in profile_of(account).read_text("utf-8")
     for name in (" j\u00f6rg@EXAMPLE.ORG ", unicodedata.normalize("NFD", "j\u00f6rg@example.org"), None):
         assert profiles.get(name).name == "J\u00f6rg@Example.org"
 
@@ -56,16 +56,31 @@ def test_what_is_no_name(name: str) -> None:
 
 
 def test_nobody_is_signed_in(world: World) -> None:
-    """Without accounts that is 77, and names the directory that was searched."""
+    """Without accounts, or after a logout, that is 77, and names the directory that was searched."""
     for name in (None, ALICE):
         with pytest.raises(errors.SignInNeeded, match=f"Searched in {world.home}"):
             profiles.get(name)
+    invent(signed_in_at=None)
+    for name in (None, ALICE):
+        with pytest.raises(errors.SignInNeeded, match="is not signed in"):
+            profiles.signed_in(name)
 
 
-@pytest.mark.parametrize(("tenant", "is_personal"), [(learned.PERSONAL_TENANT, True), ("0", False), (None, False)])
-def test_personal_accounts_share_a_tenant(world: World, tenant: str | None, is_personal: bool) -> None:
-    """The tenant tells a personal account, whatever its address."""
-    assert invent(tenant=tenant).is_personal == is_personal
+@pytest.mark.parametrize(
+    ("fields", "kinds"),
+    [
+        ({"tenant": learned.PERSONAL_TENANT}, (True, False)),
+        ({"tenant": "0"}, (False, False)),
+        ({"tenant": None, "kind": "app-only"}, (False, True)),
+        ({"kind": "another"}, (False, False)),
+    ],
+)
+def test_kinds_of_accounts(world: World, fields: dict[str, Any], kinds: tuple[bool, bool]) -> None:
+    """The tenant tells a personal account, whatever its address, and the profile's kind an application's."""
+    invent(**fields)
+    account = profiles.signed_in(ALICE)
+
+    assert (account.is_personal, account.is_app_only) == kinds
 
 
 def test_several_accounts_are_listed(world: World) -> None:
@@ -81,16 +96,21 @@ def test_several_accounts_are_listed(world: World) -> None:
 
 
 def test_who_may_be_meant_is_named(world: World) -> None:
-    """Who asks for a mailbox's address learns of the account that signed in for it."""
+    """Who asks for a mailbox's address learns of the account that signed in for it, and of none that signed out."""
     invent("alice@corp.example", identity=ALICE)
+    invent("bob@example.org", signed_in_at=None)
 
-    with pytest.raises(errors.SignInNeeded, match=r"signed in there: alice@corp\.example"):
+    with pytest.raises(errors.SignInNeeded) as caught:
         profiles.get(ALICE)
+
+    assert caught.value.meaning.endswith("signed in there: alice@corp.example")
 
 
 def test_of_many_accounts_some_are_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An account that is not signed in, or lost its tokens, costs the same beside hundreds of others."""
-    accounts = [invent(f"box{number}@example.org") for number in range(12)]
+    """An account that is not signed in, or lost its tokens, costs the same beside hundreds; five of them are named."""
+    accounts = [invent(f"box{number}@example.org") for number in range(5)]
+    assert "others" not in profiles.not_signed_in(ALICE).meaning
+    accounts += [invent(f"box{number}@example.org") for number in range(5, 12)]
     read = mock.Mock(wraps=safe_file.read)
     monkeypatch.setattr(safe_file, "read", read)
 
@@ -135,6 +155,7 @@ def test_a_later_version_is_left_alone(world: World, fields: dict[str, Any]) -> 
         {"version": None},
         {"version": "1"},
         {"account": "bob@example.org"},
+        {"account": "aaa@example.org"},
         {"account": 5},
         {"scopes": "imap"},
         {"authority": "http://login.example/"},
@@ -144,39 +165,46 @@ def test_a_later_version_is_left_alone(world: World, fields: dict[str, Any]) -> 
         {"client_id": None},
         {"credential": {}},
         {"credential": {"client_secret_file": "x", "certificate": "y"}},
+        {"scopes": ...},
+        {"imap": ...},
     ],
 )
 def test_a_broken_profile_is_named(world: World, fields: dict[str, Any]) -> None:
-    """A profile that is not what it should be, or sends secrets without TLS, is 78 with the command."""
+    """A profile that is not what it should be, lacks a field, or sends secrets without TLS, is 78 with the command."""
     account = invent()
     change(account, **fields)
 
     with pytest.raises(errors.Misconfigured, match="is not a profile of this program") as caught:
         profiles.get(ALICE)
 
-    assert f"mv {profile_of(account)}" in caught.value.remedy.text
+    path = profile_of(account)
+    assert caught.value.remedy.command == f"mv {path} {path}.broken && offlineimap-m365 login {ALICE}"
     assert profiles.names() == [ALICE]
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"null", b"[" * 100_000, b'{"version": 1', None])
-def test_nonsense_in_a_profile(world: World, content: bytes | None) -> None:
-    """What is no JSON object, or may not be read, is 78."""
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"null", b"[" * 100_000, b'{"version": 1', 0, 0o602])
+def test_nonsense_in_a_profile(world: World, content: bytes | int) -> None:
+    """What is no JSON object, may not be read, or may be written by others, is 78."""
     path = profile_of(invent())
-    path.chmod(0) if content is None else path.write_bytes(content)
+    path.chmod(content) if isinstance(content, int) else path.write_bytes(content)
 
     with pytest.raises(errors.Misconfigured):
         profiles.get(ALICE)
 
 
 def test_a_broken_account_does_not_hide_another(world: World) -> None:
-    """Others go on, and a quoted name is shown as it is."""
+    """Others go on, and a quoted name is shown as it is; in a home that cannot be read are none."""
     invent()
     profile_of(invent("j\u00f6rg@example.org")).write_bytes(b"")
 
-    assert profiles.names() == [ALICE, "j\u00f6rg@example.org"]
+    assert profiles.names() == profiles.names_if_readable() == [ALICE, "j\u00f6rg@example.org"]
     assert profiles.get(ALICE).name == ALICE
+    world.home.chmod(0)
+    assert profiles.names_if_readable() == []
+    world.home.chmod(0o700)
 
 
+@mock.patch.object(os, "fsync", new=str)
 @_FUZZ
 @given(st.dictionaries(st.sampled_from([*_FIELDS, "version", "account"]), JSON, max_size=3))
 def test_whatever_is_in_a_profile(world: World, fields: dict[str, Any]) -> None:
@@ -204,9 +232,10 @@ _ENTRY = JSON | st.fixed_dictionaries(
         "environment": JSON,
     },
 )
-_PART = JSON | st.dictionaries(st.text(max_size=3), _ENTRY, max_size=2)
+_PART = JSON | st.dictionaries(st.sampled_from("ab"), _ENTRY, max_size=2)
 
 
+@mock.patch.object(os, "fsync", new=str)
 @_FUZZ
 @given(st.dictionaries(st.sampled_from(["AccessToken", "RefreshToken", "Account", "IdToken"]), _PART) | JSON)
 def test_whatever_is_in_a_cache(world: World, content: object) -> None:

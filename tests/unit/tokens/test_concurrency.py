@@ -12,15 +12,16 @@ import time
 from concurrent import futures
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from offlineimap_m365.base import account_lock, atomic_file, errors
-from offlineimap_m365.tokens import engine
+from offlineimap_m365.tokens import engine, token_cache
 from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, invent, keep, made_up, put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.matrix
 
-#: Hands out a token as the command does, and says what it had to load for that.
+#: Hands out a token as the command does, and says that it waits, and what it had to load.
 COMMAND = """
 import sys
 from offlineimap_m365 import __main__
+from offlineimap_m365.base import account_lock
+take = account_lock.take
+account_lock.take = lambda folder: print("waits", file=sys.stderr, flush=True) or take(folder)
 code = __main__.main()
 found = [name for name in ("cli", "tokens.engine") if f"offlineimap_m365.{name}" in sys.modules]
 print(*found, "and no more", file=sys.stderr)
@@ -49,6 +53,7 @@ def tokens_of_threads(number: int) -> list[str]:
 def one_who_waits(account: Account, wanted: engine.Wanted | None = None) -> Iterator[list[str | errors.M365Error]]:
     """Hold the lock while a thread asks for a token; what it got, a token or an error, is in the list afterwards."""
     outcome: list[str | errors.M365Error] = []
+    waits, take = threading.Event(), account_lock.take
 
     def ask() -> None:
         try:
@@ -56,33 +61,56 @@ def one_who_waits(account: Account, wanted: engine.Wanted | None = None) -> Iter
         except errors.M365Error as error:
             outcome.append(error)
 
+    def noted(folder: str) -> bool:
+        waits.set()
+        return take(folder)
+
     waiting = threading.Thread(target=ask)
-    with account_lock.held(account.folder, account.name):
+    with mock.patch.object(account_lock, "take", noted), account_lock.held(account.folder, account.name):
         waiting.start()
-        time.sleep(0.2)
+        assert waits.wait(60)
         yield outcome
     waiting.join()
 
 
 def test_threads_share_one_refresh(world: World, entra: Entra) -> None:
     """Sixteen threads with a dead token and a strict provider: one request, one answer."""
-    entra.strict, entra.delay = True, 0.3
+    entra.strict, entra.delay = True, 0.1
     age(keep(entra), -10)
 
-    found = tokens_of_threads(16)
+    tokens = tokens_of_threads(16)
 
-    assert len(found) == 16
-    assert len(set(found)) == 1
+    assert len(tokens) == 16
+    assert len(set(tokens)) == 1
     assert entra.count(TOKEN) == 1
 
 
-def test_who_waited_takes_what_came(entra: Entra, expired: Account) -> None:
+@pytest.mark.parametrize("life", [50, 305])
+def test_who_waited_takes_what_came(
+    entra: Entra, expired: Account, set_clock: Callable[[float], None], life: int
+) -> None:
     """A token that was obtained while the lock was waited for is good enough, whatever its life."""
     with one_who_waits(expired, engine.Wanted(1800)) as outcome:
-        age(expired, 50, issued=time.time())
+        set_clock(20)  # as if the wait were that long
+        age(expired, life - 10, issued=time.time() - 10)
 
     assert outcome == [next(iter(cache_of(expired)["AccessToken"].values()))["secret"]]
     assert entra.count(TOKEN) == 0
+
+
+@pytest.mark.parametrize("is_other", [True, False])
+def test_who_wants_another_token_takes_no_other(entra: Entra, expired: Account, is_other: bool) -> None:
+    """Who waited for a token instead of the one that is there takes one that came, but not the same again."""
+    age(expired, 3000)
+    known = token_cache.read(expired).access_token
+    with one_who_waits(expired, engine.Wanted(instead_of=known)) as outcome:
+        cache = cache_of(expired)
+        cache["AccessToken"] = made_up()["AccessToken"] if is_other else cache["AccessToken"]
+        put(expired, cache)
+
+    assert (outcome == ["a-made-up-access-token"]) == is_other
+    assert len(outcome) == 1
+    assert entra.count(TOKEN) == (0 if is_other else 1)
 
 
 @pytest.mark.parametrize("arguments", [["token"], ["token", ALICE]])
@@ -100,12 +128,13 @@ def test_the_command_waits_with_next_to_nothing_loaded(world: World, arguments: 
             stderr=subprocess.PIPE,
             text=True,
         )
-        time.sleep(1)
+        assert waiting.stderr is not None
+        first = waiting.stderr.readline()
         put(account, made_up())
 
     out, err = waiting.communicate(timeout=60)
 
-    assert (waiting.returncode, out, err) == (0, "a-made-up-access-token\n", "and no more\n")
+    assert (waiting.returncode, out, first, err) == (0, "a-made-up-access-token\n", "waits\n", "and no more\n")
 
 
 def test_a_login_while_waiting_counts(entra: Entra, expired: Account) -> None:

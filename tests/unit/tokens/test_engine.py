@@ -7,11 +7,12 @@ import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from offlineimap_m365.accounts import account_state
-from offlineimap_m365.base import errors, fresh_token
+from offlineimap_m365.base import account_lock, errors, fresh_token
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, invent, keep, put
@@ -50,55 +51,47 @@ def test_rotated_refresh_tokens_are_kept(world: World, entra: Entra) -> None:
     assert len(cache_of(account)["RefreshToken"]) == len(cache_of(account)["AccessToken"]) == 1
 
 
-def test_a_warm_token_costs_few_stats(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token in memory costs at most three ``os.stat``, of whatever number of accounts."""
+@pytest.mark.parametrize("name", [ALICE, None])
+def test_a_warm_token_costs_few_stats(world: World, name: str | None) -> None:
+    """A token in memory costs at most three ``os.stat``, and no file is opened."""
     invent()
-    engine.access_token(ALICE)
-    looks: list[object] = []
-    plain = os.stat
+    engine.access_token(name)
 
-    def stat(path: object, *arguments: object, **options: object) -> os.stat_result:
-        looks.append(path)
-        return plain(path, *arguments, **options)  # type: ignore[arg-type]  # handed on as it came
+    with mock.patch.object(os, "stat", wraps=os.stat) as stat, mock.patch.object(os, "open") as opened:
+        engine.access_token(name)
 
-    monkeypatch.setattr(os, "stat", stat)
-    engine.access_token(ALICE)
-    monkeypatch.undo()
-
-    assert 1 <= len(looks) <= 3
-
-
-def test_memory_follows_the_store(world: World) -> None:
-    """A token that another process put into the store replaces the one in memory."""
-    account = invent()
-    engine.access_token(ALICE)
-    put(account, {"AccessToken": {"at": {"secret": "newer", "cached_at": "1", "expires_on": str(2**33)}}})
-
-    assert engine.access_token(ALICE).value == "newer"
+    assert 1 <= stat.call_count <= 3
+    assert opened.call_count == 0
 
 
 def test_memory_is_of_one_account(world: World) -> None:
-    """Of several accounts in memory each gets its own token, and no name at all gets none of them."""
-    for name in (ALICE, "bob@example.org"):
-        token = {"secret": f"token-of-{name}", "cached_at": "1", "expires_on": str(2**33)}
-        put(invent(name), {"AccessToken": {"at": token}})
+    """Of several accounts in memory each gets its own token, as it is in its store; no name at all gets none."""
+    for number in (1, 2):
+        for name in (ALICE, "bob@example.org"):
+            token = {"secret": f"token-{number}-of-{name}", "cached_at": "1", "expires_on": str(2**33)}
+            put(invent(name), {"AccessToken": {"at": token}})
 
-    for _ in range(2):
         for name in ("bob@example.org", ALICE, "ALICE@example.org"):
-            assert engine.access_token(name).value == f"token-of-{name.lower()}"
+            assert engine.access_token(name).value == f"token-{number}-of-{name.lower()}"
     with pytest.raises(errors.WrongUsage):
         engine.access_token()
 
 
-def test_a_wish_beyond_what_is_given_refreshes_no_more_than_needed(world: World, entra: Entra) -> None:
-    """If tokens never live as long as is wished for, a young one is good enough."""
-    entra.access_token_seconds = 700
+@pytest.mark.parametrize(("life", "wanted"), [(300, engine.Wanted()), (700, engine.Wanted(7200))])
+def test_short_lived_tokens_cause_one_refresh_a_minute(
+    world: World, entra: Entra, set_clock: Callable[[float], None], life: int, wanted: engine.Wanted
+) -> None:
+    """If tokens never live as long as is wished for, a young one is good enough, for a minute or half of its life."""
+    entra.access_token_seconds = life
     age(keep(entra), -10)
 
-    found = {engine.access_token(ALICE, engine.Wanted(7200)).value for _ in range(3)}
+    requests = []
+    for ahead in (0, 1, 30, 90, 300, 370):
+        set_clock(ahead)
+        assert engine.access_token(ALICE, wanted).is_good(0, time.time())
+        requests.append(entra.count(TOKEN))
 
-    assert len(found) == 1
-    assert entra.count(TOKEN) == 1
+    assert requests == ([1, 1, 1, 2, 3, 4] if life == 300 else [1, 1, 1, 1, 1, 2])
 
 
 def test_a_demand_that_no_token_meets_is_75(world: World, entra: Entra, set_clock: Callable[[float], None]) -> None:
@@ -112,19 +105,6 @@ def test_a_demand_that_no_token_meets_is_75(world: World, entra: Entra, set_cloc
         requests.append(entra.count(TOKEN))
 
     assert requests == [0, 0, 0, 1]
-
-
-def test_a_refusal_counts_although_the_token_lives(world: World, entra: Entra) -> None:
-    """Who was refused learns so at once, with Microsoft's code, correlation id and time."""
-    age(keep(entra), 200)
-    entra.revoke(ALICE)
-
-    with pytest.raises(errors.SignInNeeded) as caught:
-        engine.access_token(ALICE)
-
-    assert caught.value.code == "AADSTS50173"
-    assert caught.value.correlation_id
-    assert caught.value.time
 
 
 @pytest.mark.parametrize(
@@ -151,19 +131,27 @@ def test_a_failure_is_remembered(
     assert (asked, entra.count(TOKEN)) == (1, 2)
 
 
-def test_a_refusal_is_remembered_until_another_sign_in(entra: Entra, expired: Account) -> None:
-    """A refused refresh token is not shown again for 15 min; one of a new login is, at once."""
+def test_a_refusal_is_remembered_until_another_sign_in(world: World, entra: Entra) -> None:
+    """
+    Who was refused learns so at once, with Microsoft's code, correlation id and time, although the token lives.
+
+    A refused refresh token is not shown again for 15 min; one of a new login is, at once.
+    """
+    age(keep(entra), 200)
     entra.revoke(ALICE)
     for _ in range(3):
-        with pytest.raises(errors.SignInNeeded):
+        with pytest.raises(errors.SignInNeeded) as caught:
             engine.access_token(ALICE)
     asked = entra.count(TOKEN)
 
     age(keep(entra), -10)
-    found = engine.access_token(ALICE)
+    token = engine.access_token(ALICE)
 
     assert asked == 1
-    assert found.is_good(200, time.time())
+    assert caught.value.code == "AADSTS50173"
+    assert caught.value.correlation_id
+    assert caught.value.time
+    assert token.is_good(200, time.time())
 
 
 def test_who_waits_at_a_terminal_is_not_put_off(world: World, entra: Entra, expired: Account) -> None:
@@ -172,9 +160,9 @@ def test_who_waits_at_a_terminal_is_not_put_off(world: World, entra: Entra, expi
     with pytest.raises(errors.Temporary):
         engine.access_token(ALICE)
 
-    found = engine.access_token(ALICE, engine.Wanted(impatient=True))
+    token = engine.access_token(ALICE, engine.Wanted(impatient=True))
 
-    assert found.is_good(200, time.time())
+    assert token.is_good(200, time.time())
     assert account_state.last_failure(world.folder(ALICE).as_posix()) is None
 
 
@@ -185,25 +173,7 @@ def test_what_is_wrong_here_is_not_remembered(entra: Entra, expired: Account, mo
         with pytest.raises(errors.Misconfigured, match=r"/nonexistent/ca\.pem"):
             engine.access_token(ALICE)
 
-    found = engine.access_token(ALICE)
-
-    assert found.is_good(200, time.time())
-
-
-def test_short_lived_tokens_cause_one_refresh_a_minute(
-    world: World, entra: Entra, set_clock: Callable[[float], None]
-) -> None:
-    """Tokens that live for 200 s are never fresh: they are handed out while they live, and renewed once a minute."""
-    entra.access_token_seconds = 200
-    age(keep(entra), -10)
-
-    first = [engine.access_token(ALICE).value for _ in range(5)]
-    set_clock(62)
-    later = [engine.access_token(ALICE).value for _ in range(2)]
-
-    assert len(set(first)) == 1
-    assert later[0] not in first
-    assert entra.count(TOKEN) <= 3
+    assert engine.access_token(ALICE).is_good(200, time.time())
 
 
 def test_a_token_of_the_future_is_not_fresh(world: World, entra: Entra) -> None:
@@ -232,15 +202,18 @@ def test_another_machine_s_wrong_clock(world: World, entra: Entra, seconds_ahead
 
 
 def test_refresh_token_is_given_to_who_insists(world: World) -> None:
-    """``get_refresh_token`` gives what is kept, and says so if there is none."""
+    """``get_refresh_token`` gives what is kept; none is 77, and of an app-only account 78 with what to use instead."""
     account = invent()
-    found = engine.refresh_token(ALICE)
+    token = engine.refresh_token(ALICE)
     put(account, {"AccessToken": {}})
-
     with pytest.raises(errors.SignInNeeded):
         engine.refresh_token(ALICE)
+    invent(kind="app-only")
+    with pytest.raises(errors.Misconfigured, match="app-only") as caught:
+        engine.refresh_token(ALICE)
 
-    assert found == "a-made-up-refresh-token"
+    assert token == "a-made-up-refresh-token"
+    assert caught.value.remedy.command == f'oauth2_access_token_eval = get_access_token("{ALICE}", 1800)'
 
 
 @pytest.mark.parametrize(
@@ -257,8 +230,10 @@ def test_too_little_life_is_one_request(world: World, entra: Entra, left: int, w
     entra.access_token_seconds = 3600
     age(keep(entra), left)
 
-    token = engine.access_token(ALICE, wanted)
+    with mock.patch.object(account_lock, "held", wraps=account_lock.held) as held:
+        token = engine.access_token(ALICE, wanted)
 
+    assert 0 < held.call_args.args[2] <= account_lock.WAIT
     assert [request.path.endswith(TOKEN) for request in entra.requests] == [True]
     assert token.is_good(3500, time.time())
     assert token.value in world.secrets(ALICE)
@@ -305,3 +280,21 @@ def test_status_sees_the_times_of_a_token_and_not_its_value(world: World) -> Non
     assert token is not None
     assert token.value == ""
     assert token.is_good(3000, time.time())
+
+
+def test_renew_replaces_a_fresh_token(world: World, entra: Entra) -> None:
+    """It asks once although the token is fresh and a failure is remembered; what came of it is returned, not raised."""
+    entra.access_token_seconds = 3600
+    keep(entra)
+    before = engine.access_token(ALICE)
+    entra.fail_next(TOKEN, status=503)
+
+    first, second = engine.renew(ALICE), engine.renew(ALICE)
+
+    assert isinstance(first, engine.Failed)
+    assert isinstance(first.error, errors.Temporary)
+    assert isinstance(second, engine.Obtained)
+    assert second.unsaved is None
+    assert second.token != before
+    assert entra.count(TOKEN) == 2
+    assert engine.access_token(ALICE) == second.token

@@ -23,21 +23,6 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
-def test_the_secrets_go_and_the_profile_stays(world: World) -> None:
-    """After a logout no file holds a token; the next login finds what was chosen."""
-    invent(chosen={"tenant": "example.org"})
-
-    done = logout.sign_out(ALICE, everything=False)
-
-    found = profiles.get(ALICE)
-    assert done
-    assert "made-up" not in world.text_of_all_files()
-    assert not found.is_signed_in
-    assert found.chosen == {"tenant": "example.org"}
-    with pytest.raises(errors.SignInNeeded, match="is not signed in"):
-        engine.access_token(ALICE)
-
-
 def test_a_store_that_cannot_be_written_is_78(world: World) -> None:
     """A sign-in that could not be removed is said so."""
     assert os.geteuid() != 0, "these tests cannot fail as root"
@@ -78,8 +63,8 @@ def test_a_logout_waits_for_a_refresh(entra: Entra, expired: Account) -> None:
 
 
 def test_every_place_is_emptied(world: World, keys: FakeKeyring) -> None:
-    """Secrets in stores that the profile does not name, set aside or half written: all go."""
-    account = invent()
+    """Secrets in stores that the profile does not name, set aside or half written: all go, what was chosen stays."""
+    account = invent(chosen={"tenant": "example.org"})
     move_store.move(ALICE, "keyring")
     folder = Path(account.folder)
     litter = ["cache.json", "cache.json.gpg", "cache.json.broken-20260101T000000Z", "cache.json.gpg.broken-2026"]
@@ -92,6 +77,9 @@ def test_every_place_is_emptied(world: World, keys: FakeKeyring) -> None:
     assert keys.items == {}
     assert "made-up" not in world.text_of_all_files()
     assert {path.name for path in folder.iterdir()} == {"lock", "profile.json", "state.json"}
+    assert profiles.get(ALICE).chosen == {"tenant": "example.org", "store": "keyring"}
+    with pytest.raises(errors.SignInNeeded, match="is not signed in"):
+        engine.access_token(ALICE)
 
 
 @pytest.mark.parametrize("everything", [False, True])
@@ -114,36 +102,32 @@ def test_a_place_that_cannot_be_emptied_is_said(world: World, keys: FakeKeyring,
     assert keys.items == {}
 
 
-def test_all_means_all(world: World) -> None:
-    """With --all nothing of the account is left, another one keeps its token; an unknown account is no error."""
-    account = invent()
+@pytest.mark.parametrize("left", [[], [paths.SETUP_LIST]])
+def test_all_means_all(world: World, left: list[str]) -> None:
+    """
+    With --all nothing of the account is left but setup's list, which ``setup --undo`` needs.
+
+    Another account keeps its token; an unknown one is no error.
+    """
+    folder = Path(invent().folder)
     invent("bob@example.org")
-    (Path(account.folder) / "cache.json.broken-20260101T000000Z").write_text("a-made-up")
+    for name in ("cache.json.broken-20260101T000000Z", *left):
+        (folder / name).write_text("a-made-up")
 
     assert logout.sign_out(ALICE, everything=True)
-    assert not logout.sign_out(ALICE, everything=False)
-
-    assert not Path(account.folder).exists()
+    assert folder.exists() == bool(left)
+    assert not left or {path.name for path in folder.iterdir()} - {"lock"} == set(left)
+    assert not logout.sign_out("nobody@example.org", everything=False)
     assert profiles.names() == ["bob@example.org"]
     assert engine.access_token().value == "a-made-up-access-token"
 
 
 def test_secrets_without_a_profile_go_too(world: World) -> None:
-    """If the profile was moved away because it was broken, its secrets are still forgotten."""
+    """If the profile was moved away because it was broken, its secrets are still forgotten, and only once."""
     account = invent()
     (Path(account.folder) / "profile.json").unlink()
 
     assert logout.sign_out(ALICE, everything=False)
+    assert not logout.sign_out(ALICE, everything=False)
 
     assert "made-up" not in world.text_of_all_files()
-
-
-def test_the_list_of_what_setup_wrote_outlives_all_else(world: World) -> None:
-    """``setup --undo`` needs it after ``logout --all``; nothing else of the account is left."""
-    folder = Path(invent().folder)
-    (folder / paths.SETUP_LIST).write_text("{}")
-
-    assert logout.sign_out(ALICE, everything=True)
-
-    assert {path.name for path in folder.iterdir()} - {"lock"} == {paths.SETUP_LIST}
-    assert profiles.load(ALICE) is None

@@ -7,6 +7,7 @@ import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -29,14 +30,6 @@ def files() -> list[str]:
     return sorted(set(os.listdir(profiles.get(ALICE).folder)) - {"lock"})  # noqa: PTH208 - names
 
 
-def assert_nothing_moved(account: profiles.Account, keys: FakeKeyring) -> None:
-    """Check that the profile is that of *account*, and that the secrets are in the file and nowhere else."""
-    assert profiles.get(ALICE) == account
-    assert files() == ["cache.json", "profile.json"]
-    assert keys.items == {}
-    assert engine.access_token(ALICE).value == TOKEN
-
-
 def test_there_and_back(keys: FakeKeyring) -> None:
     """Each way the secrets are in one place only, the profile names it, and the next login would choose it."""
     invent(chosen={"tenant": "example.org"})
@@ -57,15 +50,24 @@ def test_there_and_back(keys: FakeKeyring) -> None:
     assert engine.access_token(ALICE).value == TOKEN
 
 
-def test_a_store_that_gives_back_something_else(keys: FakeKeyring) -> None:
-    """If what was read back is not what was written, all is as it was, and nothing is left in the new place."""
+@pytest.mark.parametrize("trouble", ["gives back something else", "full disk"])
+def test_a_new_place_that_fails(keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    """If the new place or the profile cannot be written, all is as it was, and nothing is in the new place."""
     account = invent()
-    keys.spoil = lambda secret: secret.replace(TOKEN, OTHER)
+    with monkeypatch.context() as patch:
+        if trouble == "full disk":
+            full = OSError(errno.ENOSPC, "No space left on device")
+            patch.setattr(profiles, "prepared", mock.Mock(side_effect=full))
+        else:
+            keys.spoil = lambda secret: secret.replace(TOKEN, OTHER)
+        with pytest.raises(errors.M365Error, match=r"does not return|cannot be saved") as caught:
+            move_store.move(ALICE, "keyring")
 
-    with pytest.raises(errors.Misconfigured, match="does not return"):
-        move_store.move(ALICE, "keyring")
-
-    assert_nothing_moved(account, keys)
+    assert type(caught.value) is (errors.Temporary if trouble == "full disk" else errors.Misconfigured)
+    assert profiles.get(ALICE) == account
+    assert files() == ["cache.json", "profile.json"]
+    assert keys.items == {}
+    assert engine.access_token(ALICE).value == TOKEN
 
 
 @pytest.mark.parametrize("action", ["try", "look", "write", "read"])
@@ -161,18 +163,3 @@ def test_nobody_to_move(keys: FakeKeyring) -> None:
 
     assert profiles.get(ALICE).store == "file"
     assert keys.items == {}
-
-
-def test_a_profile_on_a_full_disk(keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the profile cannot be written, the new place is not written either."""
-    account = invent()
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(profiles, "prepared", full)
-        with pytest.raises(errors.Temporary, match="cannot be saved"):
-            move_store.move(ALICE, "keyring")
-
-    assert_nothing_moved(account, keys)

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tempfile
-import threading
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from offlineimap_m365.accounts import account_state
 from offlineimap_m365.base import account_lock, errors
 from offlineimap_m365.tokens import engine, notify
-from tests.signed_in_accounts import ALICE, invent
+from tests.signed_in_accounts import ALICE, TOKEN, invent
+from tests.whole.keyring_daemon import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offlineimap_m365.accounts.profiles import Account
+    from tests.m365.entra import Entra
     from tests.world import World
 
-DAY = 86_400.0
+DAY, PATIENCE = 86_400.0, notify.PATIENCE
 
 
 @pytest.fixture
@@ -50,30 +53,21 @@ def refused(
     return error
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (refused("AADSTS50076"), "login"),
-        (refused("AADSTS50055"), "login"),
-        (refused("AADSTS50034"), "login"),
-        (refused(None), "login"),
-        (refused("AADSTS9999999"), "login"),
-        (refused("AADSTS90094"), "consent"),
-        (refused("AADSTS90095"), "consent"),
-        (refused("AADSTS900941"), "consent"),
-        (refused("consent_required"), "consent"),
-        (refused("AADSTS50105"), "policy"),
-        (refused("AADSTS50097"), "policy"),
-        (refused("AADSTS700016", errors.Misconfigured), "client"),
-        (refused(None, errors.Misconfigured), "store"),
-        (refused(None, errors.Misconfigured, of_client=True), "client"),
-        (refused(None, errors.Temporary), None),
-        (refused(None, errors.M365Error), None),
-    ],
-)
-def test_the_class_is_the_reason(world: World, error: errors.M365Error, reason: str | None) -> None:
+REASONS = {
+    "login": [refused("AADSTS50076"), refused(None), refused("AADSTS9999999")],
+    "consent": [refused("AADSTS90094"), refused("AADSTS900941"), refused("consent_required")],
+    "policy": [refused("AADSTS50105"), refused("AADSTS50097")],
+    "client": [refused("AADSTS700016", errors.Misconfigured), refused(None, errors.Misconfigured, of_client=True)],
+    "store": [refused(None, errors.Misconfigured)],
+    None: [refused(None, errors.Temporary), refused(None, errors.M365Error)],
+}
+
+
+def test_the_class_is_the_reason(world: World) -> None:
     """What Microsoft's code asks for decides; what may pass is no event."""
-    assert notify.reason_of(error) == reason
+    for reason, refusals in REASONS.items():
+        for error in refusals:
+            assert notify.reason_of(error) == reason, error.code
 
 
 def test_what_passes_is_not_told(world: World, alice: Account) -> None:
@@ -85,7 +79,7 @@ def test_what_passes_is_not_told(world: World, alice: Account) -> None:
     assert runs(world) == []
 
 
-@pytest.mark.parametrize("hours", [0, 23, 25])
+@pytest.mark.parametrize("hours", [23, 25])
 def test_what_depends_on_the_place_waits_a_day(
     world: World, alice: Account, set_clock: Callable[[float], None], hours: int
 ) -> None:
@@ -100,7 +94,7 @@ def test_what_depends_on_the_place_waits_a_day(
 
 
 @pytest.mark.parametrize(
-    ("days", "first", "of_client", "told"),
+    "row",
     [
         (2, 0, True, None),
         (3, 2, True, "connection "),
@@ -112,21 +106,11 @@ def test_what_depends_on_the_place_waits_a_day(
         (200, 200, True, "expires-soon 0"),
     ],
 )
-def test_a_temporary_failure_of_days_is_said(  # noqa: PLR0917 - fixtures and the columns of a table
-    world: World,
-    alice: Account,
-    heard: list[str],
-    set_clock: Callable[[float], None],
-    days: int,
-    first: int,
-    of_client: bool,
-    told: str | None,
+def test_a_temporary_failure_of_days_is_said(
+    world: World, alice: Account, heard: list[str], set_clock: Callable[[float], None], row: tuple[int, int, bool, str]
 ) -> None:
-    """
-    After three days without a success each is said with what helps, and the command runs once.
-
-    The *first* failure must be a day old, unless the sign-in is about to end.
-    """
+    """After three days without a success each is said, and the command runs once; the first must be a day old."""
+    days, first, of_client, told = row
     account_state.succeeded(alice.folder, "refresh")
     set_clock(first * DAY + 30)
     account_state.first_failure(alice.folder)
@@ -136,9 +120,23 @@ def test_a_temporary_failure_of_days_is_said(  # noqa: PLR0917 - fixtures and th
         notify.failed(refused(None, errors.Temporary, of_client=of_client))
 
     assert runs(world) == ([f"{ALICE} {told}"] if told else [])
-    assert [f"{days} days" in line and "offlineimap-m365 doctor" in line for line in heard] == [True] * (
-        2 if told else 0
-    )
+    assert len(heard) == (2 if told else 0)
+    assert all(f"{days} days" in line and "offlineimap-m365 doctor" in line for line in heard)
+
+
+def test_who_names_no_account_is_told_too(
+    world: World, alice: Account, entra: Entra, expired: Account, set_clock: Callable[[float], None]
+) -> None:
+    """A provider that was busy for too long is told of the only account."""
+    account_state.succeeded(alice.folder, "refresh")
+    entra.fail_next(TOKEN, status=503)
+    set_clock(80 * DAY)
+
+    with pytest.raises(errors.Temporary) as caught:
+        engine.access_token()
+
+    assert caught.value.account == ALICE
+    assert runs(world) == [f"{ALICE} expires-soon 10"]
 
 
 def test_a_certificate_is_told_once_whatever_works_meanwhile(
@@ -168,24 +166,20 @@ def test_who_signed_out_or_never_was_is_not_told(world: World, heard: list[str])
     assert heard == []
 
 
-def test_a_broken_profile_is_the_stores(world: World, alice: Account, heard: list[str]) -> None:
-    """Even an account of which nothing can be read any more is told, once, under the name that was asked for."""
+@pytest.mark.parametrize("is_safe", [True, False])
+def test_a_broken_profile_is_the_stores(world: World, alice: Account, heard: list[str], is_safe: bool) -> None:
+    """
+    Even an account of which nothing can be read is told, once, under the name that was asked for.
+
+    But not in a home where others may write: they might have put the command there.
+    """
     (world.folder(ALICE) / "profile.json").write_text("{")
+    world.home.chmod(0o700 if is_safe else 0o777)
     for _ in range(2):
         with pytest.raises(errors.Misconfigured):
             engine.access_token(ALICE)
 
-    assert runs(world) == [f"{ALICE} store "]
-    assert heard == []
-
-
-def test_an_unsafe_home_runs_nothing(world: World, alice: Account, heard: list[str]) -> None:
-    """Where others may write, they might have put the command there; the error itself says what is wrong."""
-    world.home.chmod(0o777)
-    with pytest.raises(errors.Misconfigured, match="Others may write"):
-        engine.access_token(ALICE)
-
-    assert runs(world) == []
+    assert runs(world) == ([f"{ALICE} store "] if is_safe else [])
     assert heard == []
 
 
@@ -204,40 +198,36 @@ def test_its_surroundings(world: World, alice: Account, monkeypatch: pytest.Monk
     assert heard[2:] == ["mark:1", "a\ufffd[31mb"]
 
 
-def test_a_lock_that_cannot_be_had_costs_no_time(world: World, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While somebody refreshes it is left to the next failure."""
-    monkeypatch.setattr(notify, "PATIENCE", 0.2)
-    taken, release = threading.Event(), threading.Event()
+def test_what_cannot_be_had_at_once_costs_no_time(
+    world: World, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody refreshes it is left to the next failure; a slow command goes on by itself."""
+    monkeypatch.setattr(notify, "PATIENCE", 0.1)
+    notify.choose(f"until [ -e {world.root}/go ]; do sleep 0.02; done; echo x >>{world.root}/log")
+    held = mock.Mock(wraps=account_lock.held)
+    with account_lock.held(alice.folder, ALICE), mock.patch.object(account_lock, "held", held):
+        notify.failed(refused())
+    assert held.call_args.args[2] <= 0.1 < PATIENCE == 1.0
+    assert account_state.notified(alice.folder) == {}
 
-    def hold() -> None:
-        with account_lock.held(alice.folder, ALICE):
-            taken.set()
-            release.wait(10)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    taken.wait(10)
-    started = time.monotonic()
-    notify.failed(refused())
-    took = time.monotonic() - started
-    release.set()
-    holder.join()
-    before = runs(world)
     notify.failed(refused())
 
-    assert took < 5
-    assert (before, runs(world)) == ([], [f"{ALICE} login "])
+    assert runs(world) == []
+    (world.root / "go").touch()
+    wait_for(lambda: runs(world) == ["x"])
 
 
 def test_the_command_is_kept_closed(world: World) -> None:
     """The file is 0600 and comes back as it was set; forgetting it twice is no error."""
     odd = "printf '%s\\n' \"$M365_ACCOUNT\" # \u00fc \udcff"
     notify.choose(odd)
-    found, mode = notify.command(), notify.path().stat().st_mode & 0o777
+    command, mode = notify.command(), notify.path().stat().st_mode & 0o777
+    document = json.loads(notify.path().read_bytes())
     notify.forget()
     notify.forget()
 
-    assert (found, mode, notify.command()) == (odd, 0o600, None)
+    assert (command, mode, notify.command()) == (odd, 0o600, None)
+    assert document == {"version": 1, "command": odd}
     assert world.home.stat().st_mode & 0o777 == 0o700
 
 
@@ -294,15 +284,12 @@ def test_no_trouble_of_the_command_is_an_error(
     world: World, alice: Account, heard: list[str], monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     """Its exit code is said once; on a full disk only its output is lost; what would run each time does not run."""
-
-    def full() -> NoReturn:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     if trouble == "it fails":
         notify.choose(f"echo x >>{world.root / 'log'}; exit 3")
     elif trouble == "a full disk":
         notify.choose(f"echo x >>{world.root / 'log'}; echo y")
-        monkeypatch.setattr(tempfile, "TemporaryFile", full)
+        full = OSError(errno.ENOSPC, "No space left on device")
+        monkeypatch.setattr(tempfile, "TemporaryFile", mock.Mock(side_effect=full))
     else:
         monkeypatch.setattr(account_state, "note_notified", lambda *_: False)
 

@@ -6,12 +6,14 @@ import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine, token_cache
+from tests import certificates
 from tests.signed_in_accounts import ALICE, age, invent, keep, made_up, put
 
 if TYPE_CHECKING:
@@ -89,6 +91,22 @@ def test_a_closed_folder_without_a_token_that_is_good_enough(
     assert entra.requests == []
 
 
+def test_an_application_needs_no_lock(world: World, entra: Entra, heard: list[str]) -> None:
+    """In a closed folder an application, which has no refresh token, gets a token each time, with a warning."""
+    entra.add_client("an application", [], public=False, secret="a-secret")
+    credential = {"client_secret_file": str(certificates.write(world.root / "secret", "a-secret"))}
+    scopes = ("https://outlook.office365.com/.default",)
+    account = keep(entra, kind="app-only", client_id="an application", credential=credential, scopes=scopes)
+    age(account, -10)
+    close(account.folder)
+
+    token = engine.access_token(ALICE)
+
+    assert token.is_good(200, time.time())
+    assert entra.count("client_credentials") == 1
+    assert len(heard) == 1
+
+
 def test_a_store_that_cannot_be_looked_at_leaves_the_memory(world: World, heard: list[str]) -> None:
     """A token in memory is handed out with a warning while the folder cannot be entered."""
     account = invent()
@@ -107,17 +125,11 @@ def test_what_was_read_is_read_again_only_if_the_store_changed(world: World, mon
     """A slow store is asked once; another write, or another account, is always read."""
     account, other = invent(), invent("bob@example.org")
     known = token_cache.read(account)
-    reads: list[str] = []
-    plain = FileStore.read
-
-    def counted(store: FileStore) -> bytes | None:
-        reads.append("read")
-        return plain(store)
-
-    monkeypatch.setattr(FileStore, "read", counted)
+    read = mock.create_autospec(FileStore.read, side_effect=FileStore.read)
+    monkeypatch.setattr(FileStore, "read", read)
 
     assert token_cache.read(account, known=known) is known
-    assert reads == []
+    assert read.call_count == 0
     assert token_cache.read(other, known=known).account == other
     put(account, made_up(1800))
     newer = token_cache.read(account, known=known)
@@ -125,4 +137,4 @@ def test_what_was_read_is_read_again_only_if_the_store_changed(world: World, mon
     monkeypatch.setattr(FileStore, "generation", lambda _: None)
     assert token_cache.read(account, known=newer) is not newer
     assert not newer.is_current()
-    assert reads == ["read"] * 3
+    assert read.call_count == 3
