@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from offlineimap_m365.learn.classify import Finding, Verdict
     from offlineimap_m365.mail.folder_list import Folder
 
-#: What the kinds are called; others by their names in the table.
-_KINDS = {
-    "sent_items": "sent mail",
-    "deleted_items": "deleted mail",
-    "junk_email": "junk mail",
-    "rss_feeds": "RSS feeds",
-    "external_contacts": "external contacts",
-}
 #: Why a folder is kept or left out, by the rule of its verdict.
 _REASONS = {
     "inbox": "INBOX is always kept",
@@ -118,9 +110,8 @@ def _why(folder: Folder, verdict: Verdict, *, is_kept: bool, is_learnt: bool) ->
 
 
 def _kind(verdict: Verdict) -> str:
-    kind = verdict.kind or "mail"
     codes = [*verdict.languages[:_MOST_LANGUAGES], *(["…"] if len(verdict.languages) > _MOST_LANGUAGES else [])]
-    return _KINDS.get(kind, kind.replace("_", " ")) + (f" ({', '.join(codes)})" if codes else "")
+    return (verdict.kind or "mail").replace("_", " ") + (f" ({', '.join(codes)})" if codes else "")
 
 
 def lines(account: str, mailbox: str, *, is_learnt: bool, is_personal: bool = False) -> dict[str, str]:

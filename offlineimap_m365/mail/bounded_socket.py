@@ -4,10 +4,10 @@ A connection to a mail server, bounded in time and in size, whatever the network
 
 from __future__ import annotations
 
-import queue
 import socket
 import threading
 import time
+from concurrent.futures import Future, wait
 
 #: Seconds for one address, for the next bytes, and for a whole command or all addresses of a host (contract §5.7).
 CONNECT, READ, WHOLE = 5.0, 10.0, 20.0
@@ -26,24 +26,22 @@ def dial(host: str, port: int) -> socket.socket:
 
     Raises OSError: socket.gaierror for a name without an address, TimeoutError, and an address's own error.
     """
-    outcome: queue.SimpleQueue[socket.socket | OSError] = queue.SimpleQueue()
+    future: Future[socket.socket] = Future()
 
     def work() -> None:
         try:
-            outcome.put(socket.create_connection((host, port), CONNECT))
-        except UnicodeError as error:  # a name that cannot be one
-            outcome.put(socket.gaierror(str(error)))
-        except OSError as error:
-            outcome.put(error)
+            future.set_result(socket.create_connection((host, port), CONNECT))
+        except (OSError, UnicodeError) as error:
+            future.set_exception(error)
 
     # In a thread, since the system's resolver promises no time.
     threading.Thread(target=work, name="offlineimap-m365-dial", daemon=True).start()
+    if not wait([future], WHOLE).done:
+        raise TimeoutError
     try:
-        connection = outcome.get(timeout=WHOLE)
-    except queue.Empty:
-        raise TimeoutError from None
-    if isinstance(connection, OSError):
-        raise connection
+        connection = future.result()
+    except UnicodeError as error:  # a name that cannot be one
+        raise socket.gaierror(str(error)) from None
     connection.settimeout(READ)
     return connection
 

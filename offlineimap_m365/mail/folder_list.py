@@ -59,8 +59,9 @@ def _folder(answer: Any) -> Folder | None:
     raw = _name(match["name"], literal) if match else b""
     if match is None or not raw:
         return None
-    separator = None if match["separator"] is None else _text(_unescape(match["separator"]))
-    return Folder(_text(raw), frozenset(_text(match["flags"]).lower().split()), separator, raw)
+    flags = frozenset(match["flags"].decode("utf-8", "replace").lower().split())
+    separator = None if match["separator"] is None else _unescape(match["separator"]).decode("utf-8", "replace")
+    return Folder(raw.decode("utf-8", "replace"), flags, separator, raw)
 
 
 def messages(answers: Sequence[Any]) -> Iterator[tuple[bytes, int]]:
@@ -84,11 +85,3 @@ def _name(spelled: bytes, literal: bytes | None) -> bytes:
 
 def _unescape(quoted: bytes) -> bytes:
     return re.sub(rb"\\(.)", rb"\1", quoted, flags=re.DOTALL)
-
-
-def _text(raw: bytes) -> str:
-    """Return a name as text; bytes that no server should send become characters one by one."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")

@@ -175,7 +175,8 @@ class Mailbox(MailServer, imaplib.IMAP4):
         with self._translated():
             self._reader.begin(seconds)
             tags = [self._command(name, *line) for line in lines or [()]]
-            return [(status, _readable(text)) for status, text in map(self._get_tagged_response, tags)]
+            answers = [self._get_tagged_response(tag) for tag in tags]
+        return [(status, clean(b"".join(text[-1:]).decode("utf-8", "replace"))) for status, text in answers]
 
     def _answers(self, kind: str) -> list[Any]:
         """Return what came untagged of this *kind*, such as ``LIST``, and forget it."""
@@ -214,8 +215,3 @@ class Mailbox(MailServer, imaplib.IMAP4):
         if "AccessTokenExpired" in answer:
             return self._temporary(f"ended the session, since its token expired ({answer})", LATER)
         return None
-
-
-def _readable(text: Sequence[Any]) -> str:
-    last = text[-1] if text else b""
-    return clean(last.decode("utf-8", "replace") if isinstance(last, bytes) else "")

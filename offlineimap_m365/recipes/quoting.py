@@ -6,6 +6,7 @@ A function may add values of its own, and raises WrongUsage or Misconfigured for
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shlex
@@ -215,8 +216,7 @@ def _himalaya(values: Values) -> dict[str, str]:
     return quoted
 
 
-def _toml(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_toml = functools.partial(json.dumps, ensure_ascii=False)
 
 
 def _emacs(values: Values) -> dict[str, str]:
