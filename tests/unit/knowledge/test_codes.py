@@ -13,17 +13,19 @@ import pytest
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import explain, tables
 from offlineimap_m365.provider import msal_client
+from offlineimap_m365.provider.provider import Provider
 from offlineimap_m365.signin.attempt import Attempt
 from offlineimap_m365.signin.redirect_response import read_answer
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
 from tests.named_commands import commands_in, parse
 from tests.sign_in import PASSWORD
-from tests.signed_in_accounts import ALICE, TOKEN, attempt, describe, provider
+from tests.signed_in_accounts import ALICE, TOKEN, attempt, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -37,8 +39,7 @@ CODES = {code: {**TABLE["explanations"][entry["is"]], **entry} for code, entry i
 _FACTS = (Path(__file__).parents[2] / "data" / "aadsts_facts.tsv").read_text(encoding="utf-8")
 FACTS = [line.split("\t") for line in _FACTS.splitlines()[1:]]
 MET = {code for code, _, can_be_met in FACTS if can_be_met == "yes"}
-LAST_PAGE = "https://localhost"
-SITUATION = explain.Situation(ALICE, THUNDERBIRD, redirect_uri=LAST_PAGE)
+SITUATION = explain.Situation(ALICE, THUNDERBIRD, redirect_uri="https://localhost")
 #: Where a device code's answers come from: all others are met before there is one.
 POLLED = {"70016", "70018", "70019", "70020", "7000218"}
 
@@ -60,17 +61,11 @@ def browser(world: World, entra: Entra) -> Iterator[Browser]:
         yield opened
 
 
-def begin(entra: Entra) -> tuple[Attempt, str]:
-    """Forget what *entra* was told, and return a new attempt to sign in there with the address of its page."""
-    entra.forget()
-    tried = Attempt(provider(entra), ALICE)
-    return tried, tried.begin(LAST_PAGE, "a state", hint=ALICE)
-
-
 def check(error: errors.M365Error, code: str, exit_code: int) -> None:
     """Check that *error* says all that a person needs about *code*."""
     row = CODES[code]
-    assert (error.code, error.exit_code) == (f"AADSTS{code}", exit_code)
+    assert type(error) is errors.for_exit_code(exit_code)
+    assert error.code == f"AADSTS{code}"
     assert ALICE in error.fact
     assert error.correlation_id
     assert error.correlation_id in "\n".join(error.lines())
@@ -92,19 +87,53 @@ def explained(text: str, situation: explain.Situation = SITUATION) -> explain.Ex
     return explanation
 
 
-def test_a_code_of_the_token_endpoint(world: World, entra: Entra, subtests: pytest.Subtests) -> None:
-    """At a refresh it becomes the error of its class, with code, correlation id, time and a command that can be run."""
+def throw(code: str, place: str, entra: Entra, browser: Browser, *, account: Account, cache: bytes) -> None:
+    """Let the account meet *code* at *place*; raises the error that it becomes."""
+    answer = {"code": int(code), "status": 400}  # a 5xx is explained before anybody reads its body
+    entra.forget()
+    if place == "token":
+        entra.fail_next(TOKEN, **answer)
+        msal_client.refresh(account, cache)
+        return
+    tried = Attempt(Provider.of(account), ALICE)
+    address = tried.begin("https://localhost", "a state", hint=ALICE)
+    if place == "redemption":
+        landing = browser.sign_in(address, ALICE, PASSWORD)
+        entra.fail_next(TOKEN, **answer)
+        tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query)))
+    elif place == "device" and code in POLLED:
+        tried.begin_device()
+        tried.end_device()
+        entra.fail_next("device_code", 5, **answer)
+        tried.poll_device()
+    elif place == "device":
+        entra.fail_next("devicecode", **answer)
+        tried.begin_device()
+    else:
+        entra.fail_next("authorize", code=int(code), status=302 if place == "redirect" else None)
+        landing = browser.sign_in(address, ALICE, PASSWORD)
+        assert (landing.address is None) == (place == "page")
+        read_answer(landing.address or landing.text or "", "a state", SITUATION)
+
+
+@pytest.mark.parametrize("place", ["token", "redemption", "page", "redirect", "device"])
+def test_a_code_is_explained_where_it_is_seen(
+    entra: Entra, browser: Browser, subtests: pytest.Subtests, place: str
+) -> None:
+    """
+    It becomes the error of its class, with code, correlation id, time and a command that can be run.
+
+    On a page that is pasted, or in the last address, it is 77. After the browser came back one code of each class will
+    do.
+    """
     account, cache = describe(entra), attempt(entra).cache
-    for code in seen("token"):
+    one_of_each = {CODES[code]["class"]: code for code in seen("token")}.values()
+    for code in one_of_each if place == "redemption" else seen(place):
         with subtests.test(code):
-            entra.forget()
-            entra.fail_next(TOKEN, code=int(code), status=400)  # a 5xx is explained before anybody reads its body
-
             with pytest.raises(errors.M365Error) as caught:
-                msal_client.refresh(account, cache)
+                throw(code, place, entra, browser, account=account, cache=cache)
 
-            assert type(caught.value) is errors.for_exit_code(exit_code(code))
-            check(caught.value, code, exit_code(code))
+            check(caught.value, code, 77 if place in {"page", "redirect"} else exit_code(code))
 
 
 def test_a_request_loop_waits_for_five_minutes_and_asks_for_a_report(world: World, entra: Entra) -> None:
@@ -117,65 +146,6 @@ def test_a_request_loop_waits_for_five_minutes_and_asks_for_a_report(world: Worl
 
     assert caught.value.retry_after == 300
     assert "report" in caught.value.remedy.advice
-
-
-def test_a_code_at_the_redemption(entra: Entra, browser: Browser, subtests: pytest.Subtests) -> None:
-    """While signing in, after the browser came back, it says the same: one code of each class."""
-    for code in {CODES[code]["class"]: code for code in seen("token")}.values():
-        with subtests.test(code):
-            tried, address = begin(entra)
-            landing = browser.sign_in(address, ALICE, PASSWORD)
-            entra.fail_next(TOKEN, code=int(code))
-
-            with pytest.raises(errors.M365Error) as caught:
-                tried.redeem(dict(parse_qsl(urlsplit(landing.address or "").query)))
-
-            assert (caught.value.code, caught.value.exit_code) == (f"AADSTS{code}", exit_code(code))
-            assert caught.value.remedy.text
-
-
-@pytest.mark.parametrize(("place", "status"), [("page", None), ("redirect", 302)])
-def test_a_code_that_the_browser_shows(
-    entra: Entra, browser: Browser, subtests: pytest.Subtests, place: str, status: int | None
-) -> None:
-    """A page's text, or the last address with an error, is refused with 77 and explained; explain agrees on a page."""
-    for code in seen(place):
-        with subtests.test(code):
-            _, address = begin(entra)
-            entra.fail_next("authorize", code=int(code), status=status)
-            landing = browser.sign_in(address, ALICE, PASSWORD)
-            answer = (landing.text if place == "page" else landing.address) or ""
-
-            with pytest.raises(errors.SignInNeeded) as caught:
-                read_answer(answer, "a state", SITUATION)
-
-            assert f"AADSTS{code}" in answer
-            check(caught.value, code, exit_code=77)
-            if place == "page":
-                found = explained(answer)
-                assert landing.address is None
-                assert (found.code, found.meaning) == (caught.value.code, caught.value.meaning)
-                assert found.remedy.advice in caught.value.remedy.advice
-                assert found.exit_code == exit_code(code)
-
-
-def test_a_code_of_the_device_flow(world: World, entra: Entra, subtests: pytest.Subtests) -> None:
-    """In the place of a device code, or while that waits, it is the error of its class."""
-    for code in seen("device"):
-        with subtests.test(code):
-            tried, _ = begin(entra)
-            if code in POLLED:
-                tried.begin_device()
-                tried.end_device()
-                entra.fail_next("device_code", 5, code=int(code))
-            else:
-                entra.fail_next("devicecode", code=int(code))
-
-            with pytest.raises(errors.M365Error) as caught:
-                tried.poll_device() if code in POLLED else tried.begin_device()
-
-            assert (caught.value.code, caught.value.exit_code) == (f"AADSTS{code}", exit_code(code))
-            assert caught.value.correlation_id
 
 
 def test_each_code_that_can_be_met_is_explained() -> None:

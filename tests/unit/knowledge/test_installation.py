@@ -30,12 +30,14 @@ def test_the_repair_fits_the_installation(
     monkeypatch: pytest.MonkeyPatch, origin: dict[str, object], subtests: pytest.Subtests
 ) -> None:
     """pipx, an injected package, uv and a virtual environment each have a command, from where pip had it."""
+    in_venv = "python3 -m venv '/home/a/my venv' && '/home/a/my venv'/bin/pip install SOURCE"
+    uv_add = "uv tool install --force SOURCE --with keyring"
     commands = {
-        f"{PIPX}/offlineimap-m365": "pipx install --force SOURCE",
-        f"{PIPX}/offlineimap": "pipx inject --force offlineimap SOURCE",
-        f"{UV}/offlineimap-m365": "uv tool install --force SOURCE",
-        "/home/a/my venv": "python3 -m venv '/home/a/my venv' && '/home/a/my venv'/bin/pip install SOURCE",
-        "/usr": None,
+        f"{PIPX}/offlineimap-m365": ("pipx install --force SOURCE", "pipx inject offlineimap-m365 keyring"),
+        f"{PIPX}/offlineimap": ("pipx inject --force offlineimap SOURCE", "pipx inject offlineimap keyring"),
+        f"{UV}/offlineimap-m365": ("uv tool install --force SOURCE", uv_add),
+        "/home/a/my venv": (in_venv, "PYTHON -m pip install keyring"),
+        "/usr": ("", ""),
     }
     sources: list[tuple[dict[str, object], str]] = [
         ({}, "offlineimap-m365"),
@@ -43,13 +45,14 @@ def test_the_repair_fits_the_installation(
         ({"url": "https://example.org/it.git", "vcs_info": {"vcs": "git"}}, "git+https://example.org/it.git"),
         ({"url": "https://example.org/it.whl", "archive_info": {}}, "https://example.org/it.whl"),
     ]
-    for (prefix, command), (record, source) in itertools.product(commands.items(), sources):
+    for (prefix, (again, more)), (record, source) in itertools.product(commands.items(), sources):
         with subtests.test(prefix=prefix, source=source):
             origin.clear()
             origin.update(record)
             monkeypatch.setattr(sys, "prefix", prefix)
 
-            assert installation.repair().command == (command and command.replace("SOURCE", source))
+            assert (installation.repair().command or "") == again.replace("SOURCE", source)
+            assert (installation.add("keyring").command or "") == more.replace("SOURCE", source)
 
 
 def test_a_distributions_package_is_installed_again_by_the_distribution(
@@ -64,21 +67,3 @@ def test_a_distributions_package_is_installed_again_by_the_distribution(
 
     assert remedy.command is None
     assert "distribution" in remedy.advice
-
-
-@pytest.mark.parametrize(
-    ("prefix", "command"),
-    [
-        (f"{PIPX}/offlineimap", "pipx inject offlineimap keyring"),
-        (f"{UV}/offlineimap-m365", "uv tool install --force offlineimap-m365 --with keyring"),
-        ("/home/a/venv", "PYTHON -m pip install keyring"),
-        ("/usr", None),
-    ],
-)
-def test_a_library_is_added_the_way_the_program_was_installed(
-    monkeypatch: pytest.MonkeyPatch, origin: dict[str, object], prefix: str, command: str | None
-) -> None:
-    """No pipx in a virtual environment, and no pip where the distribution installs."""
-    monkeypatch.setattr(sys, "prefix", prefix)
-
-    assert installation.add("keyring").command == command

@@ -40,26 +40,61 @@ def advise(code: int, situation: explain.Situation, *named: str, has_browser: bo
     return next_step.after_refusal(refusal(code, *named), situation, has_browser=has_browser).remedy
 
 
-@pytest.mark.parametrize(
-    ("code", "flow", "has_browser", "options"),
-    [
-        (50011, "browser", True, "--paste"),
-        (50011, "paste", True, "--browser"),
-        (50011, "paste", False, "--browser --port 8400"),
-        (900971, "browser", True, "--paste"),
-        (53003, "device", True, "--browser"),
-        (53003, "device", False, "--paste"),
-        (53003, "browser", True, "--paste"),
-        (53003, "paste", True, "--browser"),
-        (530035, "device", True, "--browser"),
-        (530036, "device", False, "--paste"),
-        (53000, "device", True, "--browser"),
-        (530033, "device", False, "--paste"),
-    ],
-)
-def test_the_next_way_is_named(code: int, flow: str, *, has_browser: bool, options: str) -> None:
-    """Another flow than the one that was refused, and never a device code where a policy is the reason."""
-    assert advise(code, way(flow), has_browser=has_browser).command == f"{LOGIN} {options}"
+BROWSER, PASTE, DEVICE, HAS, HAS_NOT = way("browser"), way("paste"), way("device"), True, False
+#: A code, how somebody signed in, whether a browser is here, what of ours the text names, and the options to try next;
+#: None where it is as the table of codes says.
+STEPS: list[tuple[int, explain.Situation, bool, str, str | None]] = [
+    # Another flow than the one that was refused, and never a device code where a policy is the reason.
+    (50011, BROWSER, HAS, "", "--paste"),
+    (50011, PASTE, HAS, "", "--browser"),
+    (50011, PASTE, HAS_NOT, "", "--browser --port 8400"),
+    (900971, BROWSER, HAS, "", "--paste"),
+    (53003, DEVICE, HAS, "", "--browser"),
+    (53003, DEVICE, HAS_NOT, "", "--paste"),
+    (53003, BROWSER, HAS, "", "--paste"),
+    (53003, PASTE, HAS, "", "--browser"),
+    (530035, DEVICE, HAS, "", "--browser"),
+    (530036, DEVICE, HAS_NOT, "", "--paste"),
+    (53000, DEVICE, HAS, "", "--browser"),
+    (530033, DEVICE, HAS_NOT, "", "--paste"),
+    (53000, BROWSER, HAS, "", None),  # a device that is not managed
+    (53000, PASTE, HAS, "", None),
+    (50097, BROWSER, HAS, "", None),  # a device that is not joined
+    (50057, DEVICE, HAS, "", None),  # an account that is disabled
+    # If only SMTP is not approved, mail can be fetched without it.
+    (65001, BROWSER, HAS, "smtp", "--scope imap"),
+    (650057, BROWSER, HAS, "smtp", "--scope imap"),
+    (70011, BROWSER, HAS, "smtp", "--scope imap"),
+    (90094, BROWSER, HAS, "smtp", "--scope imap"),
+    (65001, BROWSER, HAS, "smtp imap", None),
+    (65001, BROWSER, HAS, "imap", None),
+    (65001, BROWSER, HAS, "", None),
+    (50173, BROWSER, HAS, "smtp", None),
+    (65001, way(scopes=(SMTP,)), HAS, "smtp", None),
+    # The cloud that Microsoft's text names, with a client id that is registered there.
+    (90038, BROWSER, HAS, "usgov", "--cloud usgov --client-id ID"),
+    (90038, BROWSER, HAS, "china", "--cloud china --client-id ID"),
+    (90038, way(chosen={"client_id": "mine"}), HAS, "china", "--cloud china"),
+    (90038, way(cloud="china"), HAS, "china", None),
+    # If the domain's organisation is not the mailbox's, another one.
+    (50020, BROWSER, HAS, "", "--tenant TENANT"),
+    (50020, way(is_personal=True), HAS, "", None),
+    (50020, way(chosen={"tenant": "t"}), HAS, "", None),
+    (50020, way(cloud=None), HAS, "", None),  # another provider
+    (50173, BROWSER, HAS, "", None),
+]
+
+
+def test_the_next_step_after_a_refusal(subtests: pytest.Subtests) -> None:
+    """What may help is named with its option; where no other way of signing in helps, none is named."""
+    for code, situation, has_browser, named, options in STEPS:
+        with subtests.test(code=code, situation=situation, named=named):
+            remedy = advise(code, situation, *named.split(), has_browser=has_browser)
+
+            if options is None:
+                assert remedy == refusal(code).remedy
+            else:
+                assert remedy.command == f"{LOGIN} {options}"
 
 
 def test_a_policy_is_a_matter_for_the_administrator_besides() -> None:
@@ -90,57 +125,6 @@ def test_a_client_id_of_ones_own_gets_its_very_redirect_uri() -> None:
     assert "add exactly http://localhost/mine" in remedy.advice
     assert remedy.command == f"{LOGIN} --browser"
     assert advise(50011, way(chosen={"redirect_uri": "http://localhost:1"})).command == f"{LOGIN} --defaults"
-
-
-@pytest.mark.parametrize(
-    ("code", "named", "advised"),
-    [
-        *((code, ("smtp",), True) for code in (65001, 650057, 70011, 90094)),
-        *((65001, named, False) for named in (("smtp", "imap"), ("imap",), ())),
-        (50173, ("smtp",), False),
-    ],
-)
-def test_consent_that_lacks_for_smtp_only(code: int, named: tuple[str, ...], advised: bool) -> None:
-    """If only SMTP is not approved, mail can be fetched without it."""
-    remedy = advise(code, way(), *named)
-
-    assert (remedy.command == f"{LOGIN} --scope imap") == advised
-    assert (remedy == refusal(code).remedy) != advised
-
-
-@pytest.mark.parametrize("cloud", ["usgov", "china"])
-def test_another_cloud_is_named(cloud: str) -> None:
-    """The cloud that Microsoft's text names is the one to try, with a client id that is registered there."""
-    assert advise(90038, way(), cloud).command == f"{LOGIN} --cloud {cloud} --client-id ID"
-    assert advise(90038, way(chosen={"client_id": "mine"}), cloud).command == f"{LOGIN} --cloud {cloud}"
-    assert advise(90038, way(cloud=cloud), cloud) == refusal(90038).remedy
-
-
-def test_who_is_at_home_elsewhere_is_told_how_to_get_there() -> None:
-    """If the domain's organisation is not the mailbox's, name another, or none."""
-    remedy = advise(50020, way())
-
-    assert remedy.command == f"{LOGIN} --tenant TENANT"
-    assert "consumers" in remedy.advice
-
-
-@pytest.mark.parametrize(
-    ("code", "situation", "named"),
-    [
-        (53000, way("browser"), []),  # a device that is not managed
-        (53000, way("paste"), []),
-        (50097, way("browser"), []),  # a device that is not joined
-        (50057, way("device"), []),  # an account that is disabled
-        (65001, way(scopes=(SMTP,)), ["smtp"]),  # SMTP is all that was asked for
-        (50020, way(is_personal=True), []),  # the organisation of a personal account
-        (50020, way(chosen={"tenant": "t"}), []),
-        (50020, way(cloud=None), []),  # another provider
-        (50173, way(), []),
-    ],
-)
-def test_all_else_stays_as_the_table_says(code: int, situation: explain.Situation, named: list[str]) -> None:
-    """Where no other way of signing in helps, none is named."""
-    assert advise(code, situation, *named) == refusal(code).remedy
 
 
 def test_a_refusal_stays_what_it_was() -> None:
