@@ -6,23 +6,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import shlex
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from offlineimap_m365.base.errors import COMMAND
-from tests.sign_in import options, sign_in
+from tests import in_process
+from tests.sign_in import options
+from tests.signed_in_accounts import ALICE
 from tests.whole import exchange_powershell
 from tests.whole.terminal import product
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.m365.entra import Entra
     from tests.m365.exchange import Exchange
     from tests.world import Outcome, World
-
-ALICE = "alice@example.org"
 
 
 @dataclasses.dataclass
@@ -42,24 +45,39 @@ class AdviceFollower:
     def make(cls, world: World, entra: Entra, exchange: Exchange, *also: str) -> AdviceFollower:
         """Sign Alice in, with options of ``login`` in *also*, and give her a mailbox."""
         entra.access_token_seconds = 3600
+        if world.environ["PATH"] == "/usr/bin:/bin":
+            put_quick_offlineimap(world)
         made = cls(product(world), entra, exchange, exchange_powershell.commands(exchange))
         exchange.add_mailbox(ALICE)
         made.sign_in(*also)
         entra.forget()
         return made
 
-    def sign_in(self, *also: str, upn: str | None = None) -> None:
+    def sign_in(self, *also: str, upn: str = ALICE, account: str = ALICE) -> None:
         """Sign Alice in by ``login``, with the options in *also*; in the browser as *upn* if it is somebody else."""
-        done = sign_in(self.world, self.entra, ALICE, *self.first_options(), *also, upn=upn)
+        with self.at_home():
+            done = in_process.sign_in(self.entra, upn, "login", account, *self.first_options(), *also)
         assert done.code == 0, done.err
 
     def first_options(self) -> list[str]:
         """Return what Alice tells ``login`` the first time; her profile remembers it."""
         return options(self.entra, self.exchange.imap_port, self.exchange.smtp_port)
 
+    def at_home(self) -> Any:
+        """Let this process have the environment of Alice's shell."""
+        return mock.patch.dict(os.environ, self.world.environ, clear=True)
+
+    def say(self, *words: str | Path) -> Outcome:
+        """Run our command with *words*, in this process."""
+        with self.at_home():
+            return in_process.run(*words)
+
     def examine(self, *arguments: str) -> list[dict[str, Any]]:
         """Return the checks of ``doctor --json``; its exit code fits them, and no secret comes out."""
-        done = self.world.run("doctor", "--json", *arguments)
+        return self.checks_in(self.say("doctor", "--json", *arguments))
+
+    def checks_in(self, done: Outcome) -> list[dict[str, Any]]:
+        """Return the checks that ``doctor --json`` printed; its exit code fits them, and no secret comes out."""
         self.keeps_secrets(done)
         assert done.code in (0, 1), done.err
         document = json.loads(done.out)
@@ -103,15 +121,29 @@ class AdviceFollower:
         """Type a *command* of a remedy into Alice's shell; a sign-in is done by her in a browser."""
         before, _, last = command.rpartition(" && ")
         words = shlex.split(last)
-        if words[:2] == [COMMAND, "login"]:
+        if words[0] == COMMAND and "|" not in words:
             if before:
                 self.run(before)
-            is_first = not (self.world.folder(words[2]) / "profile.json").exists()
-            done = sign_in(self.world, self.entra, *words[2:], *(self.first_options() if is_first else []))
-            assert done.code == 0, done.err
+            self._run_ours(words[1:])
             return
-        ours = shlex.join(self.world.command)
-        script = f'{COMMAND}() {{ {ours} "$@"; }}\n{command}'.replace(f"{COMMAND}()", "ours()")
-        script = re.sub(rf"(?<![/\w]){COMMAND}(?= )", "ours", script)
-        done = self.world.type(script)
+        ours = f'ours() {{ {shlex.join(self.world.command)} "$@"; }}'
+        done = self.world.type(f"{ours}\n" + re.sub(rf"(?<![/\w]){COMMAND}(?= )", "ours", command))
         assert done.code == 0, done.err
+
+    def _run_ours(self, words: list[str]) -> None:
+        if words[0] != "login":
+            done = self.say(*words)
+        else:
+            is_first = not (self.world.folder(words[1]) / "profile.json").exists()
+            with self.at_home():
+                done = in_process.sign_in(self.entra, words[1], *words, *(self.first_options() if is_first else []))
+        assert done.code == 0, done.err
+
+
+def put_quick_offlineimap(world: World) -> None:
+    """Put an offlineimap on the PATH that says its version without starting a Python."""
+    program = world.root / "bin" / "offlineimap"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 8.0.3\n", encoding="utf-8")
+    program.chmod(0o755)
+    world.environ["PATH"] = f"{program.parent}:/usr/bin:/bin"

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 import trustme
 
 from offlineimap_m365.doctor import network
@@ -16,10 +17,6 @@ from tests.whole import builds
 from tests.whole.advice_follower import AdviceFollower
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    import pytest
-
     from tests.m365.entra import Entra
     from tests.m365.exchange import Exchange
     from tests.world import World
@@ -29,14 +26,15 @@ INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
 DISCOVERY = ".well-known/openid-configuration"
 
 
-def names(checks: list[dict[str, Any]]) -> list[str]:
-    """Return the names of *checks* in their order."""
-    return [check["name"] for check in checks]
+@pytest.fixture
+def follower(world: World, entra: Entra, exchange: Exchange) -> AdviceFollower:
+    """Return Alice, who is well."""
+    return AdviceFollower.make(world, entra, exchange)
 
 
-def test_the_environment_is_wrong(world: World, entra: Entra, exchange: Exchange, tmp_path: Path) -> None:
+def test_the_environment_is_wrong(follower: AdviceFollower, tmp_path: Path) -> None:
     """A proxy that is not there, one that refuses, trusted certificates that are gone or another's: each is unset."""
-    follower = AdviceFollower.make(world, entra, exchange)
+    environ = follower.world.environ
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
     with ConnectProxy({}) as refuses, LoginHost(response(407)) as strict:
         for name, value, check in (
@@ -46,28 +44,26 @@ def test_the_environment_is_wrong(world: World, entra: Entra, exchange: Exchange
             ("REQUESTS_CA_BUNDLE", str(tmp_path / "nothing.pem"), "certificates"),
             ("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"), "tls"),
         ):
-            world.environ[name] = value
+            environ[name] = value
 
             found = follower.only(check)
 
             assert "geheim" not in str(found)
             follower.follow(found)
-            assert name not in world.environ
-        world.environ["HTTPS_PROXY"] = f"http://127.0.0.1:{strict.port}"
+            assert name not in environ
+        environ["HTTPS_PROXY"] = f"http://127.0.0.1:{strict.port}"
         assert "NAME:PASSWORD" in follower.only("proxy")["remedy"]
         follower.run("unset HTTPS_PROXY")
 
     assert follower.has_no_failure()
 
 
-def test_a_company_looks_into_connections(world: World, entra: Entra, exchange: Exchange, tmp_path: Path) -> None:
+def test_a_company_looks_into_connections(follower: AdviceFollower, tmp_path: Path) -> None:
     """The certificate of a company is trusted once it was added to the file that the advice names."""
-    follower = AdviceFollower.make(world, entra, exchange)
-    company = Path(world.environ["REQUESTS_CA_BUNDLE"])
-    usual = tmp_path / "usual.pem"
+    environ, usual = follower.world.environ, tmp_path / "usual.pem"
+    company = Path(environ["REQUESTS_CA_BUNDLE"])
     trustme.CA().cert_pem.write_to_path(str(usual))
-    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-        world.environ[name] = str(usual)
+    environ |= {"REQUESTS_CA_BUNDLE": str(usual), "SSL_CERT_FILE": str(usual)}
 
     found = follower.only("tls")
     usual.write_bytes(usual.read_bytes() + company.read_bytes())
@@ -76,10 +72,9 @@ def test_a_company_looks_into_connections(world: World, entra: Entra, exchange: 
     assert follower.has_no_failure()
 
 
-def test_the_provider_cannot_be_asked(world: World, entra: Entra, exchange: Exchange) -> None:
+def test_the_provider_cannot_be_asked(follower: AdviceFollower) -> None:
     """A busy provider is waited for as advised; a captive portal and a wrong clock are named as such."""
-    follower = AdviceFollower.make(world, entra, exchange)
-
+    entra = follower.entra
     entra.fail_next(DISCOVERY, status=503, headers={"Retry-After": "1"})
     follower.follow(follower.only("login-host"))
 
@@ -94,30 +89,16 @@ def test_the_provider_cannot_be_asked(world: World, entra: Entra, exchange: Exch
     assert follower.has_no_failure()
 
 
-def test_programs_are_named(world: World, entra: Entra, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_are_named(follower: AdviceFollower, monkeypatch: pytest.MonkeyPatch) -> None:
     """The distribution's OfflineIMAP is told from one in this program's Python; offline, too, without a request."""
     monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", INVENTORY)
-    follower = AdviceFollower.make(world, entra, exchange)
     for build in (builds.find("distribution"), builds.find("8.0.3")):
         follower.world.command = list(build.command)
-        world.environ["PATH"] = f"{Path(build.offlineimap[0]).parent}:/usr/bin:/bin"
+        follower.world.environ["PATH"] = f"{Path(build.offlineimap[0]).parent}:/usr/bin:/bin"
 
-        checks = follower.examine("--offline")
+        checks = follower.checks_in(follower.world.run("doctor", "--json", "--offline"))
 
-        assert names(checks)[:3] == ["versions", "offlineimap", "certificates"]
+        assert [check["name"] for check in checks][:3] == ["versions", "offlineimap", "certificates"]
         python = versions.find_interpreter(Path(build.offlineimap[0]))
         assert f"({build.offlineimap[0]}) is run by {python}" in checks[1]["meaning"]
-    assert entra.requests == []
-
-
-def test_another_msal_comes_first(world: World, entra: Entra, exchange: Exchange) -> None:
-    """A broken MSAL in somebody's PYTHONPATH is the one failure; unset is what heals it."""
-    follower = AdviceFollower.make(world, entra, exchange)
-    place = world.root / "python"
-    place.mkdir()
-    (place / "msal.py").write_text("import nothing_of_this_name\n")
-    world.environ["PYTHONPATH"] = str(place)
-
-    follower.follow(follower.only("versions"))
-
-    assert follower.has_no_failure()
+    assert follower.entra.requests == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import platform
 import re
 import shutil
 from typing import TYPE_CHECKING
@@ -12,8 +14,8 @@ import pytest
 from docs.manual import pages
 from offlineimap_m365.base import version
 from tests import certificates
-from tests.sign_in import options, sign_in
-from tests.whole.advice_follower import ALICE, AdviceFollower
+from tests.signed_in_accounts import ALICE, TOKEN
+from tests.whole.advice_follower import AdviceFollower
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from tests.world import World
 
 BOB = "bob@example.org"
-TOKEN = "oauth2/v2.0/token"
 APP, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "wq18Q~a.very.secret.value-of-40-letters"
 
 
@@ -74,15 +75,14 @@ def test_what_is_broken_in_the_home_is_named_alone_and_healed(alice: AdviceFollo
 
         alice.follow(alice.only(name, "--offline"))
 
-        assert alice.has_no_failure("--offline")
+    assert alice.has_no_failure("--offline")
     assert alice.entra.requests == []
 
 
 def test_what_a_sign_in_heals_is_named_alone_and_healed(alice: AdviceFollower) -> None:
     """A profile or cache that is none or another's, a sign-out, a changed password, a consent that was taken back."""
     folder, entra = alice.world.folder(ALICE), alice.entra
-    bob = sign_in(alice.world, entra, BOB, *options(entra, alice.exchange.imap_port, alice.exchange.smtp_port))
-    assert bob.code == 0, bob.err
+    alice.sign_in(upn=BOB, account=BOB)
     bobs = (alice.world.folder(BOB) / "cache.json").read_bytes()
     alice.run(f"offlineimap-m365 logout {BOB} --all")
     broken: list[tuple[str, Callable[[], object]]] = [
@@ -98,7 +98,7 @@ def test_what_a_sign_in_heals_is_named_alone_and_healed(alice: AdviceFollower) -
 
         alice.follow(alice.only(name))
 
-        assert alice.has_no_failure()
+    assert alice.has_no_failure()
     assert not (alice.world.folder(BOB)).exists()
 
 
@@ -150,7 +150,6 @@ def test_the_secret_of_an_application(alice: AdviceFollower) -> None:
 
     path.chmod(0o640)
     alice.follow(alice.only("client", "--offline"))
-    healed = alice.has_no_failure("--offline")
     shutil.move(path, world.root / "away")
     gone = alice.only("client")
     certificates.write(path, "an-older-one")
@@ -158,9 +157,29 @@ def test_the_secret_of_an_application(alice: AdviceFollower) -> None:
     certificates.write(path, SECRET)
     alice.follow(old)
 
-    assert healed
     assert str(path) in gone["meaning"]
     assert old["code"] == "AADSTS7000215"
     assert str(path) in old["remedy"]
     assert alice.has_no_failure()
     assert SECRET not in json.dumps([gone, old])
+
+
+def test_a_report_names_nobody(alice: AdviceFollower) -> None:
+    """No address, path, id, or name of the user and the machine, with a failure and an offlineimaprc in it."""
+    config = alice.world.root / "home" / ".offlineimaprc"
+    config.write_text(
+        f"[general]\naccounts = Wonderland\n[Account Wonderland]\nlocalrepository = Cupboard\n"
+        f"remoterepository = Rabbithole\n[Repository Rabbithole]\ntype = IMAP\nremoteuser = {ALICE}\n",
+        encoding="utf-8",
+    )
+    alice.entra.revoke(ALICE)
+
+    done = alice.say("doctor", "--report", "--config", config)
+
+    alice.keeps_secrets(done)
+    assert done.code == 1, done.err
+    report = json.loads(done.out)
+    assert (report["schema"], {check.get("account") for check in report["checks"]}) == (1, {None, 1})
+    private = [ALICE, "example.org", "alice", str(alice.world.root), "Wonderland", "Cupboard", "Rabbithole"]
+    private += [name for name in (getpass.getuser(), platform.node()) if len(name) > 3]
+    assert [part for part in [*private, alice.entra.tenant] if part.lower() in done.out.lower()] == []
