@@ -48,5 +48,6 @@ class LoopbackServer(ABC):
             except TimeoutError:
                 continue
             plain.settimeout(self.patience)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a second short answer waits for nothing
             with plain, contextlib.suppress(OSError):
                 self.converse(plain)
