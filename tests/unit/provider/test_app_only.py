@@ -170,8 +170,6 @@ def test_what_is_missing_or_contradicts(world: World, subtests: pytest.Subtests)
         (("--authority", "https://localhost:1/organizations", *client, *certificate), "organi"),
         ((*tenant, *client, *certificate, "--device"), "--device"),
         ((*tenant, *client, *certificate, "--scope", "imap"), "--scope"),
-        ((*certificate, *secret), "--certificate"),
-        ((*secret, "--certificate-passphrase-command", "x"), "--certificate"),
     ]
     for arguments, named in cases:
         with subtests.test(arguments=arguments):
@@ -235,6 +233,7 @@ def test_what_entra_refuses(world: World, entra: Entra, secret: Path, fault: str
 
     assert done.code == 78
     assert f"AADSTS{code}" in done.err
+    assert (f"(tenant) {entra.tenant}" in done.err) == (fault in {"unknown", "absent"})
     assert len(done.err.splitlines()) <= 6
     assert profiles.load(NAME) is None
 

@@ -60,10 +60,10 @@ ANSWERS: list[tuple[dict[str, Any], str, str, float]] = [
     ({"status": 308, "headers": {"Location": "https:///"}}, "redirect", "", 5),
     *(
         ({"status": 200, "body": body}, "sign in to the network", "", 5)
-        for body in (CAPTIVE_PORTAL, "", "[]", "nul", '{"a":' * 100_000, b"\xff\xfe")
+        for body in (CAPTIVE_PORTAL, "", "[]", "nul", '{"a":' * 100_000, b"\xff\xfe", " " * 1_048_576)
     ),
     ({"status": 200, "body": " " * 1_048_577}, "does not end", "doctor", 5),
-    ({"status": 404, "body": {"status": "not found"}}, "without an OAuth error", "doctor", 5),
+    ({"status": 499, "body": {"status": "not found"}}, "without an OAuth error", "doctor", 5),
     ({"status": 204, "body": ""}, "HTTP 204", "doctor", 5),
     ({"status": 200, "body": {"access_token": "t", "token_type": "mac"}}, "token_type", "doctor", 5),
     ({"drop": "after"}, "cannot be reached", "", 5),

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import msal
 import pytest
 
+from offlineimap_m365.accounts.client_credential import Proof
 from offlineimap_m365.base import errors
 from offlineimap_m365.provider import msal_client
 from offlineimap_m365.provider.id_token import claims_of
-from tests.signed_in_accounts import SCOPES, TOKEN, attempt, describe
+from offlineimap_m365.provider.provider import Provider
+from tests.m365.entra import THUNDERBIRD
+from tests.signed_in_accounts import ALICE, SCOPES, TOKEN, attempt, describe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -55,6 +61,27 @@ def test_what_is_no_cache_is_damaged(world: World, entra: Entra) -> None:
             msal_client.refresh(account, cache)
 
     assert entra.requests == []
+
+
+def test_what_msal_raises_is_temporary(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older MSAL refuses some answers by an exception; its text, which may hold claims, is not shown."""
+    account, cache, proof = describe(entra), attempt(entra).cache, Proof("a secret", "")
+    application = Provider(THUNDERBIRD, entra.authority, ("https://outlook.office365.com/.default",), account.endpoints)
+    entra.add_client(THUNDERBIRD, [], public=False, secret="a secret")
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("the claims of alice")
+
+    monkeypatch.setattr(msal.SerializableTokenCache, "serialize", refuse)
+    requests: tuple[Callable[[], bytes], ...] = (
+        lambda: msal_client.refresh(account, cache, proof),
+        lambda: msal_client.obtain(application, ALICE, proof),
+    )
+    for request in requests:
+        with pytest.raises(errors.Temporary, match=r"was not understood \(RuntimeError\)") as caught:
+            request()
+
+        assert "claims" not in "".join(caught.value.lines())
 
 
 #: A JWT, and its claims.

@@ -65,9 +65,11 @@ def test_what_cannot_be_read_is_named(world: World, monkeypatch: pytest.MonkeyPa
             trusted_certificates.context()
 
 
-def test_hosts_are_verified(world: World) -> None:
-    """The context wants a certificate for the host's name, and trusts the authority of this world only."""
+def test_hosts_are_verified(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The context wants a certificate for the host's name, and trusts what is in the file or directory only."""
     context = trusted_certificates.context()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(world.root))
 
     assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
     assert len(context.get_ca_certs()) == 1
+    assert trusted_certificates.context().get_ca_certs() == []  # those of a directory are read when they are needed
