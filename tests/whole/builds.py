@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+#: What tests/run tells of the machine; noxfile.py writes it. Read at import: a test's environment does not have it.
+_INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS")
 #: PyPI's releases, and whatever the distribution has.
 NAMES = ("8.0.2", "8.0.3", "distribution")
 #: For tests of what the builds do differently. All others run with the distribution's.
@@ -23,11 +25,7 @@ each_python = pytest.mark.parametrize("build", NAMES[1:], indirect=True)
 
 @dataclasses.dataclass(frozen=True)
 class Build:
-    """
-    One OfflineIMAP: *offlineimap* starts it, *command* is this package's, installed in the same or another Python.
-
-    *asks_always*: it evaluates oauth2_access_token_eval for each connection (8.0.3 on), not once per process.
-    """
+    """One OfflineIMAP: *offlineimap* starts it, *command* is this package's, in the same or another Python."""
 
     name: str
     offlineimap: tuple[str, ...]
@@ -36,7 +34,7 @@ class Build:
 
     @property
     def asks_always(self) -> bool:
-        """Does it evaluate oauth2_access_token_eval for each connection?"""
+        """Does it evaluate oauth2_access_token_eval for each connection (8.0.3 on), not once per process?"""
         return self.name == "8.0.3"
 
     @property
@@ -46,26 +44,18 @@ class Build:
 
 
 def inventory() -> dict[str, Any]:
-    """Return what tests/run tells of the machine; noxfile.py writes it."""
-    path = os.environ.get("M365_TESTS_ENVIRONMENTS")
-    if path is None:
-        raise AssertionError("these tests need what tests/run installs; run: tests/run -- tests/whole")
-    found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    """Return what there is to test with."""
+    assert _INVENTORY, "these tests need what tests/run installs; run: tests/run -- tests/whole"
+    found: dict[str, Any] = json.loads(Path(_INVENTORY).read_text(encoding="utf-8"))
     return found
-
-
-def products() -> list[dict[str, Any]]:
-    """Return the virtual environments with this package that are of the Python that runs the tests."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return [row for row in inventory()["products"] if row["version"] == version]
 
 
 def find(name: str) -> Build:
     """Return the build called *name* with this package for the Python that runs the tests."""
-    if name == "distribution":
-        row = products()[0]
-        offlineimap = (inventory()["distribution"]["offlineimap"],)
-    else:
-        row = next(row for row in products() if row["offlineimap"] == name)
-        offlineimap = (f"{row['venv']}/bin/offlineimap",)
-    return Build(name, offlineimap, (f"{row['venv']}/bin/offlineimap-m365",), Path(row["venv"]))
+    found = inventory()
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    products = [row for row in found["products"] if row["version"] == version]
+    row = next(row for row in products if name in {row["offlineimap"], "distribution"})
+    venv = Path(row["venv"])
+    offlineimap = found["distribution"]["offlineimap"] if name == "distribution" else f"{venv}/bin/offlineimap"
+    return Build(name, (offlineimap,), (f"{venv}/bin/offlineimap-m365",), venv)

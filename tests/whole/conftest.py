@@ -5,7 +5,6 @@ A Microsoft 365 with mail in it, and each build of OfflineIMAP to fetch it with.
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,13 +27,10 @@ if TYPE_CHECKING:
     from tests.whole.keyring_daemon import Desktop
     from tests.world import World
 
-_INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
-
 
 @pytest.fixture
-def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Build:
+def build(request: pytest.FixtureRequest) -> Build:
     """Return the build of OfflineIMAP that the test's mark names, else the distribution's."""
-    monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", _INVENTORY)
     return builds.find(getattr(request, "param", "distribution"))
 
 

@@ -1,5 +1,5 @@
 """
-Processes that write to a store at the same time, or are killed before each of their steps.
+Processes that are killed before each of their steps while they write to a store.
 
 Run as a program with one thread, since only that may fork: ``python -m tests.whole.kill_points WHAT …`` prints what
 it found as JSON.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import account_lock, errors, paths
+from offlineimap_m365.base import errors, paths
 from offlineimap_m365.stores import selection
 from offlineimap_m365.tokens import engine, move_store
 from tests.signed_in_accounts import ALICE
@@ -28,31 +28,18 @@ if TYPE_CHECKING:
     from offlineimap_m365.stores.file import FileStore
     from tests.world import World
 
-#: Seconds that a writer waits for the lock: more of them start at once than in practice.
-_LINE = 300.0
+#: Seconds for all kills of one call.
+_PATIENCE = 300.0
 
 
 def run(world: World, *arguments: str) -> Any:
     """Run this program in *world* and return what it found."""
     environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    done = world.execute([sys.executable, "-m", "tests.whole.kill_points", *arguments], environ=environ, timeout=_LINE)
+    done = world.execute(
+        [sys.executable, "-m", "tests.whole.kill_points", *arguments], environ=environ, timeout=_PATIENCE
+    )
     assert done.code == 0, done.err
     return json.loads(done.out)
-
-
-def count(store: str, number: str) -> list[int]:
-    """Let a *number* of writers add one to a number in the *store*, each under the lock; return what it is then."""
-    kept = _open(store)
-    kept.write(b"0")
-    children = [_fork(lambda: _add(store)) for _ in range(int(number))]
-    ended = [os.waitpid(child, 0)[1] for child in children]
-    return [int(kept.read() or b"-1"), sum(status == 0 for status in ended)]
-
-
-def _add(store: str) -> None:
-    with account_lock.held(paths.folder(ALICE), ALICE, _LINE):
-        kept = _open(store)
-        kept.write(b"%d" % (int(kept.read() or b"0") + 1))
 
 
 def write(store: str) -> list[str]:
@@ -142,8 +129,7 @@ def _is_killed(number: int, act: Callable[[], Any]) -> bool:
 
 def _main() -> None:
     what, *words = sys.argv[1:]
-    acts: dict[str, Callable[..., Any]] = {"count": count, "write": write, "move": move}
-    found = acts[what](*words)
+    found = write(*words) if what == "write" else move(*words)
     sys.stdout.write(json.dumps(found))
 
 

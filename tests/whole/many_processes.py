@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.signed_in_accounts import ALICE
-from tests.world import PATIENCE, Outcome
+from tests.world import PATIENCE, Outcome, child_environ
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +31,10 @@ def sizes(short: int, long: int) -> pytest.MarkDecorator:
 
 def start(world: World, command: Sequence[str] = ()) -> subprocess.Popen[str]:
     """Start *command*, else one that wants a token."""
+    command = command or (*world.command, "token", ALICE)
     return subprocess.Popen(
-        [*(command or (*world.command, "token", ALICE))],
-        env=world.environ,
+        command,
+        env=child_environ(command, world.environ),
         cwd=world.root,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -33,9 +33,9 @@ def name_of(command: str) -> str:
     return "-".join(filter(None, (errors.COMMAND, command)))
 
 
-def shown(page: Path, width: int = 1000) -> str:
-    """Return what man(1) shows of a *page* in lines of a *width*, and assert that it complains of nothing."""
-    environ = {**os.environ, "MANWIDTH": str(width), "LC_ALL": "C.UTF-8", "MAN_KEEP_FORMATTING": ""}
+def shown(page: Path) -> str:
+    """Return what man(1) shows of a *page* in lines of 80 columns, and assert that it complains of nothing."""
+    environ = {**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8", "MAN_KEEP_FORMATTING": ""}
     done = subprocess.run(
         ["man", "--warnings=w", "--local-file", str(page)], env=environ, capture_output=True, text=True, check=True
     )
@@ -44,51 +44,45 @@ def shown(page: Path, width: int = 1000) -> str:
 
 
 def test_there_is_a_page_for_each_command() -> None:
-    """The program has a page, each command one of its own, and the functions one in section 5."""
+    """The program has a page that leads to one for each command and explains each exit code; section 5 has the API."""
+    first = PAGES[f"{errors.COMMAND}.1"]
+
     assert set(PAGES) == {f"{name_of(command)}.1" for command in COMMANDS} | {f"{errors.COMMAND}.5"}
     assert set(pages.sections()) == {*COMMANDS, "api"}
+    for name, command in COMMANDS.items():
+        assert f".BR {pages.escape(name_of(name))} (1)\n{pages.escape(command.summary)}\n" in first or not name
+    assert [code for code in (0, 1, 2, 70, 75, 77, 78, 130) if f".TP\n.B {code}\n" not in first] == []
 
 
 def test_every_function_is_in_its_page(tmp_path: Path) -> None:
-    """offlineimap-m365(5) shows each function of the API with its documentation, and groff has no complaint."""
+    """offlineimap-m365(5) shows each function of the API with its documentation, help() each name."""
     path = tmp_path / f"{errors.COMMAND}.5"
     path.write_text(PAGES[path.name], encoding="utf-8")
     text = " ".join(shown(path).split())
+    helped = pydoc.plain(pydoc.render_doc(offlineimap_m365))
 
     for name in offlineimap_m365.__all__:
         documentation = (inspect.getdoc(getattr(offlineimap_m365, name)) or "").splitlines()[0]
         assert name in text
+        assert name in helped
         assert not name[0].islower() or re.sub("[`*]", "", documentation).split(". ")[0] in text
 
 
-def test_help_shows_the_api() -> None:
-    """help(offlineimap_m365) has every name that a configuration can use."""
-    text = pydoc.plain(pydoc.render_doc(offlineimap_m365))
-
-    assert [name for name in offlineimap_m365.__all__ if name not in text] == []
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_is_shown_with_its_help(command: str, tmp_path: Path) -> None:
+def test_every_option_is_shown_with_its_help(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Man shows each option with its value and its help, and tears no word, so that a command can be copied."""
-    page = tmp_path / f"{name_of(command)}.1"
-    page.write_text(PAGES[page.name], encoding="utf-8")
-    text = " ".join(shown(page).split())
-
-    assert COMMANDS[command].summary in text
-    for option in COMMANDS[command].options():
-        names = " ".join(filter(None, (", ".join(option.option_strings), arguments.value(option))))
-        assert f"{names} {COMMANDS[command].help(option)}".lower() in text.lower()
-    assert not {"--prefer-validity", "--what"} & set(text.split())  # hidden options
-    assert not re.search(r"\w[\u2010-]$", shown(page, width=80), re.MULTILINE)
-
-
-def test_the_program_names_every_command() -> None:
-    """The first page leads to all others, with what each does."""
-    text = PAGES[f"{errors.COMMAND}.1"]
-
     for name, command in COMMANDS.items():
-        assert f".BR {pages.escape(name_of(name))} (1)\n{pages.escape(command.summary)}\n" in text or not name
+        page = tmp_path / f"{name_of(name)}.1"
+        page.write_text(PAGES[page.name], encoding="utf-8")
+        lines = shown(page)
+        text = " ".join(lines.split())
+
+        with subtests.test(name):
+            assert command.summary in text
+            for option in command.options():
+                names = " ".join(filter(None, (", ".join(option.option_strings), arguments.value(option))))
+                assert f"{names} {command.help(option)}".lower() in text.lower()
+            assert not {"--prefer-validity", "--what"} & set(text.split())  # hidden options
+            assert not re.search(r"\w[\u2010-]$", lines, re.MULTILINE)
 
 
 def test_examples_are_commands_of_ours() -> None:
@@ -102,13 +96,6 @@ def test_examples_are_commands_of_ours() -> None:
 
     assert len(lines) > 20
     assert "\\" not in plain
-
-
-def test_every_exit_status_is_explained() -> None:
-    """Scripts read the number, and the page says what it means."""
-    page = PAGES[f"{errors.COMMAND}.1"]
-
-    assert [code for code in (0, 1, 2, 70, 75, 77, 78, 130) if f".TP\n.B {code}\n" not in page] == []
 
 
 def test_text_is_shown_as_it_is_written(tmp_path: Path) -> None:

@@ -65,20 +65,14 @@ def test_an_old_aerc_is_told_to_secure_what_it_sends(
     assert [found for found in text.splitlines() if "smtp-starttls" in found] == [wanted]
 
 
-def test_without_certificates_emacs_looks_for_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where none are named or found Emacs keeps to its own list."""
+def test_emacs_is_told_nothing_that_it_finds_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without certificates it keeps to its own list; where the usual store is found it needs no variable."""
     assert world
     monkeypatch.setattr(template_values, "certificates", lambda: None)
-
-    assert "gnutls-trustfiles" not in recipes.render("emacs", targets.defaults(ALICE))
-
-
-def test_the_usual_store_needs_no_environment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the store is found anyway nothing is put into Emacs's environment, and the command is only ours."""
     monkeypatch.delenv("XDG_DATA_HOME")
 
     text = recipes.render("emacs", targets.defaults(ALICE))
 
-    assert world
+    assert "gnutls-trustfiles" not in text
     assert "(append nil process-environment)" in text
     assert "OFFLINEIMAP_M365_HOME" not in text

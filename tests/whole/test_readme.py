@@ -34,50 +34,33 @@ PAGES = [ROOT / "docs" / f"{name}.md" for name in (
     "administrators", "national-clouds", "troubleshooting", "moving", "costs", "contract", "options", "stores",
 )]  # fmt: skip
 DOCUMENTS = [README, *PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"]
-_INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
 
 
 @pytest.fixture
-def proxy(entra: Entra) -> Iterator[ConnectProxy]:
-    """Lead Microsoft's sign-in to the look-alike, and refuse everybody else."""
-    with ConnectProxy({"login.microsoftonline.com:443": ("127.0.0.1", entra.port)}) as made:
-        yield made
-
-
-@pytest.fixture
-def you(
-    world: World, entra: Entra, exchange: Exchange, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch
-) -> Installation:
-    """Return a newcomer with a mailbox, a real browser, and the README."""
-    monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", _INVENTORY)
+def you(world: World, entra: Entra, exchange: Exchange) -> Iterator[Installation]:
+    """Return a newcomer with a mailbox, a real browser, and a proxy that leads Microsoft's name to the look-alike."""
     installation = Installation(world)
     entra.add_person(YOU, PASSWORD)
     entra.add_client(OWN, ["http://localhost"])
     exchange.add_mailbox(YOU)
     exchange.fill(YOU, per_folder=2)
-    script = chromium.person(world, entra, YOU, PASSWORD, "--proxy", proxy.url)
-    world.environ |= {"HTTPS_PROXY": proxy.url, "BROWSER": str(script)}
-    return installation
+    with ConnectProxy({"login.microsoftonline.com:443": ("127.0.0.1", entra.port)}) as proxy:
+        script = chromium.person(world, entra, YOU, PASSWORD, "--proxy", proxy.url)
+        world.environ |= {"HTTPS_PROXY": proxy.url, "BROWSER": str(script)}
+        yield installation
 
 
 def lead_to_the_test_bed(you: Installation, exchange: Exchange, ca_file: str) -> None:
     """Point the configuration files at the test bed's servers: the only thing in which it is not Microsoft."""
-    lines = {
-        ".offlineimaprc": {
-            "remotehost = ": "localhost",
-            "remoteport = ": str(exchange.imap_port),
-            "sslcacertfile = ": ca_file,
-        },
-        ".msmtprc": {"host ": "localhost", "port ": str(exchange.smtp_port), "tls_trust_file ": ca_file},
-    }
-    for name, values in lines.items():
+    imap = {"remotehost = ": "localhost", "remoteport = ": exchange.imap_port, "sslcacertfile = ": ca_file}
+    smtp = {"host ": "localhost", "port ": exchange.smtp_port, "tls_trust_file ": ca_file}
+    for name, values in ((".offlineimaprc", imap), (".msmtprc", smtp)):
         path = you.home / name
-        if not path.exists():
-            continue
-        text = path.read_text(encoding="utf-8")
-        for key, value in values.items():
-            text = re.sub(rf"(?m)^{key}.*$", f"{key}{value}", text)
-        path.write_text(text, encoding="utf-8")
+        if path.exists():
+            text = path.read_text(encoding="utf-8")
+            for key, value in values.items():
+                text = re.sub(rf"(?m)^{key}.*$", f"{key}{value}", text)
+            path.write_text(text, encoding="utf-8")
 
 
 #: What a command of the pages ends with in the newcomer's place: doctor and folders cannot reach Exchange itself here.
@@ -147,45 +130,42 @@ def test_the_five_lines_are_those_of_the_sample() -> None:
     assert [line for line in lines if f"\n{line}\n" not in sample] == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_command_that_is_only_shown_exists(path: Path) -> None:
+def test_every_command_that_is_only_shown_exists(subtests: pytest.Subtests) -> None:
     """A command in a sentence, a table or a block that is not run is one of ours, with options that it has."""
-    text = path.read_text(encoding="utf-8")
-    shown = re.findall(r"`(offlineimap-m365 [^`]+)`", text)
-    shown += [
-        line
-        for block in re.findall(r"^```shell\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-        for line in block.splitlines()
-    ]
-    shown += re.findall(r"^    (offlineimap-m365 .*)", text, re.MULTILINE)
-
-    for command in shown:
-        words = [word for word in shlex.split(command)[1:] if word != "COMMAND"]
-        if words[-1] in {"--help", "--version"}:
-            with pytest.raises(SystemExit, match="0"):
-                arguments.parser().parse_args(words)
-        else:
-            arguments.parser().parse_args(words)
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        blocks = re.findall(r"^```shell\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        shown = [line for block in blocks for line in block.splitlines()]
+        shown += re.findall(r"`(offlineimap-m365 [^`]+)`", text)
+        shown += re.findall(r"^    (offlineimap-m365 .*)", text, re.MULTILINE)
+        for command in shown:
+            words = [word for word in shlex.split(command)[1:] if word != "COMMAND"]
+            with subtests.test(path.name, command=command):
+                if words[-1] in {"--help", "--version"}:
+                    with pytest.raises(SystemExit, match="0"):
+                        arguments.parser().parse_args(words)
+                else:
+                    arguments.parser().parse_args(words)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_leads_somewhere(path: Path) -> None:
+def test_every_link_leads_somewhere() -> None:
     """A link without a host leads to a file of this repository and, with an anchor, to a heading in it."""
-    text = path.read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("https://")]
+    for path in DOCUMENTS:
+        for link in re.findall(r"\]\(((?!https://)[^)]+)\)", path.read_text(encoding="utf-8")):
+            name, _, anchor = link.partition("#")
+            target = path.parent / name if name else path
+            assert target.exists(), f"{path.name}: {link}"
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
+            anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert not anchor or anchor in anchors, f"{path.name}: {link}"
 
-    for link in links:
-        name, _, anchor = link.partition("#")
-        target = path.parent / name if name else path
-        assert target.exists(), link
-        headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
-        assert not anchor or anchor in {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}, link
 
+def test_it_is_short_and_what_is_run_from_a_clone_can_be_run() -> None:
+    """It has 1,000 words at most, since it is read before the decision to install; tests/try and tests/run can run."""
+    text = README.read_text(encoding="utf-8")
+    named = re.findall(r"^    (tests/\w+) ", text, re.MULTILINE)
 
-def test_what_is_run_from_a_clone_can_be_run() -> None:
-    """tests/try and tests/run are there and executable."""
-    named = re.findall(r"^    (tests/\w+) ", README.read_text(encoding="utf-8"), re.MULTILINE)
-
+    assert len(text.split()) < 1000
     assert named == ["tests/try", "tests/run"]
     assert all(os.access(ROOT / name, os.X_OK) for name in named)
 
@@ -198,11 +178,6 @@ def test_the_clouds_are_those_of_the_table() -> None:
     assert {name: (login, imap) for name, _, login, imap in rows} == {
         name: (cloud["login"], cloud["imap"].partition(":")[0]) for name, cloud in clouds.items()
     }
-
-
-def test_it_is_short() -> None:
-    """A README is read before the decision to install: 1,000 words at most."""
-    assert len(README.read_text(encoding="utf-8").split()) < 1000
 
 
 def test_the_map_of_the_code_is_true() -> None:

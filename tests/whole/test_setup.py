@@ -83,10 +83,10 @@ def messages(user: World, maildir: str = "Mail/alice") -> int:
     return sum(1 for path in (home(user) / maildir).rglob("*") if path.is_file() and path.parent.name in ("cur", "new"))
 
 
-def mail_of(exchange: Exchange) -> dict[str, list[bytes]]:
-    """Return Alice's mail on the server, by folder."""
+def on_server(exchange: Exchange) -> int:
+    """Return how many messages of Alice are on the server and are mail."""
     contents = exchange.contents(ALICE)
-    return {name: held for name, held in contents.items() if name.split("/")[0] not in NOT_MAIL}
+    return sum(len(held) for name, held in contents.items() if name.split("/")[0] not in NOT_MAIL)
 
 
 def send(user: World, account: str) -> int:
@@ -127,11 +127,7 @@ def test_one_command_and_at_most_five_enters(
     [
         ("eve@outlook.com", "eve@outlook.com", FOLDERS),
         ("team@example.org", ALICE, FOLDERS),
-        (
-            "hanako@example.org",
-            "hanako@example.org",
-            ["\u4e88\u5b9a\u8868", "\u9023\u7d61\u5148", "\u9001\u4fe1\u6e08\u307f"],
-        ),
+        ("hanako@example.org", "hanako@example.org", JAPANESE),
     ],
     ids=["a personal account", "a shared mailbox", "a mailbox in Japanese"],
 )
@@ -258,7 +254,7 @@ def test_a_first_sync_that_was_ended_continues(signed_in: World, exchange: Excha
 
     assert (done.code, finished.code) == (code, 0), done.err + finished.err
     assert is_left == (how == "kill -9")
-    assert messages(signed_in) == sum(len(held) for held in mail_of(exchange).values())
+    assert messages(signed_in) == on_server(exchange)
 
 
 def test_a_sync_that_runs_already(signed_in: World) -> None:
@@ -292,4 +288,4 @@ def test_a_first_sync_that_an_expired_token_cuts_is_run_again(signed_in: World, 
     finished = signed_in.execute([f"{Path(signed_in.command[0]).parent}/offlineimap", *again[1].split()[1:]])
 
     assert (done.code, finished.code) == (75, 0), finished.err
-    assert messages(signed_in) == sum(len(held) for held in mail_of(exchange).values())
+    assert messages(signed_in) == on_server(exchange)

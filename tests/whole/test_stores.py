@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import paths
 from offlineimap_m365.stores import selection
 from offlineimap_m365.tokens import engine, move_store
 from tests.signed_in_accounts import ALICE, TOKEN, age, invent, keep
@@ -99,37 +99,12 @@ def test_what_was_written_is_read(place: Place) -> None:
     assert [name for name in os.listdir(paths.folder(ALICE)) if name != "lock"] == []  # noqa: PTH208 - names
 
 
-def test_writers_come_one_by_one(world: World, place: Place) -> None:
-    """Of so many writers at once none is lost: two hundred, or fewer where each takes a hundred times as long."""
-    number = {"file": 200, "gpg": 20, "keyring": 10}[selection.kind(place.store)]
-
-    found = kill_points.run(world, "count", place.store, str(number))
-
-    assert found == [number, number]
-
-
 def test_a_write_is_killed_before_each_step(world: World, place: Place) -> None:
     """Whenever a writer is killed, the last state or the new one is there, and the next writer comes through."""
     found = kill_points.run(world, "write", place.store)
 
     assert set(found) == {"before", "after"}
     assert found[-1] == "after"
-
-
-def test_what_refuses_a_write_says_so_and_keeps_the_last_state(place: Place) -> None:
-    """A store that takes nothing refuses a write and still has the last state."""
-    place.kept.write(b"before")
-    place.close()
-
-    try:
-        with pytest.raises((OSError, errors.M365Error)):
-            place.kept.write(b"after")
-    finally:
-        place.open()
-
-    assert place.kept.read() == b"before"
-    place.kept.write(b"after")
-    assert place.kept.read() == b"after"
 
 
 @pytest.mark.parametrize("place", NAMES[1:], indirect=True)  # test_storm has the file
