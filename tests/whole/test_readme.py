@@ -67,6 +67,7 @@ def lead_to_the_test_bed(you: Installation, exchange: Exchange, ca_file: str) ->
 OTHER_CODES = {"doctor": 1, "folders": 75}
 
 
+@pytest.mark.timeout(600)  # it installs twice, which takes minutes on a busy machine
 def test_a_newcomer_who_does_what_it_says_has_their_mail(you: Installation, entra: Entra, exchange: Exchange) -> None:
     """Every command of the README, then of the pages, in their order, does what they say it does."""
     _, install = table(section("Install"))[1]
