@@ -9,11 +9,13 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
+import hypothesis.configuration
 import pytest
 import trustme
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 # The same examples in each run; no time limit per example, since machines differ; no file in the checkout.
 hypothesis.settings.register_profile("here", database=None, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("here")
+# Its tables of Unicode cost each process more than a second unless they can be kept, outside the checkout.
+_KEPT = Path(os.environ.get("M365_TESTS_CACHE") or tempfile.gettempdir(), f"hypothesis-{os.getuid()}")
+hypothesis.configuration.set_hypothesis_home_dir(_KEPT)
 
 
 #: Has nox prepared the programs that all tests need?

@@ -5,6 +5,7 @@ Accounts that are signed in, made without ``login``, for tests of the folders be
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import time
 from pathlib import Path
@@ -28,9 +29,13 @@ SCOPES = ("https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.o
 TOKEN = "oauth2/v2.0/token"
 
 
+#: What an authority says of itself, asked once for each Entra: a tenant's id is never used again.
+_discovered = functools.cache(discover)
+
+
 def provider(entra: Entra) -> Provider:
     """Return the test bed's Entra as ``login --authority`` would know it."""
-    return Provider(THUNDERBIRD, entra.authority, SCOPES, discover(entra.authority))
+    return Provider(THUNDERBIRD, entra.authority, SCOPES, dict(_discovered(entra.authority)))
 
 
 def attempt(entra: Entra, name: str = ALICE) -> SignIn:

@@ -251,12 +251,10 @@ def test_a_slow_drip(  # noqa: PLR0917 - fixtures and parameters
 
 def test_a_refusal_without_a_name(subtests: pytest.Subtests, entra: Entra, fail: Fail) -> None:
     """A refusal without an error's name is temporary: the sign-in is kept."""
-    for answer in (
-        {"message": "no"},
-        *({"error": error} for error in (5, None, ["invalid_grant"], {}, "", "x" * 5000)),
-    ):
-        with subtests.test(answer=ascii(answer)[:40]):
-            entra.fail_next(TOKEN, status=400, body=answer)
+    names: list[object] = [5, None, ["invalid_grant"], {"code": "x"}, "", "x" * 5000]
+    for name in names:
+        with subtests.test(name=ascii(name)[:40]):
+            entra.fail_next(TOKEN, status=400, body={"error": name})
 
             assert isinstance(fail("refresh"), errors.Temporary)
 

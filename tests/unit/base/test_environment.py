@@ -30,14 +30,14 @@ def test_certificates_in_their_order(world: World, monkeypatch: pytest.MonkeyPat
     """REQUESTS_CA_BUNDLE, then SSL_CERT_FILE, then the first directory of SSL_CERT_DIR that is there."""
     found = []
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/a")
-    monkeypatch.setenv("SSL_CERT_FILE", "/b")
+    monkeypatch.setenv("SSL_CERT_FILE", "/b:b")
     monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(["/nonexistent", str(tmp_path)]))
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         assert environment.certificates()[0] == name
         found.append(environment.certificates()[1])
         monkeypatch.delenv(name)
 
-    assert found == ["/a", "/b", str(tmp_path)]
+    assert found == ["/a", "/b:b", str(tmp_path)]
     assert environment.certificates() == ("", "")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import pickle
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,22 +25,25 @@ def created() -> errors.SignInNeeded:
     )
 
 
-def test_one_line_for_offlineimap() -> None:
-    """The text of the exception is one line: fact, code, meaning, remedy."""
+def test_one_line_for_offlineimap_and_a_few_for_a_terminal() -> None:
+    """The text of the exception is one line; the command shows fact, references, meaning and remedy on their own."""
     assert str(created()) == (
         "Microsoft refused to sign in alice@example.org (AADSTS50173). The password changed."
         " Run: offlineimap-m365 login alice@example.org"
     )
-
-
-def test_a_few_lines_for_a_terminal() -> None:
-    """The command shows fact, references, meaning and remedy on lines of their own."""
     assert created().lines() == [
         "Microsoft refused to sign in alice@example.org",
         "AADSTS50173, correlation id 0-0, 2026-01-01T00:00:00Z",
         "The password changed",
         "Run: offlineimap-m365 login alice@example.org",
     ]
+
+
+def test_what_a_terminal_would_obey_is_replaced() -> None:
+    """Ends of lines become spaces; controls, changes of direction and half characters are replaced, all else is not."""
+    assert errors.printable("\n\r\t\u2028\u2029") == " " * 5
+    assert errors.printable("\0\x1b\x1f\x7f\x9f\u202e\u2066\ud800\udfff") == "\ufffd" * 9
+    assert errors.printable(" ~\xa0\xe9\ud7ff\ue000\U0001f600") == " ~\xa0\xe9\ud7ff\ue000\U0001f600"
 
 
 @settings(database=None, deadline=None, max_examples=50)
@@ -57,35 +59,21 @@ def test_no_text_breaks_its_line(fact: str, meaning: str, code: str) -> None:
     assert len(error.lines()) <= 6
 
 
-@pytest.mark.parametrize(
-    ("kind", "code"),
-    [
-        (errors.WrongUsage, 2),
-        (errors.Temporary, 75),
-        (errors.SignInNeeded, 77),
-        (errors.Misconfigured, 78),
-        (errors.M365Error, 70),
-    ],
-)
-def test_exit_codes_and_back(kind: type[errors.M365Error], code: int) -> None:
+def test_exit_codes_and_back() -> None:
     """Each class has its exit code, and is found again by it."""
-    assert kind.exit_code == code
-    assert errors.for_exit_code(code) is kind
+    kinds = (errors.WrongUsage, errors.Temporary, errors.SignInNeeded, errors.Misconfigured, errors.M365Error)
+
+    assert [kind.exit_code for kind in kinds] == [2, 75, 77, 78, 70]
+    assert tuple(errors.for_exit_code(kind.exit_code) for kind in kinds) == kinds
 
 
-@pytest.mark.parametrize(
-    ("number", "kind"),
-    [
-        (errno.ENOSPC, errors.Temporary),
-        (errno.EDQUOT, errors.Temporary),
-        (errno.EIO, errors.Temporary),
-        (errno.EROFS, errors.Misconfigured),
-        (errno.EACCES, errors.Misconfigured),
-    ],
-)
-def test_which_failures_of_a_disk_pass(number: int, kind: type[errors.M365Error]) -> None:
+def test_which_failures_of_a_disk_pass() -> None:
     """A full or failing disk is 75, one that may not be written 78."""
-    assert errors.for_oserror(OSError(number, "x")) is kind
+    for kind, numbers in (
+        (errors.Temporary, (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE)),
+        (errors.Misconfigured, (errno.EROFS, errno.EACCES, errno.EPERM)),
+    ):
+        assert {errors.for_oserror(OSError(number, "x")) for number in numbers} == {kind}
 
 
 def test_errors_travel_between_processes() -> None:
@@ -98,28 +86,16 @@ def test_errors_travel_between_processes() -> None:
 
 def test_a_replaced_error_keeps_what_is_not_named() -> None:
     """Other parts or another kind: the rest, and what the next sign-in must do, stay."""
-    error = errors.Temporary(
-        "Fact", account="a", meaning="m", remedy=Remedy("r"), code="AADSTS1", correlation_id="c", time="t"
-    )
-    error.claims, error.prompt, error.place, error.named, error.retry_after = (
-        "{}",
-        "login",
-        True,
-        frozenset({"smtp"}),
-        7,
-    )
+    error = created()
+    error.claims, error.prompt, error.place, error.named = "{}", "login", True, frozenset({"smtp"})
 
-    same, other = error.replaced(remedy=Remedy("s")), error.replaced(errors.SignInNeeded, fact="Another")
+    same, other = error.replaced(remedy=Remedy("s")), error.replaced(errors.Temporary, fact="Another")
 
-    assert isinstance(same, errors.Temporary)
-    assert (same.remedy, same.lines()[:-1], same.retry_after) == (Remedy("s"), error.lines()[:-1], 7)
-    assert (type(other), other.fact, other.code, other.remedy) == (
-        errors.SignInNeeded,
-        "Another",
-        "AADSTS1",
-        Remedy("r"),
-    )
-    assert (other.claims, other.prompt, other.place, other.named) == ("{}", "login", True, frozenset({"smtp"}))
+    assert type(same) is errors.SignInNeeded
+    assert (same.remedy, same.lines()[:-1]) == (Remedy("s"), error.lines()[:-1])
+    assert (type(other), other.fact, other.lines()[1:]) == (errors.Temporary, "Another", error.lines()[1:])
+    for result in (same, other):
+        assert (result.claims, result.prompt, result.place, result.named) == ("{}", "login", True, frozenset({"smtp"}))
 
 
 def test_a_question_as_advice_gets_no_full_stop() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,26 +52,14 @@ def test_a_thousand_accounts_cost_what_one_does(world: World) -> None:
 
 
 def test_a_fresh_token_is_found(world: World) -> None:
-    """A token that lives for more than five minutes is found, by name and as the only one."""
-    invent()
+    """A token that lives for more than five minutes is found, by name and as the only one; an older one is not."""
+    account = invent(life=305)
+    fresh = fresh_token.find(ALICE), fresh_token.find(None), fresh_token.find(" ALICE@example.org")
+    put(account, made_up(295))
 
-    assert (
-        fresh_token.find(ALICE)
-        == fresh_token.find(None)
-        == fresh_token.find(" ALICE@example.org")
-        == "a-made-up-access-token"
-    )
-
-
-@pytest.mark.parametrize(
-    ("life", "ago", "is_fresh"),
-    [(305, 3000, True), (295, 3000, False), (-5, 3000, False), (9000, -50, True), (9000, -70, False)],
-)
-def test_what_is_fresh(world: World, life: float, ago: float, is_fresh: bool) -> None:
-    """A token counts as fresh with 300 s to live, if it was issued at most a minute ahead of this clock."""
-    put(invent(), made_up(life, issued=time.time() - ago))
-
-    assert (fresh_token.find(ALICE) is not None) is is_fresh
+    assert fresh == ("a-made-up-access-token",) * 3
+    assert fresh_token.find(ALICE) is None
+    assert fresh_token.find(ALICE, 0) == "a-made-up-access-token"
 
 
 def test_anything_unusual_needs_a_closer_look(world: World) -> None:
@@ -92,15 +79,14 @@ def test_anything_unusual_needs_a_closer_look(world: World) -> None:
         fresh_token.find(ALICE)
 
 
-@pytest.mark.parametrize("secret", ["", " ", "a\nb", "\x01", "\u00e4", 5, None, ["x"]])
-def test_what_is_no_token(world: World, secret: object) -> None:
+def test_what_is_no_token(world: World) -> None:
     """What could not be sent as a token is not handed out as one."""
-    account = invent()
-    cache = made_up()
-    cache["AccessToken"]["at"]["secret"] = secret
-    (Path(account.folder) / "cache.json").write_text(json.dumps(cache))
+    account, cache = invent(), made_up()
+    for secret in ("", " ", "a\nb", "\x01", "\u00e4", 5, None, ["x"]):
+        cache["AccessToken"]["at"]["secret"] = secret
+        put(account, cache)
 
-    assert fresh_token.find(ALICE) is None
+        assert fresh_token.find(ALICE) is None, secret
 
 
 @pytest.mark.parametrize(
@@ -149,38 +135,37 @@ def test_bytes_that_are_no_text_are_no_traceback(world: World) -> None:
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("cached_in", "left", "margin", "fresh"),
-    [(0, 300, 300, True), (0, 299, 300, False), (60, 300, 300, True), (61, 300, 300, False), (0, 0, 0, True)],
-)
-def test_which_token_is_fresh(cached_in: int, left: int, margin: int, fresh: bool) -> None:
+def test_which_token_is_fresh() -> None:
     """It lives for the margin, and was issued at most 60 s in this clock's future (contract §5.8)."""
-    entry = {"cached_at": str(1000 + cached_in), "expires_on": str(1000 + left)}
-
-    assert fresh_token.is_fresh(entry, margin, 1000.0) is fresh
+    for cached_at, expires_on, margin, is_fresh in (
+        (1000, 1300, 300, True),
+        (1000, 1299, 300, False),
+        (1060, 1300, 300, True),
+        (1061, 1300, 300, False),
+        (1000, 1000, 0, True),
+    ):
+        entry = {"cached_at": str(cached_at), "expires_on": str(expires_on)}
+        assert fresh_token.is_fresh(entry, margin, 1000.0) is is_fresh
     assert fresh_token.MARGIN == 300
 
 
-@pytest.mark.parametrize(
-    ("life", "margin", "result"),
-    [(3600, 300, 300), (3600, 1800, 1800), (5000, 9999, 2500), (500, 1800, 300), (9, 5, 5)],
-)
-def test_how_long_a_token_should_live(life: int, margin: int, result: int) -> None:
+def test_how_long_a_token_should_live() -> None:
     """As long as is wanted, at most half of its whole life, and at least 300 s unless less is wanted."""
-    assert fresh_token.wish(life, margin) == result
+    cases = ((3600, 300, 300), (3600, 1800, 1800), (5000, 9999, 2500), (500, 1800, 300), (9, 5, 5))
+
+    assert [fresh_token.wish(life, margin) for life, margin, _ in cases] == [result for *_, result in cases]
 
 
-@pytest.mark.parametrize(("cached_at", "expires_on"), [(1060, "4600"), (1061, "4539"), (900, "4600")])
-def test_a_token_of_a_clock_that_is_ahead_ends_earlier(cached_at: int, expires_on: str) -> None:
+def test_a_token_of_a_clock_that_is_ahead_ends_earlier() -> None:
     """By as much as its time is later than its file's, if that is more than clocks may differ."""
-    entry = {"cached_at": str(cached_at), "expires_on": "4600"}
+    for cached_at, expires_on in ((1060, "4600"), (1061, "4539"), (900, "4600")):
+        entry = {"cached_at": str(cached_at), "expires_on": "4600"}
+        assert fresh_token.corrected(entry, 1000.9)["expires_on"] == expires_on
 
-    assert fresh_token.corrected(entry, 1000.9)["expires_on"] == expires_on
 
-
-@pytest.mark.parametrize("value", [True, None, 1.5, "x", "", -1, "-1", 253_402_300_800, "0" * 13])
-def test_what_is_no_time(value: object) -> None:
+def test_what_is_no_time() -> None:
     """Only seconds from 1970 to the year 9999 are times."""
-    with pytest.raises(ValueError):  # noqa: PT011 - int's own words differ
-        fresh_token.seconds(value)
+    for value in (True, None, 1.5, "x", "", -1, "-1", 253_402_300_800, "0" * 13):
+        with pytest.raises(ValueError):  # noqa: PT011 - int's own words differ
+            fresh_token.seconds(value)
     assert [fresh_token.seconds(time) for time in ("0", 0, "253402300799")] == [0, 0, 253_402_300_799]

@@ -19,31 +19,13 @@ def known_commands() -> set[str]:
     return {name for action in actions if isinstance(action, argparse._SubParsersAction) for name in action.choices}  # noqa: SLF001
 
 
-def test_the_list_is_current() -> None:
+def test_the_list_is_current_and_each_message_helps() -> None:
     """Who changes a message reads it in the list: python -m tests.messages >tests/results/messages.md."""
-    assert LIST.read_text(encoding="utf-8") == messages.document()
+    document, result = messages.document(), messages.messages()
+    named = set(re.findall(rf"{errors.COMMAND} ([a-z][a-z-]+)", document))
 
-
-def test_every_message_names_a_remedy() -> None:
-    """No error leaves a person alone with the fact."""
-    alone = [message.fact for message in messages.messages() if not message.remedy]
-
-    assert alone == []
-
-
-def test_every_command_that_a_message_names_exists() -> None:
-    """A remedy that is copied into a shell runs: its command is one of ours."""
-    text = messages.document()
-
-    named = set(re.findall(rf"{errors.COMMAND} ([a-z][a-z-]+)", text))
-
-    assert named <= known_commands() | {"process", "again", "is"}
-
-
-def test_messages_are_calm() -> None:
-    """No exclamation mark, no "please", no end stop after the fact."""
-    result = messages.messages()
-
+    assert LIST.read_text(encoding="utf-8") == document
     assert len(result) > 60
+    assert [message.fact for message in result if not message.remedy or message.fact.endswith(".")] == []
     assert not re.search(r"(?i)\bplease\b|!(?!=)", "".join(message.fact + message.remedy for message in result))
-    assert [message.fact for message in result if message.fact.endswith(".")] == []
+    assert named <= known_commands() | {"process", "again", "is"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,22 +18,20 @@ def shell(script: str, **options: object) -> process.Result:
     return process.run([*process.SHELL, script], **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("script", "stdin", "code", "out", "err"),
-    [
+def test_a_program_that_ends(subtests: pytest.Subtests) -> None:
+    """The result has the exit code and both outputs; standard input is what was given, or empty."""
+    for script, stdin, code, out, err in (
         ("cat", b"", 0, b"", b""),
         ("cat", b"x" * 300_000, 0, b"x" * 300_000, b""),
         ("true", b"x" * 300_000, 0, b"", b""),
         ("echo out; echo err >&2; exit 3", b"", 3, b"out\n", b"err\n"),
         ("kill -9 $$", b"", -9, b"", b""),
-    ],
-)
-def test_a_program_that_ends(script: str, stdin: bytes, code: int, out: bytes, err: bytes) -> None:
-    """The result has the exit code and both outputs; standard input is what was given, or empty."""
-    result = shell(script, stdin=stdin)
+    ):
+        with subtests.test(script=script, stdin=len(stdin)):
+            result = shell(script, stdin=stdin)
 
-    assert (result.ended, result.code, result.out, result.err) == (process.ENDED, code, out, err)
-    assert result.is_success == (code == 0)
+            assert (result.ended, result.code, result.out, result.err) == (process.ENDED, code, out, err)
+            assert result.is_success == (code == 0)
 
 
 @pytest.mark.parametrize("argv", [["/nonexistent/program"], ["/etc/passwd"], ["/bin/echo", "a\0b"]])
@@ -44,15 +43,12 @@ def test_a_program_that_cannot_be_started(argv: list[str]) -> None:
     assert result.reason
 
 
-def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
+def test_a_program_that_does_not_end_is_killed_with_its_children() -> None:
     """On time-out the program and all that it started are killed; what it printed until then is returned."""
-    began = time.monotonic()
-
-    result = shell(f"sleep 61 & echo $! $$ | tee {tmp_path}/ids; wait", seconds=0.5)
+    result = shell("sleep 61 & echo $! $$; wait", seconds=0.5)
 
     assert result.ended == process.TIMED_OUT
     assert result.code is None
-    assert time.monotonic() - began < 10
     ids = [int(word) for word in result.out.split()]
     assert len(ids) == 2
     assert not [number for number in ids if is_running(number)]
@@ -72,12 +68,10 @@ def is_running(number: int) -> bool:
 
 def test_a_program_in_the_background_is_not_waited_for() -> None:
     """A program has ended when it has ended, though one that it started holds its output open."""
-    began = time.monotonic()
+    result = shell("sleep 61 & echo $!", seconds=30)
 
-    result = shell("sleep 2 & echo done", seconds=20)
-
-    assert (result.code, result.out) == (0, b"done\n")
-    assert time.monotonic() - began < 1.5
+    assert (result.ended, result.code) == (process.ENDED, 0)
+    os.kill(int(result.out), signal.SIGKILL)  # it ran on
 
 
 def test_output_is_limited() -> None:
@@ -92,13 +86,18 @@ def test_output_is_limited() -> None:
 
 def test_a_program_may_continue(tmp_path: Path) -> None:
     """With keep_running a program that needs longer than the limit is left to finish."""
-    result = shell(f"sleep 0.6; touch {tmp_path}/finished", seconds=0.1, keep_running=True)
+    os.mkfifo(tmp_path / "pipe")
+
+    result = shell(
+        f"cat {tmp_path}/pipe >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/out", seconds=0.1, keep_running=True
+    )
 
     assert result.ended == process.TIMED_OUT
-    until = time.monotonic() + 10
-    while not (tmp_path / "finished").exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert (tmp_path / "finished").exists()
+    (tmp_path / "pipe").write_text("more")
+    until = time.monotonic() + 60
+    while not (tmp_path / "out").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (tmp_path / "out").read_text() == "more"
 
 
 def test_nothing_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

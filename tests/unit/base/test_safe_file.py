@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,3 +93,29 @@ def test_another_user_s_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
     with pytest.raises(errors.Misconfigured, match=f"belongs to user id {mine}"):
         safe_file.read(f"{tmp_path}/file", is_ours=True)
+
+
+def test_a_private_group_has_nobody_else(subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group is private if it is the user's, with their name, no other member, and no other user's primary group."""
+    me = SimpleNamespace(pw_name="me", pw_gid=1234, pw_uid=os.geteuid())
+    bob, other = SimpleNamespace(pw_name="bob", pw_gid=1234), SimpleNamespace(pw_name="x", pw_gid=5)
+    cases: tuple[tuple[list[str], list[object], int, int, str, bool], ...] = (
+        ([], [me, other], 0o770, 1234, "me", True),
+        (["me"], [me, other], 0o770, 1234, "me", True),
+        ([], [other], 0o770, 1234, "me", True),  # a user of a directory service that lists nobody
+        (["bob"], [me], 0o770, 1234, "me", False),
+        ([], [me, bob], 0o770, 1234, "me", False),
+        ([], [me], 0o772, 1234, "me", False),
+        ([], [me], 0o770, 1233, "me", False),
+        ([], [me], 0o770, 1235, "me", False),
+        ([], [me], 0o770, 1234, "users", False),
+        ([], [me], 0o770, 4321, "me", False),  # a group without a name
+    )
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: me)
+    for members, users, mode, gid, name, is_private in cases:
+        groups = dict.fromkeys((1233, 1234, 1235), SimpleNamespace(gr_name=name, gr_mem=members))
+        monkeypatch.setattr(pwd, "getpwall", users.copy)
+        monkeypatch.setattr(grp, "getgrgid", groups.__getitem__)
+        state = os.stat_result((0o040000 | mode, 0, 0, 0, os.geteuid(), gid, 0, 0, 0, 0))
+        with subtests.test(members=members, users=len(users), mode=mode, gid=gid, name=name):
+            assert safe_file.others_may_write(state) != is_private
