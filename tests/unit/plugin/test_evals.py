@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.folders import learned
 from offlineimap_m365.knowledge import installation
 from offlineimap_m365.plugin import evals
-from tests.signed_in_accounts import age, cache_of, invent, keep
+from tests.signed_in_accounts import ALICE, age, cache_of, invent, keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,19 +20,17 @@ if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.world import World
 
-ALICE = "alice@example.org"
-
 
 @pytest.mark.parametrize("function", ["get_access_token", "get_refresh_token", "get_client_id", "get_client_secret"])
 def test_an_account_that_is_not_signed_in_is_named(world: World, function: str) -> None:
     """Each eval raises the plain class with the account, the directory searched and the command that helps."""
     with pytest.raises(errors.SignInNeeded) as caught:
-        getattr(offlineimap_m365, function)("alice@example.org")
+        getattr(offlineimap_m365, function)(ALICE)
 
     assert type(caught.value) is errors.SignInNeeded
-    assert caught.value.account == "alice@example.org"
+    assert caught.value.account == ALICE
     assert str(world.home) in str(caught.value)
-    assert "Run: offlineimap-m365 login alice@example.org" in str(caught.value)
+    assert caught.value.remedy.command == f"offlineimap-m365 login {ALICE}"
     assert caught.value.args == (str(caught.value),)
 
 
@@ -64,26 +61,17 @@ def test_a_missing_msal_is_a_broken_installation_and_no_bug(world: World, entra:
     assert "bug" not in done.err
 
 
-@pytest.mark.parametrize(
-    ("tenant", "names"),
-    [
-        (learned.PERSONAL_TENANT, {"Sent": "Sent", "Deleted": "Trash", "Junk/a": "Junk/a", "Sent Items": "Sent Items"}),
-        (
-            "11111111-1111-1111-1111-111111111111",
-            {"Sent Items": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"},
-        ),
-    ],
-)
-def test_a_personal_mailbox_keeps_its_own_names(world: World, tenant: str, names: dict[str, str]) -> None:
+def test_a_personal_mailbox_keeps_its_own_names(world: World) -> None:
     """The pair of an account knows its kind: Sent of a personal mailbox does not become Sent Items."""
-    world.folder(ALICE).mkdir(parents=True, mode=0o700)
-    profile = {"account": ALICE, "tenant": tenant, "mailboxes": {}}
-    (world.folder(ALICE) / "profile.json").write_text(json.dumps(profile), encoding="utf-8")
+    personal = {"Sent": "Sent", "Deleted": "Trash", "Junk/a": "Junk/a", "Sent Items": "Sent Items"}
+    work = {"Sent Items": "Sent", "Deleted Items": "Trash", "Junk Email": "Junk"}
+    for tenant, names in ((learned.PERSONAL_TENANT, personal), ("11111111-1111-1111-1111-111111111111", work)):
+        invent(tenant=tenant)
 
-    remote, local = offlineimap_m365.make_nametrans(account=ALICE)
+        remote, local = offlineimap_m365.make_nametrans(account=ALICE)
 
-    assert {name: remote(name) for name in names} == names
-    assert [local(remote(name)) for name in names] == list(names)
+        assert {name: remote(name) for name in names} == names
+        assert [local(remote(name)) for name in names] == list(names)
 
 
 def test_what_each_eval_returns(world: World, entra: Entra) -> None:
@@ -126,32 +114,21 @@ def test_what_a_foreign_interpreter_asks(
     assert offlineimap_m365.get_access_token(ALICE) == "a-made-up-access-token"  # fresh, so nobody is asked
 
 
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (
-            lambda: offlineimap_m365.get_access_token(ALICE, "soon"),  # type: ignore[arg-type]
-            "min_validity is not a number of seconds",
-        ),
-        (
-            lambda: offlineimap_m365.get_access_token(ALICE, [1800]),  # type: ignore[arg-type]
-            "min_validity is not a number of seconds",
-        ),
+def test_a_call_that_cannot_be_used_is_misconfigured(world: World) -> None:
+    """A slip in an eval gets one of our errors, which costs this account only and says what is wrong."""
+    token: Any = offlineimap_m365.get_access_token
+    calls: tuple[tuple[Callable[[], object], str], ...] = (
+        (lambda: token(ALICE, "soon"), "min_validity is not a number of seconds"),
+        (lambda: token(ALICE, [1800]), "min_validity is not a number of seconds"),
         (lambda: offlineimap_m365.make_folderfilter(keep=3), "make_folderfilter: keep"),
         (lambda: offlineimap_m365.make_nametrans({"a": "c", "b": "c"}), "make_nametrans: "),
-    ],
-)
-def test_a_call_that_cannot_be_used_is_misconfigured(world: World, call: Callable[[], object], words: str) -> None:
-    """A slip in an eval gets one of our errors, which costs this account only and says what is wrong."""
-    with pytest.raises(errors.Misconfigured, match=words):
-        call()
-
-
-@pytest.mark.parametrize("wish", [float("inf"), float("nan"), -5, 1800.5])
-def test_any_number_is_a_wish(world: World, wish: float) -> None:
-    """A wish is never an error: what is missing here is the sign-in."""
-    with pytest.raises(errors.SignInNeeded):
-        offlineimap_m365.get_access_token(ALICE, wish)
+    )
+    for call, words in calls:
+        with pytest.raises(errors.Misconfigured, match=words):
+            call()
+    for wish in (float("inf"), float("nan"), -5, 1800.5):  # any number is a wish: what is missing is the sign-in
+        with pytest.raises(errors.SignInNeeded):
+            token(ALICE, wish)
 
 
 def test_what_was_never_learnt_gives_the_plain_function(world: World) -> None:

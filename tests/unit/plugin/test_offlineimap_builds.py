@@ -63,36 +63,28 @@ def test_an_error_that_skips_one_account() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_old", "function", "is_both"),
+    ("is_old", "function", "arguments", "is_both"),
     [
-        (True, "get_access_token", True),
-        (False, "get_access_token", False),
-        (True, "get_client_id", True),
-        (False, "get_refresh_token", True),
+        (True, "get_access_token", [], True),
+        (False, "get_access_token", [], False),
+        (True, "get_access_token", ["soon"], True),
+        (False, "get_access_token", ["soon"], False),
+        (True, "get_client_id", [], True),
+        (False, "get_refresh_token", [], True),
     ],
 )
 @pytest.mark.usefixtures("world")
-def test_which_exception_each_function_raises(repository: type, is_old: bool, function: str, is_both: bool) -> None:
+def test_which_exception_each_function_raises(
+    repository: type, is_old: bool, function: str, arguments: list[str], is_both: bool
+) -> None:
     """The table of contract §2: plain only for the access token of builds that ask for it each time."""
     if not is_old:
         repository.getoauth2_access_token_getter = None  # type: ignore[attr-defined]
 
-    with pytest.raises(errors.SignInNeeded) as caught:
-        getattr(evals, function)("alice@example.org")
+    with pytest.raises(errors.Misconfigured if arguments else errors.SignInNeeded) as caught:
+        getattr(evals, function)("alice@example.org", *arguments)
 
     assert isinstance(caught.value, OfflineImapError) is is_both
-
-
-@pytest.mark.parametrize("is_old", [True, False])
-def test_a_wrong_min_validity_is_raised_like_any_other_failure(repository: type, is_old: bool) -> None:
-    """It is plain in a build that asks each time (contract §2)."""
-    if not is_old:
-        repository.getoauth2_access_token_getter = None  # type: ignore[attr-defined]
-
-    with pytest.raises(errors.Misconfigured) as caught:
-        evals.get_access_token("alice@example.org", "soon")  # type: ignore[arg-type]
-
-    assert isinstance(caught.value, OfflineImapError) is is_old
 
 
 def test_a_token_that_stays_current() -> None:
