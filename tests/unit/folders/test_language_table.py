@@ -34,22 +34,3 @@ def test_every_language_has_a_name_for_readers() -> None:
     """A tag of the data is said in words, once."""
     assert sorted(languages.LANGUAGES) == known_languages(TABLE)
     assert len(set(languages.LANGUAGES.values())) == len(languages.LANGUAGES)
-
-
-def test_an_own_table_can_be_shown() -> None:
-    """The list is made from the given table, and a pipe in a name is escaped."""
-    rows = [
-        {"kind": "calendar", "language": "nl", "name": "A|B", "sources": ["x"]},
-        {"kind": "tasks", "language": "nl", "name": "Taak", "sources": ["x"], "ambiguous": "a chore"},
-        {"kind": "drafts", "language": "nl", "name": "Klad", "sources": ["x", "y"]},
-    ]
-    common = {"kind": "working_set", "language": None, "name": "Everywhere", "sources": ["y"]}
-    sources = {"x": {"what": "one", "licence": "L"}, "y": {"what": "two", "licence": "M"}}
-    table = {"names": [*rows, common], "not_mail": ["calendar", "tasks", "working_set"], "sources": sources}
-
-    lines = languages.document(table).splitlines()
-
-    assert "| Dutch (nl) | A\\|B |  | *Taak* |  |  |  |  |  | x, y |" in lines
-    assert "| Taak | Dutch | tasks | a chore |" in lines
-    assert "In a mailbox of any language: Everywhere." in lines
-    assert "| x | one | L | 3 | 2 |" in lines

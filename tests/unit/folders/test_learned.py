@@ -87,12 +87,13 @@ def test_a_broken_profile_counts_as_never_learnt(world: World, profile: str) -> 
     assert [remote("Sent Items"), local("Sent")] == ["Sent", "Sent Items"]
 
 
-@pytest.mark.parametrize("account", ["nobody@example.org", "", "\ud800", "\0", "a" * 10_000, 7])
-def test_no_account_is_an_error(world: World, account: Any) -> None:
+def test_no_account_is_an_error(world: World) -> None:
     """An account that is not there, or is none at all, gives the plain function."""
-    wanted = offlineimap_m365.make_folderfilter(account=account)
+    accounts: tuple[Any, ...] = ("nobody@example.org", "", "\ud800", "\0", "a" * 10_000, 7)
+    for account in accounts:
+        wanted = offlineimap_m365.make_folderfilter(account=account)
 
-    assert list(filter(wanted, ["Agenda", "Calendar"])) == ["Agenda"]
+        assert list(filter(wanted, ["Agenda", "Calendar"])) == ["Agenda"]
 
 
 def test_a_store_that_others_can_write_to_teaches_nothing(world: World) -> None:
