@@ -175,7 +175,9 @@ def _walk(path: str) -> str:
         if is_link or names:
             safe_file.judge_above(state, step)
         if is_link:
-            link, links, behind = (link, links + 1, behind) if link else (step, links + 1, len(names))
+            links += 1
+            if not link:
+                link, behind = step, len(names)
             if links > _MOST_LINKS:
                 raise errors.Misconfigured(f"{link} leads through too many symbolic links", remedy=_SET_HOME)
             target = os.readlink(step)
@@ -211,8 +213,6 @@ def _check_is_store(home: str) -> None:
         return
     try:
         names = os.listdir(home)
-    except NotADirectoryError as error:
-        raise safe_file.refused(home, "is not a directory") from error
     except OSError as error:
         raise _unreadable(home, error) from error
     if not _OUR_FILES.issuperset(names):
@@ -230,7 +230,9 @@ def _lstat(path: str) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
-        raise safe_file.refused(os.path.dirname(path), "is not a directory") from error
+        refused = safe_file.refused(os.path.dirname(path), "is not a directory")
+        # What the variable names, such as /dev/null, is not ours to move away.
+        raise (refused.replaced(remedy=_SET_HOME) if environment.home() else refused) from error
     except OSError as error:
         raise _unreadable(path, error) from error
 

@@ -206,13 +206,19 @@ def test_a_link_of_another_user_is_refused(world: World, monkeypatch: pytest.Mon
 
 
 def test_links_in_a_circle_are_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path that never ends is 78."""
+    """A path that never ends is 78; one through as many links as Linux follows is none."""
     (world.root / "circle").symlink_to("circle")
-    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/circle")
+    (world.root / "link40").symlink_to(world.root)
+    for number in range(40):
+        (world.root / f"link{number}").symlink_to(f"link{number + 1}")
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/link1/new")
+    assert paths.check() is False
 
-    for function in (paths.check, paths.folders):
-        with pytest.raises(errors.Misconfigured, match="too many symbolic links"):
-            function()
+    for name in ("circle", "link0/new"):
+        monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/{name}")
+        for function in (paths.check, paths.folders):
+            with pytest.raises(errors.Misconfigured, match="too many symbolic links"):
+                function()
 
 
 @pytest.mark.parametrize("above", [False, True])
@@ -279,6 +285,17 @@ def test_what_becomes_a_store(world: World) -> None:
 
     assert modes == (0o700, 0o700)
     assert caught.value.remedy.command == f"mv {world.home} {world.home}.old"
+
+
+@pytest.mark.parametrize("home", ["/dev/null", "/dev/null/below"])
+def test_what_is_no_directory_and_not_ours_is_not_moved_away(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    """Where the variable names a device or a file, the remedy is to name a directory."""
+    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", home)
+
+    with pytest.raises(errors.Misconfigured, match="/dev/null is not a directory") as caught:
+        paths.check()
+
+    assert (caught.value.remedy.command, "OFFLINEIMAP_M365_HOME" in caught.value.remedy.advice) == (None, True)
 
 
 def test_a_directory_that_another_user_made_first_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

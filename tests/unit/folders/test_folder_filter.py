@@ -198,14 +198,6 @@ def test_no_name_is_in_the_table_twice() -> None:
     assert set(table["not_mail"]) <= english
 
 
-def test_no_name_is_mail_in_one_language_and_none_in_another() -> None:
-    """A name of a mail folder in any language is kept while the language is unknown."""
-    kinds = {"inbox", "sent_items", "deleted_items", "drafts", "junk_email", "archive"}
-    mail = [row["name"] for row in load_table()["names"] if row["kind"] in kinds]
-
-    assert list(filter(folderfilter, mail)) == mail
-
-
 def test_what_is_ambiguous_is_kept_until_the_language_is_known() -> None:
     """An ambiguous word counts with its language only."""
     rows = [row for row in load_table()["names"] if row.get("ambiguous")]

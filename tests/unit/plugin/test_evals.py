@@ -129,10 +129,3 @@ def test_a_call_that_cannot_be_used_is_misconfigured(world: World) -> None:
     for wish in (float("inf"), float("nan"), -5, 1800.5):  # any number is a wish: what is missing is the sign-in
         with pytest.raises(errors.SignInNeeded):
             token(ALICE, wish)
-
-
-def test_what_was_never_learnt_gives_the_plain_function(world: World) -> None:
-    """With an account whose folders were never learnt, the filter is the plain one: never an error."""
-    keeps = offlineimap_m365.make_folderfilter(account=ALICE, drop=["Archive"])
-
-    assert [keeps("INBOX"), keeps("Calendar"), keeps("Archive")] == [True, False, False]
