@@ -30,13 +30,13 @@ PROVIDER = Provider("my-client", "https://login.microsoftonline.com/common", ("a
 @dataclasses.dataclass
 class Person:
     """
-    A person at a terminal: each flow ends in the next of the *outcomes*, and *key* answers every question.
+    A person at a terminal: each flow ends in the next of the *outcomes*, and *typed* answers each question.
 
     *begun* has the prompt and the claims of each flow, *questions* what was asked.
     """
 
     outcomes: list[SignIn | errors.M365Error] = dataclasses.field(default_factory=list)
-    key: str = "a"
+    typed: str = ""
     begun: list[tuple[str | None, str | None]] = dataclasses.field(default_factory=list)
     questions: list[str] = dataclasses.field(default_factory=list)
 
@@ -54,7 +54,7 @@ class Person:
     def _choose(self, question: str, choices: dict[str, str], default: str) -> str:
         self.questions.append(question)
         assert default in choices
-        return self.key
+        return self.typed or default
 
 
 def make_plan(**changes: Any) -> login_request.Plan:

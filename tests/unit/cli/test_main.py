@@ -179,21 +179,13 @@ def test_nobody_listens(
 @pytest.mark.parametrize(
     ("typed", "chosen"), [("k\n", "k"), ("KEEP\n", "k"), ("x\nt\n", "t"), ("\n", "a"), ("", "a"), ("x\n", "a")]
 )
-def test_a_choice_is_one_letter(monkeypatch: pytest.MonkeyPatch, typed: str, chosen: str) -> None:
-    """The first letter counts in either case; anything else asks again; Enter and the end of input are the default."""
-    monkeypatch.setattr(sys, "stdin", Stream(typed, is_terminal=True))
-    monkeypatch.setattr(sys, "stderr", Stream(is_terminal=True))
-
-    assert prompt.choose("Keep?", {"k": "keep", "t": "try again", "a": "abort"}, "a") == chosen
-
-
-@pytest.mark.parametrize("stream", ["stdin", "stderr"])
-def test_without_a_terminal_the_default_is_chosen(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
-    """Nobody is asked who cannot see the question or answer it."""
+@pytest.mark.parametrize("closed", ["", "stdin", "stderr"])
+def test_a_choice_is_one_letter(monkeypatch: pytest.MonkeyPatch, typed: str, chosen: str, closed: str) -> None:
+    """The first letter counts in either case; else it asks again; Enter and no terminal are the default."""
     for name in ("stdin", "stderr"):
-        monkeypatch.setattr(sys, name, Stream("k\n", is_terminal=name != stream))
+        monkeypatch.setattr(sys, name, Stream(typed, is_terminal=name != closed))
 
-    assert prompt.choose("Keep?", {"k": "keep", "a": "abort"}, "a") == "a"
+    assert prompt.choose("Keep?", {"k": "keep", "t": "try again", "a": "abort"}, "a") == ("a" if closed else chosen)
 
 
 def test_any_command_renews_the_stub() -> None:

@@ -91,21 +91,82 @@ def test_who_was_meant_is_kept(
     assert person.questions == []
 
 
-@pytest.mark.parametrize(
-    ("key", "prompts", "identity"), [("k", [None], BOB), ("t", [None, "select_account"], ALICE), ("a", [None], None)]
-)
-def test_somebody_else_is_a_question(
-    world: World, person: Person, key: str, prompts: list[str | None], identity: str | None
-) -> None:
-    """Keep, try again with the account chooser, or abort, which keeps nothing and names what would."""
-    person.outcomes, person.key = [sign_in_of(BOB), sign_in_of(ALICE)], key
-    with contextlib.nullcontext() if identity else pytest.raises(errors.SignInNeeded, match=f"--identity {BOB}"):
-        log_in()
+def at(tenant: str, **before: str) -> dict[str, Any]:
+    """Return what is planned for a sign-in at *tenant*, by somebody whose ids were these *before*."""
+    provider = dataclasses.replace(PROVIDER, authority=f"https://login.microsoftonline.com/{tenant}")
+    return {"provider": provider, "person": before}
 
-    account = profiles.load(ALICE)
-    assert [prompt for prompt, _ in person.begun] == prompts
-    assert (account.identity if account else None) == identity
-    assert bool(kept(world)) == (identity is not None)
+
+LAST, HERE = {"tid": "t", "oid": "1"}, {"tid": "t2", "oid": "new"}
+DEMAND = refused("AADSTS50076", claims=CLAIMS)
+DOUBT, SHORT = {"doubt": "It looks wrong"}, {"name": "alice", "hint": "alice", "doubt": "It is not complete"}
+PLAIN, REFUSED = (None, None), errors.SignInNeeded
+MOVED = sign_in_of(ALICE, **HERE)
+NAMED_BOB = sign_in_of(BOB, **HERE)
+MAILED = sign_in_of(BOB, **HERE, email=ALICE.upper())
+#: What is planned, what the flows bring, what is typed ("" without a terminal), prompt and claims with which they
+#: begin, and who is saved, or how it ends.
+LOGINS: dict[str, tuple[dict[str, Any], list[Any], str, list[Any], str | type[Exception]]] = {
+    "somebody else is saved if the person says so": ({}, [sign_in_of(BOB)], "k", [PLAIN], BOB),
+    "or another one is tried": (
+        {}, [sign_in_of(BOB), sign_in_of(ALICE)], "t", [PLAIN, ("select_account", None)], ALICE),
+    "or nobody is saved": ({}, [sign_in_of(BOB)], "a", [PLAIN], REFUSED),
+    "a proof that is demanded is asked for at once": (
+        {}, [DEMAND, sign_in_of(ALICE)], "y", [PLAIN, (None, CLAIMS)], ALICE),
+    "if the person agrees": ({}, [DEMAND], "a", [PLAIN], REFUSED),
+    "and once": ({}, [DEMAND, DEMAND], "y", [PLAIN, (None, CLAIMS)], REFUSED),
+    "a typing error takes a yes at a terminal": (DOUBT, [sign_in_of(ALICE)], "y", [PLAIN], ALICE),
+    "or ends it": (DOUBT, [], "n", [], REFUSED),
+    "and is no question elsewhere": (DOUBT, [sign_in_of(ALICE)], "", [PLAIN], ALICE),
+    "so does an incomplete address": (SHORT, [sign_in_of("alice")], "y", [PLAIN], "alice"),
+    "which is wrong usage elsewhere": (SHORT, [], "", [], errors.WrongUsage),
+    "a mailbox moved to the organisation that was asked": (at("t2", **LAST), [MOVED], "", [PLAIN], ALICE),
+    "it did not where everybody may sign in": (at("common", **LAST), [MOVED], "", [PLAIN], REFUSED),
+    "nor by another name": (at("t2", **LAST), [NAMED_BOB], "", [PLAIN], REFUSED),
+    "nor by mail only": (at("t2", **LAST), [MAILED], "", [PLAIN], REFUSED),
+    "nor within the organisation": (at("t2", **{**HERE, "oid": "1"}), [MOVED], "", [PLAIN], REFUSED),
+    "nor from another provider": (at("t2", tid="", oid="1"), [MOVED], "", [PLAIN], REFUSED),
+    "the same ids have another name now": (at("t2", **HERE), [NAMED_BOB], "", [PLAIN], BOB),
+    "a mail address counts in the domain's own organisation": (at("t2"), [MAILED], "", [PLAIN], BOB),
+    "and in no other": (at("t3"), [MAILED], "", [PLAIN], REFUSED),
+    "nor where nobody has the domain": (at("nobody"), [MAILED], "", [PLAIN], REFUSED),
+    "nor without a network": (at("down"), [MAILED], "", [PLAIN], REFUSED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("plan", "outcomes", "typed", "begun", "end"), LOGINS.values(), ids=LOGINS)
+def test_who_was_meant_is_saved_and_nobody_else(  # noqa: PLR0917 - the columns of a table
+    world: World,
+    person: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    plan: dict[str, Any],
+    outcomes: list[Any],
+    typed: str,
+    begun: list[Any],
+    end: str | type[Exception],
+) -> None:
+    """
+    The same ids, or the same name in the organisation that was asked; all else is a question, or saved nowhere.
+
+    Any organisation can fill in ``email``: it is believed of the one that discovery names for the domain.
+    """
+    tenant = plan.get("provider", PROVIDER).authority.rpartition("/")[2]
+
+    def find(name: str, cloud: str) -> tenant_discovery.Place | None:
+        assert (name, cloud) == (ALICE, "global")
+        if tenant == "down":
+            raise errors.Temporary("No network")
+        return None if tenant == "nobody" else tenant_discovery.Place(tenant, "global")
+
+    monkeypatch.setattr(tenant_discovery, "find", find)
+    monkeypatch.setattr(prompt, "is_there", lambda: bool(typed))
+    person.outcomes, person.typed = list(outcomes), typed
+
+    with pytest.raises(end) if isinstance(end, type) else contextlib.nullcontext():
+        assert log_in(**plan).identity == end
+
+    assert person.begun == begun
+    assert bool(list(world.home.rglob("*.json"))) == isinstance(end, str)
 
 
 def test_a_sign_in_of_another_program_is_kept_if_it_is_who_was_meant(
@@ -212,22 +273,6 @@ def test_what_a_refresh_was_refused_for_is_asked_at_the_next_login(person: Perso
     assert person.begun == [(None, None), ("login", CLAIMS), (None, None)]
 
 
-@pytest.mark.parametrize(("key", "asked"), [("y", [(None, None), (None, CLAIMS)]), ("a", [(None, None)])])
-@pytest.mark.parametrize("is_met", [True, False])
-def test_a_demand_at_a_first_login_is_met_at_once(
-    world: World, person: Person, key: str, asked: list[tuple[Any, Any]], is_met: bool
-) -> None:
-    """The proof is asked for in the same login, if the person agrees; one that is demanded again ends it."""
-    demand = refused("AADSTS50076", claims=CLAIMS)
-    person.outcomes, person.key = [demand, sign_in_of(ALICE) if is_met else demand], key
-
-    with contextlib.suppress(errors.SignInNeeded):
-        log_in()
-
-    assert person.begun == asked
-    assert bool(kept(world)) == (key == "y" and is_met)
-
-
 def test_a_refused_first_login_leaves_nothing(world: World, person: Person) -> None:
     """A mistyped address does not stay; the refusal names another way."""
     person.outcomes = [refused("AADSTS50011")]
@@ -236,55 +281,6 @@ def test_a_refused_first_login_leaves_nothing(world: World, person: Person) -> N
         log_in(provider=dataclasses.replace(PROVIDER, client_id=THUNDERBIRD))
 
     assert list(world.home.rglob("*.json")) == []
-
-
-LAST = {"tid": "t", "oid": "1"}
-#: Is it who was meant? The tenant that was asked, the ids of the last sign-in, and other claims of this one.
-WHO: dict[str, tuple[bool, str, dict[str, str], dict[str, str]]] = {
-    "to the organisation that was asked": (True, "t2", LAST, {}),
-    "where everybody may sign in": (False, "common", LAST, {}),
-    "another name": (False, "t2", LAST, {"preferred_username": BOB}),
-    "the same ids under another name": (True, "t2", {"tid": "t2", "oid": "new"}, {"preferred_username": BOB}),
-    "only by mail": (False, "t2", LAST, {"preferred_username": BOB, "email": ALICE}),
-    "in the same organisation": (False, "t2", {"tid": "t2", "oid": "1"}, {}),
-    "ids of another provider": (False, "t2", {"tid": "", "oid": "1"}, {}),
-    "by mail, in the domain's organisation": (True, "t2", {}, {"preferred_username": BOB, "email": ALICE.upper()}),
-    "by mail, in another one": (False, "t2", {}, {"preferred_username": BOB, "email": ALICE, "tid": "t3"}),
-    "by mail, where nobody has the domain": (False, "nobody's", {}, {"preferred_username": BOB, "email": ALICE}),
-    "by mail, without a network": (False, "down", {}, {"preferred_username": BOB, "email": ALICE}),
-}
-
-
-@pytest.mark.parametrize(("is_meant", "tenant", "before", "claims"), WHO.values(), ids=WHO)
-def test_it_is_who_was_meant(  # noqa: PLR0917 - the columns of a table
-    world: World,
-    person: Person,
-    monkeypatch: pytest.MonkeyPatch,
-    is_meant: bool,
-    tenant: str,
-    before: dict[str, str],
-    claims: dict[str, str],
-) -> None:
-    """
-    The same ids; after a move the same name in the organisation that was asked; else it is somebody: nothing is kept.
-
-    Any organisation can fill in ``email``: it is believed of the one that discovery names for the domain.
-    """
-
-    def find(name: str, cloud: str) -> tenant_discovery.Place | None:
-        assert (name, cloud) == (ALICE, "global")
-        if tenant == "down":
-            raise errors.Temporary("No network")
-        return None if tenant == "nobody's" else tenant_discovery.Place(tenant, "global")
-
-    monkeypatch.setattr(tenant_discovery, "find", find)
-    person.outcomes = [sign_in_of(ALICE, **{"tid": "t2", "oid": "new", **claims})]
-    provider = dataclasses.replace(PROVIDER, authority=f"https://login.microsoftonline.com/{tenant}")
-
-    with contextlib.nullcontext() if is_meant else pytest.raises(errors.SignInNeeded, match="signed in, but"):
-        log_in(provider=provider, person=before)
-
-    assert bool(kept(world)) == is_meant
 
 
 def test_what_signed_in_decides_what_is_kept(person: Person) -> None:
@@ -297,30 +293,6 @@ def test_what_signed_in_decides_what_is_kept(person: Person) -> None:
     assert (own.is_personal, own.smtp, own.home_tenant) == (True, "smtp-mail.outlook.com:587", None)
     assert (guest.is_personal, guest.smtp, guest.home_tenant) == (False, "smtp.office365.com:587", "consumers")
     assert (own.scopes, guest.scopes) == (("a",), ("a", "b"))
-
-
-@pytest.mark.parametrize(
-    ("name", "key", "ends"),
-    [
-        (ALICE, "y", None),
-        (ALICE, "n", errors.SignInNeeded),
-        (ALICE, "", None),
-        ("alice", "y", None),
-        ("alice", "", errors.WrongUsage),
-    ],
-)
-def test_a_typing_error_is_questioned_first(
-    person: Person, monkeypatch: pytest.MonkeyPatch, name: str, key: str, ends: type[errors.M365Error] | None
-) -> None:
-    """At a terminal it takes a yes; elsewhere a domain that nobody knows counts, and an incomplete address is 2."""
-    person.outcomes, person.key = [sign_in_of(name)], key
-    monkeypatch.setattr(prompt, "is_there", lambda: bool(key))
-
-    with pytest.raises(ends) if ends else contextlib.nullcontext():
-        log_in(name=name, hint=name, doubt="It looks wrong")
-
-    assert len(person.questions) == bool(key)
-    assert bool(person.begun) == (ends is None)
 
 
 def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
