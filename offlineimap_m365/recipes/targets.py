@@ -112,4 +112,5 @@ def _lines(path: str) -> list[str]:
         is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if is_utf16 else "utf-8-sig").splitlines()
     except (OSError, ValueError, errors.M365Error) as error:
-        raise errors.WrongUsage(f"The list of mailboxes {path} cannot be read: {error}", remedy=_ONE_A_LINE) from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise errors.WrongUsage(f"The list of mailboxes {path} cannot be read: {reason}", remedy=_ONE_A_LINE) from error

@@ -23,12 +23,9 @@ import urllib.parse
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import final
 
 from offlineimap_m365.base.errors import Misconfigured, Remedy, Temporary
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 #: Seconds for the next piece of a request to arrive, and for the sign-in to be finished: an exchange has 20.
 SECONDS = 25.0
@@ -45,6 +42,7 @@ _GOING_ON = (True, "Signing in\u2026", "The sign-in is not finished yet. The ter
 _UNFINISHED = (False, "Not signed in", "The sign-in was not finished. The terminal says why.")
 
 
+@final
 class Listener:
     """
     A web server on 127.0.0.1 and ::1 for one sign-in; use it in a ``with`` statement.
@@ -61,7 +59,7 @@ class Listener:
         self._state = state.encode()
         self._servers: list[_Server] = []
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Listener:
         """Begin to listen. Raises Temporary for a port that is taken, Misconfigured for one that is not allowed."""
         for _ in range(1 if self.port else _ATTEMPTS):
             self._servers = self._bind()
@@ -133,9 +131,8 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """One loopback address, a thread for each connection of this user."""
 
     daemon_threads = True
-    block_on_close = False
     #: The kernel drops connections beyond it, and their clients try again after a second only.
-    request_queue_size = 128
+    request_queue_size = socket.SOMAXCONN
     #: A chosen port can be used again at once, although closed connections are in TIME_WAIT.
     allow_reuse_address = True
     server_address: tuple[str, int]
@@ -206,8 +203,9 @@ def is_same_user(port: int, client_port: int, tables: str | None = None) -> bool
     Return whether the connection from *client_port* to our *port* was made by this user, or by root.
 
     *tables* are the kernel's lists of connections (proc_pid_net(5)): both ends in hexadecimal, the state (01 is
-    ESTABLISHED, 0A LISTEN), and in the eighth column the user. Where they do not list our own port they tell nothing,
-    and any connection counts. One that was closed at once names no user any more, so only an open one counts.
+    ESTABLISHED, 0A LISTEN), and in the eighth column the user. Where they do not list our own port, as on macOS or
+    without /proc, they tell nothing, and any connection counts: the state must be right all the same, and who signed
+    in is compared with who was meant. A connection that was closed names no user any more, so only an open one counts.
     """
     ours, theirs = f"{port:04X}", f"{client_port:04X}"
     if tables is None:
@@ -220,7 +218,7 @@ def is_same_user(port: int, client_port: int, tables: str | None = None) -> bool
     if not any((local, state) == (ours, "0A") for local, _, state, _ in rows):
         return True
     users = {user for *ends, user in rows if ends == [theirs, ours, "01"]}
-    return bool(users) and users <= {"0", str(os.geteuid())}
+    return users in ({"0"}, {str(os.geteuid())})
 
 
 def _page(ok: bool, title: str, text: str) -> bytes:

@@ -38,7 +38,8 @@ class Imported:
     """
     A refresh token, and what the file says about it; None for what it does not say.
 
-    *what* names the format, *user* who signed in, *authority* where (not yet checked), *scopes* for what.
+    *what* names the format, *user* who signed in, *authority* where (not yet checked), *scopes* for what;
+    *has_secret* whether the other tool has a client secret, which is not taken over.
     """
 
     refresh_token: str = dataclasses.field(repr=False)
@@ -47,6 +48,7 @@ class Imported:
     client_id: str | None = None
     authority: str | None = None
     scopes: tuple[str, ...] = ()
+    has_secret: bool = False
 
 
 class _FormatError(ValueError):
@@ -91,6 +93,7 @@ def _bare(text: str, config: str) -> Imported:
         client_id=settings["ClientId"],
         authority=_text(settings.get("Authority")),
         scopes=_texts(settings.get("Scopes")),
+        has_secret=bool(settings.get("ClientSecret")),
     )
 
 
@@ -130,14 +133,18 @@ def _holders(document: Any) -> Iterator[dict[str, Any]]:
 
 def _in_msal(cache: Mapping[str, Any]) -> list[Imported]:
     """Return the newest refresh token of each person and client id in an MSAL cache."""
-    users = {row.get("home_account_id"): row.get("username") for row in cache.get("Account", {}).values()}
+    accounts, tokens = (
+        [row for row in cache.get(kind, {}).values() if isinstance(row, dict)] for kind in ("Account", "RefreshToken")
+    )
+    users = {_text(row.get("home_account_id")): row.get("username") for row in accounts}
     newest: dict[tuple[str | None, ...], Imported] = {}
-    rows = cache.get("RefreshToken", {}).values()
-    for row in sorted(rows, key=lambda row: str(row.get("last_modification_time")).zfill(20)):
+    for row in sorted(tokens, key=lambda row: str(row.get("last_modification_time")).zfill(20)):
+        if not _is_token(row.get("secret")):  # one damaged entry does not spoil the others
+            continue
         home, client_id, host = (_text(row.get(name)) for name in ("home_account_id", "client_id", "environment"))
         tenant = (home or "").partition(".")[2]  # uid.utid
         newest[home, client_id, host] = Imported(
-            _checked(row.get("secret")),
+            row["secret"],
             "an MSAL token cache",
             user=_text(users.get(home)),
             client_id=client_id,
@@ -158,21 +165,22 @@ def _in_document(document: Mapping[str, Any]) -> Imported:
     token, scope, tenant = document["refresh_token"], document.get("scope"), known["tenant"]
     if not token:
         raise _FormatError(_SIGNED_OUT)
+    if not _is_token(token):
+        raise ValueError
     endpoint = known["token_endpoint"] or known["endpoint"] or known["authority"]
     return Imported(
-        _checked(token),
+        token,
         "a token file of mutt_oauth2.py" if known["registration"] else "a JSON file with one refresh_token",
         user=known["email"],
         client_id=known["client_id"],
         authority=endpoint or (f"https://login.microsoftonline.com/{tenant}" if tenant else None),
         scopes=_texts(scope.split() if isinstance(scope, str) else scope),
+        has_secret=bool(document.get("client_secret")),
     )
 
 
-def _checked(token: object) -> str:
-    if not fresh_token.is_secret(token) or " " in str(token):
-        raise ValueError
-    return str(token)
+def _is_token(value: object) -> bool:
+    return fresh_token.is_secret(value) and " " not in str(value)
 
 
 def _texts(values: object) -> tuple[str, ...]:

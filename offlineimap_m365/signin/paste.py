@@ -39,9 +39,17 @@ def pasting(fd: int = 0) -> Iterator[Pasted]:
     try:
         yield Pasted(fd)
     finally:
-        if before is not None:
+        if before is not None and not _is_in_background(fd):
             with contextlib.suppress(termios.error):  # the terminal is gone
                 termios.tcsetattr(fd, termios.TCSAFLUSH, before)
+
+
+def _is_in_background(fd: int) -> bool:
+    """Return whether the terminal belongs to another job: one in the background is stopped if it reads or sets it."""
+    try:
+        return os.tcgetpgrp(fd) != os.getpgrp()
+    except OSError:  # no terminal, or not the one of our jobs
+        return False
 
 
 class Pasted:
@@ -84,6 +92,9 @@ class Pasted:
 
     def _receive(self, seconds: float) -> None:
         """Add what arrives within *seconds*."""
+        if _is_in_background(self._fd):
+            time.sleep(seconds)
+            return
         self._set_mode()
         try:
             if not select.select([self._fd], [], [], seconds)[0]:
@@ -98,7 +109,7 @@ class Pasted:
 
     def _set_mode(self) -> None:
         """Set the terminal to no echo and no limit on lines, also after Ctrl-Z and fg, which reset it."""
-        if not self.is_terminal:
+        if not self.is_terminal or _is_in_background(self._fd):
             return
         with contextlib.suppress(termios.error):
             mode = termios.tcgetattr(self._fd)

@@ -168,6 +168,19 @@ def test_what_cannot_be_imported(world: World, entra: Entra, content: str | None
     assert profiles.names() == []
 
 
+def test_a_client_secret_that_is_missing_is_named(world: World, entra: Entra) -> None:
+    """Where the other tool has a client secret and the provider wants it, the option that gives it is named."""
+    file = world.root / "token.json"
+    document = {"refresh_token": "a-token-of-a-confidential-client", "client_id": "mine", "client_secret": "s3cret"}
+    file.write_text(json.dumps(document), encoding="utf-8")
+    entra.fail_next("refresh_token", status=401, body={"error": "invalid_client", "error_codes": [7000218]})
+
+    done = run("import", ALICE, file, *options(entra))
+
+    assert (done.code, "s3cret" in done.err) == (78, False)
+    assert "--client-secret-file FILE" in done.err
+
+
 def test_folders_are_listed_and_learned(server: ImapServer) -> None:
     """A table, JSON, and what --learn keeps of the mailbox; where those are gone since, to learn again is advised."""
     account = invent(imap=server.address)
@@ -279,7 +292,8 @@ def test_answers_that_need_no_account(words: list[str]) -> None:
     ("words", "code"),
     [
         (["config", "msmtp"], 0), (["config", ALICE, "offlineimap"], 0), (["config", BOB, "systemd-timer"], 0),
-        (["config", "cron", "--mailbox", BOB], 2), (["consent"], 0), (["doctor", "--offline"], 1),
+        (["config", "cron", "--mailbox", BOB], 2), (["config", "--mailbox", "@/nowhere"], 2), (["consent"], 0),
+        (["doctor", "--offline"], 1),
     ],
 )  # fmt: skip
 def test_answers_about_an_account(world: World, words: list[str], code: int) -> None:
@@ -292,6 +306,7 @@ def test_answers_about_an_account(world: World, words: list[str], code: int) -> 
     done = run(*words)
 
     assert (done.code, bool(done.out)) == (code, code != 2), done.err
+    assert "Errno" not in done.err
 
 
 OFFERS: dict[str, set[str]] = {

@@ -75,6 +75,7 @@ SCOPE = ["https://outlook.office.com/IMAP.AccessAsUser.All", 5]
 US = "https://login.microsoftonline.us/t/oauth2/v2.0/token"
 _WITH_CONFIG: dict[str, Any] = {"client_id": CLIENT, "tenant": TENANT, "scope": ["imap", "smtp"]}
 _NATIONAL = {"client_id": CLIENT, "cloud": "usgov", "tenant": "t"}
+_OF_CACHE = {"client_id": CLIENT, "tenant": TENANT, "scope": ["imap"]}
 _CACHE = cache(("a@x", CLIENT, "an-older-token", 1), ("a@x", CLIENT, TOKEN, 2))
 #: What a file holds, the config.py beside it, who is named in it, and the options of login that it gives.
 FORMATS: dict[str, tuple[bytes, str, str | None, dict[str, Any]]] = {
@@ -86,7 +87,8 @@ FORMATS: dict[str, tuple[bytes, str, str | None, dict[str, Any]]] = {
     "a config that is too deep": (TOKEN.encode(), "-" * 60_000 + "1", None, {}),
     "mutt": (json.dumps(MUTT | {"tenant": "common"}).encode(), "", ALICE, {"client_id": CLIENT}),
     "mutt, national": (json.dumps(MUTT | {"token_endpoint": US}).encode(), "", ALICE, _NATIONAL),
-    "MSAL, the newest": (_CACHE, "", "a@x", {"client_id": CLIENT, "tenant": TENANT, "scope": ["imap"]}),
+    "MSAL, the newest": (_CACHE, "", "a@x", _OF_CACHE),
+    "MSAL, with a damaged entry": (_CACHE.replace(b"an-older-token", b"two words"), "", "a@x", _OF_CACHE),
     "JSON": (json.dumps({"refresh_token": TOKEN, "scope": SCOPE}).encode(), "", None, {"scope": ["imap"]}),
     "JSON, deeper": (json.dumps({"a": [{"b": {"refresh_token": TOKEN}}]}).encode(), "", None, {}),
 }  # fmt: skip

@@ -128,6 +128,19 @@ def test_the_mode_is_set_again_after_the_shell_had_the_terminal() -> None:
             assert not termios.tcgetattr(program)[3] & (termios.ECHO | termios.ICANON)
 
 
+def test_a_job_in_the_background_leaves_the_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads or sets it there is stopped; after fg it is read."""
+    with terminal() as (person, program):
+        shells = termios.tcgetattr(program)
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        with pasting(program) as pasted:
+            os.write(person, b"typed\n")
+            assert pasted.poll(0.05) is None
+            assert termios.tcgetattr(program) == shells
+            monkeypatch.undo()
+            assert pasted.poll(5) == "typed"
+
+
 def test_what_is_pasted_is_neither_shown_nor_left_to_the_shell() -> None:
     """The terminal echoes nothing, and a paste that arrives while the sign-in ends is discarded: it is a key."""
     with terminal() as (person, program):
