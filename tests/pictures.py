@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import trustme
 
 from tests.m365.entra import Entra
-from tests.sign_in import PASSWORD, Login, options
+from tests.sign_in import PASSWORD, options, sign_in
 from tests.whole import chromium
 from tests.world import World
 
@@ -45,19 +45,10 @@ def main(arguments: Sequence[str]) -> None:
         for account in ACCOUNTS:
             entra.add_person(account, PASSWORD)
         for account in ACCOUNTS:
-            _sign_in(world, entra, account)
+            done = sign_in(world, entra, account, *options(entra))
+            assert done.code == 0, done.err
         output = world.run("status").out
     chromium.photograph(_TERMINAL.format(html.escape(output)), folder / "status.png")
-
-
-def _sign_in(world: World, entra: Entra, account: str) -> None:
-    script = chromium.person(world, entra, account, PASSWORD)
-    Path(f"{script}.json").unlink(missing_ok=True)
-    world.environ["BROWSER"] = str(script)
-    with Login(world, account, *options(entra)) as login:
-        chromium.seen(script)
-        done = login.end()
-    assert done.code == 0, done.err
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import uuid
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -16,7 +17,6 @@ from offlineimap_m365.base.errors import COMMAND
 from tests import in_process
 from tests.sign_in import options
 from tests.signed_in_accounts import ALICE
-from tests.whole import exchange_powershell
 from tests.whole.terminal import product
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class AdviceFollower:
         entra.access_token_seconds = 3600
         if world.environ["PATH"] == "/usr/bin:/bin":
             put_quick_offlineimap(world)
-        made = cls(product(world), entra, exchange, exchange_powershell.commands(exchange))
+        made = cls(product(world), entra, exchange, administrator(exchange))
         exchange.add_mailbox(ALICE)
         made.sign_in(*also)
         entra.forget()
@@ -147,3 +147,45 @@ def put_quick_offlineimap(world: World) -> None:
     program.write_text("#!/bin/sh\necho 8.0.3\n", encoding="utf-8")
     program.chmod(0o755)
     world.environ["PATH"] = f"{program.parent}:/usr/bin:/bin"
+
+
+class NotFoundError(Exception):
+    """There is no such object."""
+
+
+def administrator(exchange: Exchange) -> dict[str, Callable[[list[str]], None]]:
+    """Return the PowerShell commands of an administrator of *exchange*, as learn.microsoft.com has them."""
+    #: The applications that Exchange knows, by the object id of the enterprise application.
+    applications: dict[str, str] = {}
+
+    def find(mailbox: str) -> str:
+        if not exchange.has_mailbox(mailbox):
+            raise NotFoundError(f"The operation couldn't be performed because object '{mailbox}' couldn't be found")
+        return mailbox.lower()
+
+    def set_cas_mailbox(words: list[str]) -> None:
+        assert words[0] == "-Identity"
+        (name, value), mailbox = words[2:], find(words[1])
+        closed, off = {
+            "-ImapEnabled": (exchange.imap_off, "$false"),
+            "-SmtpClientAuthenticationDisabled": (exchange.smtp_off, "$true"),
+        }[name]
+        assert value in ("$true", "$false")
+        (closed.add if value == off else closed.discard)(mailbox)
+
+    def add_mailbox_permission(words: list[str]) -> None:
+        given = dict(zip(words[::2], words[1::2], strict=True))
+        assert given["-AccessRights"] == "FullAccess"
+        exchange.grant(applications.get(given["-User"], given["-User"]), find(given["-Identity"]))
+
+    def new_service_principal(words: list[str]) -> None:
+        given = dict(zip(words[::2], words[1::2], strict=True))
+        known = str(uuid.uuid5(uuid.NAMESPACE_URL, given["-AppId"]))  # as tests.m365.entra.tokens has it
+        assert given["-ObjectId"] == known
+        applications[known] = given["-AppId"]
+
+    return {
+        "Set-CASMailbox": set_cas_mailbox,
+        "Add-MailboxPermission": add_mailbox_permission,
+        "New-ServicePrincipal": new_service_principal,
+    }

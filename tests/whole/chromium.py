@@ -131,8 +131,6 @@ def main(arguments: Sequence[str]) -> None:
             if not _act(page, options):
                 break
         found = _look(context, page) | {"console": said}
-        if options.pictures:
-            _photograph(page, options.pictures)
         context.close()
     unfinished = Path(f"{options.seen}.unfinished")
     unfinished.write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -177,22 +175,12 @@ def _look(context: BrowserContext, page: Page) -> dict[str, Any]:
     }
 
 
-def _photograph(page: Page, folder: str) -> None:
-    """Take the page's picture, light and dark, and on a narrow screen."""
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=f"{folder}/landing-{scheme}.png")
-    page.set_viewport_size({"width": 320, "height": 480})
-    page.screenshot(path=f"{folder}/landing-narrow.png")
-
-
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.whole.chromium", allow_abbrev=False)
     parser.add_argument("--as", dest="name", required=True, help="who signs in")
     parser.add_argument("--password", required=True)
     parser.add_argument("--cancel", action="store_true", help="press Cancel where permissions are asked for")
     parser.add_argument("--proxy", help="the proxy for all but this machine")
-    parser.add_argument("--pictures", help="the folder for pictures of the last page")
     parser.add_argument("--seen", required=True, help="the file for what was seen")
     parser.add_argument("address")
     return parser.parse_args(arguments)

@@ -125,13 +125,6 @@ class Desktop:
             result = secretstorage.Collection(bus).get_all_items()
             return {item.get_attributes()["username"]: item.get_secret().decode("utf-8") for item in result}
 
-    def put(self, user: str, secret: str) -> None:
-        """Replace the secret of the item of *user*, as another program would."""
-        with self.bus() as bus:
-            for item in secretstorage.Collection(bus).get_all_items():
-                if item.get_attributes()["username"] == user:
-                    item.set_secret(secret.encode("utf-8"))
-
     @contextlib.contextmanager
     def listened(self) -> Iterator[list[str]]:
         """Yield a list that holds, at the end, the names of all methods called on the bus meanwhile."""

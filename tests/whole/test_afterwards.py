@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.sign_in import options, sign_in
+from tests.in_process import run, sign_in
+from tests.sign_in import options
+from tests.signed_in_accounts import ALICE, TOKEN
 
 if TYPE_CHECKING:
     from tests.whole.sync import Sync
 
-ALICE = "alice@example.org"
-
 
 def log_in(sync: Sync) -> None:
-    """Sign Alice in as a person does."""
-    done = sign_in(sync.world, sync.entra, ALICE, *options(sync.entra))
+    """Sign Alice in."""
+    done = sign_in(sync.entra, ALICE, "login", ALICE, *options(sync.entra))
     assert done.code == 0, done.err
 
 
@@ -27,15 +27,15 @@ def test_a_refusal_in_a_sync_is_told_afterwards(sync: Sync) -> None:
     sync.world.age(ALICE, left=-10)
     sync.entra.revoke(ALICE)
     assert sync.run().code != 0
-    refused = sync.entra.count("oauth2/v2.0/token")
+    refused = sync.entra.count(TOKEN)
 
-    told = sync.world.run("status", "-v")
-    explained = sync.world.run("explain")
-    [account] = json.loads(sync.world.run("status", "--json", "-v").out)["accounts"]
-    plain = json.loads(sync.world.run("status", "--json").out)["accounts"][0]
+    told = run("status", "-v")
+    explained = run("explain")
+    [account] = json.loads(run("status", "--json", "-v").out)["accounts"]
+    plain = json.loads(run("status", "--json").out)["accounts"][0]
     log_in(sync)
-    afterwards = sync.world.run("explain", ALICE)
-    later = sync.world.run("status", "-v")
+    afterwards = run("explain", ALICE)
+    later = run("status", "-v")
 
     login, failed = account["events"]
     assert (login["what"], failed["what"], failed["code"]) == ("login", "failed", "AADSTS50173")
@@ -49,7 +49,7 @@ def test_a_refusal_in_a_sync_is_told_afterwards(sync: Sync) -> None:
     assert "the last request succeeded" in afterwards.out
     assert f"offlineimap-m365 status -v {ALICE}" in afterwards.out
     assert row in later.out
-    assert sync.entra.count("oauth2/v2.0/token") == refused + 1  # of the login: who asks why asks nobody else
+    assert sync.entra.count(TOKEN) == refused + 1  # of the login: who asks why asks nobody else
 
 
 def test_a_night_without_network_is_told_afterwards(sync: Sync) -> None:
@@ -62,7 +62,7 @@ def test_a_night_without_network_is_told_afterwards(sync: Sync) -> None:
     del sync.world.environ["HTTPS_PROXY"]
     log_in(sync)
 
-    told = sync.world.run("status", "-v", ALICE)
+    told = run("status", "-v", ALICE)
 
     assert told.code == 0
     whats = [line.split()[1] for line in told.out.splitlines() if line.startswith("20")]

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.sign_in import PASSWORD, Login, options
+from tests.signed_in_accounts import ALICE
 from tests.whole import chromium
 from tests.whole.terminal import files_of, secrets_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.m365.entra import Entra
-    from tests.world import Outcome, World
-
-ALICE = "alice@example.org"
-CAROL = "carol@example.org"
-
-
-def sign_in(user: World, entra: Entra, script: Path, account: str = ALICE) -> tuple[Outcome, dict[str, Any]]:
-    """Let ``login`` open the browser by itself; return what it did, and what the browser showed in the end."""
-    user.environ["BROWSER"] = str(script)
-    with Login(user, account, *options(entra)) as login:
-        found = chromium.seen(script)
-        return login.end(), found
+    from tests.world import World
 
 
 def check(page: dict[str, Any], entra: Entra) -> None:
@@ -42,17 +32,41 @@ def check(page: dict[str, Any], entra: Entra) -> None:
     assert not [secret for secret in secrets_of(entra) if secret in everything]
 
 
-def test_a_browser_that_opens_by_itself_signs_in(user: World, entra: Entra) -> None:
-    """Address, password, and the page that says so: nothing else is asked of the person, and nothing is left."""
-    script = chromium.person(user, entra, ALICE, PASSWORD)
+Consent = Literal["granted", "ask", "admin"]
+#: Who may use the application, what is pressed, and how it ends: the exit code, the last page's title and words.
+ENDS: dict[str, tuple[Consent, list[str], int, str, str]] = {
+    "signed in": ("granted", [], 0, "Signed in", f"{ALICE} is signed in.\nYou can close this window"),
+    "cancel": ("ask", ["--cancel"], 77, "Not signed in", "AADSTS65004"),
+    "need admin approval": ("admin", [], 77, "Not signed in", "AADSTS"),
+}
 
-    done, page = sign_in(user, entra, script)
 
-    assert done.code == 0, done.err
+@pytest.mark.parametrize(("consent", "pressed", "code", "title", "words"), ENDS.values(), ids=ENDS)
+def test_a_browser_that_opens_by_itself_shows_how_it_ended(  # noqa: PLR0917 - the columns of the table
+    user: World,
+    entra: Entra,
+    consent: Literal["granted", "ask", "admin"],
+    pressed: list[str],
+    code: int,
+    title: str,
+    words: str,
+) -> None:
+    """Address, password, and the page that says so, in a few lines: nothing else is asked, and nothing is left."""
+    entra.people[0].consent = consent
+    script = chromium.person(user, entra, ALICE, PASSWORD, *pressed)
+    user.environ["BROWSER"] = str(script)
+
+    with Login(user, ALICE, *options(entra)) as login:
+        page = chromium.seen(script)
+        done = login.end()
+
+    assert done.code == code, done.err
     check(page, entra)
-    assert page["title"] == "Signed in"
-    assert f"{ALICE} is signed in.\nYou can close this window" in page["text"]
-    assert user.run("token", ALICE).code == 0
+    assert page["title"] == title
+    assert words in page["text"]
+    assert page["text"].count("\n") < 12
+    assert (user.run("token", ALICE).code == 0) == (code == 0)
+    assert (files_of(user) == []) == (code != 0)
 
 
 def test_an_address_opened_by_hand_signs_in(user: World, entra: Entra) -> None:
@@ -67,29 +81,3 @@ def test_an_address_opened_by_hand_signs_in(user: World, entra: Entra) -> None:
     assert done.code == 0, done.err
     check(page, entra)
     assert page["title"] == "Signed in"
-
-
-def test_cancel_comes_back(user: World, entra: Entra) -> None:
-    """Who presses Cancel sees the page that says so, and login ends with 77."""
-    entra.add_person(CAROL, PASSWORD, consent="ask")
-    script = chromium.person(user, entra, CAROL, PASSWORD, "--cancel")
-
-    done, page = sign_in(user, entra, script, CAROL)
-
-    assert (done.code, files_of(user)) == (77, [])
-    check(page, entra)
-    assert page["title"] == "Not signed in"
-    assert "AADSTS65004" in page["text"]
-
-
-def test_a_refusal_that_comes_back_is_explained(user: World, entra: Entra) -> None:
-    """Going back from "Need admin approval" ends the wait with what it means, in the browser and here."""
-    entra.add_person(CAROL, PASSWORD, consent="admin")
-    script = chromium.person(user, entra, CAROL, PASSWORD)
-
-    done, page = sign_in(user, entra, script, CAROL)
-
-    assert (done.code, files_of(user)) == (77, [])
-    check(page, entra)
-    assert page["title"] == "Not signed in"
-    assert page["text"].count("\n") < 12

@@ -54,7 +54,8 @@ def status(*names: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    ("command", "code"), [("token", 77), ("refresh", 77), ("status", 1), ("config", 0), ("logout", 0)]
+    ("command", "code"),
+    [("token", 77), ("refresh", 77), ("folders", 77), ("doctor", 77), ("status", 1), ("config", 0), ("logout", 0)],
 )
 def test_an_account_that_nobody_knows(world: World, command: str, code: int) -> None:
     """Each command says so in its own way; "not signed in" names the directory that was searched."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pexpect
 import pytest
@@ -15,7 +15,7 @@ from offlineimap_m365.base import errors, paths
 from offlineimap_m365.cli.commands import completion_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: Rules of ours, which no Python can change.
@@ -25,31 +25,22 @@ ME = errors.COMMAND
 ACCOUNTS = ("alice@example.org", "backup one", "bob@uni.edu")
 #: The name of each shell's script, as a release installs it.
 FILES = {"bash": f"{ME}.bash", "zsh": f"_{ME}", "fish": f"{ME}.fish"}
-#: What is typed before a TAB, and all that may come of it.
-ASKED = [
-    ("lo", {"login", "logout"}),
-    ("completion ", {"bash", "zsh", "fish"}),
-    ("-v ref", {"refresh"}),
-    ("token ali", {"alice@example.org"}),
-    ("token alice@ex", {"alice@example.org"}),
-    ("token alice@example.org --fo", {"--format"}),
-    ("token alice@example.org --format ", {"token", "xoauth2"}),
-    ("login --cloud us", {"usgov", "usgov-dod"}),
-    ("login --cloud=ch", {"--cloud=china"}),
-    ("login --scope im", {"imap"}),
-    ("login --store key", {"keyring"}),
-    ("store bob@uni.edu --to ", {"file", "keyring", "gpg:", "auto"}),
-    ("refresh alice@example.org bob", {"bob@uni.edu"}),
-    ("config ms", {"msmtp"}),
-    ("config bob@uni.edu ", {*recipes.PROGRAMS, *ACCOUNTS}),
-    ("explain al", {"alice@example.org"}),
-    ("login --certificate ke", {"key one.pem", "key.pem"}),
-    ("doctor --config ke", {"key one.pem", "key.pem"}),
-    ("import bob@uni.edu key.", {"key.pem"}),
-    ("logout b", {"backup one", "bob@uni.edu"}),
-    ("logout bob@uni.edu ", set()),
-    ("notify --", {"--command", "--off", "--test", "--verbose", "--help"}),
-]
+#: What is typed before a TAB, and all that may come of it; what the command itself offers is judged in tests/unit/cli.
+ASKED = {
+    "lo": {"login", "logout"},
+    "-v ref": {"refresh"},
+    "token alice@ex": {"alice@example.org"},
+    "token alice@example.org --format ": {"token", "xoauth2"},
+    "login --cloud=ch": {"--cloud=china"},
+    "store bob@uni.edu --to ": {"file", "keyring", "gpg:", "auto"},
+    "refresh alice@example.org bob": {"bob@uni.edu"},
+    "config bob@uni.edu ": {*recipes.PROGRAMS, *ACCOUNTS},
+    "login --certificate ke": {"key one.pem", "key.pem"},
+    "import bob@uni.edu key.": {"key.pem"},
+    "logout b": {"backup one", "bob@uni.edu"},
+    "logout bob@uni.edu ": set(),
+    "notify --": {"--command", "--off", "--test", "--verbose", "--help"},
+}
 
 _BASH = r"""
 source "$1"
@@ -118,102 +109,84 @@ def fish(place: Path, typed: str, **more: str) -> set[str]:
     return {line.partition("\t")[0] for line in found}
 
 
+def at_terminal(place: Path, *command: str) -> Any:
+    """Start a shell on a wide terminal."""
+    return pexpect.spawn(
+        command[0],
+        list(command[1:]),
+        env=environ(place),
+        cwd=place / "home",
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(200, 400),
+    )
+
+
+def do(child: Any, line: str) -> None:
+    """Run one *line* in a shell and wait for its end."""
+    child.sendline(f"{line}; printf '%s\\n' do''ne")
+    child.expect("\ndone|\rdone")
+
+
 class Zsh:
     """An interactive zsh, whose completion works nowhere else, with our file on its fpath."""
 
     def __init__(self, place: Path) -> None:
         """Start it, and have it say the candidates instead of putting them on the line."""
-        arguments = ["-f", "-i"]
-        self.child = pexpect.spawn(
-            "zsh",
-            arguments,
-            env=environ(place),
-            cwd=place / "home",
-            encoding="utf-8",
-            timeout=60,
-            dimensions=(200, 400),
-        )
+        self.child = at_terminal(place, "zsh", "-f", "-i")
         # A widget of its own collects what compadd is given (zshcompwid(1): -O puts the matches into an array).
-        self._do(
-            f"unsetopt zle_bracketed_paste prompt_sp; fpath=({place} $fpath); autoload -U compinit; compinit -u -D"
-        )
-        self._do(
-            'compadd() { local -a got; builtin compadd -O got "$@"; '
-            'all+=("${(@)got/#/$IPREFIX}"); builtin compadd "$@" }'
-        )
-        self._do(
-            'collect() { all=(); _main_complete; print -r -- "<${(j:|:)all}>"; compstate[insert]=; compstate[list]= }'
-        )
-        self._do("zle -C collect complete-word collect; bindkey '^O' collect; typeset -ga all")
+        for line in (
+            f"unsetopt zle_bracketed_paste prompt_sp; fpath=({place} $fpath); autoload -U compinit; compinit -u -D",
+            'compadd() { local -a o; builtin compadd -O o "$@"; all+=("${(@)o/#/$IPREFIX}"); builtin compadd "$@" }',
+            'collect() { all=(); _main_complete; print -r -- "<${(j:|:)all}>"; compstate[insert]=; compstate[list]= }',
+            "zle -C collect complete-word collect; bindkey '^O' collect; typeset -ga all",
+        ):
+            do(self.child, line)
 
-    def _do(self, line: str) -> None:
-        """Run one *line* and wait for its end."""
-        self.child.sendline(f"{line}; print -r -- do''ne")
-        self.child.expect("\ndone|\rdone")
-
-    def __call__(self, typed: str) -> set[str]:
+    def __call__(self, _: Path, typed: str) -> set[str]:
         """Return what it offers for what is *typed*."""
         self.child.send(f"{ME} {typed}\x0f")
         self.child.expect(r"<([^>]*)>")
-        found = str(self.child.match[1])  # type: ignore[index]
+        found = str(self.child.match[1])
         self.child.send("\x03")
         return {word.replace("\\", "") for word in found.split("|") if word}
 
-    def close(self) -> None:
-        """End it."""
-        self.child.close(force=True)
 
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def zsh(place: Path) -> Iterator[Zsh]:
     """Return one zsh for all questions."""
     made = Zsh(place)
     yield made
-    made.close()
+    made.child.close(force=True)
 
 
-@pytest.mark.parametrize(("typed", "offered"), ASKED, ids=[typed for typed, _ in ASKED])
-@pytest.mark.parametrize("shell", [bash, fish])
+@pytest.mark.parametrize("name", FILES)
 def test_a_tab_offers_what_can_come(
-    place: Path, shell: Callable[[Path, str], set[str]], typed: str, offered: set[str]
+    place: Path, tmp_path: Path, request: pytest.FixtureRequest, subtests: pytest.Subtests, name: str
 ) -> None:
     """Commands, options, choices, accounts, stores, programs and files, each where it belongs and nothing else."""
-    assert shell(place, typed) == offered
+    shell = {"bash": bash, "fish": fish}.get(name) or request.getfixturevalue("zsh")
+    for typed, offered in ASKED.items():
+        with subtests.test(typed):
+            assert shell(place, typed) == offered
+    if name != "zsh":
+        assert shell(place, "token ", OFFLINEIMAP_M365_HOME=str(tmp_path)) == set(), "before the first login"
 
 
-@pytest.mark.parametrize(("typed", "offered"), ASKED, ids=[typed for typed, _ in ASKED])
-def test_a_tab_in_zsh_offers_the_same(zsh: Zsh, typed: str, offered: set[str]) -> None:
-    """What bash and fish know, zsh knows."""
-    assert zsh(typed) == offered
-
-
-@pytest.mark.parametrize(
-    ("typed", "words"),
-    [
+def test_at_a_terminal_bash_puts_it_on_the_line(place: Path, subtests: pytest.Subtests) -> None:
+    """Where readline breaks words, and quotes them, is readline's own: what is run afterwards is what was meant."""
+    child = at_terminal(place, "bash", "--norc")
+    run = f"{ME}() {{ (IFS='|'; printf '<%s>' \"$*\"); }}"
+    do(child, f"bind 'set enable-bracketed-paste off'; source {place / FILES['bash']}; {run}")
+    for typed, words in (
         ("token alice@ex", "token|alice@example.org"),
         ("token bac", "token|backup one"),
         ("login --cloud=ch", "login|--cloud=china"),
         ("store bob@uni.edu --to gp", "store|bob@uni.edu|--to|gpg:"),
         ("login --certificate ot", "login|--certificate|other.txt"),
-    ],
-)
-def test_at_a_terminal_bash_puts_it_on_the_line(place: Path, typed: str, words: str) -> None:
-    """Where readline breaks words, and quotes them, is readline's own: what is run afterwards is what was meant."""
-    child = pexpect.spawn(
-        "bash", ["--norc"], env=environ(place), cwd=place / "home", encoding="utf-8", timeout=60, dimensions=(200, 400)
-    )
-    run = f"{ME}() {{ (IFS='|'; printf '<%s>' \"$*\"); }}"
-    child.sendline(f"bind 'set enable-bracketed-paste off'; source {place / FILES['bash']}; {run}; echo do''ne")
-    child.expect("\ndone|\rdone")
-
-    child.send(f"{ME} {typed}\t\n")
-    child.expect("<([^>]*)>")
-
-    assert str(child.match[1]) == words  # type: ignore[index]
+    ):
+        with subtests.test(typed):
+            child.send(f"{ME} {typed}\t\n")
+            child.expect("<([^>]*)>")
+            assert str(child.match[1]) == words
     child.close(force=True)
-
-
-@pytest.mark.parametrize("shell", [bash, fish])
-def test_without_accounts_there_is_nothing(place: Path, tmp_path: Path, shell: Callable[..., set[str]]) -> None:
-    """Before the first login a TAB offers nothing, and no shell complains of a glob."""
-    assert shell(place, "token ", OFFLINEIMAP_M365_HOME=str(tmp_path)) == set()

@@ -88,18 +88,10 @@ PAGES = {
         50011, True, f"login {ALICE} --browser",
     ),
     "90094 without one": Page(APPROVAL, 0, False, f"consent {ALICE}"),
-    "65001": Page(
-        trouble(65001, f"The user or administrator has not consented to use the application with ID '{CLIENT}'."),
-        65001, True, "consent instead of login",
-    ),
     "53003": Page(blocked(NOT_ALLOWED, 53003), 53003, True, "another place"),
     "53000 in German": Page(
         f"Anmelden\nFehlercode: 53000\nKorrelations-ID: {CORRELATION}\nZeitstempel: 2026-11-24T09:12:44Z",
         53000, True, "help desk",
-    ),
-    "700016": Page(
-        trouble(700016, f"Application with identifier '{CLIENT}' was not found in the directory 'Uni'."),
-        700016, True, f"login {ALICE} --client-id ID --tenant TENANT",
     ),
 }  # fmt: skip
 

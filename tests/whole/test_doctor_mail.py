@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-import trustme
 
 from tests import certificates
 from tests.m365.exchange import Exchange
 from tests.sign_in import options
 from tests.signed_in_accounts import ALICE
-from tests.whole.advice_follower import AdviceFollower
-from tests.whole.exchange_powershell import NotFoundError
+from tests.whole.advice_follower import AdviceFollower, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,15 +129,6 @@ def test_a_mailbox_that_does_not_exist(alice: AdviceFollower) -> None:
     assert alice.has_no_failure("--mailbox", SHARED)
 
 
-def test_no_mailbox_at_all(alice: AdviceFollower) -> None:
-    """Without one the advice to switch IMAP on meets nothing, and the meaning named that, too."""
-    alice.exchange.revoke(ALICE, ALICE)
-
-    check = alice.only("imap-mailbox")
-
-    assert "no mailbox or no licence" in check["meaning"]
-
-
 def test_somebody_else_has_signed_in(alice: AdviceFollower) -> None:
     """Bob's mailbox opens and Alice's does not: sign in as her."""
     alice.run(f"offlineimap-m365 logout {ALICE} --all")
@@ -151,44 +139,6 @@ def test_somebody_else_has_signed_in(alice: AdviceFollower) -> None:
 
     assert f"{BOB} has signed in" in check["meaning"]
     assert alice.has_no_failure(ALICE)
-
-
-def test_a_foreign_certificate(alice: AdviceFollower) -> None:
-    """Who looks into connections is trusted once their certificate was added to the file, as the advice says."""
-    foreign = trustme.CA(organization_name="Acme Inspection")
-    trusted = Path(alice.world.environ["REQUESTS_CA_BUNDLE"])
-    alice.exchange.renew(foreign)
-
-    check = alice.only("imap-connect")
-    trusted.write_bytes(trusted.read_bytes() + foreign.cert_pem.bytes())
-
-    assert f"add it to {trusted}" in check["remedy"]
-    assert alice.has_no_failure()
-
-
-def test_learnt_folders_that_are_out_of_date(alice: AdviceFollower) -> None:
-    """A folder without mail that is gone: learn again."""
-    alice.run(f"offlineimap-m365 folders {ALICE} --mailbox {SHARED} --learn")
-    profile = alice.world.folder(ALICE) / "profile.json"
-    profile.write_text(profile.read_text(encoding="utf-8").replace('"Calendar"', '"Kalender 1999"'), encoding="utf-8")
-
-    check = alice.only("imap-folders", "--mailbox", SHARED)
-    alice.follow(check)
-
-    assert "Kalender 1999" in check["meaning"]
-    assert alice.has_no_failure("--mailbox", SHARED)
-
-
-def test_a_sign_in_that_was_withdrawn(alice: AdviceFollower) -> None:
-    """Entra still gives tokens and Exchange takes none: one signs in again, and sending is no second failure."""
-    before = alice.entra.count("authorization_code")
-    alice.exchange.withdrawn = lambda _: alice.entra.count("authorization_code") == before
-
-    check = alice.only("imap-sign-in")
-    alice.run(f"offlineimap-m365 login {ALICE}")
-
-    assert f"sign in again: offlineimap-m365 login {ALICE}" in check["remedy"]
-    assert alice.has_no_failure()
 
 
 def test_a_long_token_is_taken_by_both_servers(alice: AdviceFollower) -> None:

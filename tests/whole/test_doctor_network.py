@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
-from offlineimap_m365.doctor import network
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor.local import versions
-from tests.login_host import LoginHost, response
+from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.wire import ConnectProxy
+from tests.mail_servers import ImapServer
+from tests.signed_in_accounts import ALICE
 from tests.whole import builds
 from tests.whole.advice_follower import AdviceFollower
+from tests.whole.leak_search import forms
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
 
 #: Read at import: the worlds of tests forget it.
 INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
-DISCOVERY = ".well-known/openid-configuration"
 
 
 @pytest.fixture
@@ -58,37 +62,6 @@ def test_the_environment_is_wrong(follower: AdviceFollower, tmp_path: Path) -> N
     assert follower.has_no_failure()
 
 
-def test_a_company_looks_into_connections(follower: AdviceFollower, tmp_path: Path) -> None:
-    """The certificate of a company is trusted once it was added to the file that the advice names."""
-    environ, usual = follower.world.environ, tmp_path / "usual.pem"
-    company = Path(environ["REQUESTS_CA_BUNDLE"])
-    trustme.CA().cert_pem.write_to_path(str(usual))
-    environ |= {"REQUESTS_CA_BUNDLE": str(usual), "SSL_CERT_FILE": str(usual)}
-
-    found = follower.only("tls")
-    usual.write_bytes(usual.read_bytes() + company.read_bytes())
-
-    assert f"add it to {usual}" in found["remedy"]
-    assert follower.has_no_failure()
-
-
-def test_the_provider_cannot_be_asked(follower: AdviceFollower) -> None:
-    """A busy provider is waited for as advised; a captive portal and a wrong clock are named as such."""
-    entra = follower.entra
-    entra.fail_next(DISCOVERY, status=503, headers={"Retry-After": "1"})
-    follower.follow(follower.only("login-host"))
-
-    entra.fail_next(DISCOVERY, times=2, status=302, headers={"Location": "https://portal.hotel.example/"})
-    assert "captive portal" in follower.only("login-host")["meaning"]
-
-    entra.clock = 1230.0
-    found = follower.only("clock")
-    assert "20 min behind" in found["meaning"]
-    assert found["command"] == network.set_clock()
-    entra.clock = 0.0  # what that command does: nobody may set this machine's clock
-    assert follower.has_no_failure()
-
-
 def test_programs_are_named(follower: AdviceFollower, monkeypatch: pytest.MonkeyPatch) -> None:
     """The distribution's OfflineIMAP is told from one in this program's Python; offline, too, without a request."""
     monkeypatch.setenv("M365_TESTS_ENVIRONMENTS", INVENTORY)
@@ -102,3 +75,68 @@ def test_programs_are_named(follower: AdviceFollower, monkeypatch: pytest.Monkey
         python = versions.find_interpreter(Path(build.offlineimap[0]))
         assert f"({build.offlineimap[0]}) is run by {python}" in checks[1]["meaning"]
     assert follower.entra.requests == []
+
+
+# Servers that are not who they should be
+
+
+def trust_another(world: World) -> trustme.CA:
+    """Return an authority that the world trusts from now on, too: Mallory has bought a certificate there."""
+    made = trustme.CA()
+    bundle = world.root / "ca.pem"
+    bundle.write_bytes(bundle.read_bytes() + made.cert_pem.bytes())
+    return made
+
+
+def keeps_from(follower: AdviceFollower, received: bytes) -> bool:
+    """Tell whether no secret, in any form, is in what a server *received*."""
+    text = received.decode("latin-1")
+    secrets = [*follower.world.secrets(ALICE), *follower.entra.refresh_tokens]
+    return not [secret for secret in secrets for form in forms(secret) if form in text] and "Bearer" not in text
+
+
+def test_a_host_that_a_file_names_gets_nothing(follower: AdviceFollower) -> None:
+    """An offlineimaprc may name any server, a trusted one too: the doctor sends nothing there."""
+    path = follower.world.root / "offlineimaprc"
+    with ImapServer(trust_another(follower.world)) as server:
+        host, _, port = server.address.partition(":")
+        text = follower.say("config", ALICE).out
+        text = re.sub(r"(?m)^remotehost = .*$", f"remotehost = {host}", text)
+        path.write_text(re.sub(r"(?m)^remoteport = .*$", f"remoteport = {port}", text), encoding="utf-8")
+
+        checks = follower.examine("--config", str(path))
+
+    assert f"remotehost = {host}\nremoteport = {port}\n" in path.read_text(encoding="utf-8")
+    assert server.received == b""
+    assert [check["name"] for check in checks if check["name"] == "imap-mailbox" and check["ok"]] == ["imap-mailbox"]
+
+
+def test_hostile_login_hosts_get_nothing(follower: AdviceFollower) -> None:
+    """A foreign certificate, a portal or a proxy on the way to the login host: what they see is no secret."""
+    entra, mallory = follower.entra, trustme.CA(organization_name="Mallory")
+    account = profiles.get(ALICE)
+    portal = response(302, headers={"Location": "https://mallory.example/"})
+    bought = trust_another(follower.world).issue_cert("localhost")
+    for name, host in (
+        ("tls", LoginHost(response(200, CONFIGURATION), certificate=mallory.issue_cert("localhost"))),
+        ("login-host", LoginHost(portal, certificate=bought)),
+    ):
+        with host:
+            profiles.save(dataclasses.replace(account, authority=f"https://localhost:{host.port}/tenant"))
+
+            follower.only(name)
+
+        assert keeps_from(follower, b"".join(host.received))
+        assert all(asked.startswith(b"GET /tenant/") for asked in host.received)
+    profiles.save(account)
+    assert entra.count("refresh_token") == 0
+
+    with ConnectProxy({}) as proxy, LoginHost(response(200, CONFIGURATION)) as other:
+        for url in (proxy.url, f"http://127.0.0.1:{other.port}"):
+            follower.world.environ["HTTPS_PROXY"] = url
+            follower.examine()
+        del follower.world.environ["HTTPS_PROXY"]
+
+    assert keeps_from(follower, b"".join(other.received))
+    assert set(proxy.refused) == {f"localhost:{entra.port}"}
+    assert follower.has_no_failure()

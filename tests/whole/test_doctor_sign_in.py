@@ -6,14 +6,11 @@ import getpass
 import json
 import platform
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from docs.manual import pages
-from offlineimap_m365.base import version
-from tests import certificates
 from tests.signed_in_accounts import ALICE, TOKEN
 from tests.whole.advice_follower import AdviceFollower
 
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
     from tests.world import World
 
 BOB = "bob@example.org"
-APP, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "wq18Q~a.very.secret.value-of-40-letters"
 
 
 @pytest.fixture
@@ -36,47 +32,11 @@ def alice(world: World, entra: Entra, exchange: Exchange) -> AdviceFollower:
     return AdviceFollower.make(world, entra, exchange)
 
 
-def linked(path: Path) -> None:
-    """Move *path* away, and put a link in its place."""
-    elsewhere = path.parent.parent.parent.parent / "elsewhere"
-    path.rename(elsewhere)
-    path.symlink_to(elsewhere)
-
-
 def written(path: Path, text: str) -> None:
     """Write a file of Alice's home that belongs to her."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
-
-
-def edited(path: Path, old: str, new: str) -> None:
-    """Replace *old* by *new* in a file."""
-    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
-
-
-#: What is broken in the home (the check that says so, and what breaks it, given the home): nobody is asked for it.
-AT_HOME: list[tuple[str, Callable[[Path], object]]] = [
-    ("home", lambda home: home.chmod(0o777)),
-    ("home", lambda home: home.chmod(0o500)),
-    ("profile", lambda home: (home / "accounts" / ALICE / "profile.json").chmod(0o606)),
-    ("profile", lambda home: (home / "accounts" / ALICE).chmod(0o702)),
-    ("profile", lambda home: linked(home / "accounts" / ALICE / "cache.json")),
-    ("notify", lambda home: written(home / "notify.json", '{"version": 1, "command": "/opt/gone/tell-me"}')),
-    ("stub", lambda home: (home / "pythonfile.py").unlink()),
-    ("stub", lambda home: edited(home / "pythonfile.py", f"m365 {version.__version__}", "m365 0.0.1")),
-]
-
-
-def test_what_is_broken_in_the_home_is_named_alone_and_healed(alice: AdviceFollower) -> None:
-    """Modes, owners, links, files that are no more: one failed check each, whose command heals it; nobody is asked."""
-    for name, break_it in AT_HOME:
-        break_it(alice.world.home)
-
-        alice.follow(alice.only(name, "--offline"))
-
-    assert alice.has_no_failure("--offline")
-    assert alice.entra.requests == []
 
 
 def test_what_a_sign_in_heals_is_named_alone_and_healed(alice: AdviceFollower) -> None:
@@ -139,29 +99,6 @@ def test_a_keyring_that_is_locked(alice: AdviceFollower, desktop: Desktop) -> No
     assert "the keyring is locked" in check["meaning"]
     assert check["remedy"].startswith("Unlock it")
     assert alice.has_no_failure()
-
-
-def test_the_secret_of_an_application(alice: AdviceFollower) -> None:
-    """Gone, open to others, and no longer the right one: each is named; an administrator puts the right one there."""
-    world, entra = alice.world, alice.entra
-    entra.add_client(APP, ["http://localhost"], public=False, secret=SECRET)
-    path = certificates.write(world.root / "secret", SECRET)
-    alice.sign_in("--client-id", APP, "--client-secret-file", str(path), "--redirect-uri", "http://localhost")
-
-    path.chmod(0o640)
-    alice.follow(alice.only("client", "--offline"))
-    shutil.move(path, world.root / "away")
-    gone = alice.only("client")
-    certificates.write(path, "an-older-one")
-    old = alice.only("refresh")
-    certificates.write(path, SECRET)
-    alice.follow(old)
-
-    assert str(path) in gone["meaning"]
-    assert old["code"] == "AADSTS7000215"
-    assert str(path) in old["remedy"]
-    assert alice.has_no_failure()
-    assert SECRET not in json.dumps([gone, old])
 
 
 def test_a_report_names_nobody(alice: AdviceFollower) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from offlineimap_m365.cli import arguments
 from tests.sign_in import options, sign_in
+from tests.signed_in_accounts import ALICE
 from tests.whole.installation import ROOT, Installation, section, table
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.world import World
 
-ALICE = "alice@example.org"
 #: Where each shell looks below a prefix.
 SHELLS = (
     "bash-completion/completions/offlineimap-m365",
@@ -69,34 +69,32 @@ def remove(installation: Installation, row: int, program: Path) -> None:
     assert not program.exists()
 
 
-def test_uv_installs_it(installation: Installation) -> None:
-    """The README's line for uv puts the command on the PATH; test_readme does so for pipx inject."""
+def test_pipx_installs_it(installation: Installation) -> None:
+    """The README's line for pipx puts the command on the PATH; test_readme does so for pipx inject."""
     program = installation.bin / "offlineimap-m365"
+    assert LATER[0][1] == INSTALL[0][1].replace("install", "install --force")
 
-    install(installation, 2, program)
+    upgrade(installation, 0, program)
 
     assert installation.on_path() == {"offlineimap-m365"}
-    upgrade(installation, 2, program)
-    remove(installation, 2, program)
+    remove(installation, 0, program)
 
 
 def test_a_virtual_environment_has_the_man_pages(installation: Installation) -> None:
     """The extra brings OfflineIMAP; console script and ``python -m`` are the same command."""
     prefix = installation.home / "mail-env"
-    program = prefix / "bin/offlineimap-m365"
 
-    install(installation, 3, program)
+    install(installation, 3, prefix / "bin/offlineimap-m365")
 
     assert installation.do(f"{prefix}/bin/python -m offlineimap_m365 --version") == "offlineimap-m365 8.8.8\n"
     is_documented(installation, prefix)
     assert (prefix / "bin/offlineimap").exists()
-    upgrade(installation, 3, program)
-    remove(installation, 3, program)
+    remove(installation, 3, prefix / "bin/offlineimap-m365")
 
 
 def test_an_upgrade_keeps_the_sign_in(installation: Installation, entra: Entra) -> None:
     """
-    With pipx the token and the sign-in stay, and the stub that OfflineIMAP loads is of the newer release.
+    With uv the token and the sign-in stay, and the stub that OfflineIMAP loads is of the newer release.
 
     Once it is removed, OfflineIMAP gets one line that names the repair when its token is no longer fresh.
     """
@@ -111,14 +109,15 @@ def test_an_upgrade_keeps_the_sign_in(installation: Installation, entra: Entra) 
         encoding="utf-8",
     )
 
-    install(installation, 0, program)
+    install(installation, 2, program)
+    assert installation.on_path() == {"offlineimap-m365"}
     signed_in = sign_in(installation.world, entra, ALICE, *options(entra))
     before = installation.world.run("token", ALICE)
     older = stub.read_text(encoding="utf-8")
-    upgrade(installation, 0, program)
+    upgrade(installation, 2, program)
     status = installation.world.run("status")
     after = installation.do("/usr/bin/python3 ask.py")
-    remove(installation, 0, program)
+    remove(installation, 2, program)
     (installation.home / ".local/share/offlineimap-m365/accounts" / ALICE / "cache.json").unlink()
     removed = installation.do("/usr/bin/python3 ask.py")
 
@@ -126,7 +125,7 @@ def test_an_upgrade_keeps_the_sign_in(installation: Installation, entra: Entra) 
     assert "offlineimap-m365 8.8.8" in older
     assert "offlineimap-m365 8.8.9" in stub.read_text(encoding="utf-8")
     assert after == before.out
-    assert f"pipx install --force {installation.world.root}/clone8.8.9" in removed
+    assert f"uv tool install --force {installation.world.root}/clone8.8.9" in removed
     assert removed.count("\n") == 1
 
 
@@ -140,17 +139,8 @@ def test_from_the_source_distribution(installation: Installation) -> None:
     assert installation.do("env/bin/offlineimap-m365 --version") == "offlineimap-m365 9.9.9\n"
     is_documented(installation, installation.home / "env")
     held = installation.do(f"tar -tzf '{source}'")
-    wanted = (
-        "LICENSE",
-        "NOTICE",
-        "README.md",
-        "sample-offlineimaprc",
-        "tests/unit/cli/test_main.py",
-        "tests/run",
-        "noxfile.py",
-        "SECURITY.md",
-        "docs/man/offlineimap-m365.1",
-    )
+    wanted = {"LICENSE", "NOTICE", "README.md", "SECURITY.md", "noxfile.py", "sample-offlineimaprc", "tests/run"}
+    wanted |= {"tests/unit/cli/test_main.py", "docs/man/offlineimap-m365.1"}
     assert [name for name in wanted if f"/{name}\n" not in held] == []
     installed = "import importlib.metadata as m; print(*m.files('offlineimap-m365'), sep=chr(10))"
     assert "licenses/NOTICE\n" in installation.do(f'env/bin/python -c "{installed}"')

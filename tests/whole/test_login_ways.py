@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.in_process import pasting, run, sign_in_on_pages
+from tests.in_process import sign_in_on_pages
 from tests.m365.entra import THUNDERBIRD
 from tests.m365.person import Browser
 from tests.named_commands import commands_in, parse
@@ -51,70 +51,51 @@ def leads_to(said: str, command: str) -> bool:
     return line.startswith(command) and (words[0] != "login" or "--authority" in words)
 
 
-@pytest.mark.parametrize(
-    ("flow", "registered", "has_browser", "options_"),
-    [
-        ("--browser", "https://localhost", True, "--paste"),
-        ("--paste", "http://localhost", True, "--browser"),
-        ("--paste", "http://localhost", False, "--browser --port 8400"),
-    ],
-)
-def test_a_redirect_that_is_not_registered_leads_to_the_other(
+#: The flow, what is refused (redirects but this one, a device code, a page), is there a browser, and what is advised.
+REFUSED = {
+    "the listener's redirect": ("--browser", "https://localhost", True, f"{LOGIN} --paste"),
+    "the redirect of a paste": ("--paste", "http://localhost", True, f"{LOGIN} --browser"),
+    "the same without a browser": (
+        "--paste",
+        "http://localhost",
+        False,
+        f"{LOGIN} --browser --port 8400",
+    ),
+    "device codes": ("--device", 53003, True, f"{LOGIN} --browser"),
+    "device codes, without a browser": ("--device", 530036, False, f"{LOGIN} --paste"),
+    "this browser": ("--browser", 53003, True, f"{LOGIN} --paste"),
+    "a device that is not managed": ("--browser", 53000, True, f"offlineimap-m365 explain {ALICE}"),
+}
+
+
+@pytest.mark.parametrize(("flow", "refused", "has_browser", "command"), REFUSED.values(), ids=REFUSED)
+def test_a_way_that_is_refused_leads_to_the_next(  # noqa: PLR0917 - the columns of the table
     world: World,
     entra: Entra,
     monkeypatch: pytest.MonkeyPatch,
     flow: str,
-    registered: str,
-    *,
+    refused: str | int,
     has_browser: bool,
-    options_: str,
+    command: str,
 ) -> None:
-    """With Thunderbird's client id: from the browser to --paste, from a paste to --browser."""
+    """With Thunderbird's client id: another redirect, a browser for a device code, never the same way again."""
     if has_browser:
         add_browser(monkeypatch)
-    entra.clients[THUNDERBIRD].redirect_uris = [registered]
+    if isinstance(refused, str):
+        entra.clients[THUNDERBIRD].redirect_uris = [refused]
+    elif flow == "--device":
+        entra.fail_next("device_code", code=refused)
+    else:
+        entra.people[0].blocked = refused
 
     done = sign_in_on_pages(entra, ALICE, "login", ALICE, flow, *options(entra))
 
     assert (done.code, files_of(world)) == (77, [])
-    assert leads_to(done.err, f"{LOGIN} {options_} --authority")
-
-
-@pytest.mark.parametrize("code", [53003, 530036])
-def test_a_policy_against_device_codes_leads_to_a_browser(
-    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    """A device code that is refused leads to the browser where there is one, else to --paste; never to itself."""
-    for way in ("--paste", "--browser"):
-        entra.fail_next("device_code", code=code)
-        with pasting(lambda _: ""):
-            done = run("login", ALICE, "--device", *options(entra))
-        add_browser(monkeypatch)
-
-        assert done.code == 77
-        assert leads_to(done.err, f"{LOGIN} {way}"), done.err
-        assert "--device" not in done.err.rpartition(f"AADSTS{code}")[2]
-
-
-@pytest.mark.parametrize(
-    ("code", "command"), [(53003, f"{LOGIN} --paste"), (53000, f"offlineimap-m365 explain {ALICE}")]
-)
-def test_a_page_of_a_policy_leads_to_a_managed_device(
-    world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, code: int, command: str
-) -> None:
-    """A policy that refuses this browser may let a managed device in; if it wants one, the help desk comes first."""
-    add_browser(monkeypatch)
-    alice = entra.find_person(ALICE)
-    assert alice is not None
-    alice.blocked = code
-
-    done = sign_in_on_pages(entra, ALICE, "login", ALICE, "--browser", *options(entra))
-
-    assert done.code == 77
-    assert f"AADSTS{code}, correlation id " in done.err
-    assert leads_to(done.err, command)
-    assert "--paste" in done.err
-    assert "administrator" in done.err or "help desk" in done.err
+    assert leads_to(done.err, command), done.err
+    if isinstance(refused, int):
+        said = done.err.partition(f"AADSTS{refused}, correlation id ")[2]
+        assert "administrator" in said or "help desk" in said
+        assert flow not in said
 
 
 def test_the_first_answer_wins(user: World, entra: Entra, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
