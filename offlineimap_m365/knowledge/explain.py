@@ -24,7 +24,7 @@ PAGE_OF_CODE = "https://login.microsoftonline.com/error?code="
 _FOR_A_PERSON = frozenset({"interaction_required", "consent_required", "login_required"})
 #: A word that may be base64 of a JSON object: a mail server's refusal of XOAUTH2. A JWT has dots, so it is none.
 _BASE64_OBJECT = re.compile(r"(?<![\w.+/=-])(?:eyJ|ewog|eyAi)[A-Za-z0-9+/]{8,2000}={0,2}(?![\w.+/=-])")
-#: What is in a sentence in the place of something unknown.
+#: What a sentence has in the place of a value that is not known.
 _UNKNOWN = {"account": "ACCOUNT", "client_id": "in use", "tenant": "of the account", "redirect_uri": "of this sign-in"}
 _FACTS = {
     75: "Microsoft could not answer for {}",
@@ -138,7 +138,7 @@ def error_for(response: Mapping[str, Any], situation: Situation) -> M365Error:
 def to_error(
     explanation: Explanation, fact: str, situation: Situation, kind: type[M365Error] | None = None
 ) -> M365Error:
-    """Return the error with *fact*, of the explanation's own class or of *kind*; its letter is one command away."""
+    """Return the error with *fact*, of its own class or of *kind*; for a help desk its command prints a letter."""
     remedy = explanation.remedy
     if explanation.ask:
         about = (explanation.code or "-", explanation.correlation_id, explanation.time)
@@ -235,7 +235,7 @@ def _plain(text: str) -> str:
 
 
 def _explanation(code: str, row: _Row, situation: Situation, reference: error_text.Reference) -> Explanation:
-    """Return what *row* says of *code*, in the words that suit the *situation*, filled in."""
+    """Return the explanation of *code* by *row*, in words for the *situation*."""
     row = _suited(row, situation)
     remedy = _remedy(row)
     where = remedy.get("where", "shell")

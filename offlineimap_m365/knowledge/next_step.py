@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from offlineimap_m365.knowledge.explain import Situation
 
-#: A port for a browser that is on another machine; any that is free will do.
+#: A port to which a browser on another machine can be tunnelled; any free one will do.
 _PORT = 8400
 
-#: Topics of refusals for want of a permission: nobody approved it, or the client id lacks it.
+#: Topics of refusals because of a permission: nobody approved it, or the client id does not have it.
 _PERMISSION = frozenset({"consent", "permission"})
-#: What remains if the other flow is refused as well.
+#: What to do if the other flow is refused, too.
 _ADMINISTRATOR = "If that is refused too, ask the administrator; quote the code, the correlation id and the time"
 
 
@@ -31,7 +31,7 @@ def after_refusal(error: errors.M365Error, situation: Situation, *, has_browser:
 
 
 def after_refresh(error: errors.M365Error, situation: Situation) -> errors.M365Error:
-    """Return *error*, met at a refresh, with what is next if SMTP lacks consent or a device code may be the reason."""
+    """Return *error* of a refresh, with another remedy if SMTP lacks consent or a device code may be the reason."""
     is_about_smtp = error.topic in _PERMISSION and _is_only_smtp(error.named, situation)
     is_about_device_code = situation.flow == "device" and error.topic in ("policy", "device")
     return after_refusal(error, situation, has_browser=False) if is_about_smtp or is_about_device_code else error
@@ -39,7 +39,7 @@ def after_refresh(error: errors.M365Error, situation: Situation) -> errors.M365E
 
 def next_step(topic: str, named: Collection[str], situation: Situation, *, has_browser: bool) -> Remedy | None:
     """
-    Return what to try after a refusal about *topic* (a column of the table), None where the table says it best.
+    Return what to try after a refusal about *topic* (a column of the table), None where the table's remedy is right.
 
     *named* are our words for what Microsoft's text names (``error_text.find_named``). *has_browser*: one can be opened
     here.
@@ -66,12 +66,12 @@ def permissions(scopes: Collection[str]) -> set[str]:
 
 
 def _is_only_smtp(named: Collection[str], situation: Situation) -> bool:
-    """Does Microsoft's text name SMTP alone, of more that was asked for?"""
+    """Does Microsoft's text name SMTP, and not IMAP, though both were requested?"""
     return "smtp" in named and "imap" not in named and permissions(situation.scopes) >= {"smtp", "imap"}
 
 
 def _other_cloud(named: Collection[str], situation: Situation) -> Remedy | None:
-    """Return the cloud to try that Microsoft's text names, if it is another than was asked."""
+    """Return the advice to use the cloud that Microsoft's text names, None if the sign-in went there."""
     cloud = next((cloud for cloud in ("china", "usgov") if cloud in named), situation.cloud)
     if cloud == situation.cloud:
         return None
@@ -80,7 +80,7 @@ def _other_cloud(named: Collection[str], situation: Situation) -> Remedy | None:
 
 
 def _other_redirect(situation: Situation, *, has_browser: bool) -> Remedy:
-    """Return how to get round a redirect URI that is not registered."""
+    """Return what to try if the redirect URI is not registered."""
     if situation.client_id not in tables.load("clients")["clients"]:
         where = f"In the registration of the client id {situation.client_id}, under “Mobile and desktop applications”"
         return Remedy(f"{where}, add exactly {situation.redirect_uri}", f"{_again(situation)} --{situation.flow}")
@@ -91,7 +91,7 @@ def _other_redirect(situation: Situation, *, has_browser: bool) -> Remedy:
 
 
 def _other_flow(situation: Situation, *, has_browser: bool) -> Remedy | None:
-    """Return the flow that a policy may let through: never a device code, which policies forbid first."""
+    """Return the flow that a policy may allow; never a device code, which policies forbid first."""
     if situation.flow == "browser":
         where = "Open the address in a browser on a device that the organisation manages"
         return Remedy(f"{where}. {_ADMINISTRATOR}", f"{_again(situation)} --paste")

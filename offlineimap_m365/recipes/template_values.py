@@ -127,7 +127,7 @@ def command_words(*arguments: str) -> list[str]:
 
     Raises Misconfigured for a path with a control character, which no configuration file can hold.
     """
-    home = place()
+    home = home_assignment()
     words = [*(["env", home] if home else []), *stub.command(), *arguments]
     bad = next((word for word in words if not word.isprintable()), None)
     if bad is not None:
@@ -138,12 +138,8 @@ def command_words(*arguments: str) -> list[str]:
     return words
 
 
-def place() -> str:
-    """
-    Return what an environment has to set so that the home is found, ``OFFLINEIMAP_M365_HOME=…``.
-
-    Empty if it lies where also an empty environment would look: cron and systemd do not read a shell's files.
-    """
+def home_assignment() -> str:
+    """Return ``OFFLINEIMAP_M365_HOME=…``, empty if cron and systemd find the home without it."""
     return "" if paths.directory() == usual_home() else f"OFFLINEIMAP_M365_HOME={paths.directory()}"
 
 

@@ -113,7 +113,7 @@ def test_neomutt_has_no_room_for_a_longer_token(shared_user: MailUser) -> None:
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let our command be a short one, since mutt shows no more than 255 characters of a variable."""
     monkeypatch.setattr(stub, "command", lambda: ['/it\'s a \\ $HOME `id` "command"'])
-    monkeypatch.setattr(template_values, "place", lambda: "")
+    monkeypatch.setattr(template_values, "home_assignment", lambda: "")
 
 
 @odd_names(20)

@@ -31,7 +31,7 @@ def nobody(machine: Subject) -> Check:
     """Return the one failure where nobody ever signed in, or where another home is used than the last time."""
     error = profiles.not_signed_in("you@example.org", "Nobody is signed in")
     usual = template_values.usual_home()
-    has_other = template_values.place() and os.path.isdir(os.path.join(usual, "accounts"))  # noqa: PTH112, PTH118 - one text
+    has_other = template_values.home_assignment() and os.path.isdir(os.path.join(usual, "accounts"))  # noqa: PTH112, PTH118 - one text
     other = f"To use the other home, {usual}, set OFFLINEIMAP_M365_HOME={errors.quoted(usual)}; else sign in"
     remedy = Remedy(other if has_other else "", errors.login_command("you@example.org"))
     return machine.bad("sign-in", f"{error.fact}. {error.meaning}{_origin()}", remedy)
@@ -88,7 +88,7 @@ def _try_writing(top: Path) -> bool:
 
 def _origin() -> str:
     """Return which variable names the home, if an empty environment, such as cron's, would use another one."""
-    place = template_values.place()
+    place = template_values.home_assignment()
     if not place:
         return ""
     variable = "OFFLINEIMAP_M365_HOME" if environment.home() else "XDG_DATA_HOME"

@@ -250,7 +250,7 @@ def test_the_usual_home_is_not_named(world: World, monkeypatch: pytest.MonkeyPat
     if variable:
         monkeypatch.setenv(variable, template_values.usual_home())
 
-    assert template_values.place() == ""
+    assert template_values.home_assignment() == ""
     assert recipes.token_command(ALICE).split()[0] != "env"
 
 
