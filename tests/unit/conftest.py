@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SLOW = (
     *("accounts/test_client_credential.py", "base/test_entry_point.py", "base/test_fresh_token.py"),
     *("base/test_account_lock.py", "base/test_import_cost.py", "base/test_messages.py", "base/test_process.py"),
-    *("base/test_paths.py::test_a_pipe_in", "base/test_paths.py::test_a_tree_that", "cli/test_commands.py"),
+    "cli/test_commands.py",
     *("doctor/offlineimaprc/", "doctor/test_doctor_command.py", "doctor/test_home_directory.py"),
     *("doctor/test_login_host.py", "doctor/test_mail_checks.py", "doctor/test_profile_checks.py"),
     *("doctor/test_public_report.py", "mail/test_mail_servers.py"),

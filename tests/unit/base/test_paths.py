@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.base import errors, paths, process, safe_file
+from offlineimap_m365.base import errors, paths, safe_file
 from tests import in_process
 from tests.signed_in_accounts import ALICE, invent
 
@@ -123,19 +123,6 @@ def test_what_others_may_write_is_refused(
     assert caught.value.remedy.command == command.format(path=path, home=world.home)
     assert mode(path) & bits
     assert name == "profile.json" or mode(world.home) & 0o011
-
-
-def test_a_tree_that_everybody_may_write_needs_one_command(world: World) -> None:
-    """Where everything has mode 777, the first remedy repairs all of it."""
-    invent()
-    for path in (world.home, *world.home.rglob("*")):
-        path.chmod(0o777)
-
-    with pytest.raises(errors.Misconfigured) as caught:
-        profiles.get(ALICE)
-    assert process.run([*process.SHELL, str(caught.value.remedy.command)]).is_success
-
-    assert profiles.get(ALICE).name == ALICE
 
 
 @pytest.mark.parametrize(
