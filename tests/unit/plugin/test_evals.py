@@ -130,3 +130,17 @@ def test_a_call_that_cannot_be_used_is_misconfigured(world: World) -> None:
     for call, words in calls:
         with pytest.raises(errors.Misconfigured, match=words):
             call()
+
+
+def test_what_was_learnt_of_a_mailbox_is_used(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The finding decides; without one the plain function does, and one line in OfflineIMAP's log says so."""
+    invent(mailboxes={ALICE: {"not_mail": ["Agenda"], "names": {"Verzonden": "Sent"}}})
+
+    with caplog.at_level("INFO", logger="OfflineImap"):
+        keeps = offlineimap_m365.make_folderfilter(account=ALICE)
+        remote, _ = offlineimap_m365.make_nametrans(account=ALICE)
+        plain = offlineimap_m365.make_folderfilter(account=ALICE, mailbox="info@example.org")
+
+    assert (keeps("Agenda"), keeps("INBOX"), remote("Verzonden")) == (False, True, "Sent")
+    assert (plain("Agenda"), plain("Calendar")) == (True, False)
+    assert [line.partition(":")[0] for line in caplog.messages] == ["info@example.org"]
