@@ -11,7 +11,7 @@ import offlineimap_m365
 from offlineimap_m365.base import errors
 from offlineimap_m365.folders import learned
 from offlineimap_m365.knowledge import installation
-from offlineimap_m365.plugin import evals
+from offlineimap_m365.plugin import evals, log_redaction
 from tests.signed_in_accounts import ALICE, age, cache_of, invent, keep
 
 if TYPE_CHECKING:
@@ -84,6 +84,15 @@ def test_what_each_eval_returns(world: World, entra: Entra) -> None:
     ]
     assert offlineimap_m365.get_client_id() == account.client_id
     assert offlineimap_m365.get_client_secret(ALICE) == ""
+
+
+def test_what_an_eval_returned_is_hidden_from_the_log(world: World) -> None:
+    """A token is known from then on, whatever it looks like; a client id is no secret."""
+    account = invent()
+    values = [offlineimap_m365.get_access_token(), offlineimap_m365.get_refresh_token(), account.client_id]
+    offlineimap_m365.get_client_id()
+
+    assert [log_redaction.clean(value) for value in values] == ["<hidden>", "<hidden>", account.client_id]
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def test_nothing_of_the_calling_interpreter_reaches_it(tmp_path: Path, world: Wo
     [
         (None, "No such file"),
         ("#!/nowhere/python", "No such file"),
+        ("#!/usr/bin/yes", "cannot run"),
         ("#!/usr/bin/python3\nimport offlineimap_m365_that_was_removed", "ModuleNotFoundError"),
     ],
 )
@@ -86,9 +87,9 @@ def test_a_command_that_cannot_run_is_named_with_its_repair(
         script.chmod(0o755)
 
     with pytest.raises(errors.Misconfigured) as caught:
-        installed_command.ask([str(script)], [], "alice@example.org", REPAIR)
+        installed_command.ask([str(script)], [], ALICE, REPAIR)
 
-    assert str(script) in str(caught.value)
+    assert str(caught.value).startswith(f"{ALICE}: {script} cannot run (")
     assert reason in str(caught.value)
     assert "Traceback" not in str(caught.value)
     assert caught.value.remedy.command == REPAIR.command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import types
 
@@ -9,6 +10,7 @@ import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.plugin import evals, offlineimap_builds
+from tests.signed_in_accounts import invent
 
 
 class OfflineImapError(Exception):
@@ -85,6 +87,19 @@ def test_which_exception_each_function_raises(
         getattr(evals, function)("alice@example.org", *arguments)
 
     assert isinstance(caught.value, OfflineImapError) is is_both
+
+
+@pytest.mark.usefixtures("world", "repository")
+def test_a_token_that_cannot_be_renewed_raises_a_plain_error() -> None:
+    """While a build that evaluates once connects, an error of severity REPO would not be shown (contract §2)."""
+    account = invent()
+    token = evals.get_access_token(account.name)
+    shutil.rmtree(account.folder)
+
+    with pytest.raises(errors.SignInNeeded) as caught:
+        str(token)
+
+    assert not isinstance(caught.value, OfflineImapError)
 
 
 def test_a_token_that_stays_current() -> None:
