@@ -51,11 +51,11 @@ def named(checks: Iterable[Check], name: str) -> Check:
     return next(check for check in checks if check.name == name)
 
 
-def subject_of(account: Account, mailbox: str, token: str | None) -> Subject:
+def subject_of(account: Account, mailbox: str = "", token: str | None = None) -> Subject:
     """Return the *account* under examination, with a *token* that lives for an hour if there is one."""
     now = int(time.time())
     kept = None if token is None else AccessToken(token, now, now + 3600)
-    return Subject(account.name, mailbox, account=account, token=kept)
+    return Subject(account.name, mailbox or account.name, account=account, token=kept)
 
 
 def by_name(checks: Iterable[Check], secret: str) -> dict[str, Check]:

@@ -8,17 +8,18 @@ import socket
 import ssl
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 import trustme
 
-from offlineimap_m365.accounts import profiles
 from offlineimap_m365.doctor import network
 from offlineimap_m365.doctor.check import Step, Subject
 from tests import doctor_checks
 from tests.login_host import CONFIGURATION, LoginHost, response
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.wire import ConnectProxy
+from tests.signed_in_accounts import ALICE, describe_invented
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,33 +31,23 @@ if TYPE_CHECKING:
 #: Rules of ours, which no Python can change.
 pytestmark = pytest.mark.once
 
-ALICE = "alice@example.org"
 MICROSOFT = "login.microsoftonline.com"
 PASSWORD = "geheim%40x"
 STEPS = (Step("certificates", network.examine_certificates), *network.STEPS)
 NAMES = [step.name for step in STEPS]
 AGAIN = f"offlineimap-m365 doctor {ALICE}"
-RENAME = f"offlineimap-m365 login {ALICE} --authority https://HOST/TENANT"
 
 
 def subject(authority: str, name: str = ALICE, *, is_custom: bool = True, **more: Any) -> Subject:
     """Return an account that is signed in at *authority*, about to be checked."""
-    account = profiles.Account(
-        name=name,
-        client_id="a client id",
-        authority=authority,
-        scopes=(),
-        imap="localhost:993",
-        smtp="localhost:587",
-        redirect_uri="https://localhost",
-        endpoints={"token_endpoint": f"{authority}/token"} if is_custom else None,
-    )
+    endpoints = {"token_endpoint": f"{authority}/token"} if is_custom else None
+    account = describe_invented(name, authority=authority, endpoints=endpoints)
     return Subject(name, name, account=account, **more)
 
 
-def at(port: int, host: str = "localhost", **more: Any) -> Subject:
+def at(port: int, **more: Any) -> Subject:
     """Return such an account at a *port* of this machine."""
-    return subject(f"https://{host}:{port}/tenant", **more)
+    return subject(f"https://localhost:{port}/tenant", **more)
 
 
 def microsoft() -> Subject:
@@ -85,7 +76,7 @@ def is_well(about: Subject) -> bool:
 
 def follow(world: World, check: Check, **names: str) -> None:
     """Type the command of *check*, with *names* in the place of words in capitals, into the user's shell."""
-    text = check.remedy.command or ""
+    text = doctor_checks.command_of(check)
     for placeholder, value in names.items():
         assert placeholder in text
         text = text.replace(placeholder, value)
@@ -111,22 +102,17 @@ def entra_alike(ca: trustme.CA, world: World) -> LoginHost:
     return LoginHost(response(200, CONFIGURATION), certificate=ca.issue_cert("localhost", "127.0.0.1"))
 
 
-def test_a_host_that_is_well(world: World, entra: Entra) -> None:
-    """All is good with one request that holds no secret."""
+def test_a_host_that_is_well(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is good with one request that holds no secret; a proxy is named by its variable, not by its address."""
     checks = look(subject(entra.authority))
-
     assert list(checks) == NAMES
     assert {check.ok for check in checks.values()} == {True}
     assert "REQUESTS_CA_BUNDLE" in checks["certificates"].meaning
     assert [(request.method, request.authorization) for request in entra.requests] == [("GET", None)]
 
-
-def test_a_proxy_that_is_well(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy is named by its variable, since its address may hold a password."""
     with ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://alice:{PASSWORD}@127.0.0.1:{proxy.port}")
         checks = look(microsoft())
-
     assert {check.ok for check in checks.values()} == {True}
     assert "HTTPS_PROXY" in checks["proxy"].meaning
 
@@ -134,29 +120,26 @@ def test_a_proxy_that_is_well(world: World, entra: Entra, monkeypatch: pytest.Mo
 # Proxies
 
 
-@pytest.mark.parametrize(
-    ("variable", "text"),
-    [
-        ("HTTPS_PROXY", f"http://alice:{PASSWORD}@[oops"),
-        ("HTTPS_PROXY", "http://a;reboot:80"),
-        ("https_proxy", f"http://alice:{PASSWORD}@127.0.0.1:{{closed}}"),
-        ("https_proxy", f"https://alice:{PASSWORD}@127.0.0.1:{{closed}}"),
-        ("HTTPS_PROXY", "{refuses}"),
-    ],
-)
-def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, variable: str, text: str) -> None:
+def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, subtests: pytest.Subtests) -> None:
     """What is not a proxy, is not there, needs another library or refuses: without it the host is reached."""
     with ConnectProxy({}) as refuses:
-        values = {"closed": closed_port(), "refuses": refuses.url}
-        world.environ[variable] = text.format(**values) if "{" in text else text
-        world.enter()
+        for variable, url in (
+            ("HTTPS_PROXY", f"http://alice:{PASSWORD}@[oops"),
+            ("HTTPS_PROXY", "http://a;reboot:80"),
+            ("https_proxy", f"http://alice:{PASSWORD}@127.0.0.1:{closed_port()}"),
+            ("https_proxy", f"https://alice:{PASSWORD}@127.0.0.1:{closed_port()}"),
+            ("HTTPS_PROXY", refuses.url),
+        ):
+            with subtests.test(url):
+                world.environ[variable] = url
+                world.enter()
 
-        failed = only("proxy", subject(entra.authority))
+                failed = only("proxy", subject(entra.authority))
 
-    assert failed.remedy.command == f"unset {variable}"
-    assert variable in failed.meaning
-    follow(world, failed)
-    assert is_well(subject(entra.authority))
+                assert failed.remedy.command == f"unset {variable}"
+                assert variable in failed.meaning
+                follow(world, failed)
+                assert is_well(subject(entra.authority))
 
 
 def test_a_proxy_that_wants_a_password(world: World, entra: Entra) -> None:
@@ -174,32 +157,20 @@ def test_a_proxy_that_wants_a_password(world: World, entra: Entra) -> None:
 # Names, connections, certificates
 
 
-@pytest.mark.parametrize("number", [socket.EAI_NONAME, socket.EAI_AGAIN])
-def test_a_name_that_does_not_resolve(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """No such name, or a resolver that is not there."""
-
-    def fail(*_: Any, **__: Any) -> Any:
-        raise socket.gaierror(number, "no")
-
+def test_a_name_that_does_not_resolve(world: World, entra: Entra) -> None:
+    """No such name, a resolver that is not there, and a name that cannot be one."""
     about = subject(entra.authority)
-    with monkeypatch.context() as away:
-        away.setattr(socket, "getaddrinfo", fail)
-        failed = only("dns", about)
-
-    assert failed.remedy.command == AGAIN
+    for number in (socket.EAI_NONAME, socket.EAI_AGAIN):
+        with mock.patch.object(socket, "getaddrinfo", side_effect=socket.gaierror(number, "no")):
+            assert only("dns", about).remedy.command == AGAIN
+    assert only("dns", subject(f"https://{'a' * 70}.example.org/tenant")).remedy.command == AGAIN
     assert is_well(subject(entra.authority))
 
 
-def test_a_name_that_cannot_be_one(world: World) -> None:
-    """A host's name with a part that is too long is not a crash."""
-    assert only("dns", subject(f"https://{'a' * 70}.example.org/tenant")).remedy.command == AGAIN
-
-
-def test_a_network_that_only_allows_proxies(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_only_allows_proxies(world: World, entra: Entra) -> None:
     """Microsoft's host cannot be connected to: the proxy of this network is asked for."""
-    with monkeypatch.context() as here:
-        nobody = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", closed_port()))]
-        here.setattr(socket, "getaddrinfo", lambda *_, **__: nobody)
+    nobody = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", closed_port()))]
+    with mock.patch.object(socket, "getaddrinfo", return_value=nobody):
         failed = only("tls", microsoft())
 
     with ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as proxy:
@@ -224,127 +195,110 @@ def test_a_company_that_inspects_connections(world: World, monkeypatch: pytest.M
         assert is_well(at(host.port))
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\xff\x00 no certificate", "another"])
-def test_trusted_certificates_that_are_wrong_are_unset(world: World, entra: Entra, content: bytes | str | None) -> None:
+def test_trusted_certificates_that_are_wrong_are_unset(world: World, entra: Entra, subtests: pytest.Subtests) -> None:
     """A file of certificates that is gone, holds none, or not the right one: the variable is wrong."""
     path = world.root / "broken.pem"
-    if content == "another":
-        trustme.CA().cert_pem.write_to_path(str(path))
-    elif isinstance(content, bytes):
-        path.write_bytes(content)
-    world.environ["REQUESTS_CA_BUNDLE"] = str(path)
-    world.enter()
+    for name, data in (
+        ("certificates", None),
+        ("certificates", b""),
+        ("certificates", b"\xff\x00 no certificate"),
+        ("tls", trustme.CA().cert_pem.bytes()),
+    ):
+        with subtests.test(f"{name} {data!r}"):
+            if data is not None:
+                path.write_bytes(data)
+            world.environ["REQUESTS_CA_BUNDLE"] = str(path)
+            world.enter()
 
-    failed = only("tls" if content == "another" else "certificates", subject(entra.authority))
+            failed = only(name, subject(entra.authority))
 
-    assert str(path) in failed.meaning
-    assert failed.remedy.command == "unset REQUESTS_CA_BUNDLE"
-    follow(world, failed)
-    assert is_well(subject(entra.authority))
-
-
-@pytest.mark.parametrize(
-    ("name", "begins", "ends", "words", "command"),
-    [
-        ("localhost", -30, -2, "expired", network.set_clock()),
-        ("localhost", 2, 30, "not yet valid", network.set_clock()),
-        ("portal.hotel.example", -30, 30, "Hostname mismatch", AGAIN),
-    ],
-)
-def test_a_certificate_that_is_refused(  # noqa: PLR0917 - the columns of the table
-    world: World,
-    ca: trustme.CA,
-    entra_alike: LoginHost,
-    name: str,
-    begins: float,
-    ends: float,
-    words: str,
-    command: str,
-) -> None:
-    """Its dates and names say why."""
-    entra_alike.use(ca.issue_cert(name, not_before=days(begins), not_after=days(ends)))
-    with entra_alike as host:
-        failed = only("tls", at(host.port))
-
-    assert words in failed.meaning
-    assert failed.remedy.command == command
+            assert str(path) in failed.meaning
+            assert failed.remedy.command == "unset REQUESTS_CA_BUNDLE"
+            follow(world, failed)
+            assert is_well(subject(entra.authority))
 
 
-def test_no_tls_at_all(world: World) -> None:
-    """A host that speaks something else on this port is named."""
-    with LoginHost(b"HTTP/1.1 400 Bad Request\r\n\r\n") as host:
-        assert "TLS handshake" in only("tls", at(host.port)).meaning
+def test_a_certificate_that_is_refused(world: World, ca: trustme.CA, subtests: pytest.Subtests) -> None:
+    """Its dates and names say why; a host that speaks something else than TLS on this port is named."""
+
+    def issued(name: str, begins: float, ends: float) -> LoginHost:
+        return LoginHost(certificate=ca.issue_cert(name, not_before=days(begins), not_after=days(ends)))
+
+    for host, words, command in (
+        (issued("localhost", -30, -2), "expired", network.set_clock()),
+        (issued("localhost", 2, 30), "not yet valid", network.set_clock()),
+        (issued("portal.hotel.example", -30, 30), "Hostname mismatch", AGAIN),
+        (LoginHost(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "TLS handshake", AGAIN),
+    ):
+        with subtests.test(words), host:
+            failed = only("tls", at(host.port))
+
+            assert words in failed.meaning
+            assert failed.remedy.command == command
 
 
 # Answers
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "headers", "words"),
-    [
+def test_something_else_answers(world: World, entra_alike: LoginHost, subtests: pytest.Subtests) -> None:
+    """A captive portal, a filter or a redirect in the place of the sign-in service is named."""
+    right, portal = entra_alike.answer, {"Location": "https://portal.hotel.example/?u=1"}
+    cases: list[tuple[int, str, dict[str, str], str]] = [
         (200, CAPTIVE_PORTAL, {}, "captive portal"),
         (200, "[]", {}, "captive portal"),
         (200, "{" * 9000, {}, "captive portal"),
         (403, "<html>Blocked by policy</html>", {}, "HTTP 403"),
         (429, "", {"Retry-After": "120"}, "HTTP 429"),
         (500, "", {}, "HTTP 500"),
-        (302, "", {"Location": "https://portal.hotel.example/?u=1"}, "(HTTP 302)"),
+        (302, "", portal, "(HTTP 302)"),
         (302, "", {"Location": "https://[oops"}, "HTTP 302"),
         (200, '{"status": "blocked"}', {}, "no OpenID configuration"),
-    ],
-)
-def test_something_else_answers(
-    world: World, entra_alike: LoginHost, *, status: int, body: str, headers: dict[str, str], words: str
-) -> None:
-    """A captive portal, a filter or a redirect in the place of the sign-in service is named."""
-    right, entra_alike.answer = entra_alike.answer, response(status, body, headers)
+    ]
     with entra_alike as host:
-        check = only("login-host", at(host.port))
-        assert words in check.meaning
-        assert ("accepts the next request at" in check.remedy.advice) is (status == 429)
-        host.answer = right
-        assert is_well(at(host.port))
+        for status, body, headers, words in cases:
+            with subtests.test(f"{status} {body[:30]} {headers}"):
+                host.answer = response(status, body, headers)
+
+                check = only("login-host", at(host.port))
+
+                assert words in check.meaning
+                assert ("accepts the next request at" in check.remedy.advice) is (status == 429)
+                host.answer = right
+                assert is_well(at(host.port))
 
 
-def test_a_service_that_refuses_is_one(world: World, entra: Entra) -> None:
-    """An unknown tenant is refused in JSON: the refusal is another check's."""
+def test_who_is_asked_where(world: World, entra: Entra, entra_alike: LoginHost) -> None:
+    """An unknown tenant is another check's finding; a provider of another kind is asked at its own place, too."""
     assert is_well(subject(entra.authority_for("00000000-0000-0000-0000-000000000000")))
 
-
-def test_a_service_without_entras_address(world: World, entra_alike: LoginHost) -> None:
-    """A provider that has its configuration elsewhere than Entra is asked there (OpenID Connect Discovery §4)."""
     entra_alike.answer = response(200, "{}")
     with entra_alike as host:
         only("login-host", at(host.port))
-
     assert [asked.split()[1] for asked in host.received] == [
         b"/tenant/v2.0/.well-known/openid-configuration",
-        b"/tenant/.well-known/openid-configuration",
+        b"/tenant/.well-known/openid-configuration",  # OpenID Connect Discovery §4
     ]
 
 
-@pytest.mark.parametrize(
-    ("date", "age", "ok", "words"),
-    [
-        (-20_000.0, None, False, "days ahead"),
-        (1.0, None, False, "h behind"),
-        ("soon", None, True, "does not tell the time"),
-        ("Wed, 99 Foo 99999 07:28:00 GMT", None, True, "does not tell the time"),
-        (-1 / 12, "7200", True, "agrees"),
-        (-1 / 640, None, True, " min ahead"),
-    ],
-)
-def test_the_time_of_an_answer(
-    world: World, entra_alike: LoginHost, date: float | str, age: str | None, *, ok: bool, words: str
-) -> None:
+def test_the_time_of_an_answer(world: World, entra_alike: LoginHost, subtests: pytest.Subtests) -> None:
     """A cache on the way says how old its answer is (RFC 9111 §5.1); two minutes do no harm, and are said."""
-    header = date if isinstance(date, str) else formatdate(days(date).timestamp(), usegmt=True)
-    entra_alike.answer = response(200, CONFIGURATION, {"Date": header, **({"Age": age} if age else {})})
     with entra_alike as host:
-        check = look(at(host.port))["clock"]
+        for date, age, ok, words in (
+            (-20_000.0, "0", False, "days ahead"),
+            (1.0, "0", False, "h behind"),
+            ("soon", "0", True, "does not tell the time"),
+            ("Wed, 99 Foo 99999 07:28:00 GMT", "0", True, "does not tell the time"),
+            (-1 / 12, "7200", True, "agrees"),
+            (-1 / 640, "", True, " min ahead"),
+        ):
+            with subtests.test(f"{date} {age}"):
+                header = date if isinstance(date, str) else formatdate(days(date).timestamp(), usegmt=True)
+                host.answer = response(200, CONFIGURATION, {"Date": header, "Age": age})
 
-    assert check.ok is ok
-    assert words in check.meaning
+                check = look(at(host.port))["clock"]
+
+                assert check.ok is ok
+                assert words in check.meaning
 
 
 def test_many_accounts_fail_once(world: World) -> None:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.once
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
 LOGIN = "offlineimap-m365 login alice@example.org"
+HOME = Check("home", ok=True, meaning="It is closed")
 GOOD = Check("clock", ok=True, meaning="The clock differs from the server's by 2 s", account=ALICE)
 UNTOLD = Check("token", ok=None, meaning="The access token is opaque", account=ALICE)
 BAD = Check(
@@ -125,7 +126,7 @@ def test_several_accounts_have_headings(world: World) -> None:
 
 def test_of_many_accounts_only_what_failed_is_shown(world: World) -> None:
     """An administrator with hundreds finds the one that fails."""
-    checks = [Check("home", ok=True, meaning="It is closed"), dataclasses.replace(GOOD, account=BOB), GOOD, BAD]
+    checks = [HOME, dataclasses.replace(GOOD, account=BOB), GOOD, BAD]
 
     lines = lines_of(Text(several=True, verbose=False, many=True), *checks)
 
@@ -133,31 +134,22 @@ def test_of_many_accounts_only_what_failed_is_shown(world: World) -> None:
     assert lines[-1].startswith("1 of 4 checks failed. ")
 
 
-@pytest.mark.parametrize(
-    ("checks", "last"),
-    [
+def test_the_last_line_says_what_to_do_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many failed of how many, and the first command; with --offline nobody may think the network was checked."""
+    asks = Check("x", ok=False, meaning="M", remedy=Remedy("Ask the administrator"), account=ALICE)
+    powershell = dataclasses.replace(asks, remedy=Remedy("Grant it", "New-Thing -AppId 1", "powershell"))
+    for checks, last in (
         ([GOOD, GOOD], "All is well: 2 checks."),
         ([GOOD], "All is well: 1 check."),
         ([GOOD, UNTOLD], "Nothing failed: 1 of 2 checks are good, 1 could not be made."),
         ([GOOD, LINE, BAD], "2 of 3 checks failed. First apply the diff"),
-        (
-            [Check("x", ok=False, meaning="M", remedy=Remedy("Ask the administrator"), account=ALICE)],
-            "1 of 1 check failed. Begin with the check x of alice@example.org",
-        ),
-        (
-            [Check("x", ok=False, meaning="M", remedy=Remedy("Grant it", "New-Thing -AppId 1", "powershell"))],
-            "1 of 1 check failed. In PowerShell, first run: New-Thing -AppId 1",
-        ),
-    ],
-)
-def test_the_last_line_says_what_to_do_first(
-    world: World, monkeypatch: pytest.MonkeyPatch, checks: list[Check], last: str
-) -> None:
-    """How many failed of how many, and the first command; with --offline nobody may think the network was checked."""
-    lines = lines_of(begin(monkeypatch), *checks, offline=True)
+        ([asks], "1 of 1 check failed. Begin with the check x of alice@example.org"),
+        ([powershell], "1 of 1 check failed. In PowerShell, first run: New-Thing -AppId 1"),
+    ):
+        lines = lines_of(begin(monkeypatch), *checks, offline=True)
 
-    assert lines[-3:] == ["", lines[-2], last]
-    assert "--offline" in lines[-2]
+        assert lines[-3:] == ["", lines[-2], last]
+        assert "--offline" in lines[-2]
 
 
 def test_ascii_where_there_is_nothing_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

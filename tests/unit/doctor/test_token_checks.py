@@ -7,7 +7,8 @@ import dataclasses
 import errno
 import json
 import os
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from offlineimap_m365.provider import id_token
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine, notify
 from tests import certificates
-from tests.doctor_checks import checks_of, command_of, follow, is_well, named, only
+from tests.doctor_checks import checks_of, command_of, follow, is_well, named, only, subject_of
 from tests.m365.entra import CONSUMERS
 from tests.signed_in_accounts import ALICE, TOKEN, cache_of, describe, invent, keep
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.once
 
 MAIL = "https://outlook.office.com"
-TENANT, OTHER = "11112222-3333-4444-5555-666677778888", "99992222-3333-4444-5555-666677778888"
+TENANT = "11112222-3333-4444-5555-666677778888"
 APP, SECRET = "0f0f0f0f-aaaa-bbbb-cccc-0123456789ab", "wq18Q~a.very.secret.value-of-40-letters"
 
 
@@ -46,11 +47,6 @@ STEPS = (
     Step("token", token_checks.examine_token, ("refresh",)),
     Step("token-length", token_checks.examine_length, ("token",)),
 )
-
-
-def subject_of(account: Account) -> Subject:
-    """Return the account under examination."""
-    return Subject(account.name, account.name, account=account)
 
 
 def examined(account: Account) -> list[Check]:
@@ -201,16 +197,12 @@ def test_an_application_needs_the_permission_to_read(world: World, entra: Entra)
     assert entra.count(TOKEN) == 2
 
 
-def test_a_store_that_cannot_be_written(world: World, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_written(world: World, entra: Entra) -> None:
     """The new token works; that it could not be saved is the failure, with what to do about it."""
     account = keep(entra)
     subject = subject_of(account)
-
-    def fail(*_: object) -> NoReturn:
-        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(FileStore, "write", fail)
+    quota = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+    with mock.patch.object(FileStore, "write", side_effect=quota):
         check = only(checks_of(STEPS, subject), "refresh")
 
     assert command_of(check).startswith("df -h ")
@@ -233,32 +225,23 @@ def test_a_token_that_never_lives_long(world: World, entra: Entra) -> None:
 # What the token says of itself
 
 
-@pytest.mark.parametrize(
-    ("claims", "changes", "meaning"),
-    [
+def test_a_token_is_told_with_what_it_allows_and_whose_it_is(answers: Callable[..., list[Check]]) -> None:
+    """That the name signed in with is another than the address is information; what was not asked for is not missed."""
+    cases: tuple[tuple[dict[str, str], dict[str, Any], str], ...] = (
         (
             {"upn": "ab123@corp.example"},
             {"identity": "ab123@corp.example"},
-            f"The token allows IMAP and SMTP, for ab123@corp.example, which is not {ALICE}",
+            f"ab123@corp.example, which is not {ALICE}",
         ),
-        # renamed: the same by Microsoft's id
-        ({"upn": "new@example.org"}, {}, f"The token allows IMAP and SMTP, for new@example.org, which is not {ALICE}"),
-        # what was not asked for is not missed
-        (
-            {"scp": "IMAP.AccessAsUser.All"},
-            {"scopes": (f"{MAIL}/IMAP.AccessAsUser.All",)},
-            f"The token allows IMAP, for {ALICE}",
-        ),
-    ],
-)
-def test_a_token_is_told_with_what_it_allows_and_whose_it_is(
-    answers: Callable[..., list[Check]], claims: dict[str, str], changes: dict[str, Any], meaning: str
-) -> None:
-    """That the name signed in with is another than the address is information."""
-    found = answers(jwt(**claims), **changes)
+        ({"upn": "new@example.org"}, {}, f"new@example.org, which is not {ALICE}"),  # renamed: the same by the id
+        ({"scp": "IMAP.AccessAsUser.All"}, {"scopes": (f"{MAIL}/IMAP.AccessAsUser.All",)}, ALICE),
+    )
+    for claims, changes, whose in cases:
+        found = answers(jwt(**claims), **changes)
 
-    assert is_well(found)
-    assert named(found, "token").meaning == meaning
+        assert is_well(found)
+        allowed = "IMAP" if "scp" in claims else "IMAP and SMTP"
+        assert named(found, "token").meaning == f"The token allows {allowed}, for {whose}"
 
 
 def test_a_wrong_token_is_named_and_goes_to_no_mail_server(answers: Callable[..., list[Check]]) -> None:
@@ -278,22 +261,11 @@ def test_a_wrong_token_is_named_and_goes_to_no_mail_server(answers: Callable[...
         assert subject.token is None
 
 
-OPAQUE = (
-    "EwB" + "x" * 1360,
-    "EwBx.y.z",
-    f"a.{part([1])}.c",
-    f"a.{part('text')}.c",
-    "a.!!!!.c",
-    "a.b.c.d",
-    "..",
-    f"a.{base64.urlsafe_b64encode(b'[' * 9000).decode()}.c",
-    f"a.{base64.urlsafe_b64encode(bytes(range(256))).decode()}.c",
-)
-
-
 def test_a_token_that_cannot_be_read_is_no_failure(answers: Callable[..., list[Check]]) -> None:
     """Personal accounts have such; only the mail server can tell what it is for."""
-    for opaque in OPAQUE:
+    bodies = [part([1]), part("text"), "!!!!"]
+    bodies += [base64.urlsafe_b64encode(data).decode() for data in (b"[" * 9000, bytes(range(256)))]
+    for opaque in ("EwB" + "x" * 1360, "EwBx.y.z", "a.b.c.d", "..", *(f"a.{body}.c" for body in bodies)):
         found = answers(opaque, tenant=CONSUMERS, person={})
 
         assert is_well(found)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
+from offlineimap_m365 import doctor
 from offlineimap_m365.doctor.check import Step, Subject
 from offlineimap_m365.doctor.local import versions
+from offlineimap_m365.knowledge import installation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,46 +40,31 @@ def look() -> Check:
     return Step(versions.OFFLINEIMAP, versions.examine_offlineimap).check(Subject("", ""))
 
 
-def ours(world: World) -> tuple[str, str, str]:
-    """Return what a fresh process of this Python says of our own versions: ok, meaning, remedy."""
-    code = (
-        "from offlineimap_m365 import doctor\n"
-        "found = next(doctor.examine(doctor.Order()))\n"
-        "print(found.ok, '; '.join([found.meaning, *found.details]), found.remedy.command, sep='\\n')\n"
-        "print([check.name for check in doctor.examine(doctor.Order(offline=True))])\n"
-    )
-    done = world.execute([sys.executable, "-c", code])
-    assert done.code == 0, done.err
-    ok, meaning, remedy, names = done.out.splitlines()
-    assert ("'certificates'" in names) is ("cannot be loaded" not in meaning)
-    return ok, meaning, remedy
-
-
-def test_our_own_versions(world: World) -> None:
+def test_our_own_versions() -> None:
     """This program, Python and what MSAL lives on are named with their versions."""
-    ok, meaning, _ = ours(world)
+    check = versions.examine_ours(Subject("", ""))
 
-    assert ok == "True"
+    assert check.ok is True
+    text = "; ".join([check.meaning, *check.details])
     for name in ("offlineimap-m365 0.", f"Python {sys.version.split()[0]} ({sys.executable})", "msal 1.", "OpenSSL"):
-        assert name in meaning
+        assert name in text
 
 
-@pytest.mark.parametrize(
-    "text", ["import nothing_of_this_name", "this is no Python", "raise RuntimeError('\\x1b[31m')"]
-)
-def test_an_msal_that_cannot_be_loaded(world: World, tmp_path: Path, text: str) -> None:
-    """A broken MSAL is the one failure, with why; nothing that needs it is tried."""
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "msal.py").write_text(text)
-    world.environ["PYTHONPATH"] = str(tmp_path / "broken")
+def test_an_msal_that_cannot_be_loaded(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken MSAL is the one failure, with why; nothing that needs it is tried. One on PYTHONPATH is taken away."""
+    (tmp_path / "msal.py").touch()
+    monkeypatch.setattr(versions, "which", lambda _: None)
+    for error in (ModuleNotFoundError("No module named 'x'"), SyntaxError("invalid"), RuntimeError("\x1b[31m")):
+        monkeypatch.setattr(versions, "importlib", mock.Mock(import_module=mock.Mock(side_effect=error)))
+        for path, command in ((str(tmp_path), "unset PYTHONPATH"), ("", installation.repair().command)):
+            monkeypatch.setenv("PYTHONPATH", path)
 
-    ok, meaning, remedy = ours(world)
+            checks = list(doctor.examine(doctor.Order()))
 
-    assert ok == "False"
-    assert meaning.startswith("MSAL cannot be loaded (")
-    assert "\x1b" not in meaning
-    world.type(remedy)
-    assert ours(world)[0] == "True"
+            assert [(check.name, check.ok) for check in checks] == [("versions", False), ("offlineimap", True)]
+            assert checks[0].meaning.startswith(f"MSAL cannot be loaded ({type(error).__name__}: ")
+            assert "\x1b" not in checks[0].meaning
+            assert checks[0].remedy.command == command
 
 
 def test_no_offlineimap(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +100,12 @@ def test_the_python_that_a_script_names(world: World, head: str, python: str) ->
     assert (found.ok, found.meaning) == (True, f"OfflineIMAP 8.0.2 ({path}) is run by {python}")
 
 
-@pytest.mark.parametrize("head", ["#!/usr/bin/perl", "#!", "#!/usr/bin/env", "\x7fELF\x00", ""])
-def test_a_python_that_is_not_named(world: World, head: str) -> None:
+def test_a_python_that_is_not_named(tmp_path: Path) -> None:
     """What is no script of Python's is run by a Python that cannot be known."""
-    assert versions.find_interpreter(program(world, head)) is None
+    for head in ("#!/usr/bin/perl", "#!", "#!/usr/bin/env", "\x7fELF\x00", ""):
+        (tmp_path / "script").write_text(head)
+
+        assert versions.find_interpreter(tmp_path / "script") is None
 
 
 @pytest.mark.parametrize(
@@ -131,12 +121,12 @@ def test_an_offlineimap_that_does_not_start(
     world: World, monkeypatch: pytest.MonkeyPatch, body: str, words: str
 ) -> None:
     """As after an upgrade of Python: its own last words are told; it may need PYTHONPATH, which it is not given."""
-    monkeypatch.setattr(versions, "_PATIENCE", 1.0)
+    if "sleep" in body:
+        monkeypatch.setattr(versions, "_PATIENCE", 0.1)
     program(world, "#!/usr/bin/python3", body)
 
     found = look()
-    world.environ["PYTHONPATH"] = "/somewhere"
-    world.enter()
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
 
     assert found.ok is False
     assert words in found.meaning

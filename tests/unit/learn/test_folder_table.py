@@ -6,8 +6,6 @@ import ast
 import configparser
 from typing import TYPE_CHECKING
 
-import pytest
-
 from offlineimap_m365.folders import folder_filter
 from offlineimap_m365.learn import folder_table
 from offlineimap_m365.learn.classify import find_out
@@ -19,6 +17,8 @@ from tests.unit.terminal_output import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from tests.world import World
 
@@ -76,18 +76,16 @@ def test_a_personal_mailbox_has_lines_of_its_own() -> None:
     assert lines["nametrans_remote"] == 'nametrans = make_nametrans(account="a@outlook.com")[0]'
 
 
-@pytest.mark.parametrize("is_learnt", [False, True])
-def test_what_is_shown_is_exactly_the_filter(is_learnt: bool) -> None:
+def test_what_is_shown_is_exactly_the_filter() -> None:
     """In Unicode or modified UTF-7, a row's *kept* is the filter's own word, and kept folders have a name here."""
     names = [*mailbox("ja"), *DUTCH, "&ZeVnLIqe-", "a\0b", "x" * 10_000, ""]
     finding = find_out(TABLE, listed(names))
-    learnt = finding.as_profile() if is_learnt else None
+    for learnt in (None, finding.as_profile()):
+        found = folder_table.rows(listed(names), finding, learnt, {})
 
-    found = folder_table.rows(listed(names), finding, learnt, {})
-
-    wanted = folder_filter.build_filter(learnt=learnt)
-    assert [row.kept for row in found] == [wanted(row.name) for row in found]
-    assert [row.local_name is not None for row in found] == [row.kept for row in found]
+        wanted = folder_filter.build_filter(learnt=learnt)
+        assert [row.kept for row in found] == [wanted(row.name) for row in found]
+        assert [row.local_name is not None for row in found] == [row.kept for row in found]
 
 
 def test_a_folder_that_cannot_be_opened_has_no_local_name() -> None:
@@ -112,7 +110,7 @@ def test_each_folder_costs_the_same() -> None:
 
 
 def test_lines_survive_the_configuration_file() -> None:
-    """A pasted line is read by ConfigParser as Python that names the mailbox, whatever its address."""
+    """ConfigParser reads a pasted line as Python that names the mailbox, whatever its address; its own is left out."""
     address = "a%b\"c\\d'é@example.org"
 
     lines = folder_table.lines("alice@example.org", address, is_learnt=True)
@@ -121,20 +119,12 @@ def test_lines_survive_the_configuration_file() -> None:
     call = ast.parse(parser["Repository x"]["folderfilter"], mode="eval").body
 
     assert isinstance(call, ast.Call)
-    assert {word.arg: ast.literal_eval(word.value) for word in call.keywords} == {
-        "account": "alice@example.org",
-        "mailbox": address,
-    }
-
-
-def test_the_own_mailbox_is_not_named_twice() -> None:
-    """The account's own mailbox is the default; never learnt, the plain functions are enough."""
-    learnt = folder_table.lines("alice@example.org", "ALICE@example.org", is_learnt=True)
-    plain = folder_table.lines("alice@example.org", "alice@example.org", is_learnt=False)
-
-    assert learnt["folderfilter"] == 'folderfilter = make_folderfilter(account="alice@example.org")'
-    assert learnt["nametrans_local"] == 'nametrans = make_nametrans(account="alice@example.org")[1]'
-    assert plain["folderfilter"] == "folderfilter = folderfilter"
+    words = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    assert words == {"account": "alice@example.org", "mailbox": address}
+    own = folder_table.lines("alice@example.org", "ALICE@example.org", is_learnt=True)
+    assert own["folderfilter"] == 'folderfilter = make_folderfilter(account="alice@example.org")'
+    assert own["nametrans_local"] == 'nametrans = make_nametrans(account="alice@example.org")[1]'
+    assert LINES["folderfilter"] == "folderfilter = folderfilter"
 
 
 def test_names_in_a_table_are_printable_and_short() -> None:
