@@ -5,7 +5,6 @@ What ``config`` was asked for: which account, which program, which mailboxes.
 from __future__ import annotations
 
 import codecs
-import csv
 import difflib
 import re
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,8 @@ _ALIASES = {
     "offlineimap3": "offlineimap",
     "smtpmail": "emacs",
 }
+#: An address alone on its line or in a cell of a CSV file, "Smith, Ann";a@b.org (its length: RFC 5321 §4.5.3.1).
+_CELL = re.compile(r'(?:^|[",;])\s*([^\s",;@]{1,64}@[^\s",;@]{1,255})\s*(?:$|[",;])')
 #: The most bytes that a list of mailboxes can have.
 _LARGEST_LIST = 10_000_000
 _ONE_A_LINE = errors.Remedy("Give a file with one address on each line: --mailbox @FILE")
@@ -87,18 +88,16 @@ def _in_file(path: str) -> Iterator[str]:
     """Yield the addresses in the file *path*."""
     rows = [(number, line.strip()) for number, line in enumerate(_lines(path), 1)]
     rows = [(number, line) for number, line in rows if line and not line.startswith("#")]
-    # The separator is a comma, or a semicolon in some countries, where a name can have a comma: "Smith, Ann";a@b.org
-    first = re.search("[,;]", re.sub('"[^"]*"', "", rows[0][1])) if rows else None
     if len(rows) > 1 and "@" not in rows[0][1]:
         rows = rows[1:]  # the header of a CSV file
     if not rows:
         raise errors.WrongUsage(f"The list of mailboxes {path} names none", remedy=_ONE_A_LINE)
     for number, line in rows:
+        match = _CELL.search(line)
         try:
-            cells = next(csv.reader([line], delimiter=first[0] if first else ","))
-            address = profiles.clean_name(next((cell for cell in cells if "@" in cell), line))
+            address = profiles.clean_name(match[1] if match else "")
             recipes.check_address(address)
-        except (csv.Error, errors.M365Error) as error:
+        except errors.M365Error as error:
             raise errors.WrongUsage(
                 f"Line {number} of the list of mailboxes {path} has no address: {line[:80]}", remedy=_ONE_A_LINE
             ) from error

@@ -140,17 +140,13 @@ def test_what_wants_the_person_is_a_matter_for_the_person() -> None:
         assert f"login {ALICE}" in error.remedy.text, (name, code)
 
 
-def test_own_words_are_short_and_harmless() -> None:
-    """Microsoft's words are cut, and shown without escape sequences or anything as long as a token."""
+def test_what_is_quoted_is_short_and_harmless() -> None:
+    """Of Microsoft's words no escape sequence and nothing as long as a token is shown, and a time only in UTC."""
     words = own_words("bad \x1b[31m\u202e " + "t" * 90 + " word" * 200)
 
     assert len(words) <= LONGEST + len("Microsoft says: ")
     assert words.startswith("Microsoft says: bad \ufffd[31m\ufffd \u2026 word")
     assert words.endswith("\u2026")
-
-
-def test_time_of_another_zone_is_not_taken_for_utc() -> None:
-    """A time is given only if it is in UTC."""
     assert find_reference("Timestamp: 2026-01-09T02:02:12+02:00").time is None
 
 

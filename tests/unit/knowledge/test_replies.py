@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
-#: What users pasted, made over: name, text, the exit code of the command, patterns that its answer has and those that
-#: it has not. Of some the code or phrase that explains it (null: nothing does), and its class.
+#: What users pasted, made over. Of some the exit code of the command, patterns that its answer has, and those that it
+#: has not; of others the code or phrase that explains the text (null: nothing does), and its class.
 CASES = json.loads((Path(__file__).parents[2] / "data" / "cases" / "explain.json").read_text(encoding="utf-8"))
 
 
@@ -27,14 +27,14 @@ def test_what_users_pasted_is_answered(world: World, subtests: pytest.Subtests) 
     """Code, ids and time of the text, what it means and what helps; nothing of another refusal."""
     for case in CASES:
         with subtests.test(case["name"]):
-            done = run("explain", "-", stdin=case["text"])
-
-            answer = " ".join((done.out + done.err).split())
-            assert done.code == case["exit"]
-            for pattern in case["say"]:
-                assert re.search(pattern, answer, re.IGNORECASE), (pattern, answer)
-            for pattern in case["never"]:
-                assert not re.search(pattern, answer, re.IGNORECASE), (pattern, answer)
+            if "exit" in case:
+                done = run("explain", "-", stdin=case["text"])
+                answer = " ".join((done.out + done.err).split())
+                assert done.code == case["exit"]
+                for pattern in case["say"]:
+                    assert re.search(pattern, answer, re.IGNORECASE), (pattern, answer)
+                for pattern in case["never"]:
+                    assert not re.search(pattern, answer, re.IGNORECASE), (pattern, answer)
             if "code" in case:
                 found = explain(case["text"])
                 assert (found and found.code, found and found.klass) == (case["code"], case["class"])
