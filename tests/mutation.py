@@ -9,6 +9,7 @@ that survived; works on a copy.
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import random
 import shutil
@@ -26,7 +27,11 @@ TIMEOUT = 90.0
 #: Tests of a folder that need a keyring, and no other program.
 OTHER_TESTS = {"stores": ["tests/whole/test_keyring.py"]}
 #: ``X | None`` in an annotation is never evaluated, so such a mutant changes nothing.
-POINTLESS = "core/ReplaceBinaryOperator_BitOr"
+ANNOTATION = "core/ReplaceBinaryOperator_BitOr"
+#: Lines that only a type checker reads.
+FOR_TYPES = ("if TYPE_CHECKING:", "@dataclasses.dataclass(frozen=True)")
+#: A ``*`` or ``**`` that is no operator (in a call or a signature): without it the module is no Python.
+STARS = ("core/ReplaceBinaryOperator_Mul_", "core/ReplaceBinaryOperator_Pow_")
 #: Where a copy of the package without a change is, in the tree that is changed.
 _UNCHANGED = "unchanged"
 
@@ -96,13 +101,24 @@ def _run_tests(folder: str) -> int:
 
 def _choose(session: Path, sample: int, seed: int) -> None:
     """Leave only *sample* mutants in the *session*, chosen by *seed*."""
+    query = "SELECT job_id, operator_name, module_path, start_pos_row FROM mutation_specs ORDER BY 2, 3, occurrence"
     with sqlite3.connect(session) as database:
-        rows = database.execute("SELECT job_id, operator_name FROM mutation_specs ORDER BY 2, module_path, occurrence")
-        mutants = [job for job, operator in rows if not operator.startswith(POINTLESS)]
+        rows = database.execute(query).fetchall()
+        mutants = [job for job, operator, path, row in rows if not _is_pointless(operator, session.parent / path, row)]
         chosen = random.Random(seed).sample(mutants, min(sample, len(mutants)))
         marks = ",".join("?" * len(chosen))
         for table in ("mutation_specs", "work_items"):
             database.execute(f"DELETE FROM {table} WHERE job_id NOT IN ({marks})", chosen)
+
+
+def _is_pointless(operator: str, module: Path, row: int) -> bool:
+    """Does this *operator* at the line *row* change nothing that runs, or leave what is no Python?"""
+    text = module.read_text("utf-8")
+    if operator.startswith(ANNOTATION) or text.splitlines()[row - 1].strip() in FOR_TYPES:
+        return True
+    products = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.BinOp))
+    rows = {node.lineno for node in products if isinstance(node.op, ast.Mult | ast.Pow)}
+    return operator.startswith(STARS) and row not in rows
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,16 +33,6 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
     <allow own="*"/>
   </policy>
 </busconfig>
-"""
-#: Owns the name of the Secret Service and never answers.
-_STUCK = """
-import time
-from jeepney.bus_messages import message_bus
-from jeepney.io.blocking import Proxy, open_dbus_connection
-bus = open_dbus_connection("SESSION")
-Proxy(message_bus, bus).RequestName("org.freedesktop.secrets")
-print("there", flush=True)
-time.sleep(600)
 """
 
 
@@ -106,13 +95,6 @@ class Desktop:
         """Unlock the keyring as the next login does."""
         self.kill_keyring()
         self.start_keyring()
-
-    def start_stuck_service(self) -> None:
-        """Start a service that has the keyring's name and never answers."""
-        process = self._start([sys.executable, "-I", "-c", _STUCK], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        process.stdout.close()
 
     def lock(self) -> None:
         """Lock the default collection, as a screen lock or a logout may."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest import mock
 
 import pytest
 
@@ -111,29 +109,6 @@ def test_no_keyring(
         store_of().write(SECRET)
 
     assert list(Path(paths.folder(ALICE)).iterdir()) == []
-
-
-def test_a_service_that_never_answers(bus: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its child is killed when the time is over; other accounts are told without a child, for some seconds."""
-    bus.start_stuck_service()
-    monkeypatch.setattr(keyring, "SECONDS", 3.0)
-    child = mock.Mock(wraps=keyring._answer)  # noqa: SLF001 - what starts a child
-    monkeypatch.setattr(keyring, "_answer", child)
-
-    for account in (ALICE, "bob@example.org", "carol@example.org"):
-        with pytest.raises(errors.Temporary, match=f"{account}: the keyring did not answer within 3 s"):
-            store_of(account).write(SECRET)
-
-    assert child.call_count == 1
-    children = [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"keyring_child" in contents(path)]
-    assert not [path for path in children if bus.address.encode() in contents(path.with_name("environ"))]
-
-
-def contents(path: Path) -> bytes:
-    """Return what a file of a process holds; nothing of one that ended meanwhile."""
-    with contextlib.suppress(OSError):
-        return path.read_bytes()
-    return b""
 
 
 def test_the_bus_that_cron_does_not_name(desktop: Desktop, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

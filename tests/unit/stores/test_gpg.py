@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
-from offlineimap_m365.base import errors, paths
+from offlineimap_m365.base import errors, paths, process
 from offlineimap_m365.stores import gpg as gpg_store
 from offlineimap_m365.stores.gpg import GpgStore
 from tests.signed_in_accounts import ALICE
@@ -192,6 +194,7 @@ def test_which_of_several_keys(gpg: GpgHome) -> None:
         gpg_store.resolve(ALICE)
 
     assert all(fingerprint in caught.value.fact for fingerprint in (good, other))
+    assert f"--store gpg:{good}" in caught.value.remedy.text
     for name in (f"gpg:{other}", other.lower(), gpg.parts(other)[1]):
         assert gpg_store.resolve(name) == f"gpg:{other}"
 
@@ -255,3 +258,36 @@ def test_a_key_that_cannot_encrypt(listing: str, reason: str, command: str) -> N
     assert not key.can_encrypt
     assert error.fact == f"the key {FINGERPRINT} {reason}"
     assert error.remedy.command == command
+
+
+def answer(code: int, out: bytes, *status: str) -> process.Result:
+    """Return what gpg does that prints *out* and these *status* lines (GnuPG's doc/DETAILS)."""
+    return process.Result(process.ENDED, code, out, "".join(f"[GNUPG:] {line}\n" for line in ("", *status)).encode())
+
+
+KEY = answer(0, listed().encode())
+#: What is asked, what gpg does then, and the error.
+ANSWERS = [
+    ("write", [answer(2, b"some", "INV_RECP 0 X"), KEY], errors.Temporary, f"encrypt to {FINGERPRINT} (INV_RECP)"),
+    ("write", [answer(0, b"", "FAILURE"), KEY], errors.Temporary, f"encrypt to {FINGERPRINT} (exit code 0)"),
+    ("read", [answer(0, b"cut off")], errors.Misconfigured, "is damaged (exit code 0)"),
+    (
+        "read",
+        [answer(2, b"x", "DECRYPTION_OKAY", "NODATA 1", "BADMDC")],
+        errors.Misconfigured,
+        "damaged (NODATA, BADMDC)",
+    ),
+    ("read", [process.Result(process.TOO_MUCH_OUTPUT)], errors.Temporary, "gpg did not finish within 5 s"),
+]
+
+
+def test_what_gpg_answers(world: World, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests) -> None:
+    """Its exit code and its status lines decide, not that it printed something; each error names the account."""
+    store = store_of(FINGERPRINT)
+    file_of().touch(0o600)
+    for use, answers, kind, fact in ANSWERS:
+        with subtests.test(fact):
+            monkeypatch.setattr(process, "run", mock.Mock(side_effect=answers))
+            with pytest.raises(kind, match=re.escape(fact)) as caught:
+                store.read() if use == "read" else store.write(SECRET)
+            assert (caught.value.account, ALICE in caught.value.fact) == (ALICE, True)

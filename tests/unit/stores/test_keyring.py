@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
-from offlineimap_m365.base import errors
+from offlineimap_m365.base import errors, process
 from offlineimap_m365.stores import keyring, keyring_child
 from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, invent
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.world import World
 
 SERVICE, USER = keyring.SERVICE, f"{ALICE} (/home/alice)"
+ACTIONS = ("try", "look", "write", "look", "read", "delete")
 
 
 class FakeKeyring:
@@ -68,32 +70,31 @@ def item_of(fake_keyring: FakeKeyring) -> keyring_child.Item:
 
 
 @pytest.mark.parametrize("kind", [FakeKeyring, Keychain])
-@pytest.mark.parametrize("steps", range(8))
-def test_a_kill_at_each_step_leaves_the_old_or_the_new_one(kind: type[FakeKeyring], steps: int) -> None:
+def test_a_kill_at_each_step_leaves_the_old_or_the_new_one(kind: type[FakeKeyring]) -> None:
     """A keyring that removes before it adds is no danger either: the next reader finds one of the two, whole."""
-    fake_keyring = kind()
-    item_of(fake_keyring).write("older")
-    fake_keyring.left = steps
+    for steps in range(8):
+        fake_keyring = kind()
+        item_of(fake_keyring).write("older")
+        fake_keyring.left = steps
 
-    with contextlib.suppress(KeyboardInterrupt):
-        item_of(fake_keyring).write("newer")
-    fake_keyring.left = 1000
+        with contextlib.suppress(KeyboardInterrupt):
+            item_of(fake_keyring).write("newer")
+        fake_keyring.left = 1000
 
-    assert item_of(fake_keyring).read() in {"older", "newer"}
-    item_of(fake_keyring).delete()
-    assert fake_keyring.items == {}
+        assert item_of(fake_keyring).read() in {"older", "newer"}
+        item_of(fake_keyring).delete()
+        assert fake_keyring.items == {}
 
 
-def test_a_trial_that_gives_back_something_else() -> None:
-    """A keyring that says it kept something, and gives back another thing, is none to trust."""
+def test_each_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only ``read`` gives something back; a keyring that gives back another thing at a trial is none to trust."""
+    ring = FakeKeyring()
+    done = [(keyring_child.act(item_of(ring), action, "x"), len(ring.items)) for action in ACTIONS]
 
-    class Liar(FakeKeyring):
-        def get_password(self, service: str, user: str) -> str | None:
-            result = super().get_password(service, user)
-            return result and "x"
-
+    assert done == [(None, 0), (None, 0), (None, 1), (None, 1), ("x", 1), (None, 0)]
+    monkeypatch.setattr(FakeKeyring, "get_password", lambda *_: "y" if ring.items else None)
     with pytest.raises(keyring_child.Trouble, match="spoiled"):
-        keyring_child.act(item_of(Liar()), "try", "not a secret")
+        keyring_child.act(item_of(ring), "try", "x")
 
 
 REQUEST = {"action": "write", "service": SERVICE, "user": USER, "secret": "s", "path": []}
@@ -126,41 +127,53 @@ def test_the_text_of_an_exception_stays_in_the_child(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(keyring_child, "SecretService", fail)
+    for platform, other, opener in (
+        ("linux", "open_keychain", "SecretService"),
+        ("darwin", "SecretService", "open_keychain"),
+    ):
+        monkeypatch.setattr(sys, "platform", platform)
+        monkeypatch.setattr(keyring_child, other, FakeKeyring)
+        monkeypatch.setattr(keyring_child, opener, fail)
+        assert keyring_child.answer_to(REQUEST) == answer
 
-    assert keyring_child.answer_to(REQUEST) == answer
+
+TROUBLES = {75: ("no bus", "locked", "failed", "spoiled"), 78: ("no service", "no collection", "library")}
 
 
-@pytest.mark.parametrize(
-    ("kind", "code"),
-    [
-        ("no bus", 75),
-        ("locked", 75),
-        ("failed", 75),
-        ("no service", 78),
-        ("no collection", 78),
-        ("spoiled", 75),
-        ("library", 78),
-    ],
-)
-def test_each_trouble_has_its_code(kind: str, code: int) -> None:
+def test_each_trouble_has_its_code() -> None:
     """What may pass is 75, what somebody must change is 78; each names the account, and something to do."""
-    error = keyring.trouble(kind, "an.example.Backend", ALICE)
-
-    assert error.exit_code == code
-    assert error.fact.startswith(f"{ALICE}: ")
-    assert error.account == ALICE
-    assert error.remedy.command is not None
-    assert kind == "library" or error.remedy.command.endswith("login alice@example.org --store file")
+    for code, kinds in TROUBLES.items():
+        for kind in kinds:
+            error = keyring.trouble(kind, "an.example.Backend", ALICE)
+            command = error.remedy.command or ""
+            assert (error.exit_code, error.account, error.fact[: len(ALICE)]) == (code, ALICE, ALICE), kind
+            assert command.endswith("login alice@example.org --store file") or (kind == "library" and command), kind
 
 
 def test_an_answer_that_is_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that ends without an answer is a keyring that failed, not an empty one."""
     monkeypatch.setattr(keyring, "_CHILD", Path("/dev/null"))
 
-    with pytest.raises(errors.Temporary, match="the keyring failed"):
+    with pytest.raises(errors.Temporary, match=r"the keyring failed \(exit code 0\)"):
         keyring.ask("read", ALICE, USER)
+
+
+def test_a_keyring_that_never_answers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child is killed in time; other accounts are told at once, for some seconds, without asking again."""
+    child = world.root / "child.py"
+    child.write_text("import time; time.sleep(600)")
+    run, clock = mock.Mock(wraps=process.run), mock.Mock(monotonic=lambda: 0.0)
+    for name, value in (("_CHILD", child), ("SECONDS", 0.2), ("_silent", {}), ("time", clock)):
+        monkeypatch.setattr(keyring, name, value)
+    monkeypatch.setattr(process, "run", run)
+    asked = []
+    for account, now in ((ALICE, 9.0), ("bob@example.org", 9.1), ("carol@example.org", 9.3)):
+        clock.monotonic = lambda now=now: now
+        with pytest.raises(errors.Temporary, match=f"{account}: the keyring did not answer"):
+            keyring.ask("read", account, USER)
+        asked.append(run.call_count)
+
+    assert asked == [1, 1, 2]
 
 
 def test_an_item_that_somebody_edited_is_damaged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
-from offlineimap_m365.base import errors, paths
-from offlineimap_m365.stores import selection
+from offlineimap_m365.base import atomic_file, errors, paths
+from offlineimap_m365.stores import gpg, selection
 from offlineimap_m365.stores.file import FileStore
 from tests.signed_in_accounts import ALICE
 
@@ -97,7 +98,30 @@ def test_what_is_not_returned_is_undone(folder: str, monkeypatch: pytest.MonkeyP
 
 
 def test_which_class_a_name_opens(folder: str) -> None:
-    """Each store has its name back, and its file."""
+    """Each store has its name back, and its file; one that this release does not have is 78."""
     for name in ("file", "keyring", "gpg:ABC"):
         assert selection.open_store(name, folder, ALICE).name == name
     assert [selection.kind(name) for name in ("file", "gpg:ABC")] == ["file", "gpg"]
+    for name in ("sqlite", "gpg", "gpg:", "auto"):
+        with pytest.raises(errors.Misconfigured, match=f"no store {name}"):
+            selection.open_store(name, folder, ALICE)
+
+
+@pytest.mark.parametrize(("store", "proved"), [("file", []), ("keyring", ["try"]), ("gpg:ABC", ["ABC"])])
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_a_proof_leaves_nothing(  # noqa: PLR0917 - fixtures and the columns of a table
+    world: World, keys: FakeKeyring, monkeypatch: pytest.MonkeyPatch, store: str, proved: list[str], has_folder: bool
+) -> None:
+    """Space is proved where the account is or will be, and a store that can refuse is tried."""
+    folder = paths.folder(ALICE)
+    if has_folder:
+        paths.make(folder)
+    space = mock.Mock()
+    monkeypatch.setattr(atomic_file, "prove_space", space)
+    monkeypatch.setattr(gpg.GpgStore, "prove", lambda self: keys.asked.append(self.name.removeprefix(gpg.PREFIX)))
+
+    selection.prove(store, folder, ALICE)
+
+    space.assert_called_once_with(folder if has_folder else str(world.home / "accounts"), 65_536)
+    assert keys.asked == proved
+    assert keys.items == {}

@@ -119,6 +119,7 @@ def test_a_store_that_cannot_be_looked_at_leaves_the_memory(world: World, heard:
     accounts.chmod(0o700)
     assert token.value == "a-made-up-access-token"
     assert len(heard) == 1
+    assert "made-up" not in repr(engine._memory)  # noqa: SLF001 - a traceback may show it
 
 
 def test_what_was_read_is_read_again_only_if_the_store_changed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
