@@ -132,18 +132,6 @@ def test_settings_of_the_library_do_not_count(desktop: Desktop, monkeypatch: pyt
     assert store_of().read() == SECRET
 
 
-def test_a_marker_without_a_word_still_leads_to_the_item(desktop: Desktop) -> None:
-    """The file that points to the keyring may be broken: the item is found, read and removed."""
-    store_of().write(SECRET)
-    (Path(paths.folder(ALICE)) / keyring.MARKER).write_bytes(b"\0")
-
-    result = store_of().read()
-    store_of().delete()
-
-    assert result == SECRET
-    assert desktop.items() == {}
-
-
 def test_the_marker_comes_before_the_secret(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between the two, a writer leaves a pointer to nothing: never a secret to which nothing points."""
     ask = keyring.ask

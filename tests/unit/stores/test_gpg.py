@@ -227,9 +227,11 @@ def listed(validity: str = "u", capabilities: str = "scESC", part_validity: str 
 
 def test_a_key_is_read() -> None:
     """A key has the fingerprint of its primary part and its first person; a damaged listing gives none to use."""
-    (key,) = gpg_store.parse_keys("tru::1:1700000000:0:3:1:5\n" + listed())
+    old = listed("e", "sc", "e", "170").replace("alice", "bob").replace(FINGERPRINT, "C" * 40)
+    keys = gpg_store.parse_keys("tru::1:1700000000:0:3:1:5\n" + listed() + old)
 
-    assert (key.fingerprint, key.person, key.can_encrypt) == (FINGERPRINT, PERSON, True)
+    assert [(key.fingerprint, key.can_encrypt) for key in keys] == [(FINGERPRINT, True), ("C" * 40, False)]
+    assert [(key.person, key.expired) for key in keys] == [(PERSON, []), ("Alice <bob@example.org>", ["C" * 40, PART])]
     for text in ("", "sec", "sec:", "fpr:::::::::X:\nuid:::::::::Y:\nssb:u:", "gpg: nonsense\n\0"):
         assert not any(key.can_encrypt for key in gpg_store.parse_keys(text)), text
 
@@ -265,18 +267,14 @@ def answer(code: int, out: bytes, *status: str) -> process.Result:
     return process.Result(process.ENDED, code, out, "".join(f"[GNUPG:] {line}\n" for line in ("", *status)).encode())
 
 
-KEY = answer(0, listed().encode())
+KEY = answer(0, listed().encode(), "ERROR keylist.getkey 9", "ERROR keylist.getkey 119")
 #: What is asked, what gpg does then, and the error.
 ANSWERS = [
     ("write", [answer(2, b"some", "INV_RECP 0 X"), KEY], errors.Temporary, f"encrypt to {FINGERPRINT} (INV_RECP)"),
     ("write", [answer(0, b"", "FAILURE"), KEY], errors.Temporary, f"encrypt to {FINGERPRINT} (exit code 0)"),
     ("read", [answer(0, b"cut off")], errors.Misconfigured, "is damaged (exit code 0)"),
-    (
-        "read",
-        [answer(2, b"x", "DECRYPTION_OKAY", "NODATA 1", "BADMDC")],
-        errors.Misconfigured,
-        "damaged (NODATA, BADMDC)",
-    ),
+    ("read", [answer(2, b"x", "DECRYPTION_OKAY", "ERROR add_key 11")], errors.Misconfigured, "damaged (exit code 2)"),
+    ("read", [answer(-9, b"x", "DECRYPTION_OKAY", "NODATA 1", "BADMDC")], errors.Misconfigured, "(NODATA, BADMDC)"),
     ("read", [process.Result(process.TOO_MUCH_OUTPUT)], errors.Temporary, "gpg did not finish within 5 s"),
 ]
 

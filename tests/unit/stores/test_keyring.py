@@ -18,6 +18,7 @@ from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
+    from tests.unit.fake_keyring import FakeKeyring as KeyringInMemory
     from tests.world import World
 
 SERVICE, USER = keyring.SERVICE, f"{ALICE} (/home/alice)"
@@ -97,17 +98,28 @@ def test_each_action(monkeypatch: pytest.MonkeyPatch) -> None:
         keyring_child.act(item_of(ring), "try", "x")
 
 
+#: A library that prints, and tells how large a core dump may be.
+LIBRARY = """
+import resource, sys
+print("some words")
+sys.stderr.write(str(resource.getrlimit(resource.RLIMIT_CORE)))
+raise ImportError
+"""
 REQUEST = {"action": "write", "service": SERVICE, "user": USER, "secret": "s", "path": []}
 
 
-def test_a_request_that_was_cut_short_is_not_carried_out(world: World) -> None:
-    """Of a writer that is killed while it asks nothing is done: the child ends without an answer."""
-    whole = json.dumps(REQUEST)
-    child = [sys.executable, "-I", keyring_child.__file__]
+def test_the_child_answers_with_one_object(world: World) -> None:
+    """A library's words do not reach its standard output; a request cut short, of a writer killed, is not answered."""
+    (world.root / "secretstorage.py").write_text(LIBRARY)
+    request = json.dumps({**REQUEST, "path": [str(world.root)]})
+    child = [sys.executable, "-I", "-S", keyring_child.__file__]
 
-    done = subprocess.run(child, input=whole[:-20], capture_output=True, text=True, env=world.environ, check=False)
-
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    for text, code, out, err in (
+        (request, 0, '{"trouble": "library", "what": ""}', "(0, 0)"),
+        (request[:-20], 1, "", ""),
+    ):
+        done = subprocess.run(child, input=text, capture_output=True, text=True, env=world.environ, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == outcome
 
 
 @pytest.mark.parametrize(
@@ -174,6 +186,21 @@ def test_a_keyring_that_never_answers(world: World, monkeypatch: pytest.MonkeyPa
         asked.append(run.call_count)
 
     assert asked == [1, 1, 2]
+
+
+def test_a_marker_without_a_word_still_leads_to_the_item(world: World, keys: KeyringInMemory) -> None:
+    """The file that points to the keyring may be broken: the item is found, read and removed."""
+    account = invent(store="keyring")
+    marker, store = Path(account.folder) / keyring.MARKER, keyring.KeyringStore(account.folder, ALICE)
+    for content in (b"\0", b"[]", b"{}", b'{"home": 5}', b'{"home": "elsewhere"}', b"[" * 100_000):
+        store.write(b"\xff{}")
+        assert json.loads(marker.read_bytes()) == {"service": SERVICE, "home": str(world.home)}
+        marker.write_bytes(content)
+        assert store.read() == b"\xff{}"
+    store.delete()
+
+    assert keys.items == {}
+    assert not marker.exists()
 
 
 def test_an_item_that_somebody_edited_is_damaged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
