@@ -114,10 +114,8 @@ def test_the_child_answers_with_one_object(world: World) -> None:
     request = json.dumps({**REQUEST, "path": [str(world.root)]})
     child = [sys.executable, "-I", "-S", keyring_child.__file__]
 
-    for text, code, out, err in (
-        (request, 0, '{"trouble": "library", "what": ""}', "(0, 0)"),
-        (request[:-20], 1, "", ""),
-    ):
+    whole, cut = (0, '{"trouble": "library", "what": ""}', "(0, 0)"), (1, "", "")
+    for text, outcome in ((request, whole), (request[:-20], cut)):
         done = subprocess.run(child, input=text, capture_output=True, text=True, env=world.environ, check=False)
         assert (done.returncode, done.stdout, done.stderr) == outcome
 

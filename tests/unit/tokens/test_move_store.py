@@ -30,11 +30,16 @@ def files() -> list[str]:
     return sorted(set(os.listdir(profiles.get(ALICE).folder)) - {"lock"})  # noqa: PTH208 - names
 
 
-def test_there_and_back(keys: FakeKeyring) -> None:
-    """Each way the secrets are in one place only, the profile names it, and the next login would choose it."""
+def test_there_and_back(keys: FakeKeyring, heard: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Each way the secrets are in one place only, the profile names it, and the next login would choose it.
+
+    ``auto`` becomes the store that works now, and its reason one line.
+    """
+    monkeypatch.setattr(selection, "_choose", lambda *_: ("keyring", "It answered"))
     invent(chosen={"tenant": "example.org"})
 
-    there = move_store.move(ALICE, "keyring")
+    there = move_store.move(ALICE, "auto")
     chosen, between, held = profiles.get(ALICE).chosen, files(), len(keys.items)
     keys.asked.clear()
     move_store.move(ALICE, "keyring")
@@ -44,6 +49,7 @@ def test_there_and_back(keys: FakeKeyring) -> None:
     assert (there[0].store, there[1], back[0].store, back[1]) == ("keyring", "file", "file", "keyring")
     assert (chosen["store"], chosen["tenant"]) == ("keyring", "example.org")
     assert between == ["keyring.json", "profile.json"]
+    assert heard == ["The store is keyring: It answered"]
     assert held == 1
     assert keys.items == {}
     assert files() == ["cache.json", "profile.json"]
@@ -102,20 +108,6 @@ def test_an_old_place_that_cannot_be_emptied(keys: FakeKeyring) -> None:
     assert len(keys.items) == 1
     move_store.move(ALICE, "file")
     assert keys.items == {}
-
-
-def test_what_auto_decided_is_said_and_remembered(
-    keys: FakeKeyring, heard: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``auto`` becomes the store that works now, and its reason one line."""
-    monkeypatch.setattr(selection, "_choose", lambda *_: ("keyring", "It answered"))
-    invent()
-
-    found, _ = move_store.move(ALICE, "auto")
-
-    assert (found.store, found.chosen["store"]) == ("keyring", "keyring")
-    assert heard == ["The store is keyring: It answered"]
-    assert keys.items
 
 
 def test_another_key_of_gpg_shares_its_place(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

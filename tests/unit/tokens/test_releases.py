@@ -54,40 +54,26 @@ def test_there_is_one() -> None:
         assert found == {"profile.json", "cache.json", "state.json", "lock", "pythonfile.py"}
 
 
-def test_its_tokens_are_found(release: Path) -> None:
-    """The access token is found on both ways, and the refresh token, too: by us and by MSAL."""
+def test_its_files_are_read(release: Path) -> None:
+    """The tokens, for MSAL too, the profile, whose fields are written again, and what happened: all arrive."""
     import msal  # noqa: PLC0415 - the judge of its own format
 
+    account, failure = profiles.get(ALICE), account_state.last_failure(paths.folder(ALICE))
     cache = msal.SerializableTokenCache()
-    cache.deserialize((Path(paths.folder(ALICE)) / "cache.json").read_text())
+    cache.deserialize((Path(account.folder) / "cache.json").read_text())
     refresh_tokens = [entry["secret"] for entry in cache.search(msal.TokenCache.CredentialType.REFRESH_TOKEN)]
+    before = json.loads((Path(account.folder) / "profile.json").read_text())
+    profiles.save(dataclasses.replace(account))
+    after = json.loads((Path(account.folder) / "profile.json").read_text())
 
     assert fresh_token.find(ALICE) == engine.access_token(ALICE).value == TOKEN
     assert [engine.refresh_token(ALICE)] == refresh_tokens == ["a-made-up-refresh-token"]
-
-
-def test_its_profile_is_read_and_written_again(release: Path) -> None:
-    """All fields arrive, and what is written is what was read; later fields come to it."""
-    account = profiles.get(ALICE)
-    before = json.loads((Path(account.folder) / "profile.json").read_text())
-
-    profiles.save(dataclasses.replace(account))
-
-    after = json.loads((Path(account.folder) / "profile.json").read_text())
     assert {name: after[name] for name in before} == before
     assert account.person["oid"] == "66666666-7777-8888-9999-000000000000"
     assert account.others == {}
-
-
-def test_its_history_is_read(release: Path) -> None:
-    """The last failure and the events arrive, and status shows the account."""
-    folder = paths.folder(ALICE)
-
-    failure = account_state.last_failure(folder)
-
     assert failure is not None
     assert (failure.exit_code, failure.code) == (75, "AADSTS90033")
-    assert [event["what"] for event in account_state.events(folder)] == ["login", "failed"]
+    assert [event["what"] for event in account_state.events(account.folder)] == ["login", "failed"]
     assert [(report.account, report.state) for report in status.report([])] == [(ALICE, "ok")]
 
 
