@@ -31,11 +31,13 @@ pytestmark = pytest.mark.matrix
 
 #: Hands out a token as the command does, and says that it waits, and what it had to load.
 COMMAND = """
-import sys
+import sys, time
 from offlineimap_m365 import __main__
-from offlineimap_m365.base import account_lock
-take = account_lock.take
-account_lock.take = lambda folder: print("waits", file=sys.stderr, flush=True) or take(folder)
+sleep = time.sleep
+def noted(seconds):
+    time.sleep = sleep
+    print("waits", file=sys.stderr, flush=True)
+time.sleep = noted
 code = __main__.main()
 found = [name for name in ("cli", "tokens.engine") if f"offlineimap_m365.{name}" in sys.modules]
 print(*found, "and no more", file=sys.stderr)
@@ -53,7 +55,7 @@ def tokens_of_threads(number: int) -> list[str]:
 def one_who_waits(account: Account, wanted: engine.Wanted | None = None) -> Iterator[list[str | errors.M365Error]]:
     """Hold the lock while a thread asks for a token; what it got, a token or an error, is in the list afterwards."""
     outcome: list[str | errors.M365Error] = []
-    waits, take = threading.Event(), account_lock.take
+    waits = threading.Event()
 
     def ask() -> None:
         try:
@@ -61,12 +63,12 @@ def one_who_waits(account: Account, wanted: engine.Wanted | None = None) -> Iter
         except errors.M365Error as error:
             outcome.append(error)
 
-    def noted(folder: str) -> bool:
+    def noted(seconds: float) -> None:
         waits.set()
-        return take(folder)
+        time.sleep(seconds)
 
-    waiting = threading.Thread(target=ask)
-    with mock.patch.object(account_lock, "take", noted), account_lock.held(account.folder, account.name):
+    waiting, clock = threading.Thread(target=ask), mock.Mock(wraps=time, sleep=noted)
+    with account_lock.held(account.folder, account.name), mock.patch.object(account_lock, "time", clock):
         waiting.start()
         assert waits.wait(60)
         yield outcome
@@ -119,15 +121,9 @@ def test_the_command_waits_with_next_to_nothing_loaded(world: World, arguments: 
     account = invent()
     age(account, -10)
     environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    command, pipe = [sys.executable, "-c", COMMAND, *arguments], subprocess.PIPE
     with account_lock.held(account.folder, ALICE):
-        waiting = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *arguments],
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        waiting = subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         assert waiting.stderr is not None
         first = waiting.stderr.readline()
         put(account, made_up())
@@ -165,11 +161,8 @@ def test_without_flock_each_process_refreshes_for_itself(
     world: World, entra: Entra, expired: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the file system has no flock, threads still share one refresh, and another process is not waited for."""
+    monkeypatch.setattr(fcntl, "flock", mock.Mock(side_effect=OSError(errno.ENOLCK, "No locks available")))
 
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
     tokens = tokens_of_threads(4)
 
     assert len(tokens) == 4
