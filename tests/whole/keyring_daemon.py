@@ -1,5 +1,5 @@
 """
-A desktop's session: a private D-Bus with a gnome-keyring on it, unlocked by its password, locked, killed, or stuck.
+A desktop's session: a private D-Bus with a gnome-keyring on it, unlocked by its password, locked, or killed.
 """
 
 from __future__ import annotations
