@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     Files = dict[str, bytes]
 
-_BY_DESCRIPTOR = ("write", "ftruncate", "fsync", "fchmod")
-_BY_PATH = ("open", "replace", "rename", "unlink")
+_BY_DESCRIPTOR = ("write", "fsync", "fchmod")
+_BY_PATH = ("open", "replace", "unlink")
 
 
 @dataclasses.dataclass
@@ -85,7 +85,7 @@ class Recorder:
         elif folder != str(self.folder) or (name == "open" and file in ("lock", "profile.json")):
             return self._plain[name](path, *others, **options)
         what = "create" if name == "open" and not os.path.lexists(path) else name
-        target = str(others[0]).rpartition("/")[2] if name in ("replace", "rename") else None
+        target = str(others[0]).rpartition("/")[2] if name == "replace" else None
         self.calls.append((what, file, target))
         self._refuse()
         found = self._plain[name](path, *others, **options)
@@ -118,7 +118,7 @@ class Disk:
     def apply(self, name: str, first: Any, second: Any) -> None:
         """Do what one recorded call does."""
         inode = self._names.get(first, -1)
-        if name in ("create", "replace", "rename", "unlink"):
+        if name in ("create", "replace", "unlink"):
             self._changes.append((name, first, len(self._data) if name == "create" else second))
             _change(self._names, *self._changes[-1])
         if name == "create":
@@ -129,8 +129,6 @@ class Disk:
             at = self._offsets[inode]
             self._data[inode] = self._data[inode][:at] + second + self._data[inode][at + len(second) :]
             self._offsets[inode] = at + len(second)
-        elif name == "ftruncate":
-            self._data[inode] = self._data[inode][: second[0]]
         elif name == "fsync" and first:
             self._safe_data[inode] = self._data[inode]
         elif name == "fsync":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import signal
 import subprocess
@@ -37,22 +36,6 @@ def _cores_allowed(world: World) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
-@pytest.fixture
-def full_pipe() -> Iterator[tuple[int, int]]:
-    """Return a pipe in which nothing has room: who writes to it stays alive until it is read."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    for size in (65536, 1):
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(writing, b"\n" * size)
-    os.set_blocking(writing, True)
-    os.set_blocking(reading, False)
-    yield reading, writing
-    os.close(reading)
-    os.close(writing)
-
-
 def core_limit(pid: int) -> list[str]:
     """Return what proc(5) says of a process's core files."""
     rows = Path(f"/proc/{pid}/limits").read_text(encoding="ascii").splitlines()
@@ -76,21 +59,8 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_fresh_token_leaves_no_core(world: World, full_pipe: tuple[int, int]) -> None:
-    """While a fresh token is handed out, a crash could not write it to the disk."""
-    invent()
-    reading, writing = full_pipe
-
-    with subprocess.Popen([*world.command, "token", ALICE], env=world.environ, stdout=writing) as process:
-        wait_until(lambda: core_limit(process.pid) == _NO_CORE)
-        assert process.poll() is None
-        os.read(reading, 1 << 20)
-
-    assert process.returncode == 0
-
-
 def test_a_refresh_leaves_no_core(world: World, entra: Entra) -> None:
-    """Nor while the provider is asked for a new one."""
+    """While the provider is asked for a new token, a crash could not write it to the disk."""
     age(keep(entra), -10)
     entra.delay = PATIENCE
 
@@ -101,13 +71,14 @@ def test_a_refresh_leaves_no_core(world: World, entra: Entra) -> None:
 
 
 def test_an_interrupted_wait_is_130(world: World) -> None:
-    """Ctrl-C while another process refreshes ends with 130 and without a traceback."""
+    """Ctrl-C while another process refreshes ends with 130 and without a traceback; nor does the wait leave a core."""
     account = invent(life=-10)
     with account_lock.held(account.folder, ALICE):
         process = subprocess.Popen(
             [*world.command, "token", ALICE], env=world.environ, stderr=subprocess.PIPE, text=True
         )
         wait_until(lambda: f"{account.folder}/lock" in open_files(process.pid))
+        assert core_limit(process.pid) == _NO_CORE
         process.send_signal(signal.SIGINT)
         lines = process.communicate(timeout=PATIENCE)[1]
 
