@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offlineimap_m365.stores import keyring
 from tests.m365.exchange import Exchange
 from tests.m365.person import Browser
 from tests.whole import builds, keyring_daemon
 from tests.whole.mail_user import MailUser, open_mail_user
 from tests.whole.sync import Sync
 from tests.whole.terminal import product
+from tests.world import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +89,9 @@ def bus(world: World) -> Iterator[Desktop]:
 
 
 @pytest.fixture
-def desktop(bus: Desktop) -> Desktop:
-    """Let the world have a desktop's session, with an unlocked keyring."""
+def desktop(bus: Desktop, monkeypatch: pytest.MonkeyPatch) -> Desktop:
+    """Let the world have a desktop's session, with an unlocked keyring; this process waits longer for its answers."""
+    monkeypatch.setattr(keyring, "SECONDS", PATIENCE)
     bus.start_keyring()
     return bus
 
@@ -103,6 +106,7 @@ def module_user(tmp_path_factory: pytest.TempPathFactory, ca: trustme.CA) -> Ite
 @pytest.fixture
 def shared_user(module_user: MailUser) -> MailUser:
     """Return the mail user whom the tests of a module share, with nothing sent and nothing opened yet."""
+    module_user.exchange.token_life_override = None
     module_user.exchange.outbox.clear()
     module_user.exchange.sessions.clear()
     module_user.exchange.refusals.clear()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors, paths
-from offlineimap_m365.stores import selection
+from offlineimap_m365.stores import keyring, selection
 from offlineimap_m365.tokens import engine, move_store
 from tests.signed_in_accounts import ALICE
 
@@ -129,6 +129,7 @@ def _is_killed(number: int, act: Callable[[], Any]) -> bool:
 
 def _main() -> None:
     what, *words = sys.argv[1:]
+    keyring.SECONDS = _PATIENCE  # on a busy machine it may answer late
     found = write(*words) if what == "write" else move(*words)
     sys.stdout.write(json.dumps(found))
 

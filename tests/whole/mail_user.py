@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     import pytest
     import trustme
 
-    from tests.world import Outcome
-
 ALICE, BOB, INFO = "alice@example.org", "bob@example.org", "info@example.org"
 #: An application that may open INFO, and the name that its account has here.
 APP, BACKUP, SECRET = "11112222-bbbb-3333-cccc-4444dddd5555", "backup", "wq18Q~a.very.secret.value-of-40-letters"
@@ -139,12 +137,8 @@ class MailUser:
         """The user's home directory."""
         return Path(self.world.environ["HOME"])
 
-    def add_application(self) -> None:
-        """Sign an application in that may open INFO."""
-        sign_in_application(self.world, self.entra, self.exchange, INFO)
-
-    def configure(self, path: str, account: str, program: str, *mailboxes: str) -> Outcome:
-        """Write what ``config`` prints for *program* into the file *path* in the home; return what it did."""
+    def configure(self, path: str, account: str, program: str, *mailboxes: str) -> Path:
+        """Write what ``config`` prints for *program* into the file *path* in the home; return its whole path."""
         words = [word for mailbox in mailboxes for word in ("--mailbox", mailbox)]
         done = self.world.run("config", account, program, *words)
         assert done.code == 0, done.err
@@ -152,7 +146,7 @@ class MailUser:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(done.out, encoding="utf-8")
         target.chmod(0o600)
-        return done
+        return target
 
     def in_cron(self) -> dict[str, str]:
         """Return the environment that cron gives, with the test bed's certificate authority."""
@@ -166,8 +160,7 @@ class MailUser:
 
     def prepare(self, program: str, at: str, arrangement: Arrangement) -> Path:
         """Write what ``config`` prints for *program* into the file *at* in the home; return its path."""
-        self.configure(at, arrangement.account, program, arrangement.mailbox)
-        return self.home / at
+        return self.configure(at, arrangement.account, program, arrangement.mailbox)
 
     @staticmethod
     def wait_until(happened: Callable[[], object]) -> None:
@@ -176,17 +169,6 @@ class MailUser:
         while not happened():
             assert time.monotonic() < end, "it never happened"
             time.sleep(0.02)
-
-    @contextmanager
-    def short_lives(self) -> Iterator[None]:
-        """Let Exchange accept each token for two seconds only, starting with a new one."""
-        self.renew()
-        self.exchange.token_life_override = 2
-        try:
-            yield
-        finally:
-            self.exchange.token_life_override = None
-            self.renew()
 
     def let_token_die(self, account: str) -> None:
         """Let the token of *account* be dead, and forget all requests so far."""
@@ -225,12 +207,10 @@ def open_mail_user(top: Path, ca: trustme.CA) -> Iterator[MailUser]:
     (top / "entra").mkdir()
     with ExitStack() as stack:
         entra = stack.enter_context(Entra(top / "entra", ca))
-        exchange = stack.enter_context(
-            Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()),
-        )
+        exchange = stack.enter_context(Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()))
         entra.add_person(ALICE, PASSWORD)
         user = MailUser.make(product(World.make(top / "world", top / "ca.pem")), entra, exchange)
-        user.add_application()
+        sign_in_application(user.world, entra, exchange, INFO)
         for mailbox in (ALICE, INFO):
             exchange.add_folders(mailbox, dict.fromkeys(FOLDERS, ()))
             user.deliver(mailbox, "Lunch")

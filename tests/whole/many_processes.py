@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,24 +52,6 @@ def at_once(world: World, number: int, *others: Sequence[str]) -> list[Outcome]:
     """Run a *number* of processes that want a token, and the commands *others*; return what became of each."""
     processes = [start(world, other) for other in others] + [start(world) for _ in range(number)]
     return [finish(process) for process in processes]
-
-
-def with_threads(number: int) -> list[str]:
-    """Return a program that asks in so many threads at once and prints what they got, one line each."""
-    program = (
-        "import sys, threading\n"
-        "from offlineimap_m365 import get_access_token\n"
-        f"start = threading.Barrier({number})\n"
-        "found = []\n"
-        "def work():\n"
-        "    start.wait()\n"
-        f"    found.append(get_access_token({ALICE!r}))\n"
-        f"threads = [threading.Thread(target=work) for _ in range({number})]\n"
-        "[thread.start() for thread in threads]\n"
-        "[thread.join() for thread in threads]\n"
-        "print(*found, sep=chr(10))\n"
-    )
-    return [sys.executable, "-c", program]
 
 
 def litter(folder: str) -> list[str]:

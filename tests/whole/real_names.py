@@ -1,7 +1,7 @@
 """
 The whole way under Microsoft's own host names and ports, in a network namespace where they are this machine.
 
-Run by test_real_names inside ``unshare``: ``python -m tests.whole.real_names DIRECTORY OFFLINEIMAP COMMAND`` prints
+Run by test_offlineimap inside ``unshare``: ``python -m tests.whole.real_names DIRECTORY OFFLINEIMAP COMMAND`` prints
 what each step did, as one JSON object.
 """
 

@@ -63,12 +63,11 @@ def test_aerc_reconnects_with_the_token_that_it_was_started_with(shared_user: Ma
     """What config says of it: after the session ended with its token, a new one is there, and aerc offers the old."""
     shared_user.prepare("aerc", ".config/aerc/accounts.conf", ARRANGEMENTS[0])
 
-    with (
-        shared_user.short_lives(),
-        on_screen(shared_user.world, find("aerc"), XDG_CONFIG_HOME=str(shared_user.home / ".config")) as screen,
-    ):
+    with on_screen(shared_user.world, find("aerc"), XDG_CONFIG_HOME=str(shared_user.home / ".config")) as screen:
         screen.expect("Lunch")
         shared_user.renew()
+        shared_user.exchange.token_life_override = 0.0
+        shared_user.exchange.end_sessions()
         shared_user.wait_until(lambda: shared_user.exchange.refusals)
 
     [session] = shared_user.exchange.sessions

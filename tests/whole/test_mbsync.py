@@ -19,7 +19,7 @@ from offlineimap_m365.recipes.targets import defaults
 from tests.m365.exchange.folders import holds_mail
 from tests.mail_servers import ImapServer
 from tests.signed_in_accounts import TOKEN
-from tests.whole.mail_user import ALICE, ARRANGEMENTS, FOLDERS, find, note_calls, odd_names, subjects
+from tests.whole.mail_user import ALICE, ARRANGEMENTS, FOLDERS, note_calls, odd_names, subjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,9 +56,9 @@ def sync(world: World, environ: Mapping[str, str] | None = None) -> Outcome:
     return world.execute(["/bin/sh", "-c", command], environ=environ)
 
 
-def sync_with(world: World, server: ImapServer) -> Outcome:
-    """Write what ``config`` prints, with *server* in Exchange's place, and sync."""
-    text = recipes.render("mbsync", dataclasses.replace(defaults(ALICE), imap=server.address))
+def sync_with(world: World, server: ImapServer, name: str = ALICE) -> Outcome:
+    """Write what ``config`` prints for *name*, with *server* in Exchange's place, and sync."""
+    text = recipes.render("mbsync", dataclasses.replace(defaults(name), imap=server.address))
     (Path(world.environ["HOME"]) / ".mbsyncrc").write_text(text, encoding="utf-8")
     return sync(world)
 
@@ -164,14 +164,9 @@ def test_mbsync_reads_back_what_was_meant(
 ) -> None:
     """However odd an address is, mbsync signs in as that address, and its shell asks for that account's token."""
     noted = note_calls(world, monkeypatch)
-    rc = world.root / "mbsyncrc"
-    rc.write_text(recipes.render("mbsync", dataclasses.replace(defaults(name), imap=server.address)), encoding="utf-8")
-    section = rc.read_text(encoding="utf-8").split("IMAPAccount ")[1].split()[0]
-    (Path(world.environ["HOME"]) / "Mail/mbsync" / section).mkdir(parents=True, exist_ok=True)
     server.received = b""
 
-    done = world.execute([find("mbsync"), "-c", str(rc), "-l", section])
+    sync_with(world, server, name)
 
-    assert done.code == 0, done.err
     assert answer_of(server) == f"user={name}\1auth=Bearer token\1\1".encode()
     assert noted.read_text(encoding="utf-8").splitlines() == ["token", name]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -11,10 +14,13 @@ import pytest
 from tests.m365.exchange import FOLDERS
 from tests.m365.exchange.mail import make_message
 from tests.whole import builds
+from tests.whole.installation import ROOT
 from tests.whole.leak_search import forms
 from tests.whole.sync import letter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.whole.sync import Sync
     from tests.world import Outcome
 
@@ -71,11 +77,30 @@ def test_later_syncs_go_both_ways(ready: Sync) -> None:
     assert ready.in_maildir()["INBOX"][letter("new-on-the-server")] == 1
 
 
+#: The same user in new namespaces, allowed to mount there and to listen on low ports (unshare(1), capabilities(7)).
+NAMESPACES = ("unshare", "--user", "--map-current-user", "--keep-caps", "--net", "--mount")
+
+
+def test_the_whole_way_under_microsofts_names(tmp_path: Path) -> None:
+    """With Thunderbird's client id and no option: a sign-in, a sync, a mail sent, and a doctor who finds nothing."""
+    build = builds.find("8.0.3")
+    module = [sys.executable, "-m", "tests.whole.real_names", str(tmp_path), *build.offlineimap, *build.command]
+
+    done = subprocess.run([*NAMESPACES, *module], capture_output=True, text=True, check=False, timeout=200, cwd=ROOT)
+
+    assert done.returncode == 0, f"user namespaces may be forbidden on this machine: {done.stderr}"
+    result = json.loads(done.stdout)
+    assert {name: step[0] for name, step in result["steps"].items()} == dict.fromkeys(result["steps"], 0), done.stdout
+    assert (result["sent"], result["mails"]) == (1, 3)
+
+
 @pytest.mark.matrix
 @builds.every
 def test_an_account_that_is_not_signed_in_is_skipped_and_the_others_go_on(ready: Sync) -> None:
     """The first line about it is ours, with the command that helps; the good account is synced; the exit code tells."""
-    ready.configure(also=_SECOND_ACCOUNT)
+    work = ready.rc.read_text(encoding="utf-8").partition("[Account")
+    other = "".join(work[1:]).replace("work", "other").replace(ALICE, "carol@example.org")
+    ready.configure(also=f"\n{other}")
 
     done = ready.run("-k", "general:accounts=other,work", sections=("work", "other"))
 
@@ -190,25 +215,3 @@ def test_a_first_sync_that_outlives_its_tokens_ends_complete(ready: Sync) -> Non
 def cuts(ready: Sync) -> int:
     """Return how many sessions were ended by Exchange."""
     return sum(session.closed_by == "bye" for session in ready.exchange.sessions)
-
-
-_SECOND_ACCOUNT = """
-[Account other]
-localrepository = other-local
-remoterepository = other-remote
-
-[Repository other-local]
-type = Maildir
-localfolders = ~/Mail/other
-sep = /
-
-[Repository other-remote]
-type = IMAP
-remotehost = outlook.office365.com
-remoteuser = carol@example.org
-ssl = yes
-sslcacertfile = /etc/ssl/certs/ca-certificates.crt
-auth_mechanisms = XOAUTH2
-oauth2_access_token_eval = get_access_token("%(remoteuser)s", 1800)
-folderfilter = folderfilter
-"""

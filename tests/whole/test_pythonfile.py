@@ -131,45 +131,40 @@ def test_what_is_raised_is_what_this_build_handles_best(
             assert found["token"] == [not once, True, True, once or found["token"][3]]
 
 
-def test_a_rebuilt_environment_is_found_again(ready: Sync, tmp_path: Path) -> None:
-    """The virtual environment deleted and made anew under another Python: the .offlineimaprc stays as it is."""
+def test_an_environment_that_was_rebuilt_or_lost(ready: Sync, tmp_path: Path) -> None:
+    """
+    Made anew under another Python it works, with the .offlineimaprc as it is.
+
+    Without MSAL, then without anything, one line says so, without a traceback; the command in it repairs it.
+    """
     first, second = _interpreters()
     venv = tmp_path / "venv"
     _install(venv, first)
     ready.world.command = [str(venv / "bin" / "offlineimap-m365")]
     ready.sign_in()
     before = ready.rc.read_bytes()
-
     shutil.rmtree(venv)
     _install(venv, second)
     ready.world.age(ALICE)
+
     done = ready.run()
 
     assert done.code == 0, done.out + done.err
     assert ready.in_maildir() == ready.on_server()
     assert ready.rc.read_bytes() == before
-
-
-def test_a_broken_environment_is_named_with_its_repair(ready: Sync, tmp_path: Path) -> None:
-    """Without MSAL, then without anything, one line says so, without a traceback; the command in it repairs it."""
-    venv = tmp_path / "venv"
-    python = _interpreters()[0]
-    _install(venv, python)
-    ready.world.command = [str(venv / "bin" / "offlineimap-m365")]
-    ready.sign_in()
     for lost in [*venv.glob("lib/python3*/site-packages/msal"), venv]:
         shutil.rmtree(lost)
         ready.world.age(ALICE)
 
         done = ready.run()
 
-        first = next(line for line in (done.out + done.err).splitlines() if ALICE in line and "m365" in line)
+        said = next(line for line in (done.out + done.err).splitlines() if ALICE in line and "m365" in line)
         assert done.code != 0
-        assert not re.search("(?i)a bug|traceback", first)
-        [command] = re.findall(r"(python3 -m venv .* && .*/bin/pip install .*)", first)
+        assert not re.search("(?i)a bug|traceback", said)
+        [command] = re.findall(r"(python3 -m venv .* && .*/bin/pip install .*)", said)
 
-    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": python["wheels"], "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    command = command.replace("python3 -m venv", f"{python['python']} -m venv").replace(" install ", " install -I ")
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": first["wheels"], "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    command = command.replace("python3 -m venv", f"{first['python']} -m venv").replace(" install ", " install -I ")
     subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, env=pip)
     assert ready.run().code == 0
 

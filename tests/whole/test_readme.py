@@ -7,17 +7,19 @@ import json
 import os
 import re
 import shlex
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from offlineimap_m365.cli import arguments
+from tests import recording
 from tests.m365.wire import ConnectProxy
 from tests.sign_in import PASSWORD, options
 from tests.whole import chromium
 from tests.whole.installation import README, ROOT, Installation, commands, section, table
-from tests.whole.terminal import Terminal, product
+from tests.whole.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,9 +100,8 @@ def test_a_newcomer_who_does_what_it_says_has_their_mail(you: Installation, entr
     assert not (you.home / ".local/share/offlineimap-m365/accounts" / YOU / "cache.json").exists()
 
 
-def test_the_one_command_of_the_start_brings_the_mail(world: World, entra: Entra, exchange: Exchange) -> None:
-    """Typed at a terminal, with a browser and Enter as the only answer, it fetches the mail; msmtp sends some."""
-    user = product(world)
+def test_the_one_command_of_the_start_brings_the_mail(user: World, entra: Entra, exchange: Exchange) -> None:
+    """Typed at a narrow terminal, with a browser and three times Enter, it fetches the mail; msmtp sends some."""
     entra.add_person(YOU, PASSWORD)
     exchange.add_mailbox(YOU)
     exchange.fill(YOU, per_folder=1)
@@ -112,13 +113,28 @@ def test_the_one_command_of_the_start_brings_the_mail(world: World, entra: Entra
     codes = [user.run("login", YOU, *options(entra, exchange.imap_port, exchange.smtp_port)).code]
     codes.append(user.run("logout", YOU).code)
     [command] = re.findall(r"^    (offlineimap-m365 setup .*)", section("Start"), re.MULTILINE)
-    with Terminal(dataclasses.replace(user, command=["/bin/sh", "-c", command]), columns=80) as terminal:
+    with Terminal(dataclasses.replace(user, command=["/bin/sh", "-c", command]), columns=40) as terminal:
         terminal.press_enter(3)
         done = terminal.end()
+        assert terminal.is_as_before
     sent = user.execute(["/usr/bin/msmtp", "-f", YOU, YOU], stdin="Subject: Hello\n\nHello\n")
 
     assert (*codes, done.code, sent.code) == (0, 0, 0, 0), done.err + sent.err
-    assert list(Path(user.environ["HOME"]).glob("Mail/you/INBOX/*/*"))
+    assert done.err.count("(Enter:") == 3
+    assert [mail.user for mail in exchange.outbox] == [YOU]
+    home = Path(user.environ["HOME"])
+    assert list(home.glob("Mail/you/INBOX/*/*"))
+    assert not (home / "Mail/you/Calendar").exists()
+    assert [path.stat().st_mode & 0o777 for path in home.glob(".*rc")] == [0o600, 0o600]
+
+
+def test_the_picture_of_setup_can_be_made_again() -> None:
+    """It shows the questions and the end, in 80 columns, and nothing of the machine that it was made on."""
+    text = "".join(ET.fromstring(recording.svg(recording.record())).itertext())
+
+    assert text.count("(Enter:") == 3
+    assert "The mail is here." in text
+    assert not re.search(r"localhost:\d|/tmp|/var|pytest", text)
 
 
 def test_the_five_lines_are_those_of_the_sample() -> None:

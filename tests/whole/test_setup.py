@@ -14,7 +14,7 @@ import pytest
 from offlineimap_m365.folders import utf7
 from tests.m365.exchange import FOLDERS
 from tests.m365.person import Browser
-from tests.sign_in import PASSWORD, Login, options, sign_in
+from tests.sign_in import PASSWORD, Login, options
 from tests.whole.mail_user import MailUser, sign_in_quickly
 from tests.whole.sync import NOT_MAIL
 from tests.whole.terminal import Terminal, product
@@ -28,9 +28,7 @@ ALICE, BOB = "alice@example.org", "bob@example.org"
 #: A calendar, contacts, and mail that was sent.
 JAPANESE = ["\u4e88\u5b9a\u8868", "\u9023\u7d61\u5148", "\u9001\u4fe1\u6e08\u307f\u30a2\u30a4\u30c6\u30e0"]
 GMAIL = """[general]
-accounts = private,
-    other
-
+accounts = private
 [Account private]
 localrepository = private-local
 remoterepository = private-remote
@@ -40,9 +38,6 @@ localfolders = ~/Gmail
 [Repository private-remote]
 type = Gmail
 remoteuser = me@gmail.com
-[Account other]
-localrepository = private-local
-remoterepository = private-remote
 """
 MICROSOFT = GMAIL.replace("me@gmail.com", BOB).replace("[Account private]", "pythonfile = ~/mine.py\n[Account private]")
 
@@ -58,12 +53,6 @@ def user(world: World, exchange: Exchange) -> World:
     exchange.add_mailbox(ALICE)
     exchange.fill(ALICE, per_folder=1)
     return product(world)
-
-
-@pytest.fixture
-def hosts(entra: Entra, exchange: Exchange) -> list[str]:
-    """Return the options that lead to the test bed."""
-    return options(entra, exchange.imap_port, exchange.smtp_port)
 
 
 @pytest.fixture
@@ -100,28 +89,6 @@ def written(user: World) -> list[str]:
     return sorted(path.name for path in home(user).glob(".*rc"))
 
 
-def test_one_command_and_at_most_five_enters(
-    user: World, exchange: Exchange, hosts: list[str], browser: Browser
-) -> None:
-    """After the sign-in Enter is enough, on a narrow terminal, too: the mail is there, a mail can be sent."""
-    with Terminal(user, "setup", "--paste", *hosts, columns=40) as terminal:
-        terminal.wait_for("Mail address")
-        terminal.type(f"{ALICE}\r")
-        terminal.type(f"{browser.sign_in(terminal.address, ALICE, PASSWORD).address}\r")
-        terminal.press_enter(3)
-        done = terminal.end()
-        assert terminal.is_as_before
-
-    assert done.code == 0, done.err
-    assert messages(user) > 0
-    assert not (home(user) / "Mail/alice/Calendar").exists()
-    assert [(home(user) / name).stat().st_mode & 0o777 for name in written(user)] == [0o600, 0o600]
-    assert send(user, ALICE) == 0
-    assert [mail.user for mail in exchange.outbox] == [ALICE]
-    assert f"offlineimap-m365 setup {ALICE} --undo" in done.err
-    assert done.err.count("(Enter:") == 3
-
-
 @pytest.mark.parametrize(
     ("account", "identity", "folders"),
     [
@@ -132,7 +99,7 @@ def test_one_command_and_at_most_five_enters(
     ids=["a personal account", "a shared mailbox", "a mailbox in Japanese"],
 )
 def test_any_mailbox_in_one_command(
-    user: World, entra: Entra, exchange: Exchange, hosts: list[str], *, account: str, identity: str, folders: list[str]
+    user: World, entra: Entra, exchange: Exchange, *, account: str, identity: str, folders: list[str]
 ) -> None:
     """Its folders are learned first, so the calendar is left out whatever its name; mail can be fetched and sent."""
     if identity != ALICE:
@@ -140,6 +107,7 @@ def test_any_mailbox_in_one_command(
     exchange.add_mailbox(account, folders)
     exchange.grant(identity, account)
     exchange.fill(account, per_folder=1)
+    hosts = options(entra, exchange.imap_port, exchange.smtp_port)
     words = [account, "--yes", "--paste", "--identity", identity, *hosts]
     with Login(user, *words, command="setup") as setup, Browser(entra.ca_file) as browser:
         done = setup.paste(browser.sign_in(setup.address, identity, PASSWORD).address or "")
@@ -188,13 +156,14 @@ def test_an_existing_configuration_gets_a_diff(signed_in: World, existing: str) 
     assert (first.code, second.code) == (0, 0), first.err + second.err
     assert unchanged
     assert bool(own) == (existing == MICROSOFT)
-    assert "other, alice" in rc.read_text()
+    assert "private, alice" in rc.read_text()
     assert messages(signed_in) > 0, second.err
 
 
-def test_a_mailbox_that_is_refused(user: World, entra: Entra, hosts: list[str]) -> None:
+def test_a_mailbox_that_is_refused(user: World, entra: Entra, exchange: Exchange) -> None:
     """Without a mailbox, or with IMAP switched off, it says so and that setup continues: 77, nothing is written."""
-    assert sign_in(user, entra, BOB, *hosts).code == 0
+    sign_in_quickly(user, entra, BOB, exchange)
+
     done = user.run("setup", BOB, "--yes")
 
     assert (done.code, written(user)) == (77, []), done.err
