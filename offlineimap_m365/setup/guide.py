@@ -20,6 +20,7 @@ from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes import timers
 from offlineimap_m365.setup import mail_files, timer, written_files
 from offlineimap_m365.setup.mail_files import End
+from offlineimap_m365.setup.timer import TIMER, systemctl
 from offlineimap_m365.signin import browser, login_options, login_session
 from offlineimap_m365.tokens import engine, notify
 
@@ -201,11 +202,11 @@ def _write_one(account: Account, path: Path, text: str) -> None:
 def _set_up_timer(account: Account, asker: _Asker) -> None:
     """Offer a daily refresh, with a desktop notification where one can be shown."""
     say()
-    if timer.is_enabled():
+    if systemctl("is-enabled", "--quiet", TIMER):
         say("The daily timer is on.")
         return
     say("A sign-in ends after 90 days without use. A daily timer keeps it alive.")
-    if not timer.has_systemd():
+    if not systemctl("show-environment"):
         say("To have one, run crontab -e and add this line:")
         fresh_token.hand_out(timers.render("cron", None).rstrip("\n").rpartition("\n")[2])
         return
@@ -218,7 +219,8 @@ def _set_up_timer(account: Account, asker: _Asker) -> None:
         _write_one(account, path, text)
     if is_desktop:
         notify.choose(timers.desktop_notification())
-    say("The daily timer is on." if timer.enable() else f"systemctl --user enable --now {timer.TIMER} failed.")
+    is_on = systemctl("daemon-reload") and systemctl("enable", "--now", TIMER)
+    say("The daily timer is on." if is_on else f"systemctl --user enable --now {TIMER} failed.")
 
 
 def _sync(account: Account, file: MailFile, asker: _Asker) -> bool:
@@ -279,8 +281,8 @@ def _undo(given: str | None, asker: _Asker) -> int:
         say_unwrapped(f"  {path}")
     if not asker.yes("Remove them?", "y" if asker.takes_defaults else "n"):
         return 0
-    if any(path.endswith(timer.TIMER) for path in files):
-        timer.disable()
+    if any(path.endswith(TIMER) for path in files):
+        systemctl("disable", "--now", TIMER)
     for path in files:
         written_files.remove(name, path)
     if notify.command() == timers.desktop_notification():

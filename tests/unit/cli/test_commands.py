@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import itertools
 import json
-import queue
-import time
-import types
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors, process
 from offlineimap_m365.base.process import Result
-from offlineimap_m365.signin import flows
 from offlineimap_m365.tokens import move_store
-from tests.in_process import pasting, run, sign_in, standard_input
+from tests.in_process import run, standard_input
 from tests.m365.entra import THUNDERBIRD
 from tests.mail_servers import OK, ImapServer
 from tests.sign_in import options
@@ -53,77 +46,6 @@ def server(ca: trustme.CA) -> Iterator[ImapServer]:
         yield found
 
 
-def test_login_by_a_pasted_address(entra: Entra) -> None:
-    """Nothing is on stdout; the account is saved, and a later command needs no request."""
-    done = sign_in(entra, ALICE, "login", ALICE, *options(entra))
-
-    assert (done.code, done.out) == (0, ""), done.err
-    assert f"config {ALICE}" in done.err
-    entra.forget()
-    assert run("token").out.strip() == next(iter(cache_of(profiles.get(ALICE))["AccessToken"].values()))["secret"]
-    assert entra.requests == []
-
-
-def test_login_in_a_browser(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The browser is sent back to the listener, and gets a page that says so."""
-    pages: queue.Queue[str] = queue.Queue()
-
-    class Browser:
-        name = "firefox"
-
-        @staticmethod
-        def open(address: str) -> None:
-            pages.put(requests.get(entra.approve(address, ALICE), timeout=10).text)
-
-    monkeypatch.setattr(webbrowser, "get", Browser)
-    monkeypatch.setenv("BROWSER", "firefox")
-
-    done = run("login", ALICE, *options(entra))
-
-    assert done.code == 0, done.err
-    assert profiles.get(ALICE).is_signed_in
-    assert "is signed in" in pages.get(timeout=10)
-
-
-def test_login_with_a_device_code(entra: Entra) -> None:
-    """The code is shown on a line of its own, and the provider tells who typed it in."""
-
-    def type_code(_: str) -> str:
-        (code,) = entra.device_codes.values()
-        code.person, code.approved = entra.find_person(ALICE), True
-        return ""
-
-    with pasting(type_code):
-        done = run("login", ALICE, "--device", *options(entra))
-
-    assert done.code == 0, done.err
-    assert next(iter(entra.device_codes.values())).user_code in done.err.splitlines()
-
-
-@pytest.mark.parametrize("flow", ["--paste", "--device"])
-@pytest.mark.parametrize("pasted", ["", "AADSTS50011: The redirect URI does not match\n", "https://example.org/first"])
-def test_nobody_signs_in(entra: Entra, monkeypatch: pytest.MonkeyPatch, flow: str, pasted: str) -> None:
-    """The end of input, an error page and a wrong address end with 77 or, with a device code, with the time-out."""
-    looks = itertools.count(time.monotonic())  # a second has passed whenever somebody looks at the clock
-    monkeypatch.setattr(flows, "time", types.SimpleNamespace(monotonic=looks.__next__, sleep=lambda _: None))
-    with pasting(lambda _: pasted):
-        done = run("login", ALICE, flow, "--timeout", "100", *options(entra))
-
-    assert (done.code, done.out) == (77, "")
-    is_reminded = flow == "--device" and not pasted.startswith("AADSTS")
-    assert done.err.count("Still waiting") == is_reminded
-    assert profiles.names() == []
-
-
-@pytest.mark.parametrize(("typed", "code"), [("k", 0), ("a", 77), ("", 77)])
-def test_somebody_else_signs_in(entra: Entra, typed: str, code: int) -> None:
-    """At a terminal the person chooses; the default is to keep nothing."""
-    done = sign_in(entra, BOB, "login", *options(entra), is_terminal=True, stdin=f"{ALICE}\n{typed}\n")
-
-    assert (done.code, done.out) == (code, "")
-    assert profiles.names() == ([ALICE] if code == 0 else [])
-
-
 @pytest.mark.parametrize("form", ["file", "stdin", "terminal"])
 def test_import_proves_a_refresh_token(world: World, entra: Entra, form: str) -> None:
     """A JSON file, standard input and a paste at a terminal; one refresh, and the file stays as it was."""
@@ -146,22 +68,22 @@ def test_import_proves_a_refresh_token(world: World, entra: Entra, form: str) ->
 
 
 @pytest.mark.parametrize(
-    ("content", "more", "code"),
+    ("content", "line", "code"),
     [
-        ('{"refresh_token": "never-issued-by-anybody-so-it-is-refused"}', [], 77),
-        (f'{{"refresh_token": "a-token-of-a-dead-client-id-0123456789", "client_id": "{DEAD}"}}', [], 78),
-        ("{}", [], 78),
-        (None, [], 2),
-        ('{"refresh_token": "x"}', ["--app-only", "--tenant", "t", "--client-id", "c", "--client-secret-file", "f"], 2),
+        ('{"refresh_token": "never-issued-by-anybody-so-it-is-refused"}', "", 77),
+        (f'{{"refresh_token": "a-token-of-a-dead-client-id-0123456789", "client_id": "{DEAD}"}}', "", 78),
+        ("{}", "", 78),
+        (None, "", 2),
+        ('{"refresh_token": "x"}', "--app-only --tenant t --client-id c --client-secret-file f", 2),
     ],
 )
-def test_what_cannot_be_imported(world: World, entra: Entra, content: str | None, more: list[str], code: int) -> None:
+def test_what_cannot_be_imported(world: World, entra: Entra, content: str | None, line: str, code: int) -> None:
     """A refused token, a client id that is switched off, no token and no file; only the first is tried, none saved."""
     file = world.root / "token.json"
     if content is not None:
         file.write_text(content, encoding="utf-8")
 
-    done = run("import", ALICE, file, *(more or options(entra)))
+    done = run("import", ALICE, file, *(line.split() or options(entra)))
 
     assert (done.code, done.out) == (code, ""), done.err
     assert entra.count(TOKEN) == (1 if code == 77 else 0)
@@ -279,33 +201,26 @@ def test_token_refresh_and_logout(entra: Entra) -> None:
     assert run("token").code == 77
 
 
-@pytest.mark.parametrize("words", [["config", "--list"], ["config", "--pythonfile"], ["completion", "bash"]])
-def test_answers_that_need_no_account(words: list[str]) -> None:
-    """They are on stdout, whether somebody is signed in or not."""
-    first = run(*words)
-    invent()
-
-    assert (first.code, first.out) == (0, run(*words).out)
-
-
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("line", "code"),
     [
-        (["config", "msmtp"], 0), (["config", ALICE, "offlineimap"], 0), (["config", BOB, "systemd-timer"], 0),
-        (["config", "cron", "--mailbox", BOB], 2), (["config", "--mailbox", "@/nowhere"], 2), (["consent"], 0),
-        (["doctor", "--offline"], 1),
+        ("config --list", 0), ("config --pythonfile", 0), ("completion bash", 0), ("config msmtp", 0),
+        (f"config {ALICE} offlineimap", 0), (f"config {BOB} systemd-timer", 0), (f"config cron --mailbox {BOB}", 2),
+        ("config --mailbox @/nowhere", 2), ("consent", 0), ("doctor --offline", 1),
     ],
 )  # fmt: skip
-def test_answers_about_an_account(world: World, words: list[str], code: int) -> None:
-    """They are on stdout and need no request."""
-    invent(scopes=SCOPES)
+def test_answers_that_need_no_request(world: World, line: str, code: int) -> None:
+    """They are on stdout, whether somebody is signed in or not."""
     home = Path(world.environ["HOME"])
     (home / ".offlineimaprc").write_text("[general]\naccounts = x\n", encoding="utf-8")
     (home / ".msmtprc").write_text(f"account one\nfrom {ALICE}\n", encoding="utf-8")
+    before = run(*line.split())
+    invent(scopes=SCOPES)
 
-    done = run(*words)
+    done = run(*line.split())
 
-    assert (done.code, bool(done.out)) == (code, code != 2), done.err
+    assert (done.code, before.code) == (code, code), done.err
+    assert bool(done.out) == bool(before.out) == (code != 2)
     assert "Errno" not in done.err
 
 

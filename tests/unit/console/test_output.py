@@ -66,38 +66,36 @@ def test_no_word_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert output.wrapped(text, io.StringIO(), "  ") == [f"  {text}"]
 
 
-@pytest.mark.parametrize(
-    ("text", "room", "shown"), [("short", 5, "short"), ("too long", 5, "too…"), ("予定表だ", 6, "予定…")]
-)
-def test_what_is_cut_ends_with_dots(monkeypatch: pytest.MonkeyPatch, text: str, room: int, shown: str) -> None:
+def test_what_is_cut_ends_with_dots(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cut text has no more columns than there are, wide characters counted twice."""
-    found = output.cut(text, room, look(monkeypatch, 80))
+    screen = look(monkeypatch, 80)
+    for text, room, shown in (("short", 5, "short"), ("too long", 5, "too…"), ("予定表だ", 6, "予定…")):
+        assert output.cut(text, room, screen) == shown
+        assert output.columns(shown) <= room
 
-    assert found == shown
-    assert output.columns(found) <= room
 
-
-@pytest.mark.parametrize(
-    ("text", "columns"), [("33", 33), ("99999", 99_999), *((t, 80) for t in ("0", "100000", "-5", "wide", "", "٨"))]
-)
-def test_the_width_is_the_terminals_unless_the_person_says_otherwise(
-    monkeypatch: pytest.MonkeyPatch, text: str, columns: int
-) -> None:
+def test_the_width_is_the_terminals_unless_the_person_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """$COLUMNS counts if it is a number of at most five digits; a terminal that does not tell has 80."""
     stream = look(monkeypatch, 33)
-    monkeypatch.setenv("COLUMNS", text)
+    for text, columns in {
+        "33": 33,
+        "99999": 99_999,
+        **dict.fromkeys(("0", "100000", "-5", "wide", "", "٨"), 80),
+    }.items():
+        monkeypatch.setenv("COLUMNS", text)
 
-    assert (output.width(stream), output.width(io.StringIO())) == (columns, output.ENDLESS)
+        assert output.width(stream) == columns
+    assert output.width(io.StringIO()) == output.ENDLESS
 
 
-@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_colour_is_not_forced_on_anybody(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_colour_is_not_forced_on_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
     """NO_COLOR and a dumb terminal mean none."""
-    stream = look(monkeypatch, 80, plain=False)
-    before = output.paint("ok", "green", stream)
-    monkeypatch.setenv(name, value)
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        stream = look(monkeypatch, 80, plain=False)
+        before = output.paint("ok", "green", stream)
+        monkeypatch.setenv(name, value)
 
-    assert (before, output.paint("ok", "green", stream)) == ("\x1b[32mok\x1b[0m", "ok")
+        assert (before, output.paint("ok", "green", stream)) == ("\x1b[32mok\x1b[0m", "ok")
 
 
 @pytest.mark.parametrize(

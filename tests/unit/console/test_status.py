@@ -63,22 +63,26 @@ def test_the_age_of_a_token_is_the_state(  # noqa: PLR0917 - the columns of a ta
 
 
 @pytest.mark.parametrize(
-    ("kind", "state", "needs"),
+    ("kind", "life", "state", "parts"),
     [
-        (errors.Temporary, "waiting", False),
-        (errors.SignInNeeded, "needs-login", True),
-        (errors.Misconfigured, "broken", True),
+        (errors.Temporary, 100, "waiting", ["It failed"]),
+        (errors.Temporary, -86_400 * 80, "waiting", ["It failed", "80 of 90 days"]),
+        (errors.SignInNeeded, 100, "needs-login", ["It failed"]),
+        (errors.Misconfigured, 100, "broken", ["It failed"]),
     ],
 )
-def test_the_last_failure_counts(kind: type[errors.M365Error], state: str, needs: bool) -> None:
-    """A stale account is what its last failure was, with code and correlation id."""
-    account = invent(life=100)
+def test_the_last_failure_counts(kind: type[errors.M365Error], life: float, state: str, parts: list[str]) -> None:
+    """A stale account is what its last failure was, with its ids; an outage does not hide the days that are left."""
+    account = invent()
+    put(account, made_up(life, issued=time.time() + life - 3600))
     account_state.remember(account.folder, kind("It failed", code="AADSTS1", correlation_id="0-0"), "x")
 
     report = only()
 
     assert (report.state, report.code, report.correlation_id) == (state, "AADSTS1", "0-0")
-    assert report.needs_somebody is needs
+    assert report.needs_somebody is (kind is not errors.Temporary)
+    for part in parts:
+        assert part in str(report.reason)
 
 
 @pytest.mark.parametrize("name", ["profile.json", "cache.json"])
@@ -173,16 +177,3 @@ def test_who_is_not_signed_in_needs_to() -> None:
 
     assert (unknown.state, "is not signed in" in str(unknown.reason)) == ("needs-login", True)
     assert only().reason == f"{ALICE} is signed out. Run: offlineimap-m365 login {ALICE}"
-
-
-def test_an_outage_does_not_hide_the_end() -> None:
-    """An account that cannot be refreshed without a network shows the days that are left as well."""
-    account = invent()
-    put(account, made_up(-86_400 * 80, issued=time.time() - 86_400 * 80 - 60))
-    account_state.remember(account.folder, errors.Temporary("No network"), "x")
-
-    report = only()
-
-    assert report.state == "waiting"
-    for part in ("No network", "80 of 90 days"):
-        assert part in str(report.reason)

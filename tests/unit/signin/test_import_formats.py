@@ -115,42 +115,37 @@ def test_a_config_is_read_and_never_run(tmp_path: Path) -> None:
     assert not trap.exists()
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (json.dumps(MUTT | {"registration": "google"}), "at Google"),
-        (json.dumps(MUTT | {"refresh_token": ""}), "holds no refresh token"),
-        ('{"RefreshToken": {}, "Account": {}}', "holds no refresh token"),
-        ('{"AccessToken": {"x": {}}}', "holds no refresh token"),
-        (f'{{"a": {{"refresh_token": "{TOKEN}"}}, "b": [{{"refresh_token": "{TOKEN}"}}]}}', "without a single"),
-        ("eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "access token"),
+_TWO = f'{{"a": {{"refresh_token": "{TOKEN}"}}, "b": [{{"refresh_token": "{TOKEN}"}}]}}'
+#: What has no token to take over, by what the error says of it.
+NO_TOKEN: dict[str, list[bytes]] = {
+    "at Google": [json.dumps(MUTT | {"registration": "google"}).encode()],
+    "holds no refresh token": [
+        json.dumps(MUTT | {"refresh_token": ""}).encode(), b'{"RefreshToken": {}, "Account": {}}',
+        b'{"AccessToken": {"x": {}}}', b'{"RefreshToken": {"a": 5}}',
+        b'{"RefreshToken": {"a": {"home_account_id": []}}}',
     ],
-)
-def test_what_has_no_token_is_told(content: str, said: str) -> None:
-    """A file of a known format without anything to take over is 78, with the reason."""
-    with pytest.raises(errors.Misconfigured, match=said):
-        import_formats.read(content.encode(), "a file", ALICE)
+    "without a single": [_TWO.encode(), b"[]", b"{}"],
+    "access token": [b"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"],
+    "none of the files": [
+        b"", b"  \n", b"two words", b"short", b"\xff\xfe\x00", b"\0" * 50, b"<html><body>Sign in</body></html>",
+        b"https://localhost/?code=1.A0123456789&state=x", b"{", b'"a string that is long enough"',
+        b"[" * 200_000, b'{"a":' * 200_000, b'{"refresh_token": 5}', b'{"refresh_token": ["x"]}',
+        b'{"refresh_token": "a b"}', b'{"RefreshToken": {}, "Account": []}', b'{"x": ' + b"9" * 5000 + b"}",
+        f"{TOKEN}\n{TOKEN}".encode(),
+    ],
+}  # fmt: skip
 
 
-NO_FORMAT = [
-    b"", b"  \n", b"two words", b"short", b"\xff\xfe\x00", b"\0" * 50, b"<html><body>Sign in</body></html>",
-    b"https://localhost/?code=1.A0123456789&state=x", b"{", b"[]", b"{}", b'"a string that is long enough"',
-    b"[" * 200_000, b'{"a":' * 200_000, b'{"refresh_token": 5}', b'{"refresh_token": ["x"]}',
-    b'{"refresh_token": "a b"}', b'{"RefreshToken": {"a": 5}}', b'{"RefreshToken": {"a": {"home_account_id": []}}}',
-    b'{"RefreshToken": {}, "Account": []}', b'{"x": ' + b"9" * 5000 + b"}", f"{TOKEN}\n{TOKEN}".encode(),
-]  # fmt: skip
-
-
-def test_what_is_none_of_the_formats(subtests: pytest.Subtests) -> None:
-    """Anything else is 78, and the error says what was looked for, and nothing of the content."""
-    for content in NO_FORMAT:
+def test_what_has_no_token_is_told(subtests: pytest.Subtests) -> None:
+    """It is 78, with the reason and what was looked for, and nothing of the content."""
+    for said, content in ((said, content) for said, contents in NO_TOKEN.items() for content in contents):
         with subtests.test(repr(content[:50])):
-            with pytest.raises(errors.Misconfigured) as caught:
+            with pytest.raises(errors.Misconfigured, match=said) as caught:
                 import_formats.read(content, "a file", ALICE)
 
-            said = "\n".join(caught.value.lines())
-            assert "M365-IMAP" in said or "no refresh token" in said
-            assert TOKEN not in said
+            text = "\n".join(caught.value.lines())
+            assert "M365-IMAP" in text
+            assert TOKEN not in text
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,12 @@ from offlineimap_m365.signin import login, tenant_discovery
 from offlineimap_m365.signin.attempt import Attempt
 from tests.m365.entra import THUNDERBIRD
 from tests.signed_in_accounts import ALICE
-from tests.signed_in_accounts import provider as known_provider
 from tests.unit import login_person
 from tests.unit.login_person import BOB, PROVIDER, make_plan, sign_in_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.m365.entra import Entra
     from tests.unit.login_person import Person
     from tests.world import World
 
@@ -293,15 +291,3 @@ def test_what_signed_in_decides_what_is_kept(person: Person) -> None:
     assert (own.is_personal, own.smtp, own.home_tenant) == (True, "smtp-mail.outlook.com:587", None)
     assert (guest.is_personal, guest.smtp, guest.home_tenant) == (False, "smtp.office365.com:587", "consumers")
     assert (own.scopes, guest.scopes) == (("a",), ("a", "b"))
-
-
-def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes wrong in the background comes out in front at once, and is not waited for until the code expires."""
-
-    def fail(attempt: Attempt) -> None:
-        raise ZeroDivisionError(attempt)
-
-    monkeypatch.setattr(Attempt, "poll_device", fail)
-
-    with pytest.raises(ZeroDivisionError):
-        login.sign_in(make_plan(provider=known_provider(entra), flow="device"), 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,14 +21,13 @@ TENANT, MOVED = "aaaabbbb-0000-cccc-1111-dddd2222eeee", "ffffaaaa-0000-cccc-1111
 HOST, GOV = "login.microsoftonline.com", "login.microsoftonline.us"
 
 
+@dataclasses.dataclass
 class Discovery:
     """What the sign-in hosts answer, by host and domain, and what they were asked."""
 
-    def __init__(self) -> None:
-        """Know nobody."""
-        self.known: dict[str, dict[str, Any]] = {}
-        self.asked: list[str] = []
-        self.is_there = True
+    known: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    asked: list[str] = dataclasses.field(default_factory=list)
+    is_there: bool = True
 
     def add(self, domain: str, *, host: str = HOST, tenant: str = TENANT, **facts: Any) -> None:
         """Let *host* know *domain*."""
