@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,8 +18,6 @@ from tests import certificates
 from tests.signed_in_accounts import ALICE, invent, made_up, put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
 
@@ -62,25 +60,31 @@ def test_the_age_of_a_token_is_the_state(  # noqa: PLR0917 - the columns of a ta
     assert (f"offlineimap-m365 {command} {ALICE}" in report.reason) if report.reason else command is None
 
 
+PLACE = errors.SignInNeeded("It failed", code="AADSTS1", correlation_id="0-0")
+PLACE.place = True
+
+
 @pytest.mark.parametrize(
-    ("kind", "life", "state", "parts"),
+    ("failure", "life", "state", "parts"),
     [
         (errors.Temporary, 100, "waiting", ["It failed"]),
         (errors.Temporary, -86_400 * 80, "waiting", ["It failed", "80 of 90 days"]),
+        (PLACE, 100, "waiting", ["It failed"]),  # a refusal that another place may not meet
         (errors.SignInNeeded, 100, "needs-login", ["It failed"]),
         (errors.Misconfigured, 100, "broken", ["It failed"]),
     ],
 )
-def test_the_last_failure_counts(kind: type[errors.M365Error], life: float, state: str, parts: list[str]) -> None:
+def test_the_last_failure_counts(failure: Any, life: float, state: str, parts: list[str]) -> None:
     """A stale account is what its last failure was, with its ids; an outage does not hide the days that are left."""
     account = invent()
     put(account, made_up(life, issued=time.time() + life - 3600))
-    account_state.remember(account.folder, kind("It failed", code="AADSTS1", correlation_id="0-0"), "x")
+    error = failure if failure is PLACE else failure("It failed", code="AADSTS1", correlation_id="0-0")
+    account_state.remember(account.folder, error, "x")
 
     report = only()
 
     assert (report.state, report.code, report.correlation_id) == (state, "AADSTS1", "0-0")
-    assert report.needs_somebody is (kind is not errors.Temporary)
+    assert report.needs_somebody is (state != "waiting")
     for part in parts:
         assert part in str(report.reason)
 
@@ -96,24 +100,6 @@ def test_a_broken_account_stands_beside_a_good_one(name: str) -> None:
 
     assert [(report.account, report.state) for report in reports] == [(ALICE, "broken"), ("bob@example.org", "ok")]
     assert path.read_bytes() == b"{"
-
-
-@pytest.mark.parametrize(("hours", "state"), [(0, "waiting"), (23, "waiting"), (25, "needs-login")])
-def test_a_refusal_that_depends_on_the_place_waits_for_a_day(
-    set_clock: Callable[[float], None], hours: int, state: str
-) -> None:
-    """It is tried again by itself, so nobody must act; after a day of it somebody must."""
-    account = invent(life=-10)
-    error = errors.SignInNeeded("Refused", code="AADSTS53003")
-    error.place = True
-    account_state.remember(account.folder, error, "x")
-    set_clock(3600 * hours)
-    account_state.remember(account.folder, error, "x")
-
-    [report] = status.report([])
-
-    assert (report.state, report.needs_somebody) == (state, state == "needs-login")
-    assert report.code == "AADSTS53003"
 
 
 def test_a_locked_store_waits(keys: FakeKeyring) -> None:
