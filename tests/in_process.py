@@ -28,16 +28,15 @@ if TYPE_CHECKING:
 class Stream(io.TextIOWrapper):
     """A standard stream in memory that is a terminal or not."""
 
-    def __init__(self, text: str = "", *, is_terminal: bool = False) -> None:
+    def __init__(self, text: str = "", *, is_terminal: bool = False, encoding: str = "utf-8") -> None:
         """Hold *text*, which can be read."""
-        super().__init__(io.BytesIO(text.encode()), encoding="utf-8", write_through=True)
+        super().__init__(io.BytesIO(text.encode()), encoding=encoding, write_through=True)
         self.isatty = lambda: is_terminal  # type: ignore[method-assign] # each stream has its own answer
 
     @property
     def text(self) -> str:
         """All that was written."""
-        self.seek(0)
-        return self.read()
+        return self.buffer.getvalue().decode(self.encoding)  # type: ignore[attr-defined,no-any-return] # a BytesIO
 
 
 def run(*words: str | Path, stdin: str = "", is_terminal: bool = False) -> Outcome:

@@ -58,7 +58,7 @@ def bind(path: str) -> None:
         listener.bind(path)
 
 
-@pytest.mark.parametrize("kind", ["named", "socket", "nothing", "file", "link"])
+@pytest.mark.parametrize("kind", ["named", "socket", "nothing", "file", "link", "foreign"])
 def test_the_bus_of_the_session(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """It is what the session names; in cron the user's own socket in the runtime directory, spelled as D-Bus wants."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:abstract=x" if kind == "named" else "")
@@ -66,10 +66,12 @@ def test_the_bus_of_the_session(monkeypatch: pytest.MonkeyPatch, kind: str) -> N
         monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
         if kind == "file":
             Path(directory, "bus").touch()
-        elif kind in ("socket", "link"):
-            bind(f"{directory}/bus" if kind == "socket" else f"{directory}/other")
+        elif kind in ("socket", "link", "foreign"):
+            bind(f"{directory}/bus" if kind != "link" else f"{directory}/other")
         if kind == "link":
             Path(directory, "bus").symlink_to("other")
+        me = os.geteuid()
+        monkeypatch.setattr(os, "geteuid", lambda: me + (kind == "foreign"))
         spelled = directory.replace(" ", "%20").replace(",", "%2C")
 
         address = environment.session_bus()

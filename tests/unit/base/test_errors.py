@@ -65,6 +65,7 @@ def test_exit_codes_and_back() -> None:
 
     assert [kind.exit_code for kind in kinds] == [2, 75, 77, 78, 70]
     assert tuple(errors.for_exit_code(kind.exit_code) for kind in kinds) == kinds
+    assert errors.Temporary.retry_after == 5
 
 
 def test_which_failures_of_a_disk_pass() -> None:

@@ -18,7 +18,7 @@ from offlineimap_m365.plugin import stub
 from tests import options
 from tests.in_process import Stream, run
 from tests.signed_in_accounts import ALICE, invent
-from tests.unit import terminal_output
+from tests.unit.terminal_output import look
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -151,8 +151,8 @@ class Full(io.StringIO):
 
 def test_what_is_said_has_no_control_characters_and_is_wrapped_at_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the text holds: a profile, a name from the network, a command with a name in it."""
-    terminal_output.look(monkeypatch, 30)
-    screen = terminal_output.Screen()
+    look(monkeypatch, 30)
+    screen = Stream(is_terminal=True)
     monkeypatch.setattr(sys, "stderr", screen)
 
     prompt.say("Somebody\x1b[2J\u202e else is signed in as well. Run:", "offlineimap-m365 login 'a b\x07'")

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from offlineimap_m365.console import output, prompt
-from tests.unit.terminal_output import Screen, look
+from tests.in_process import Stream
+from tests.unit.terminal_output import look
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -37,21 +38,21 @@ def test_the_locale_says_what_can_be_shown(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    assert output.can_show("✓", Screen()) is not is_ascii
+    assert output.can_show("✓", Stream(is_terminal=True)) is not is_ascii
 
 
 def test_our_own_characters_are_spelt_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where an encoding has them not, marks, dots and quotation marks have a spelling; names keep their letters."""
     text = "✓ ✗ – … “Müller” O\u2019Brien"  # noqa: RUF001 - the characters in question
-    stderr = Screen("ascii")
+    stderr = Stream(is_terminal=True, encoding="ascii")
     monkeypatch.setattr(sys, "stderr", stderr)
     prompt.say("under “Mobile and desktop applications”…")
 
-    assert output.spelled(text, Screen("latin-1")) == 'ok !! -- ... "Müller" O\u2019Brien'
-    assert output.spelled(text, Screen()) == text
+    assert output.spelled(text, Stream(is_terminal=True, encoding="latin-1")) == 'ok !! -- ... "Müller" O\u2019Brien'
+    assert output.spelled(text, Stream(is_terminal=True)) == text
     assert stderr.text == 'under "Mobile and desktop applications"...\n'
     assert not output.can_show("✓", None)
-    assert output.can_show("ü", Screen("latin-1"))
+    assert output.can_show("ü", Stream(is_terminal=True, encoding="latin-1"))
 
 
 def test_no_word_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,8 @@ from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.check import Check, Step, Subject
 from offlineimap_m365.doctor.output import public_report
 from tests import unified_diff
-from tests.in_process import run
+from tests.in_process import Stream, run
 from tests.signed_in_accounts import ALICE, invent
-from tests.unit.terminal_output import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +141,7 @@ def test_an_answer_that_cannot_be_written(
 
 def test_waiting_is_told_and_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check is told when it ends; the next one is announced if it takes long, until its line comes."""
-    stdout, stderr = Screen(), Screen()
+    stdout, stderr = Stream(is_terminal=True), Stream(is_terminal=True)
     monkeypatch.setattr(sys, "stdout", stdout)
     monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setenv("TERM", "xterm")
