@@ -44,19 +44,19 @@ def examine(order: Order) -> Iterator[Check]:
     """Yield the checks one after the other, as they end. Raises SignInNeeded for a name that was never signed in."""
     names, closed = notices.collect(lambda: _names(order))
     machine = Subject("", "")
-    ours = Step(versions.NAME, versions.examine_ours)
-    yield from _checks((ours, Step(versions.OFFLINEIMAP, versions.examine_offlineimap)), machine)
+    yield Step(versions.NAME, versions.examine_ours).check(machine)
+    yield Step(versions.OFFLINEIMAP, versions.examine_offlineimap).check(machine)
     if versions.failure_of_msal() is not None:
         return
     from offlineimap_m365.doctor import offlineimaprc  # noqa: PLC0415 - needs what MSAL depends on
 
-    yield from _checks(machine_steps(names, closed), machine)
+    yield from (step.check(machine) for step in machine_steps(names, closed))
     subjects: list[Subject] = []
     shared: dict[str, object] = {}
     for name in names:
         subject = Subject(name, order.mailbox or name, order.offline, unmet=dict(machine.unmet), shared=shared)
         subjects.append(subject)
-        yield from _checks(account_steps(offline=order.offline), subject)
+        yield from (step.check(subject) for step in account_steps(offline=order.offline))
     config = order.config or offlineimaprc.usual_file()
     if config is None:
         return
@@ -64,11 +64,6 @@ def examine(order: Order) -> Iterator[Check]:
         yield from offlineimaprc.examine(config, subjects, run=order.run_config, offline=order.offline)
     except Exception as error:  # noqa: BLE001 - as in Step
         yield of_error("config", error)
-
-
-def _checks(steps: Sequence[Step], subject: Subject) -> Iterator[Check]:
-    for step in steps:
-        yield step.check(subject)
 
 
 def machine_steps(names: Sequence[str], closed: Sequence[str]) -> list[Step]:

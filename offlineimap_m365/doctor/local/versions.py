@@ -89,7 +89,9 @@ def examine_offlineimap(machine: Subject) -> Check:
     if failure and _python_path():  # which it may need, and is not given here
         raise NotTriedError(f"{path} does not start without PYTHONPATH ({failure})")
     if failure:
-        return machine.bad(OFFLINEIMAP, f"{path} does not start ({failure})", _reinstall(path))
+        advice = "Its Python may have been upgraded or removed. Install it anew in the way you chose, such as"
+        install = Remedy(advice, "pipx install --force 'offlineimap>=8.0.2'")
+        return machine.bad(OFFLINEIMAP, f"{path} does not start ({failure})", install)
     name = f"OfflineIMAP {version}".rstrip()
     interpreter = find_interpreter(path) or "a Python that cannot be known"
     facts = [f"{limit['versions']}: {limit['what']}" for limit in limits.rows()[OFFLINEIMAP]["limits"]]
@@ -104,18 +106,6 @@ def start_offlineimap(path: Path) -> tuple[str, str]:
         return version[0].decode() if version else "", ""
     words = errors.printable(result.err.decode("utf-8", "replace").strip().rpartition("\n")[2])
     return "", words or result.reason or (f"exit code {result.code}" if result.code else result.ended)
-
-
-def _reinstall(path: Path) -> Remedy:
-    """Return how to get an OfflineIMAP whose Python is there."""
-    venv = path.resolve().parent.parent
-    command = "pipx install --force 'offlineimap>=8.0.2'"
-    if "/pipx/" in str(venv):
-        command = "pipx reinstall-all"
-    elif (venv / "pyvenv.cfg").is_file():
-        where = errors.quoted(str(venv))
-        command = f"python3 -m venv --clear {where} && {where}/bin/pip install 'offlineimap>=8.0.2'"
-    return Remedy("Its Python may have been upgraded or removed", command)
 
 
 def which(name: str) -> Path | None:

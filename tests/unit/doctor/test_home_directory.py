@@ -15,11 +15,11 @@ import pytest
 from offlineimap_m365 import doctor
 from offlineimap_m365.base import atomic_file
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.cli import main
 from offlineimap_m365.doctor.check import Subject
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.tokens import notify
 from tests.doctor_checks import checks_of, command_of, follow, is_well, named, offline, only, put_stub
+from tests.in_process import run
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
@@ -201,23 +201,18 @@ def test_where_nobody_is_signed_in_there_is_one_failure(world: World) -> None:
     assert [check.remedy.advice for check in checks] == ["", "", other]
 
 
-def test_the_path_of_the_stub_is_printed_and_somebodys_own_left_alone(
-    alice: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_path_of_the_stub_is_printed_and_somebodys_own_left_alone(alice: World) -> None:
     """``config --pythonfile`` writes it for this installation, unless this program did not write what is there."""
     path = alice.home / "pythonfile.py"
     path.unlink()
-    codes = [main.main(["config", "--pythonfile"])]
-    written = path.read_text(encoding="utf-8")
+    first, written = run("config", "--pythonfile"), path.read_text(encoding="utf-8")
     path.write_text("mine = 1\n", encoding="utf-8")
-    codes.append(main.main(["config", "--pythonfile"]))
+    second = run("config", "--pythonfile")
 
-    said = capsys.readouterr()
-    assert codes == [0, 0]
-    assert said.out == f"{path}\n{path}\n"
+    assert (first.code, first.out) == (second.code, second.out) == (0, f"{path}\n")
     assert repr(stub.command()) in written
     assert path.read_text(encoding="utf-8") == "mine = 1\n"
-    assert "left as it is" in said.err
+    assert "left as it is" in second.err
 
 
 def test_a_command_that_the_shell_can_run_is_good(alice: World) -> None:

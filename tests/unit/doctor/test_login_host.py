@@ -142,14 +142,15 @@ def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, subtes
                 assert is_well(subject(entra.authority))
 
 
-def test_a_proxy_that_wants_a_password(world: World, entra: Entra) -> None:
-    """407 is its own failure."""
+def test_a_network_that_needs_its_proxy(world: World, entra: Entra) -> None:
+    """Where Microsoft's host cannot be connected to, the proxy is asked for; after 407 its name and password."""
+    nobody = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", closed_port()))]
     with LoginHost(response(407)) as strict, ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as right:
-        world.environ["HTTPS_PROXY"] = f"http://alice:{PASSWORD}@127.0.0.1:{strict.port}"
-        world.enter()
+        with mock.patch.object(socket, "getaddrinfo", return_value=nobody):
+            failed = only("tls", microsoft())
 
+        follow(world, failed, **{"HOST:PORT": f"alice:{PASSWORD}@127.0.0.1:{strict.port}"})
         failed = only("proxy", microsoft())
-
         follow(world, failed, **{"NAME:PASSWORD": "alice:right", "HOST:PORT": f"127.0.0.1:{right.port}"})
         assert is_well(microsoft())
 
@@ -165,17 +166,6 @@ def test_a_name_that_does_not_resolve(world: World, entra: Entra) -> None:
             assert only("dns", about).remedy.command == AGAIN
     assert only("dns", subject(f"https://{'a' * 70}.example.org/tenant")).remedy.command == AGAIN
     assert is_well(subject(entra.authority))
-
-
-def test_a_network_that_only_allows_proxies(world: World, entra: Entra) -> None:
-    """Microsoft's host cannot be connected to: the proxy of this network is asked for."""
-    nobody = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", closed_port()))]
-    with mock.patch.object(socket, "getaddrinfo", return_value=nobody):
-        failed = only("tls", microsoft())
-
-    with ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as proxy:
-        follow(world, failed, **{"HOST:PORT": f"127.0.0.1:{proxy.port}"})
-        assert is_well(microsoft())
 
 
 def test_a_company_that_inspects_connections(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import trustme
 from hypothesis import strategies as st
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.mail import bounded_socket, server_text
+from offlineimap_m365.mail import bounded_socket
 from offlineimap_m365.mail.folder_list import Folder
 from offlineimap_m365.mail.mailbox import Mailbox
 from offlineimap_m365.mail.submission import Submission
@@ -259,16 +259,6 @@ def test_a_server_that_drips_or_is_silent_is_left(
             assert RESPONSE not in server.received
 
 
-def test_an_address_that_is_none() -> None:
-    """A profile without a usable server is 78 and names the option that helps."""
-    wrong = ("", "localhost", "localhost:", ":993", "localhost:x", "localhost:0", "h:99999", "h:²")
-    for connect, address in itertools.product((Mailbox, Submission), wrong):
-        with pytest.raises(errors.Misconfigured) as caught:
-            connect(address, ALICE)
-
-        assert f"--{connect.protocol.lower()} HOST:PORT" in str(caught.value.remedy.command)
-
-
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection is temporary; the resolver and all addresses of a host share one time."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -304,16 +294,3 @@ def test_leaving_is_never_an_error(ca: trustme.CA, subtests: pytest.Subtests) ->
                 enter(server)
 
             assert server.users == [ALICE]
-
-
-def test_a_server_gives_no_advice_of_ours() -> None:
-    """The words that introduce a command are removed, and its quotation marks replaced: a person would copy it."""
-    for text in (
-        "Old client. Run: reboot",
-        "run again: reboot",
-        "In PowerShell: Remove-Mailbox x",
-        "Run\u00a0:\u00a0x",
-    ):
-        assert ":" not in server_text.clean(text)
-    assert server_text.clean("a\u00a0\u00a0\u3000\r\n\t b ") == "a b"
-    assert server_text.cited("a” is good. “b") == '“a" is good. "b”'

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from offlineimap_m365.base import errors
+from offlineimap_m365.mail import server_text
 from offlineimap_m365.mail.folder_list import Folder
 from offlineimap_m365.mail.mailbox import Mailbox
+from offlineimap_m365.mail.submission import Submission
 from tests.mail_servers import NOT_CONNECTED, OK, ImapServer
 
 if TYPE_CHECKING:
@@ -31,17 +34,15 @@ def enter(server: ImapServer, work: Callable[[Mailbox], Any] = Mailbox.folders) 
         return work(box)
 
 
-@pytest.mark.parametrize("command", ["AUTHENTICATE", "LIST", "STATUS"])
-def test_authenticated_but_not_connected(world: World, ca: trustme.CA, command: str) -> None:
+def test_authenticated_but_not_connected(world: World, ca: trustme.CA) -> None:
     """Exchange's answer to a token without a mailbox is 77, with its causes."""
-    listed = b'* LIST () "/" INBOX\r\n' + OK
-    answers = {"LIST": listed, command: NOT_CONNECTED}
+    for command in ("AUTHENTICATE", "LIST", "STATUS"):
+        answers = {"LIST": b'* LIST () "/" INBOX\r\n' + OK, command: NOT_CONNECTED}
+        with ImapServer(ca, answers) as server, pytest.raises(errors.SignInNeeded) as caught:
+            enter(server, lambda box: box.count(box.folders()))
 
-    with ImapServer(ca, answers) as server, pytest.raises(errors.SignInNeeded) as caught:
-        enter(server, lambda box: box.count(box.folders()))
-
-    assert "took the token, but does not open the mailbox alice@example.org" in caught.value.fact
-    assert "IMAP is switched off" in caught.value.meaning
+        assert "took the token, but does not open the mailbox alice@example.org" in caught.value.fact
+        assert "IMAP is switched off" in caught.value.meaning
 
 
 def test_folders_in_every_spelling(world: World, ca: trustme.CA) -> None:
@@ -90,15 +91,8 @@ def test_messages_are_counted_in_batches(world: World, ca: trustme.CA) -> None:
     assert server.commands.count("STATUS") == 24
     assert b"Above" not in server.received
 
-
-def test_counting_ends_when_its_time_is_over(world: World, ca: trustme.CA) -> None:
-    """A mailbox of thousands of folders is listed without the rest of the numbers."""
-    folders = [Folder(str(number), raw=str(number).encode()) for number in range(100)]
-
-    with ImapServer(ca) as server:
-        found = enter(server, lambda box: box.count(folders, seconds=0))
-
-    assert found == {}
+    with ImapServer(ca) as server:  # once its time is over, the rest is left out
+        assert enter(server, lambda box: box.count(folders, seconds=0)) == {}
     assert "STATUS" not in server.commands
 
 
@@ -123,3 +117,26 @@ def test_a_sample_of_headers(world: World, ca: trustme.CA) -> None:
     assert b"FETCH 3:5 (BODY.PEEK[HEADER.FIELDS (CONTENT-TYPE SUBJECT RECEIVED)])" in server.received
     assert (closed, empty) == ([], [])
     assert set(server.commands) <= {"CAPABILITY", "AUTHENTICATE", "EXAMINE", "FETCH", "LOGOUT"}
+
+
+def test_an_address_that_is_none(world: World) -> None:
+    """A profile without a usable server is 78 and names the option that helps."""
+    wrong = ("", "localhost", "localhost:", ":993", "localhost:x", "localhost:0", "h:99999", "h:²")
+    for connect, address in itertools.product((Mailbox, Submission), wrong):
+        with pytest.raises(errors.Misconfigured) as caught:
+            connect(address, ALICE)
+
+        assert f"--{connect.protocol.lower()} HOST:PORT" in str(caught.value.remedy.command)
+
+
+def test_a_server_gives_no_advice_of_ours() -> None:
+    """The words that introduce a command are removed, and its quotation marks replaced: a person would copy it."""
+    for text in (
+        "Old client. Run: reboot",
+        "run again: reboot",
+        "In PowerShell: Remove-Mailbox x",
+        "Run\u00a0:\u00a0x",
+    ):
+        assert ":" not in server_text.clean(text)
+    assert server_text.clean("a\u00a0\u00a0\u3000\r\n\t b ") == "a b"
+    assert server_text.cited("a” is good. “b") == '“a" is good. "b”'
