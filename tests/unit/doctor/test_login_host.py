@@ -90,12 +90,6 @@ def days(number: float) -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=number)
 
 
-def closed_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @pytest.fixture
 def entra_alike(ca: trustme.CA, world: World) -> LoginHost:
     """Return a sign-in service that would answer well; the test starts it."""
@@ -126,8 +120,8 @@ def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, subtes
         for variable, url in (
             ("HTTPS_PROXY", f"http://alice:{PASSWORD}@[oops"),
             ("HTTPS_PROXY", "http://a;reboot:80"),
-            ("https_proxy", f"http://alice:{PASSWORD}@127.0.0.1:{closed_port()}"),
-            ("https_proxy", f"https://alice:{PASSWORD}@127.0.0.1:{closed_port()}"),
+            ("https_proxy", f"http://alice:{PASSWORD}@127.0.0.1:1"),
+            ("https_proxy", f"https://alice:{PASSWORD}@127.0.0.1:1"),
             ("HTTPS_PROXY", refuses.url),
         ):
             with subtests.test(url):
@@ -144,7 +138,7 @@ def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, subtes
 
 def test_a_network_that_needs_its_proxy(world: World, entra: Entra) -> None:
     """Where Microsoft's host cannot be connected to, the proxy is asked for; after 407 its name and password."""
-    nobody = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", closed_port()))]
+    nobody = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))]
     with LoginHost(response(407)) as strict, ConnectProxy({f"{MICROSOFT}:443": ("127.0.0.1", entra.port)}) as right:
         with mock.patch.object(socket, "getaddrinfo", return_value=nobody):
             failed = only("tls", microsoft())
@@ -294,8 +288,7 @@ def test_the_time_of_an_answer(world: World, entra_alike: LoginHost, subtests: p
 def test_many_accounts_fail_once(world: World) -> None:
     """One cause is one request and one failure, however many accounts it hits; nothing that depends on it is tried."""
     shared: dict[str, Any] = {}
-    port = closed_port()
-    subjects = [at(port, name=f"user{number}@example.org", shared=shared) for number in range(500)]
+    subjects = [at(1, name=f"user{number}@example.org", shared=shared) for number in range(500)]
 
     checks = [check for about in subjects for check in doctor_checks.checks_of(network.STEPS, about)]
 

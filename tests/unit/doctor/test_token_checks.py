@@ -126,8 +126,9 @@ def test_a_failure_is_told_though_the_token_in_use_lives(world: World, entra: En
 
 
 def test_a_refusal_has_its_code_its_meaning_and_one_command(world: World, entra: Entra) -> None:
-    """One request for each; the reference for a help desk; what is remembered does not keep it from asking anew."""
+    """One request for each, whatever is remembered; a person is there, so nobody is notified, and the next one is."""
     account, codes, found = keep(entra), (50173, 70043, 700082, 65001, 70000), []
+    notify.choose(f"touch {world.root / 'told'}")
     for code in codes:
         entra.refuse(ALICE, code)
         found.append(only(examined(account), "refresh"))
@@ -138,25 +139,15 @@ def test_a_refusal_has_its_code_its_meaning_and_one_command(world: World, entra:
     assert len({check.correlation_id for check in found} - {None}) == len(codes)
     assert {command_of(check) for check in found} == {f"offlineimap-m365 login {ALICE}"}
     assert entra.count(TOKEN) == len(codes)
+    assert not (world.root / "told").exists()
+    assert account_state.notified(account.folder) == {}
     assert is_well(examined(account))
 
 
-def test_a_refusal_notifies_nobody(world: World, entra: Entra) -> None:
-    """A person is there already; the next refresh that fails still notifies."""
-    account = keep(entra)
-    notify.choose(f"touch {world.root / 'told'}")
-    entra.revoke(ALICE)
-
-    only(examined(account), "refresh")
-
-    assert not (world.root / "told").exists()
-    assert account_state.notified(account.folder) == {}
-
-
-def app_only(world: World, entra: Entra, secret: str = SECRET) -> Account:
-    """Keep an application's own sign-in, with a *secret* in a file."""
+def test_an_application(world: World, entra: Entra) -> None:
+    """The file of a wrong secret is named; an administrator grants the permission to read; sending is not missed."""
     entra.add_client(APP, [], public=False, secret=SECRET)
-    known = describe(entra)
+    known, path = describe(entra), certificates.write(world.root / "secret", "an-older-one")
     account = invent(
         "backup",
         kind=profiles.APP_ONLY,
@@ -164,39 +155,24 @@ def app_only(world: World, entra: Entra, secret: str = SECRET) -> Account:
         authority=known.authority,
         endpoints=known.endpoints,
         scopes=("https://outlook.office365.com/.default",),
-        credential={"client_secret_file": str(certificates.write(world.root / "secret", secret))},
+        credential={"client_secret_file": str(path)},
         tenant=entra.tenant,
     )
-    entra.forget()
-    return account
 
-
-def test_a_secret_that_is_wrong(world: World, entra: Entra) -> None:
-    """The file in which another one belongs is named; once it is there, the command proves it."""
-    account = app_only(world, entra, "an-older-one")
-
-    check = only(examined(account), "refresh")
-
-    path = world.root / "secret"
-    assert check.code == "AADSTS7000215"
-    assert str(path) in check.remedy.advice
-    assert command_of(check) == "offlineimap-m365 refresh backup"
+    wrong = only(examined(account), "refresh")
+    assert wrong.code == "AADSTS7000215"
+    assert str(path) in wrong.remedy.advice
+    assert command_of(wrong) == "offlineimap-m365 refresh backup"
     certificates.write(path, SECRET)
-    follow(check)
-    assert is_well(examined(account))
+    follow(wrong)
 
-
-def test_an_application_needs_the_permission_to_read(world: World, entra: Entra) -> None:
-    """An administrator grants it, and gets a letter; that it may not send is no failure. Its token is nobody's."""
-    account = app_only(world, entra)
     entra.clients[APP].roles = []
-
-    check = only(examined(account), "token")
+    entra.forget()
+    forbidden = only(examined(account), "token")
     entra.clients[APP].roles = ["IMAP.AccessAsApp"]
     found = examined(account)
-
-    assert "IMAP.AccessAsApp" in check.remedy.advice
-    assert command_of(check) == "offlineimap-m365 consent backup"
+    assert "IMAP.AccessAsApp" in forbidden.remedy.advice
+    assert command_of(forbidden) == "offlineimap-m365 consent backup"
     assert is_well(found)
     assert "The token allows IMAP, for the application itself" in named(found, "token").meaning
     assert entra.count(TOKEN) == 2
