@@ -86,7 +86,9 @@ def _other_redirect(situation: Situation, *, has_browser: bool) -> Remedy:
         return Remedy(f"{where}, add exactly {situation.redirect_uri}", f"{_again(situation)} --{situation.flow}")
     if "redirect_uri" in situation.chosen:
         return Remedy("Leave out the redirect URI that was chosen", f"{_again(situation)} --defaults")
-    flow = "paste" if situation.flow == "browser" else _browser(has_browser=has_browser)
+    # A browser on another machine needs a port that leads back here.
+    browser = "browser" if has_browser else f"browser --port {_PORT}"
+    flow = "paste" if situation.flow == "browser" else browser
     return Remedy("Try the other way. If that is refused too, try --device", f"{_again(situation)} --{flow}")
 
 
@@ -103,8 +105,3 @@ def _other_flow(situation: Situation, *, has_browser: bool) -> Remedy | None:
 def _again(situation: Situation) -> str:
     """Return the command that tries again."""
     return errors.login_command(situation.account or "ACCOUNT")
-
-
-def _browser(*, has_browser: bool) -> str:
-    """Return the option for a browser; one on another machine needs a port that leads back here."""
-    return "browser" if has_browser else f"browser --port {_PORT}"

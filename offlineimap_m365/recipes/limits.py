@@ -45,7 +45,7 @@ def known(row: Mapping[str, Any]) -> list[str]:
 def needed(row: Mapping[str, Any], installed: str) -> str:
     """Return the version that the recipe of a program needs if the *installed* one is older, else an empty text."""
     needs = str(row.get("needs", ""))
-    return needs if needs and _number(installed) < _number(needs) else ""
+    return needs if needs and is_older(installed, needs) else ""
 
 
 def too_short_for(user: str, token: str) -> dict[str, str]:
@@ -68,11 +68,7 @@ def version(program: str) -> str | None:
     return match[0].decode() if match else None
 
 
-def is_older(program: str, than: str) -> bool:
-    """Is *program* installed in a version before *than*?"""
-    installed = version(program)
-    return installed is not None and _number(installed) < _number(than)
-
-
-def _number(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
+def is_older(installed: str, than: str) -> bool:
+    """Is the version *installed* older than *than*?"""
+    numbers, limit = ([int(part) for part in text.split(".")] for text in (installed, than))
+    return numbers < limit

@@ -192,10 +192,10 @@ def _aerc(values: Values) -> dict[str, str]:
     two shell words without a space, which the shell joins. *starttls* is a comment unless the installed aerc needs it:
     since 0.15 it is no setting any more, and a warning about it covers the screen (CHANGELOG; measured with 0.20.0).
     """
-    line = "smtp-starttls = yes"
+    line, installed = "smtp-starttls = yes", limits.version("aerc")
     return {
         **values,
-        "starttls": line if limits.is_older("aerc", "0.15") else f"#{line}",
+        "starttls": line if installed and limits.is_older(installed, "0.15") else f"#{line}",
         "imap_user": quote(values["mailbox"], safe=""),
         "login_url": quote(values["user"], safe=""),
         "sender": _for_ini(f"<{values['mailbox']}>"),
