@@ -20,7 +20,6 @@ from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, invent, keep, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offlineimap_m365.accounts.profiles import Account
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -106,30 +105,6 @@ def test_a_demand_that_no_token_meets_is_75(world: World, entra: Entra, set_cloc
         requests.append(entra.count(TOKEN))
 
     assert requests == [0, 0, 0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("answer", "seconds"),
-    [((503, {}), 60), ((429, {"Retry-After": "120"}), 120), ((400, {}), 5), ((503, {"Retry-After": "999999"}), 3600)],
-)
-def test_a_failure_is_remembered(
-    entra: Entra,
-    expired: Account,
-    answer: tuple[int, dict[str, str]],
-    seconds: float,
-    set_clock: Callable[[float], None],
-) -> None:
-    """No answer counts 5 s, a busy provider as long as it says (an hour at most), else 60 s; then it is asked again."""
-    entra.fail_next(TOKEN, status=answer[0], body="busy", headers=answer[1])
-    for ahead in (0, 0, 0, seconds - 2):
-        set_clock(ahead)
-        with pytest.raises(errors.Temporary):
-            engine.access_token(ALICE)
-    asked = entra.count(TOKEN)
-    set_clock(seconds + 2)
-    engine.access_token(ALICE)
-
-    assert (asked, entra.count(TOKEN)) == (1, 2)
 
 
 def test_a_refusal_is_remembered_until_another_sign_in(world: World, entra: Entra) -> None:

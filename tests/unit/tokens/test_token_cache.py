@@ -24,18 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.matrix
 
 
-def spoil_store_once_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the second read of a store fail, the one under the lock."""
-    plain = token_cache.read
-
-    def read(account: Account, *, may_ask: bool = False, known: token_cache.Cache | None = None) -> token_cache.Cache:
-        if known:
-            raise errors.Misconfigured("The key is gone", account=account.name)
-        return plain(account, may_ask=may_ask)
-
-    monkeypatch.setattr(token_cache, "read", read)
-
-
 def close(folder: str) -> None:
     """Let nothing be written to *folder*; root would not notice."""
     assert os.geteuid() != 0, "these tests cannot fail as root"
@@ -67,8 +55,9 @@ def test_our_own_trouble_while_a_token_lives(
     age(account, 100)
     if name == "closed folder":
         close(account.folder)
-    else:
-        spoil_store_once_read(monkeypatch)
+    else:  # found under the lock
+        gone = errors.Misconfigured("The key is gone", account=ALICE)
+        monkeypatch.setattr(token_cache, "read", mock.Mock(side_effect=[token_cache.read(account), gone]))
 
     token = engine.access_token(ALICE)
 
