@@ -71,6 +71,8 @@ def test_a_failure_comes_back_as_it_was(tmp_path: Path) -> None:
     assert "a refresh token" not in (tmp_path / "state.json").read_text()
     assert json.loads((tmp_path / "state.json").read_bytes())["version"] == 1
     assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "state.json").chmod(0o602)
+    assert account_state.last_failure(str(tmp_path)) is None  # others may have written it
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def answer(code: int, out: bytes, *status: str) -> process.Result:
     return process.Result(process.ENDED, code, out, "".join(f"[GNUPG:] {line}\n" for line in ("", *status)).encode())
 
 
-KEY = answer(0, listed().encode(), "ERROR keylist.getkey 9", "ERROR keylist.getkey 119")
+KEY = answer(0, listed().encode(), "ERROR list 9", "ERROR list 119", "ERROR list", "ERROR list what", "77 list 77")
 #: What is asked, what gpg does then, and the error.
 ANSWERS = [
     ("write", [answer(2, b"some", "INV_RECP 0 X"), KEY], errors.Temporary, f"encrypt to {FINGERPRINT} (INV_RECP)"),
