@@ -6,7 +6,7 @@ import errno
 import io
 import pkgutil
 import sys
-from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -25,15 +25,6 @@ pytestmark = pytest.mark.usefixtures("world")
 LONG = "x" * 50
 
 
-def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    """Let ``status`` raise *error*."""
-
-    def fail(_: Any) -> int:
-        raise error
-
-    monkeypatch.setattr(status_command, "run", fail)
-
-
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -49,7 +40,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 )
 def test_every_error_has_its_exit_code(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
     """The classes of the contract; nothing on stdout; a bug's own words, which may hold anything, are not shown."""
-    raising(monkeypatch, error)
+    monkeypatch.setattr(status_command, "run", mock.Mock(side_effect=error))
 
     done = run("status")
 
@@ -78,7 +69,7 @@ def test_an_error_is_at_most_six_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         meaning="It means\n\n\nthis",
         remedy=errors.Remedy("Run\rthis"),
     )
-    raising(monkeypatch, error)
+    monkeypatch.setattr(status_command, "run", mock.Mock(side_effect=error))
     plain = run("status").err
     for words in (["-v", "status"], ["status", "-v"]):
         verbose = run(*words).err

@@ -5,7 +5,8 @@ from __future__ import annotations
 import configparser
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -232,11 +233,7 @@ def test_a_sign_in_that_does_not_fit_is_done_again(
 
 def test_without_the_permission_for_imap_nothing_is_fetched(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mailbox is not looked at, and what sends mail is set up all the same; one that cannot be looked at is 75."""
-
-    def fail(*_: object) -> NoReturn:
-        raise errors.Temporary("No network")
-
-    monkeypatch.setattr(look, "look", fail)
+    monkeypatch.setattr(look, "look", mock.Mock(side_effect=errors.Temporary("No network")))
     stopped = run("setup", ALICE, "--yes")
     is_written = (home / MSMTPRC).exists()
     invent(ALICE, scopes=("https://outlook.office.com/SMTP.Send",))

@@ -8,6 +8,7 @@ import time
 import types
 import webbrowser
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 import requests
@@ -99,11 +100,7 @@ def test_somebody_else_signs_in(entra: Entra, typed: str, code: int) -> None:
 
 def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong in the background comes out in front at once, and is not waited for until the code expires."""
-
-    def fail(attempt: Attempt) -> None:
-        raise ZeroDivisionError(attempt)
-
-    monkeypatch.setattr(Attempt, "poll_device", fail)
+    monkeypatch.setattr(Attempt, "poll_device", mock.Mock(side_effect=ZeroDivisionError))
 
     with pytest.raises(ZeroDivisionError):
         login.sign_in(make_plan(provider=provider(entra), flow="device"), 20)

@@ -7,7 +7,8 @@ import dataclasses
 import errno
 import json
 import os
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -55,13 +56,9 @@ def refused(code: str, **demands: object) -> errors.SignInNeeded:
     return error
 
 
-def failing(number: int) -> Any:
+def failing(number: int) -> mock.Mock:
     """Return a function that the operating system lets fail."""
-
-    def fail(*_: object) -> NoReturn:
-        raise OSError(number, os.strerror(number))
-
-    return fail
+    return mock.Mock(side_effect=OSError(number, os.strerror(number)))
 
 
 def kept(world: World) -> dict[str, str]:

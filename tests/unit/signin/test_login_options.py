@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -82,11 +83,8 @@ def test_a_refused_first_login_of_an_application_is_repeated_as_one(
     world: World, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """The command of the table's remedy has --app-only and the rest: of a first login nothing was saved."""
-
-    def refuse(*_: object) -> None:
-        raise explain.error_for({"error_codes": [code], "error": "invalid_client"}, explain.Situation("backup"))
-
-    monkeypatch.setattr(msal_client, "obtain", refuse)
+    error = explain.error_for({"error_codes": [code], "error": "invalid_client"}, explain.Situation("backup"))
+    monkeypatch.setattr(msal_client, "obtain", mock.Mock(side_effect=error))
     secret = world.root / "secret"
     secret.write_text("made up")
     secret.chmod(0o600)
