@@ -148,7 +148,7 @@ class Zsh:
         self.child.send(f"{ME} {typed}\x0f")
         self.child.expect(r"<([^>]*)>")
         found = str(self.child.match[1])
-        self.child.send("\x03")
+        self.child.send("\x15")  # empties the line; Ctrl-C would throw away what is typed next, too
         return {word.replace("\\", "") for word in found.split("|") if word}
 
 

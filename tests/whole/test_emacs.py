@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from offlineimap_m365 import recipes
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
-from tests.whole.mail_user import ALICE, ARRANGEMENTS, BOB, find, odd_names
+from tests.whole.mail_user import ALICE, ARRANGEMENTS, BOB, NAMES, find
 
 if TYPE_CHECKING:
     from tests.whole.mail_user import Arrangement, MailUser
@@ -92,12 +94,11 @@ def test_each_mail_asks_for_a_token_and_says_why_there_is_none(shared_user: Mail
     assert f"offlineimap-m365 login {ALICE}" in done.out
 
 
-@pytest.mark.parametrize("name", ["emacs", "gnus", "mu4e"])
-def test_what_is_printed_compiles_without_a_warning(shared_user: MailUser, name: str) -> None:
+def test_what_is_printed_compiles_without_a_warning(shared_user: MailUser) -> None:
     """The byte compiler finds nothing wrong."""
-    init = configured(shared_user, name)
+    files = [configured(shared_user, name) for name in ("emacs", "gnus", "mu4e")]
 
-    done = emacs(shared_user, init, COMPILE.format(init))
+    done = emacs(shared_user, files[0], " ".join(COMPILE.format(file) for file in files))
 
     assert done.code == 0, done.err
     assert "Warning" not in done.err
@@ -127,14 +128,19 @@ def test_mu4e_has_mail_fetched_and_sends(shared_user: MailUser) -> None:
     assert shared_user.sent() == [(ALICE, ALICE, (BOB,))]
 
 
-@odd_names(20)
-def test_emacs_reads_back_what_was_meant(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=st.lists(NAMES, min_size=5, max_size=5))
+def test_emacs_reads_back_what_was_meant(world: World, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
     """However odd an address or a command is, Emacs has that very text in its variables."""
     monkeypatch.setattr(stub, "command", lambda: [str(world.root / 'it\'s a \\ "command"')])
-    init = world.root / "init.el"
-    init.write_text(recipes.render("emacs", defaults(name)), encoding="utf-8")
+    words = []
+    for number, name in enumerate(names):
+        init = world.root / f"init{number}.el"
+        init.write_text(recipes.render("emacs", defaults(name)), encoding="utf-8")
+        words += ["-l", str(init), "--eval", SHOW, "--eval", "(makunbound 'offlineimap-m365-command)"]
 
-    done = world.execute([find("emacs"), "-Q", "--batch", "-l", str(init), "--eval", SHOW])
+    done = world.execute([find("emacs"), "-Q", "--batch", *words])
 
     assert done.code == 0, done.err
-    assert json.loads(done.out) == [name, name, [*stub.command(), "token", name]]
+    found = [json.loads(line) for line in done.out.splitlines()]
+    assert found == [[name, name, [*stub.command(), "token", name]] for name in names]

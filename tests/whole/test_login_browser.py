@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
-def visit(address: str) -> requests.Response:
-    """Go to the listener on this machine as a browser does, without following where it leads."""
+def visit(address: str, *, follow: bool = False) -> requests.Response:
+    """Go to the listener on this machine as a browser does; *follow* where it leads, or not."""
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(address, allow_redirects=False, timeout=30)
+        return session.get(address, allow_redirects=follow, timeout=30)
 
 
 def put_program(path: Path, script: str) -> Path:
@@ -71,15 +71,18 @@ def test_a_port_needs_no_browser_here(world: World, entra: Entra, monkeypatch: p
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")
-    runs = []
+    runs, visits = [], []
 
     def come_back(address: str) -> str:
-        Thread(target=requests.get, args=(entra.approve(address, ALICE),), kwargs={"timeout": 30}).start()
+        final = entra.approve(address, ALICE)
+        visits.append(Thread(target=lambda: visit(final, follow=True)))
+        visits[-1].start()
         return ""
 
     for typed in (["--browser", "--port", port, *options(entra)], []):
         with pasting(come_back):
             runs.append(run("login", ALICE, *typed))
+        visits[-1].join()
 
     assert [done.code for done in runs] == [0, 0], runs
     assert all(f"ssh -L {port}:localhost:{port} HOST" in done.err for done in runs)
