@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -75,11 +74,6 @@ def person(world: World, entra: Entra, address: str, password: str, *arguments: 
     )
     script.chmod(0o755)
     return script
-
-
-def open_by_hand(world: World, script: Path, address: str) -> None:
-    """Open *address* in the browser that *script* is, as somebody who copied it from the terminal."""
-    subprocess.run([str(script), address], env=world.environ, timeout=SECONDS, check=False)
 
 
 def seen(script: Path) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def test_an_address_opened_by_hand_signs_in(user: World, entra: Entra) -> None:
     script = chromium.person(user, entra, ALICE, PASSWORD)
     user.environ["BROWSER"] = "true"
     with Login(user, ALICE, "--browser", *options(entra)) as login:
-        chromium.open_by_hand(user, script, login.address)
+        user.execute([str(script), login.address], timeout=chromium.SECONDS)
         page = chromium.seen(script)
         done = login.end()
 

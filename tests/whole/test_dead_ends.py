@@ -21,34 +21,32 @@ CORRELATION = "019827f4-372b-7726-8110-db46f130cd8f"
 CLIENT = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
 
 
-def trouble(code: int, words: str) -> str:
-    """Return the text of the page with the heading "Sign in", from its title to its foot."""
-    return f"""Sign in
+#: The page with the heading "Sign in", from its title to its foot.
+REDIRECT = f"""Sign in
 Sorry, but we\u2019re having trouble signing you in.
 
-AADSTS{code}: {words}
+AADSTS50011: The redirect URI 'https://localhost' specified in the request does not match '{CLIENT}'.
 
 Troubleshooting details
 If you contact your administrator, send this info to them.
 Copy info to clipboard
-Request Id: {uuid.UUID(int=code)}
+Request Id: {uuid.UUID(int=50011)}
 Correlation Id: {CORRELATION}
 Timestamp: 2026-11-24T09:12:44Z
-Message: AADSTS{code}: {words}
+Message: AADSTS50011: The redirect URI 'https://localhost' specified in the request does not match '{CLIENT}'.
 Advanced diagnostics: Enable
 Terms of use Privacy & cookies"""
-
-
-def blocked(heading: str, code: int) -> str:
-    """Return the text of a page of Conditional Access, from the address at its head to its details."""
-    return f"""{ALICE}
-{heading}
+#: A page of Conditional Access, from the address at its head to its details.
+BLOCKED = f"""{ALICE}
+You cannot access this right now
+Your sign-in was successful but does not meet the criteria to access this resource. For example, you might be signing \
+in from a browser, app, or location that is restricted by your admin.
 Sign out and sign in with a different account
 More details
 Troubleshooting details
 If you contact your administrator, send this info to them.
-Error Code: {code}
-Request Id: {uuid.UUID(int=code)}
+Error Code: 53003
+Request Id: {uuid.UUID(int=53003)}
 Correlation Id: {CORRELATION}
 Timestamp: 2026-11-24T09:12:44Z
 App name: Mozilla Thunderbird
@@ -57,20 +55,13 @@ IP address: 192.0.2.42
 Device identifier: Not available
 Device platform: Linux
 Device state: Unregistered"""
-
-
 APPROVAL = """Need admin approval
 Mozilla Thunderbird
 Mozilla Thunderbird needs permission to access resources in your organization that only an admin can grant. Please
 ask an admin to grant permission to this app before you can use it.
 Have an admin account? Sign in with that account
 Return to the application without granting consent"""
-
-
-NOT_ALLOWED = (
-    "You cannot access this right now\nYour sign-in was successful but does not meet the criteria to access this "
-    "resource. For example, you might be signing in from a browser, app, or location that is restricted by your admin."
-)
+GERMAN = f"Anmelden\nFehlercode: 53000\nKorrelations-ID: {CORRELATION}\nZeitstempel: 2026-11-24T09:12:44Z"
 
 
 class Page(NamedTuple):
@@ -83,17 +74,11 @@ class Page(NamedTuple):
 
 
 PAGES = {
-    "50011": Page(
-        trouble(50011, f"The redirect URI 'https://localhost' specified in the request does not match '{CLIENT}'."),
-        50011, True, f"login {ALICE} --browser",
-    ),
+    "50011": Page(REDIRECT, 50011, True, f"login {ALICE} --browser"),
     "90094 without one": Page(APPROVAL, 0, False, f"consent {ALICE}"),
-    "53003": Page(blocked(NOT_ALLOWED, 53003), 53003, True, "another place"),
-    "53000 in German": Page(
-        f"Anmelden\nFehlercode: 53000\nKorrelations-ID: {CORRELATION}\nZeitstempel: 2026-11-24T09:12:44Z",
-        53000, True, "help desk",
-    ),
-}  # fmt: skip
+    "53003": Page(BLOCKED, 53003, True, "another place"),
+    "53000 in German": Page(GERMAN, 53000, True, "help desk"),
+}
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import certificates
-from tests.m365.exchange import Exchange
 from tests.sign_in import options
 from tests.signed_in_accounts import ALICE
 from tests.whole.advice_follower import AdviceFollower, NotFoundError
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.m365.entra import Entra
+    from tests.m365.exchange import Exchange
     from tests.world import World
 
 BOB, SHARED = "bob@example.org", "info@example.org"
@@ -47,74 +47,43 @@ def test_a_good_set_up_has_no_failures(alice: AdviceFollower) -> None:
     assert alice.exchange.outbox == []
 
 
-class Case(NamedTuple):
-    """A way to *break* it, the check that fails, words of its meaning and remedy, what *ends* it before the command."""
-
-    name: str
-    words: str
-    break_it: Callable[[AdviceFollower], object]
-    ends: Callable[[AdviceFollower], object] = bool
-    mailbox: str = ALICE
-
-
 def switch_imap_off(alice: AdviceFollower) -> None:
-    """Switch IMAP off for both mailboxes: no mailbox opens for Alice, though sending works."""
+    """Switch IMAP off for both mailboxes: none opens for Alice, though sending works."""
     alice.exchange.imap_off |= {ALICE, SHARED}
 
 
-def each(do: Callable[[Exchange, str], None], *servers: str) -> Callable[[AdviceFollower], None]:
-    """Return what blocks or unblocks the ports of these servers."""
-
-    def act(alice: AdviceFollower) -> None:
-        for server in servers:
-            do(alice.exchange, server)
-
-    return act
-
-
-def change(**values: object) -> Callable[[AdviceFollower], None]:
-    """Return what sets attributes of the server to these values."""
-    return lambda alice: vars(alice.exchange).update(values)
-
-
-CASES = {
-    "a shared mailbox without the permission": Case(
-        "imap-mailbox", "", lambda alice: alice.exchange.revoke(ALICE, SHARED), mailbox=SHARED
-    ),
-    "imap is off": Case("imap-mailbox", "", switch_imap_off),
-    "imap is off for her, who asked for a shared mailbox": Case(
-        "imap-mailbox", "", switch_imap_off, lambda alice: alice.exchange.imap_off.discard(SHARED), SHARED
-    ),
-    "sending is off": Case("smtp-sign-in", "while IMAP can work", lambda alice: alice.exchange.smtp_off.add(ALICE)),
-    "a blocked port": Case(
-        "imap-connect", "This network blocks port", each(Exchange.block, "imap"), each(Exchange.unblock, "imap")
-    ),
-    "a blocked port for sending": Case(
-        "smtp-connect", "This network blocks port", each(Exchange.block, "smtp"), each(Exchange.unblock, "smtp")
-    ),
-    "a server that is down": Case(
-        "imap-connect",
-        "or the server is down",
-        each(Exchange.block, "imap", "smtp"),
-        each(Exchange.unblock, "imap", "smtp"),
-    ),
-    "no xoauth2": Case("imap-xoauth2", "it offers PLAIN", change(offers_xoauth2=False), change(offers_xoauth2=True)),
-    "throttled": Case("imap-mailbox", "42 s", change(throttled=42_000), change(throttled=None)),
-}
+#: The mailbox that is asked for, the check that fails, what breaks it, and what its owner does before the command.
+CASES: list[tuple[str, str, Callable[[AdviceFollower], object], Callable[[AdviceFollower], object]]] = [
+    (SHARED, "imap-mailbox", lambda alice: alice.exchange.revoke(ALICE, SHARED), bool),
+    (ALICE, "imap-mailbox", switch_imap_off, bool),
+    (SHARED, "imap-mailbox", switch_imap_off, lambda alice: alice.exchange.imap_off.discard(SHARED)),
+    (ALICE, "smtp-sign-in", lambda alice: alice.exchange.smtp_off.add(ALICE), bool),
+]
 
 
 def test_what_is_broken_is_named_alone_and_healed(alice: AdviceFollower, subtests: pytest.Subtests) -> None:
     """One failed check; its command, by whoever may run it, is what heals the mailbox."""
-    for name, case in CASES.items():
-        with subtests.test(name):
-            case.break_it(alice)
+    for number, (mailbox, name, break_it, begin) in enumerate(CASES):
+        with subtests.test(f"{number} {name}"):
+            break_it(alice)
 
-            check = alice.only(case.name, "--mailbox", case.mailbox)
-            case.ends(alice)
+            check = alice.only(name, "--mailbox", mailbox)
+            begin(alice)
             alice.follow(check)
-
-            assert case.words in check["meaning"] + check["remedy"]
     assert alice.has_no_failure("--mailbox", SHARED)
+
+
+def test_a_server_that_is_down_is_one_failure(alice: AdviceFollower) -> None:
+    """Though it is asked for two ports; once it is there, all is well."""
+    for port in ("imap", "smtp"):
+        alice.exchange.block(port)
+
+    check = alice.only("imap-connect")
+    for port in ("imap", "smtp"):
+        alice.exchange.unblock(port)
+    alice.follow(check)
+
+    assert "or the server is down" in check["meaning"]
 
 
 def test_a_mailbox_that_does_not_exist(alice: AdviceFollower) -> None:

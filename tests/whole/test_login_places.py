@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -103,19 +103,6 @@ def test_every_cloud_signs_in_and_refreshes(
     assert proxy.refused == []
 
 
-def test_a_cloud_that_was_found_is_told(world: World, entra: Entra, proxy: ConnectProxy) -> None:
-    """Before the page is shown it says where, and that Thunderbird's client id is not known there; then 77 says it."""
-    entra.regions[entra.tenant] = USGOV
-    entra.clients.pop(THUNDERBIRD)
-
-    done = sign_in_on_pages(entra, ALICE, "login", ALICE, "--paste", proxy=proxy.url)
-
-    assert (done.code, files_of(world)) == (77, [])
-    assert "(--cloud usgov)" in done.err
-    assert "registered in it" in done.err
-    assert "AADSTS700016" in done.err
-
-
 PERSONAL: dict[str, tuple[str, tuple[str, ...], str]] = {
     "outlook.com": (EVE, (), "common"),
     "another address": ("eve@mail.example.com", (), "common"),
@@ -168,21 +155,6 @@ def test_it_asks_as_thunderbird_does(world: World, entra: Entra, account: str) -
     assert {f"https://outlook.office.com/{name}" for name in (IMAP, SMTP)} <= set(query["scope"].split())
     assert "offline_access" in query["scope"]
     assert hosts == {(GLOBAL, "/common/oauth2/v2.0/token")}
-
-
-# Guests, moves, several at once
-
-
-@pytest.mark.parametrize(("claims", "at_home"), [({"idp": "live.com"}, "consumers"), ({"acct": 1}, "TENANT")])
-def test_a_guest_is_told(entra: Entra, claims: dict[str, Any], at_home: str) -> None:
-    """Who signs in as a guest hears that no mailbox is there, and how to sign in at home."""
-    entra.id_token_claims_override = claims
-
-    done = sign_in(entra, ALICE, "login", ALICE)
-
-    assert done.code == 0, done.err
-    assert "is a guest here" in done.err
-    assert f"offlineimap-m365 login {ALICE} --tenant {at_home}\n" in done.err
 
 
 def test_who_belongs_elsewhere_is_told_how_to_get_there(entra: Entra, alice: Person, proxy: ConnectProxy) -> None:
