@@ -69,17 +69,6 @@ def remove(installation: Installation, row: int, program: Path) -> None:
     assert not program.exists()
 
 
-def test_pipx_installs_it(installation: Installation) -> None:
-    """The README's line for pipx puts the command on the PATH; test_readme does so for pipx inject."""
-    program = installation.bin / "offlineimap-m365"
-    assert LATER[0][1] == INSTALL[0][1].replace("install", "install --force")
-
-    upgrade(installation, 0, program)
-
-    assert installation.on_path() == {"offlineimap-m365"}
-    remove(installation, 0, program)
-
-
 def test_a_virtual_environment_has_the_man_pages(installation: Installation) -> None:
     """The extra brings OfflineIMAP; console script and ``python -m`` are the same command."""
     prefix = installation.home / "mail-env"
@@ -130,20 +119,24 @@ def test_an_upgrade_keeps_the_sign_in(installation: Installation, entra: Entra) 
 
 
 def test_from_the_source_distribution(installation: Installation) -> None:
-    """The sdist installs, and holds what packagers want: tests, sample, licence, documents, man pages, completions."""
+    """The README's line for pipx installs the sdist, which holds tests, sample, licence, documents and man pages."""
     source = next(path for path in installation.release("release") if path.suffix == ".gz")
-    installation.do("python3 -m venv env")
+    program = installation.bin / "offlineimap-m365"
+    assert LATER[0][1] == INSTALL[0][1].replace("install", "install --force")
 
-    installation.do(f"env/bin/pip install '{source}'")
+    installation.do(INSTALL[0][1].replace(" .", f" '{source}'"))
 
-    assert installation.do("env/bin/offlineimap-m365 --version") == "offlineimap-m365 9.9.9\n"
-    is_documented(installation, installation.home / "env")
+    assert installation.on_path() == {"offlineimap-m365"}
+    assert installation.do(f"{program} --version") == "offlineimap-m365 9.9.9\n"
+    prefix = program.resolve().parents[1]
+    is_documented(installation, prefix)
+    installed = "import importlib.metadata as m; print(*m.files('offlineimap-m365'), sep=chr(10))"
+    assert "licenses/NOTICE\n" in installation.do(f'{prefix}/bin/python -c "{installed}"')
+    remove(installation, 0, program)
     held = installation.do(f"tar -tzf '{source}'")
     wanted = {"LICENSE", "NOTICE", "README.md", "SECURITY.md", "noxfile.py", "sample-offlineimaprc", "tests/run"}
     wanted |= {"tests/unit/cli/test_main.py", "docs/man/offlineimap-m365.1"}
     assert [name for name in wanted if f"/{name}\n" not in held] == []
-    installed = "import importlib.metadata as m; print(*m.files('offlineimap-m365'), sep=chr(10))"
-    assert "licenses/NOTICE\n" in installation.do(f'env/bin/python -c "{installed}"')
 
 
 def test_a_release_is_built_twice_byte_for_byte(installation: Installation) -> None:
