@@ -135,7 +135,7 @@ _TOKEN_FIELDS = st.fixed_dictionaries(
 
 
 @pytest.mark.once
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(_TOKEN_FIELDS | st.dictionaries(st.text(max_size=9), JSON))
 def test_answers_of_a_provider(body: dict[str, Any]) -> None:
     """An answer is accepted only if each of its fields is of the right kind."""

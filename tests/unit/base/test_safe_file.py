@@ -63,6 +63,17 @@ def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
         safe_file.read(f"{tmp_path}/file")
 
 
+def test_what_may_not_be_looked_at_exists(tmp_path: Path) -> None:
+    """A path below a closed directory counts as existing; one below a file, or a missing one, does not."""
+    (tmp_path / "file").touch()
+    (tmp_path / "closed").mkdir(0)
+
+    found = [safe_file.exists(f"{tmp_path}/{path}") for path in ("file", "closed/below", "file/below", "missing")]
+
+    (tmp_path / "closed").chmod(0o700)
+    assert found == [True, True, False, False]
+
+
 def test_a_file_of_ours_is_no_link(tmp_path: Path) -> None:
     """A link in the place of a file of the store is 78."""
     (tmp_path / "target").touch()
