@@ -180,9 +180,7 @@ def test_many_mailboxes_have_a_section_each(world: World, name: str, mailboxes: 
 @pytest.mark.parametrize(("mailboxes", "at_once"), [(1, None), (3, "3"), (9, "4")])
 def test_at_most_four_mailboxes_are_synced_at_once(alice: Account, mailboxes: int, at_once: str | None) -> None:
     """Exchange limits what one application may do at a time, however many mailboxes there are."""
-    names = [f"m{number}@example.org" for number in range(mailboxes)]
-
-    parser = parse(recipes.render("offlineimap", alice, names))
+    parser = parse(recipes.render("offlineimap", alice, [f"m{number}@example.org" for number in range(mailboxes)]))
 
     assert parser.get("general", "maxsyncaccounts", fallback=None) == at_once
 
