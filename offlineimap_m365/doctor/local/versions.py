@@ -69,15 +69,11 @@ def library_version(name: str) -> str | None:
 
 def _repair() -> Remedy:
     """Return how to get an MSAL that works: without the one that $PYTHONPATH puts first, or by a new installation."""
-    first = next((path for path in _python_path() if any(Path(path).glob("msal*"))), None)
+    paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    first = next((path for path in paths if any(Path(path).glob("msal*"))), None)
     if first is not None:
         return Remedy(f"PYTHONPATH puts {first} before what is installed", "unset PYTHONPATH")
     return installation.repair()
-
-
-def _python_path() -> list[str]:
-    """Return the directories of ``$PYTHONPATH``, from which Python imports before anything that is installed."""
-    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 def examine_offlineimap(machine: Subject) -> Check:
@@ -86,7 +82,7 @@ def examine_offlineimap(machine: Subject) -> Check:
     if path is None:
         return machine.good(OFFLINEIMAP, "There is no command offlineimap; other mail programs need none")
     version, failure = start_offlineimap(path)
-    if failure and _python_path():  # which it may need, and is not given here
+    if failure and os.environ.get("PYTHONPATH"):  # which it may need, and is not given here
         raise NotTriedError(f"{path} does not start without PYTHONPATH ({failure})")
     if failure:
         advice = "Its Python may have been upgraded or removed. Install it anew in the way you chose, such as"

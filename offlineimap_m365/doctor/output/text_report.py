@@ -24,8 +24,6 @@ _NAMES = 20
 #: Columns of what is good, also in a file or a pipe: -v shows all of it.
 _WIDEST = 160
 _INDENT, _DEEPER = "    ", "        "
-#: What stands before a command, by where it is typed.
-_TYPED_IN = {"shell": "Run:", "powershell": "In PowerShell:", "file": "Write into the file:"}
 
 
 class Text:
@@ -93,10 +91,8 @@ def _wrapped(text: str, indent: str = _INDENT) -> list[str]:
 
 def _remedy(remedy: errors.Remedy) -> list[str]:
     """Return the lines of what helps against a failure."""
-    if remedy.command is None:
-        return _wrapped(remedy.advice)
-    lead = ". ".join(filter(None, (remedy.advice, _TYPED_IN[remedy.where])))
-    return [*_wrapped(lead), _DEEPER + output.paint(remedy.command, "bold", sys.stdout)]
+    command = [_DEEPER + output.paint(remedy.command, "bold", sys.stdout)] if remedy.command else []
+    return [*_wrapped(remedy.lead.rstrip()), *command]
 
 
 def _diff(diff: Diff) -> list[str]:
