@@ -48,16 +48,9 @@ def go(directory: Path, offlineimap: str, command: str) -> dict[str, Any]:
     with ExitStack() as stack:
         entra = stack.enter_context(Entra(directory / "entra", ca, port=443))
         entra.add_person(ALICE, PASSWORD)
-        exchange = stack.enter_context(
-            Exchange(
-                directory / "exchange",
-                ca,
-                issuers=entra.issuers(),
-                keys=entra.keys(),
-                ports=(993, 587),
-                names=(IMAP, SMTP),
-            )
-        )
+        issuers, keys = entra.issuers(), entra.keys()
+        made = Exchange(directory / "exchange", ca, issuers=issuers, keys=keys, ports=(993, 587), names=(IMAP, SMTP))
+        exchange = stack.enter_context(made)
         exchange.add_mailbox(ALICE)
         exchange.fill(ALICE, per_folder=1)
         world = World.make(directory / "world", directory / "ca.pem")

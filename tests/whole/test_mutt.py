@@ -109,17 +109,12 @@ def test_neomutt_has_no_room_for_a_longer_token(shared_user: MailUser) -> None:
     assert shared_user.sent() == [(ALICE, ALICE, (BOB,))]
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let our command be a short one, since mutt shows no more than 255 characters of a variable."""
+@odd_names(20)
+def test_mutt_reads_back_what_was_meant(world: World, monkeypatch: pytest.MonkeyPatch, mutt: str, name: str) -> None:
+    """However odd an address is, the program has that very text in its variables, and the token's command for it."""
+    # mutt shows no more than 255 characters of a variable
     monkeypatch.setattr(stub, "command", lambda: ['/it\'s a \\ $HOME `id` "command"'])
     monkeypatch.setattr(template_values, "home_assignment", lambda: "")
-
-
-@odd_names(20)
-@pytest.mark.usefixtures("short")
-def test_mutt_reads_back_what_was_meant(world: World, mutt: str, name: str) -> None:
-    """However odd an address is, the program has that very text in its variables, and the token's command for it."""
     rc = world.root / "muttrc"
     rc.write_text(recipes.render(mutt, defaults(name)), encoding="utf-8")
     asked = [word for variable in VARIABLES for word in ("-Q", variable)]

@@ -13,6 +13,7 @@ import pytest
 
 from tests.m365.exchange import FOLDERS
 from tests.m365.exchange.mail import make_message
+from tests.signed_in_accounts import ALICE, TOKEN
 from tests.whole import builds
 from tests.whole.installation import ROOT
 from tests.whole.leak_search import forms
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from tests.whole.sync import Sync
     from tests.world import Outcome
-
-ALICE = "alice@example.org"
-_COUNTED = "oauth2/v2.0/token"
 
 
 @pytest.mark.matrix
@@ -41,7 +39,7 @@ def test_a_first_sync_brings_all_mail_and_nothing_else(ready: Sync) -> None:
     assert ready.in_maildir() == ready.on_server()
     named_like_items = {"INBOX/Notes", "Calendars of the team", "Projects/Calendar redesign", "Contacts-old"}
     assert named_like_items <= set(ready.in_maildir())
-    assert ready.entra.count(_COUNTED) <= 1  # its wish for half an hour more costs one refresh at the most
+    assert ready.entra.count(TOKEN) <= 1  # its wish for half an hour more costs one refresh at the most
 
 
 def test_later_syncs_go_both_ways(ready: Sync) -> None:
@@ -109,7 +107,7 @@ def test_an_account_that_is_not_signed_in_is_skipped_and_the_others_go_on(ready:
     assert "offlineimap-m365 login carol@example.org" in first
     assert done.code != 0
     assert ready.in_maildir() == ready.on_server()
-    assert ready.entra.count(_COUNTED) <= 1
+    assert ready.entra.count(TOKEN) <= 1
 
 
 @pytest.mark.matrix
@@ -125,7 +123,7 @@ def test_a_refusal_costs_one_request_whatever_offlineimap_tries(ready: Sync) -> 
     assert "AADSTS50173" in said
     assert f"offlineimap-m365 login {ALICE}" in said
     assert all(done.code != 0 for done in results)
-    assert ready.entra.count(_COUNTED) == 1
+    assert ready.entra.count(TOKEN) == 1
 
 
 def test_no_secret_is_logged_by_any_user_interface(ready: Sync) -> None:
@@ -135,7 +133,7 @@ def test_no_secret_is_logged_by_any_user_interface(ready: Sync) -> None:
 
         run_and_search(ready, "-u", ui, "-d", "ALL")
 
-        assert ready.entra.count(_COUNTED) == number
+        assert ready.entra.count(TOKEN) == number
 
 
 @builds.every

@@ -12,7 +12,7 @@ import requests
 from tests.m365.entra import CAPTIVE_PORTAL
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options, sign_in
-from tests.signed_in_accounts import TOKEN
+from tests.signed_in_accounts import ALICE, TOKEN
 from tests.whole.leak_search import LeakSearch, forms
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.world import World
 
-ALICE = "alice@example.org"
 #: What people set to find faults in Python programs.
 _DEBUGGING = {
     "PYTHONFAULTHANDLER": "1",

@@ -15,7 +15,7 @@ from offlineimap_m365.folders import utf7
 from tests.m365.exchange import FOLDERS
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
-from tests.whole.mail_user import MailUser, sign_in_quickly
+from tests.whole.mail_user import ALICE, BOB, MailUser, sign_in_quickly
 from tests.whole.sync import NOT_MAIL
 from tests.whole.terminal import Terminal, product
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tests.m365.exchange import Exchange
     from tests.world import World
 
-ALICE, BOB = "alice@example.org", "bob@example.org"
 #: A calendar, contacts, and mail that was sent.
 JAPANESE = ["\u4e88\u5b9a\u8868", "\u9023\u7d61\u5148", "\u9001\u4fe1\u6e08\u307f\u30a2\u30a4\u30c6\u30e0"]
 GMAIL = """[general]
@@ -73,12 +72,6 @@ def on_server(exchange: Exchange) -> int:
     return sum(len(held) for name, held in contents.items() if name.split("/")[0] not in NOT_MAIL)
 
 
-def send(user: World, account: str) -> int:
-    """Send a mail with msmtp; return its exit code."""
-    mail = f"From: {account}\nTo: {BOB}\nSubject: Lunch\n\nToday?\n"
-    return user.execute(["/usr/bin/msmtp", "-f", account, BOB], stdin=mail).code
-
-
 def written(user: World) -> list[str]:
     """Return the files in the home that are configurations of programs."""
     return sorted(path.name for path in home(user).glob(".*rc"))
@@ -108,13 +101,15 @@ def test_any_mailbox_in_one_command(
         done = setup.paste(browser.sign_in(setup.address, identity, PASSWORD).address or "")
     maildir = home(user) / "Mail" / account.partition("@")[0]
     here = {utf7.decode(path.name) for path in maildir.iterdir()}
+    mail = f"From: {account}\nTo: {BOB}\nSubject: Lunch\n\nToday?\n"
+    sent = user.execute(["/usr/bin/msmtp", "-f", account, BOB], stdin=mail)
 
     assert done.code == 0, done.err
     assert messages(user, str(maildir)) == sum(
         len(held) for folder, held in exchange.contents(account).items() if folder.split("/")[0] in here
     )
     assert not {"Calendar", JAPANESE[0]} & here
-    assert send(user, account) == 0
+    assert sent.code == 0, sent.err
 
 
 def test_everything_by_default_and_undone(signed_in: World) -> None:
