@@ -112,21 +112,33 @@ def test_an_old_place_that_cannot_be_emptied_undoes_no_sign_in(keys: FakeKeyring
 HERE, ELSEWHERE = "aaaabbbb-0000-cccc-1111-dddd2222eeee", "ffffaaaa-0000-cccc-1111-dddd2222eeee"
 
 
-@pytest.mark.parametrize(
-    ("claims", "at_home"),
-    [
-        *(({"idp": f"https://{address}"}, ELSEWHERE) for address in (
-            f"sts.windows.net/{ELSEWHERE}/", f"login.microsoftonline.com/{ELSEWHERE}/v2.0")),
-        *(({"idp": idp}, "consumers") for idp in (f"https://sts.windows.net/{PERSONAL_TENANT}/", "live.com")),
-        ({"upn": "alice_home.example.org#EXT#@inviter.example.com"}, "home.example.org"),
-        ({"preferred_username": "a_b_home.example.org#EXT#@inviter.example.com"}, "home.example.org"),
-        ({"acct": 1}, ""),
-        *((claims, None) for claims in (
-            {}, {"idp": f"https://sts.windows.net/{HERE}/"}, {"idp": "https://adfs.example.org/adfs/services/trust"},
-            {"idp": 5, "acct": 0, "upn": None}, {"tid": PERSONAL_TENANT, "idp": "live.com"},
-            {"tid": None, "idp": "live.com"}, {"upn": "ext@example.org"})),
+#: The claims of guests by where they are at home; those of nobody's guests by None.
+HOMES: dict[str | None, list[dict[str, Any]]] = {
+    ELSEWHERE: [
+        {"idp": f"https://sts.windows.net/{ELSEWHERE}/"},
+        {"idp": f"https://login.microsoftonline.com/{ELSEWHERE}/v2.0"},
     ],
-)  # fmt: skip
-def test_a_guest_is_at_home_elsewhere(claims: dict[str, Any], at_home: str | None) -> None:
+    "consumers": [{"idp": f"https://sts.windows.net/{PERSONAL_TENANT}/"}, {"idp": "live.com"}],
+    "home.example.org": [
+        {"upn": "alice_home.example.org#EXT#@inviter.example.com"},
+        {"preferred_username": "a_b_home.example.org#EXT#@inviter.example.com"},
+    ],
+    "": [{"acct": 1}],
+    None: [
+        {},
+        {"idp": f"https://sts.windows.net/{HERE}/"},
+        {"idp": "https://adfs.example.org/adfs/services/trust"},
+        {"idp": 5, "acct": 0, "upn": None},
+        {"tid": PERSONAL_TENANT, "idp": "live.com"},
+        {"tid": None, "idp": "live.com"},
+        {"upn": "ext@example.org"},
+    ],
+}
+
+
+def test_a_guest_is_at_home_elsewhere(subtests: pytest.Subtests) -> None:
     """Told by the identity provider, a name with #EXT#, or the kind of account; members and personal ones are none."""
-    assert save.home_of_guest({"tid": HERE, **claims}, PERSONAL_TENANT) == at_home
+    for at_home, guests in HOMES.items():
+        for claims in guests:
+            with subtests.test(str(claims)):
+                assert save.home_of_guest({"tid": HERE, **claims}, PERSONAL_TENANT) == at_home
