@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
-import time
 from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 
-from offlineimap_m365.base import atomic_file, errors
+from offlineimap_m365.base import errors
 from offlineimap_m365.stores import file
 from offlineimap_m365.stores.file import FileStore
 
@@ -63,28 +61,6 @@ def test_the_file_is_closed(tmp_path: Path, umask: int) -> None:
         store.read()
 
 
-def test_a_full_disk_is_found_before_a_sign_in(store: FileStore, tmp_path: Path) -> None:
-    """A full disk fails the proof as it fails a write; the last state remains, without temporary files."""
-    full = OSError(errno.ENOSPC, "No space left on device")
-    with mock.patch.object(os, "fsync", side_effect=full):
-        with pytest.raises(OSError, match="No space left"):
-            store.write(b"after")
-        with pytest.raises(OSError, match="No space left"):
-            atomic_file.prove_space(str(tmp_path), 100)
-
-    assert names(tmp_path) == ["cache.json"]
-    assert store.read() == b"before"
-
-
-def test_directories_that_cannot_be_synced_are_accepted(store: FileStore) -> None:
-    """A file system that syncs files but no directories (EINVAL, fsync(2)) is good enough."""
-    with mock.patch.object(os, "fsync", side_effect=[None, OSError(errno.EINVAL, "Invalid argument")]) as fsync:
-        store.write(b"after")
-
-    assert fsync.call_count == 2
-    assert store.read() == b"after"
-
-
 def test_temporary_files_of_killed_writers_are_removed(store: FileStore, tmp_path: Path) -> None:
     """The next writer removes what killed writers of the account left, and a logout also release 0.1.0's files."""
     for name in ("cache", "profile", "state"):
@@ -98,14 +74,3 @@ def test_temporary_files_of_killed_writers_are_removed(store: FileStore, tmp_pat
 
     assert after_write == ["cache.json"]
     assert names(tmp_path) == []
-
-
-def test_a_temporary_file_outside_an_account_is_removed_after_a_minute(tmp_path: Path) -> None:
-    """Without a lock only a temporary file older than a minute is of a process that was killed."""
-    for name, age in ((".stub.py.1.abcd.tmp", 61), (".stub.py.2.abcd.tmp", 5)):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
-
-    atomic_file.write_whole(tmp_path / "stub.py", b"x")
-
-    assert names(tmp_path) == [".stub.py.2.abcd.tmp", "stub.py"]
