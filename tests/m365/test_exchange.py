@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
-from tests.m365.entra import Key
+from tests.m365.entra import Key, scopes
 from tests.m365.exchange import FOLDERS, Exchange
 
 if TYPE_CHECKING:
@@ -31,10 +31,9 @@ LOOPBACK = re.compile(r"[0-9A-F]{6}7F|0{24}01000000")
 LISTENING = "0A"
 
 
-def make_token(key: Key, upn: str = ALICE, *, life: float = 600, issuer: str = ISSUER) -> str:
-    """Return a token of *upn*, signed with *key*, with the claims that each of Microsoft's has."""
-    now = int(time.time())
-    claims = {"iss": issuer, "iat": now, "exp": now + life, "sub": "s", "upn": upn, "appid": "", "idtyp": "user"}
+def make_token(key: Key, upn: str = ALICE, **changes: float | str) -> str:
+    """Return a token of *upn*, signed with *key*, with *changes* of its claims."""
+    claims = {"iss": ISSUER, "aud": scopes.MAIL[0], "exp": int(time.time()) + 600, "upn": upn} | changes
     return jwt.encode(claims, key.private, "RS256", headers={"kid": key.kid})
 
 
@@ -76,15 +75,16 @@ def client(exchange: Exchange, trust: ssl.SSLContext) -> Iterator[imaplib.IMAP4_
         connected.shutdown()
 
 
-@pytest.mark.parametrize("flaw", ["signature", "issuer", "expired", "opaque", "form"])
+@pytest.mark.parametrize("flaw", ["signature", "issuer", "audience", "expired", "opaque", "form"])
 def test_flawed_tokens_are_refused(exchange: Exchange, client: imaplib.IMAP4, signing_key: Key, flaw: str) -> None:
     """A token that is not Entra's, or no longer, gets the refusal of Exchange and no challenge."""
     other = Key()
     other.kid = signing_key.kid
     token = {
         "signature": make_token(other),
-        "issuer": make_token(signing_key, issuer="https://elsewhere/"),
-        "expired": make_token(signing_key, life=-10),
+        "issuer": make_token(signing_key, iss="https://elsewhere/"),
+        "audience": make_token(signing_key, aud=scopes.GRAPH),
+        "expired": make_token(signing_key, exp=int(time.time()) - 10),
         "opaque": "EwBoA8l6BAAU",
         "form": "a\x01b",
     }[flaw]

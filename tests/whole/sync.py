@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.m365.exchange.folders import holds_mail
 from tests.sample import SAMPLE, fill_in
 from tests.whole.mail_user import sign_in_quickly
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 #: Seconds for one run of OfflineIMAP; most take one.
 PATIENCE = 90.0
-#: What Exchange offers over IMAP that is no mail, by its first component.
-NOT_MAIL = ("Calendar", "Contacts", "Tasks", "Notes", "Journal", "Outbox", "Sync Issues")
 
 
 @dataclasses.dataclass
@@ -118,7 +117,7 @@ class Sync:
         return {
             folder: Counter(plain(message) for message in messages)
             for folder, messages in self.exchange.contents(account).items()
-            if folder.split("/")[0] not in NOT_MAIL
+            if holds_mail(folder)
         }
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from offlineimap_m365.folders import utf7
 from tests.m365.exchange import FOLDERS
+from tests.m365.exchange.folders import holds_mail
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
 from tests.whole.mail_user import ALICE, BOB, MailUser, sign_in_quickly
-from tests.whole.sync import NOT_MAIL
 from tests.whole.terminal import Terminal, product
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def messages(user: World, maildir: str = "Mail/alice") -> int:
 def on_server(exchange: Exchange) -> int:
     """Return how many messages of Alice are on the server and are mail."""
     contents = exchange.contents(ALICE)
-    return sum(len(held) for name, held in contents.items() if name.split("/")[0] not in NOT_MAIL)
+    return sum(len(held) for name, held in contents.items() if holds_mail(name))
 
 
 def written(user: World) -> list[str]:

@@ -7,9 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from imapclient import imap_utf7
 
 from offlineimap_m365.folders.utf7 import encode
-from tests.m365.exchange.folders import decode
 from tests.m365.exchange.mail import make_message, stand_in
 from tests.unit.learn.test_language import TABLE, mailbox
 from tests.whole.mail_user import ALICE
@@ -102,7 +102,8 @@ def run(sync: Sync) -> None:
 
 def here(sync: Sync, box: Mailbox) -> dict[str, Counter[bytes]]:
     """Return what lies in a Maildir, by folders as people read them."""
-    return {decode(folder): held for folder, held in sync.in_maildir(box.section).items()}
+    held = sync.in_maildir(box.section)
+    return {imap_utf7.decode(name.encode()) if name.isascii() else name: found for name, found in held.items()}
 
 
 def there(sync: Sync, box: Mailbox) -> dict[str, Counter[bytes]]:

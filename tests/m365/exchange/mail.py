@@ -18,8 +18,9 @@ def make_message(address: str, folder: str, number: int, size: int = 600) -> byt
     The number chooses the kind in turn: plain, 8bit, an attachment, lines longer than RFC 5322 allows,
     HTML beside text.
     """
-    kinds = (_plain, _eight_bit, _attachment, _long_lines, _html)
-    return kinds[number % len(kinds)](address, f"{folder}, message {number}", size)
+    message = _envelope(address, f"{folder}, message {number}")
+    (_plain, _eight_bit, _attachment, _long_lines, _html)[number % 5](message, size)
+    return message.as_bytes(policy=_WIRE)
 
 
 def stand_in(address: str, number: int, subject: str) -> bytes:
@@ -52,36 +53,25 @@ def _text(size: int) -> str:
     return ".\nFrom the top:\n" + line * max(1, size // len(line))
 
 
-def _plain(address: str, subject: str, size: int) -> bytes:
-    message = _envelope(address, subject)
+def _plain(message: EmailMessage, size: int) -> None:
     message.set_content(_text(size))
-    return message.as_bytes(policy=_WIRE)
 
 
-def _eight_bit(address: str, subject: str, size: int) -> bytes:
-    message = _envelope(address, f"{subject}: Grüße")
+def _eight_bit(message: EmailMessage, size: int) -> None:
+    message.replace_header("Subject", f"{message['Subject']}: Grüße")
     message.set_content("Grüße aus Köln, 你好, мир\n" + _text(size), cte="8bit")
-    return message.as_bytes(policy=_WIRE)
 
 
-def _attachment(address: str, subject: str, size: int) -> bytes:
-    message = _envelope(address, subject)
+def _attachment(message: EmailMessage, size: int) -> None:
     message.set_content("See the attachment.\n")
     content = bytes(range(256)) * max(1, size // 256)
     message.add_attachment(content, maintype="application", subtype="octet-stream", filename="überblick.bin")
-    return message.as_bytes(policy=_WIRE)
 
 
-def _long_lines(address: str, subject: str, size: int) -> bytes:
-    message = _envelope(address, subject)
-    message.set_content("placeholder\n", cte="8bit")
-    head = message.as_bytes(policy=_WIRE).partition(b"\r\n\r\n")[0]
-    line = b"x" * max(2000, size) + b" \xc3\xa9\r\n"
-    return head + b"\r\n\r\n" + line + b"\t trailing blanks  \r\n\r\n"
+def _long_lines(message: EmailMessage, size: int) -> None:
+    message.set_content("x" * max(2000, size) + " é\n\t trailing blanks  \n\n", cte="8bit")
 
 
-def _html(address: str, subject: str, size: int) -> bytes:
-    message = _envelope(address, subject)
+def _html(message: EmailMessage, size: int) -> None:
     message.set_content("Text.\n")
     message.add_alternative(f"<p>{_text(size)}</p>\n", subtype="html")
-    return message.as_bytes(policy=_WIRE)

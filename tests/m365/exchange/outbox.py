@@ -15,7 +15,6 @@ from .bearer import read_xoauth2
 if TYPE_CHECKING:
     import asyncio
     import ssl
-    from collections.abc import Awaitable, Callable
 
     from aiosmtpd.smtp import Envelope
     from aiosmtpd.smtp import Session as Dialogue
@@ -59,12 +58,11 @@ class Outbox:
     connection using OAuth").
     """
 
-    def __init__(self, rules: Rules, tls: ssl.SSLContext, is_valid: Callable[[bytes], Awaitable[bool]]) -> None:
-        """Make an empty outbox; *rules* say who may send, *is_valid* checks the token in a response of XOAUTH2."""
+    def __init__(self, rules: Rules, tls: ssl.SSLContext) -> None:
+        """Make an empty outbox; *rules* say who may send."""
         self.sent: list[SentMessage] = []
         self._rules = rules
         self._tls = tls
-        self._is_valid = is_valid
         self._connections: list[SMTP] = []
 
     def protocol(self, loop: asyncio.AbstractEventLoop) -> SMTP:
@@ -102,15 +100,14 @@ class Outbox:
             return AuthResult(success=False, handled=False, message=_REFUSED)
         if bearer.user.lower() in self._rules.smtp_off:
             return AuthResult(success=False, handled=False, message=_SENDING_IS_OFF)
-        is_valid = await self._is_valid(response)
+        is_valid = self._rules.is_genuine(bearer)
         user = bearer.user.lower() if self._rules.may_open(bearer.identity, bearer.user) else ""
         return AuthResult(success=is_valid, handled=False, message=None if is_valid else _REFUSED, auth_data=user)
 
     async def handle_DATA(self, _server: SMTP, dialogue: Dialogue, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
         """Keep one message of a user whose token opens the mailbox."""
-        user = dialogue.auth_data
-        if not user:
+        if not dialogue.auth_data:
             return "530 5.7.57 Client not authenticated to send mail."
-        content = envelope.content if isinstance(envelope.content, bytes) else b""
-        self.sent.append(SentMessage(user, envelope.mail_from or "", tuple(envelope.rcpt_tos), content))
+        envelope_of_user = (dialogue.auth_data, envelope.mail_from or "", tuple(envelope.rcpt_tos))
+        self.sent.append(SentMessage(*envelope_of_user, envelope.content))
         return "250 2.0.0 OK"

@@ -6,22 +6,25 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import jwt
+
+from tests.m365.entra.scopes import MAIL
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from .bearer import Bearer
 
 
 @dataclass
 class Session:
-    """One IMAP session that signed in. *closed_by* is empty while it is open; times are seconds since 1970."""
+    """One IMAP session that signed in: empty *closed_by* while it is open; "bye": the token expired; else "end"."""
 
     user: str
     token_sha256: str
-    opened_at: float
-    #: "client", "bye" (the token died), "server" (Dovecot), "stop" (the test bed).
+    #: Ends it as if its token had expired.
+    end: Callable[[], object] = field(repr=False)
     closed_by: str = ""
-    commands: int = 0
 
 
 @dataclass(frozen=True)
@@ -29,20 +32,25 @@ class Refusal:
     """
     One failed attempt to sign in over IMAP.
 
-    *reason* is "dead" (by token_life_override), "withdrawn", "token" (Dovecot: signature, issuer, expiry), "mailbox"
+    *reason* is "dead" (by token_life_override), "withdrawn", "token" (signature, issuer, audience, expiry), "mailbox"
     (not this identity's, none of that name, or IMAP is off), "format" or "mechanism"; *user* is empty for the last two.
     """
 
     user: str
     token_sha256: str
     reason: str
-    at: float
 
 
 @dataclass
 class Rules:
-    """The behaviour of this Exchange; changes apply from the next sign-in (or response) on."""
+    """
+    The behaviour of this Exchange; changes apply from the next sign-in (or response) on.
 
+    It accepts tokens of *issuers* signed with one of *keys* (kid to public key as PEM).
+    """
+
+    issuers: Sequence[str]
+    keys: Mapping[str, bytes]
     #: Seconds that each message of a FETCH takes; answers without a message's text do not.
     slow_seconds: float = 0.0
     #: Seconds that a token is good from its first use here, whatever it says itself.
@@ -61,7 +69,6 @@ class Rules:
     refusals: list[Refusal] = field(default_factory=list)
     _owners: dict[str, set[str]] = field(default_factory=dict)
     _first_used: dict[str, float] = field(default_factory=dict)
-    _ended_at: float = 0.0
 
     def grant(self, identity: str, mailbox: str) -> None:
         """Let *identity* (a token's upn) open *mailbox*: a delegate's shared one, or its own under another name."""
@@ -83,20 +90,25 @@ class Rules:
         """Return whether *identity* may open *mailbox* over IMAP."""
         return self.may_open(identity, mailbox) and mailbox.lower() not in self.imap_off
 
+    def is_genuine(self, bearer: Bearer) -> bool:
+        """Return whether Entra signed the token, for Exchange, and it is good now (RFC 7519 §7.2)."""
+        try:
+            key = self.keys[jwt.get_unverified_header(bearer.token)["kid"]]
+            claims = jwt.decode(bearer.token, key, ["RS256"], audience=MAIL)
+        except (jwt.InvalidTokenError, KeyError):
+            return False
+        return claims["iss"] in self.issuers
+
     def dies_at(self, bearer: Bearer) -> float:
         """Return when the token expires, in seconds since 1970; the first call counts as its first use."""
         first = self._first_used.setdefault(bearer.sha256, time.time())
-        return bearer.expires if self.token_life_override is None else first + self.token_life_override
+        return float(bearer.claims["exp"]) if self.token_life_override is None else first + self.token_life_override
 
     def end_sessions(self) -> None:
         """End the sessions that are open now, as if their tokens had expired this moment."""
-        self._ended_at = time.time()
-
-    def is_over(self, session: Session) -> bool:
-        """Return whether end_sessions() was called after *session* began."""
-        return session.opened_at < self._ended_at
+        for session in self.sessions:
+            session.end()
 
     def refuse(self, reason: str, bearer: Bearer | None = None) -> None:
         """Record a failed attempt."""
-        user, sha256 = (bearer.user, bearer.sha256) if bearer else ("", "")
-        self.refusals.append(Refusal(user, sha256, reason, time.time()))
+        self.refusals.append(Refusal(bearer.user if bearer else "", bearer.sha256 if bearer else "", reason))
