@@ -6,10 +6,9 @@ Run by tests/try, in an environment that has this package, OfflineIMAP and what 
 
 from __future__ import annotations
 
-import shlex
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +17,17 @@ import trustme
 
 from tests.m365.entra import Entra
 from tests.m365.exchange import FOLDERS, Exchange
+from tests.m365.exchange.folders import NOT_MAIL
 from tests.m365.person import Browser
 from tests.sign_in import PASSWORD, Login, options
 from tests.whole.builds import Build
-from tests.whole.sync import NOT_MAIL, Sync
+from tests.whole.sync import Sync
 from tests.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.world import Outcome
 
 ALICE = "alice@example.org"
 BOB = "bob@example.org"
@@ -35,15 +37,13 @@ _MAIL = f"From: {ALICE}\nTo: {BOB}\nSubject: Sent with a token\n\nHello from msm
 @contextmanager
 def serve(per_folder: int) -> Iterator[tuple[World, Entra, Exchange]]:
     """Run a Microsoft 365 with Alice's mailbox in a temporary directory; yield a world that trusts it, too."""
-    with ExitStack() as stack:
-        top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="m365demo-")))
-        ca = trustme.CA()
-        entra = stack.enter_context(Entra(top, ca))
+    ca = trustme.CA()
+    with tempfile.TemporaryDirectory(prefix="m365demo-") as top, Entra(Path(top), ca) as entra:
         entra.add_person(ALICE, PASSWORD)
-        exchange = stack.enter_context(Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()))
-        exchange.add_mailbox(ALICE, FOLDERS)
-        exchange.fill(ALICE, per_folder)
-        yield World.make(top / "world", entra.ca_file), entra, exchange
+        with Exchange(Path(top, "exchange"), ca, issuers=entra.issuers(), keys=entra.keys()) as exchange:
+            exchange.add_mailbox(ALICE, FOLDERS)
+            exchange.fill(ALICE, per_folder)
+            yield World.make(Path(top, "world"), entra.ca_file), entra, exchange
 
 
 def main() -> int:
@@ -52,12 +52,7 @@ def main() -> int:
     build = Build(version("offlineimap"), (programs[0],), (programs[1],), Path(sys.prefix))
     with serve(per_folder=3) as (world, entra, exchange):
         world.command = list(build.command)
-        return 0 if show(Sync(world, entra, exchange, build), _say) else 1
-
-
-def _say(text: str = "") -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+        return 0 if show(Sync(world, entra, exchange, build), lambda text: print(text, flush=True)) else 1  # noqa: T201
 
 
 def show(sync: Sync, say: Callable[[str], None]) -> bool:
@@ -66,13 +61,28 @@ def show(sync: Sync, say: Callable[[str], None]) -> bool:
     say(f"  sign-in   {sync.entra.authority}")
     say(f"  IMAP      localhost:{sync.exchange.imap_port} (Dovecot, XOAUTH2 only)")
     say(f"  SMTP      localhost:{sync.exchange.smtp_port} (XOAUTH2 only)")
-    steps = (_set_up, _status, _compare, _send)
-    return all(step(sync, say) for step in steps)
+    say("The page of setup is opened, the password typed, and the address of the last page pasted, as a person would.")
+    send = ["msmtp", "-f", ALICE, BOB]
+    steps: dict[str, Callable[[], Outcome]] = {
+        f"offlineimap-m365 setup {ALICE} --yes --paste --authority … --imap … --smtp …": lambda: _set_up(sync),
+        "offlineimap-m365 status": lambda: sync.world.run("status"),
+        " ".join(send): lambda: sync.world.execute(send, stdin=_MAIL),
+    }
+    has_worked = True
+    for command, run in steps.items():
+        say(f"\n$ {command}")
+        done = run()
+        for line in (done.out + done.err).splitlines():
+            say(f"  {line}")
+        has_worked = has_worked and done.code == 0
+    arrived = [mail.user for mail in sync.exchange.outbox if b"Hello from msmtp." in mail.data]
+    say(f"Arrived at the server: {len(arrived)} mail, sent by {', '.join(arrived) or 'nobody'}.")
+    has_worked = _compare(sync, say) and arrived == [ALICE] and has_worked
+    say("\nAll of it worked." if has_worked else "\nIt did not work.")
+    return has_worked
 
 
-def _set_up(sync: Sync, say: Callable[[str], None]) -> bool:
-    say(f"\n$ offlineimap-m365 setup {ALICE} --yes --paste --authority … --imap … --smtp …")
-    say("  (its page is opened, the password typed, and the address of the last page pasted, as a person would)")
+def _set_up(sync: Sync) -> Outcome:
     environ = sync.world.environ
     environ["PATH"] = f"{Path(sync.build.offlineimap[-1]).parent}:{environ['PATH']}"
     hosts = options(sync.entra, sync.exchange.imap_port, sync.exchange.smtp_port)
@@ -81,46 +91,18 @@ def _set_up(sync: Sync, say: Callable[[str], None]) -> bool:
         Browser(sync.entra.ca_file) as browser,
     ):
         landing = browser.sign_in(setup.address, ALICE, PASSWORD)
-        done = setup.paste(landing.address or landing.text or "")
-    _quote(done.err, say)
-    return done.code == 0
-
-
-def _status(sync: Sync, say: Callable[[str], None]) -> bool:
-    say("\n$ offlineimap-m365 status")
-    done = sync.world.run("status")
-    _quote(done.out, say)
-    return done.code == 0
+        return setup.paste(landing.address or landing.text or "")
 
 
 def _compare(sync: Sync, say: Callable[[str], None]) -> bool:
+    """Show what lies in the Maildir; return whether it is what the server holds and is mail."""
     here, there = sync.in_maildir("alice"), sync.on_server()
     say(f"\n{sync.maildir('alice')}")
     for folder, messages in sorted(here.items()):
-        depth = folder.count("/") + 1
-        count = sum(messages.values())
-        say(f"{'    ' * depth}{folder.rpartition('/')[2]:24} {count} message{'' if count == 1 else 's'}")
+        say(f"{'    ' * (folder.count('/') + 1)}{folder.rpartition('/')[2]:24} {sum(messages.values())}")
     say(f"Left out, as no mail: {', '.join(NOT_MAIL)}, with all below them.")
-    total = sum(sum(messages.values()) for messages in here.values())
-    is_same = here == there
-    say(f"Compared with what the server holds: {total} messages, {'all the same' if is_same else 'NOT the same'}.")
-    return is_same
-
-
-def _send(sync: Sync, say: Callable[[str], None]) -> bool:
-    command = ["msmtp", "-f", ALICE, BOB]
-    say(f"\n$ {shlex.join(command)}")
-    done = sync.world.execute(command, stdin=_MAIL)
-    _quote(done.out + done.err, say)
-    arrived = [mail for mail in sync.exchange.outbox if b"Hello from msmtp." in mail.data]
-    say(f"Arrived at the server: {len(arrived)} mail, sent by {arrived[0].user if arrived else 'nobody'}.")
-    say("\nAll of it worked." if done.code == 0 and arrived else "\nIt did not work.")
-    return done.code == 0 and bool(arrived)
-
-
-def _quote(text: str, say: Callable[[str], None]) -> None:
-    for line in text.splitlines():
-        say(f"  {line}")
+    say(f"Compared with what the server holds: {'all the same' if here == there else 'NOT the same'}.")
+    return here == there
 
 
 if __name__ == "__main__":

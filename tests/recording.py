@@ -1,15 +1,14 @@
 """
-A picture of ``setup`` on a terminal of 80 columns: ``python -m tests.recording [FILE]`` (default: docs/setup.svg).
+The pictures of the README, docs/setup.svg and docs/status.svg: ``python -m tests.recording``.
 
-It runs the command against the test bed, with a person who presses Enter, and writes what the terminal showed. The
-names of the test bed are replaced by those that a user would see. It needs what tests/run installs.
+It runs the commands against the test bed, with a person who presses Enter, and writes what the terminal of 80 columns
+showed. The names of the test bed are replaced by those that a user would see. It needs what tests/run installs.
 """
 
 from __future__ import annotations
 
 import html
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
     from tests.world import World
 
 COLUMNS = 80
-_DEFAULT = Path(__file__).resolve().parents[1] / "docs" / "setup.svg"
+_DOCS = Path(__file__).resolve().parents[1] / "docs"
 _ROW, _CHARACTER = 18, 8.4
 #: Lines of the first sync that are shown; the others are one for each folder.
 _SYNC = ("*** ", "Establishing")
 
 
-def record() -> str:
-    """Return what the terminal showed."""
+def record() -> dict[str, str]:
+    """Return what the terminal showed for each command."""
     with serve(per_folder=1) as (plain, entra, exchange):
         world = product(plain)
         hosts = options(entra, exchange.imap_port, exchange.smtp_port)
@@ -43,7 +42,10 @@ def record() -> str:
             terminal.press_enter(3)
             done = terminal.end()
         assert done.code == 0, done.err
-        return _renamed(done.err, world, entra, exchange)
+        return {
+            f"setup {ALICE}": _renamed(done.err, world, entra, exchange),
+            "status": world.run("status").out,
+        }
 
 
 def _renamed(text: str, world: World, entra: Entra, exchange: Exchange) -> str:
@@ -66,9 +68,9 @@ def _renamed(text: str, world: World, entra: Entra, exchange: Exchange) -> str:
     return re.sub(r"[^\n]*\r", "", re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text))
 
 
-def svg(text: str) -> str:
+def svg(command: str, text: str) -> str:
     """Return the picture: each line as text, cut at the terminal's width; of the sync only its first and last lines."""
-    is_sync, lines = False, [f"$ offlineimap-m365 setup {ALICE}"]
+    is_sync, lines = False, [f"$ offlineimap-m365 {command}"]
     for line in text.splitlines():
         is_sync = (is_sync or line.startswith("OfflineIMAP ")) and not line.startswith("The mail is here")
         if not is_sync or line.startswith(_SYNC):
@@ -83,4 +85,5 @@ def svg(text: str) -> str:
 
 
 if __name__ == "__main__":
-    (Path(sys.argv[1]) if sys.argv[1:] else _DEFAULT).write_text(svg(record()), encoding="utf-8")
+    for command, text in record().items():
+        (_DOCS / f"{command.split()[0]}.svg").write_text(svg(command, text), encoding="utf-8")

@@ -88,18 +88,6 @@ def seen(script: Path) -> dict[str, Any]:
     return found
 
 
-def photograph(document: str, picture: Path) -> None:
-    """Take the *picture* of a whole HTML *document* in which one element is as large as what it shows."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only in the environment of the main Python
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_OPTIONS)
-        page = browser.new_page(viewport={"width": 1400, "height": 400})
-        page.set_content(document)
-        page.locator("pre").screenshot(path=picture)
-        browser.close()
-
-
 def main(arguments: Sequence[str]) -> None:
     """Sign in as the command line says, and write down what the last page shows."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only in the environment of the main Python

@@ -7,15 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests import pictures
 from tests.sign_in import PASSWORD, Login, options
 from tests.signed_in_accounts import ALICE
 from tests.whole import chromium
 from tests.whole.terminal import files_of, secrets_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.m365.entra import Entra
     from tests.world import World
 
@@ -84,14 +81,3 @@ def test_an_address_opened_by_hand_signs_in(user: World, entra: Entra) -> None:
     assert done.code == 0, done.err
     check(page, entra)
     assert page["title"] == "Signed in"
-
-
-def test_the_pictures_of_the_readme_can_be_made_again(tmp_path: Path) -> None:
-    """One command makes every picture that the README shows, and they lie where it looks for them."""
-    named = {path.name for path in (chromium.ROOT / "docs").glob("*.png")}
-
-    pictures.main([str(tmp_path)])
-
-    assert named <= {path.name for path in tmp_path.iterdir()}
-    assert all(path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for path in tmp_path.iterdir())
-    assert all(f"docs/{name}" in (chromium.ROOT / "README.md").read_text(encoding="utf-8") for name in named)
