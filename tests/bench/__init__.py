@@ -1,1 +1,0 @@
-"""What the promises about speed cost, each as a ratio of two commands that take turns in one run."""
