@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, final
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from bs4 import BeautifulSoup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
+
+    from bs4 import Tag
 
 #: Seconds for one page.
 PATIENCE = 15
-
 #: More pages than any sign-in has: a loop ends here.
 MOST_PAGES = 12
 
@@ -30,57 +30,6 @@ class Landing:
 
 
 @dataclass
-class Form:
-    """A form of a page: its *name*, its *action*, and its fields and buttons."""
-
-    name: str
-    action: str
-    fields: dict[str, str] = field(default_factory=dict)
-    buttons: list[tuple[str, str]] = field(default_factory=list)
-
-
-class Page(HTMLParser):
-    """What a person sees of a page (*text*) and can fill in (*forms*)."""
-
-    #: Elements whose text is not shown.
-    INVISIBLE = frozenset({"script", "style", "title", "noscript"})
-
-    def __init__(self, html: str) -> None:
-        """Read *html*."""
-        super().__init__()
-        self.forms: list[Form] = []
-        self._pieces: list[str] = []
-        self._hidden = 0
-        self.feed(html)
-        self.close()
-
-    @property
-    def text(self) -> str:
-        """Return the visible text, as a person would copy it."""
-        return "\n".join(piece for piece in self._pieces if piece)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note forms, fields and buttons."""
-        values = {name: value or "" for name, value in attrs}
-        self._hidden += tag in self.INVISIBLE
-        if tag == "form":
-            self.forms.append(Form(values.get("id", ""), values.get("action", "")))
-        elif tag == "input" and self.forms:
-            self.forms[-1].fields[values.get("name", "")] = values.get("value", "")
-        elif tag == "button" and self.forms:
-            self.forms[-1].buttons.append((values.get("name", ""), values.get("value", "")))
-
-    def handle_endtag(self, tag: str) -> None:
-        """Note the end of an invisible element."""
-        self._hidden -= tag in self.INVISIBLE
-
-    def handle_data(self, data: str) -> None:
-        """Note visible text."""
-        if not self._hidden:
-            self._pieces.append(" ".join(data.split()))
-
-
-@dataclass
 class Visitor:
     """What a person types and presses; *seen* are the forms answered already."""
 
@@ -90,24 +39,22 @@ class Visitor:
     user_code: str = ""
     seen: set[str] = field(default_factory=set)
 
-    def fill(self, form: Form) -> dict[str, str] | None:
+    def fill(self, form: Tag) -> dict[str, str] | None:
         """Return the fields of *form* as this person sends them; None if it comes again or leads nowhere."""
-        if form.name in self.seen:
-            return None
-        self.seen.add(form.name)
+        name = str(form["id"])
+        accounts = [str(button.get("value")) for button in form("button")]
         typed = {
             "address": {"loginfmt": self.address},
             "password": {"passwd": self.password},
             "consent": {"acceptConsent": "true" if self.agrees else "false"},
             "device": {"continue": "true" if self.agrees else "false"},
             "code": {"otc": self.user_code},
-            "pick": {"account": self._account(form)},
-        }.get(form.name)
-        return None if typed is None else form.fields | typed
-
-    def _account(self, form: Form) -> str:
-        accounts = [value for _, value in form.buttons]
-        return next((value for value in accounts if value.lower() == self.address.lower()), "")
+            "pick": {"account": next((one for one in accounts if one.lower() == self.address.lower()), "")},
+        }.get(name)
+        if typed is None or name in self.seen:
+            return None
+        self.seen.add(name)
+        return {str(found["name"]): str(found.get("value", "")) for found in form("input")} | typed
 
 
 @final
@@ -127,13 +74,7 @@ class Browser:
         """Be closed at the end."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close all connections."""
-        self.close()
-
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close all connections."""
         self._session.close()
 
@@ -157,24 +98,30 @@ class Browser:
     def follow(self, address: str) -> tuple[int, str, str]:
         """Open *address*; return status, final address, and the page's text."""
         response = self._session.get(address, timeout=PATIENCE)
-        return response.status_code, response.url, Page(response.text).text
+        return response.status_code, response.url, _text(BeautifulSoup(response.text, "html.parser"))
 
     def _walk(self, url: str, visitor: Visitor) -> Landing:
         origin = urlsplit(url).netloc
-        response = self._request("GET", url, None)
+        response = self._request("GET", url)
         for _ in range(MOST_PAGES):
             if response.is_redirect:
                 address = urljoin(response.url, response.headers["Location"])
                 if urlsplit(address).netloc != origin:
                     return Landing(address=address)
-                response = self._request("GET", address, None)
+                response = self._request("GET", address)
                 continue
-            page = Page(response.text)
-            answer = next(((form, sent) for form in page.forms if (sent := visitor.fill(form))), None)
-            if answer is None:
-                return Landing(text=page.text)
-            response = self._request("POST", urljoin(response.url, answer[0].action), answer[1])
+            page = BeautifulSoup(response.text, "html.parser")
+            answers = ((form["action"], visitor.fill(form)) for form in page("form"))
+            action, sent = next(((action, sent) for action, sent in answers if sent), ("", None))
+            if sent is None:
+                return Landing(text=_text(page))
+            response = self._request("POST", urljoin(response.url, str(action)), sent)
         raise RecursionError(f"the sign-in pages never end: {response.url}")
 
-    def _request(self, method: str, url: str, form: Mapping[str, str] | None) -> requests.Response:
+    def _request(self, method: str, url: str, form: Mapping[str, str] | None = None) -> requests.Response:
         return self._session.request(method, url, data=form, timeout=PATIENCE, allow_redirects=False)
+
+
+def _text(page: BeautifulSoup) -> str:
+    """Return the visible text, as a person would copy it."""
+    return (page.body or page).get_text("\n", strip=True)

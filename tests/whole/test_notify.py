@@ -64,7 +64,7 @@ def test_token_and_refresh_tell_once(alice: World, entra: Entra) -> None:
     first = runs(alice, 2)
     assert sign_in(alice, entra, ALICE, *options(entra)).code == 0
     alice.age(ALICE, left=-10)
-    entra.expire(ALICE)
+    entra.refuse(ALICE, 700082)
     alice.run("token")
 
     assert [outcome.code for outcome in done] == [77] * 4

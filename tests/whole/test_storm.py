@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, TOKEN, age, keep
@@ -90,7 +90,7 @@ threads = [threading.Thread(target=work) for _ in range(4)]
 print(*seen)
 """
 #: What goes wrong at the provider, by turns.
-OUTAGES: tuple[dict[str, object], ...] = (
+OUTAGES: tuple[dict[str, Any], ...] = (
     {"status": 503, "headers": {"Retry-After": "1"}},
     {"status": 429, "headers": {"Retry-After": "2"}},
     {"status": 200, "body": "<html>Welcome to this hotel</html>"},

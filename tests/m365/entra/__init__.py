@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from .clients import THUNDERBIRD, Client
-from .keys import Key
-from .people import CONSUMERS, Person
-from .records import Request
-from .regions import CHINA, DOD, USGOV
-from .script import CAPTIVE_PORTAL
-from .server import Entra
-
-__all__ = [
-    "CAPTIVE_PORTAL",
-    "CHINA",
-    "CONSUMERS",
-    "DOD",
-    "THUNDERBIRD",
-    "USGOV",
-    "Client",
-    "Entra",
-    "Key",
-    "Person",
-    "Request",
-]
+from .clients import THUNDERBIRD as THUNDERBIRD
+from .keys import Key as Key
+from .people import CONSUMERS as CONSUMERS
+from .people import Person as Person
+from .records import Request as Request
+from .regions import CHINA as CHINA
+from .regions import DOD as DOD
+from .regions import USGOV as USGOV
+from .script import CAPTIVE_PORTAL as CAPTIVE_PORTAL
+from .server import Entra as Entra

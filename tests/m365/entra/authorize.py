@@ -5,16 +5,17 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from authlib.oauth2 import OAuth2Error
-from flask import Blueprint, Response, request
+from authlib.oauth2 import OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from flask import Response, request
 
-from .gate import stored_request
 from .refusals import Refusal, translate
 from .regions import LOGIN_HOSTS
 from .scopes import resource_scopes
 from .signin import Flow
 
 if TYPE_CHECKING:
+    from .people import Person
     from .signin import SignIn
 
 
@@ -27,74 +28,54 @@ class Authorize:
         self.gate = sign_in.gate
         self.waiting: dict[str, Any] = {}
 
-    def blueprint(self) -> Blueprint:
-        """Return the pages."""
-        blueprint = Blueprint("authorize", __name__)
-        blueprint.add_url_rule("/<tenant>/oauth2/v2.0/authorize", view_func=self.authorize, methods=["GET", "POST"])
-        blueprint.add_url_rule("/<tenant>/Consent/Set", view_func=self.consent, methods=["POST"])
-        return blueprint
-
     def authorize(self, tenant: str) -> Response:
         """Check the request, then begin to sign somebody in."""
         found = self.gate.provider.resolve_tenant(tenant)
         if found is None:
             return self.sign_in.error(Refusal(90002, tenant=tenant))
         values = request.values.to_dict()
+        stored = OAuth2Request("GET", request.url)  # which outlives this page
+        stored.payload = BasicOAuth2Payload(values)
         try:
-            grant = self.gate.get_consent_grant(stored_request(request.url, values))
+            grant = self.gate.get_consent_grant(stored)
         except OAuth2Error as error:
-            return self.refuse(translate(error, client=values.get("client_id", "")), values)
+            refusal = translate(error, client=values.get("client_id", ""))
+            refusal.state = values.get("state")
+            if refusal.redirect_uri is None:
+                return self.sign_in.error(refusal)
+            return self.gate.handle_error_response(None, refusal)
         region = self.gate.provider.regions.get(found)
         if region and request.host != region.host and request.host in LOGIN_HOSTS:
             return self.sign_in.error(Refusal(90038, tenant=found, cloud=region.instance, here=request.host))
-        flow = Flow(
-            found,
-            grant.client.name,
-            self.finish,
-            values.get("login_hint", ""),
-            values.get("prompt", ""),
-            resource_scopes(values.get("scope")),
-        )
+        hint, prompt = values.get("login_hint", ""), values.get("prompt", "")
+        flow = Flow(found, grant.client.name, self.finish, hint, prompt, resource_scopes(values.get("scope")))
         self.waiting[flow.context] = grant
         return self.sign_in.begin(flow)
 
-    def refuse(self, refusal: Refusal, values: dict[str, str]) -> Response:
-        """Redirect *refusal* to the program if the redirect URI is good, else show it to the person."""
-        refusal.state = values.get("state")
-        if refusal.redirect_uri is None:
-            return self.sign_in.error(refusal)
-        return self.gate.handle_error_response(None, refusal)
-
-    def finish(self, flow: Flow) -> Response:
-        """Go on with the person who signed in: to the redirect, or to the consent page first."""
-        grant, person = self.waiting[flow.context], flow.person
-        if person is None:
-            raise RuntimeError("nobody signed in")
+    def finish(self, flow: Flow, person: Person) -> Response:
+        """Go on with the *person* who signed in: to the redirect, or to the consent page first."""
         if person.consent == "admin":
-            return self.sign_in.page(flow, "admin.html", refusal=Refusal(90094), app_name=flow.app_name)
-        if flow.prompt == "consent" or not person.has_consented(grant.client.client_id):
-            return self.sign_in.page(flow, "consent.html", action=f"/{flow.tenant}/Consent/Set")
-        return self.redirect(flow, granted=True)
+            return self.sign_in.page(flow, "admin.html", refusal=Refusal(90094))
+        if flow.prompt == "consent" or not person.has_consented(self.waiting[flow.context].client.client_id):
+            return self.sign_in.page(flow, "consent.html")
+        return self.redirect(flow, person)
 
     def consent(self, tenant: str) -> Response:
         """Take the answer of the consent page, or the way back from "Need admin approval"."""
-        flow = self.sign_in.current(tenant)
-        if flow is None or flow.person is None:
-            return self.sign_in.error(Refusal(50089))
-        granted = request.form.get("acceptConsent") == "true" and flow.person.consent != "admin"
-        if granted:
+        del tenant
+        flow = self.sign_in.current()
+        if flow.person and request.form.get("acceptConsent") == "true" and flow.person.consent != "admin":
             flow.person.consented.add(self.waiting[flow.context].client.client_id)
-        return self.redirect(flow, granted=granted)
+            return self.redirect(flow, flow.person)
+        return self.redirect(flow, None)
 
-    def redirect(self, flow: Flow, *, granted: bool) -> Response:
-        """Send the browser back to the program with a code or with a refusal; a conversation ends once."""
+    def redirect(self, flow: Flow, person: Person | None) -> Response:
+        """Send the browser back to the program with a code for *person* or a refusal; a conversation ends once."""
         grant = self.waiting.pop(flow.context)
         del self.sign_in.flows[flow.context]
         with self.gate.provider.lock:
-            response: Response = self.gate.create_authorization_response(
-                grant.request, grant_user=flow.person if granted else None, grant=grant
-            )
-        if granted:
+            response: Response = self.gate.create_authorization_response(grant.request, grant_user=person, grant=grant)
+        if person:
             # OpenID Connect Session Management §2; Entra sends it with every code.
             response.headers["Location"] += f"&session_state={uuid.uuid4()}"
         return response

@@ -19,9 +19,8 @@ class Client:
     """
     An application registration, in the shape in which Authlib asks for it (its ClientMixin).
 
-    *device* is what the portal calls "Allow public client flows"; *roles* are the application permissions
-    that an administrator granted, such as ``IMAP.AccessAsApp``. *certificates* (PEM) were uploaded to it;
-    *has_principal*: the organisation has an enterprise application of it.
+    *roles* are the application permissions that an administrator granted, such as ``IMAP.AccessAsApp``. *certificates*
+    (PEM) were uploaded to it; *has_principal*: the organisation has an enterprise application of it.
     """
 
     client_id: str
@@ -32,8 +31,6 @@ class Client:
     secret_expired: bool = False
     certificates: list[bytes] = field(default_factory=list)
     has_principal: bool = True
-    device: bool = True
-    disabled: bool = False
     roles: list[str] = field(default_factory=lambda: ["IMAP.AccessAsApp", "SMTP.SendAsApp"])
 
     def get_client_id(self) -> str:
@@ -41,10 +38,8 @@ class Client:
         return self.client_id
 
     def get_default_redirect_uri(self) -> str:
-        """Return what applies without a *redirect_uri* in the request: Entra wants exactly one registered."""
-        if len(self.redirect_uris) != 1:
-            raise Refusal(900971, client=self.client_id)
-        return self.redirect_uris[0]
+        """Refuse a request without a *redirect_uri*."""
+        raise Refusal(900971, client=self.client_id)
 
     def get_allowed_scope(self, scope: str | None) -> str:
         """Return the scopes that this client may have: all that are known, the server has checked them."""
@@ -70,11 +65,9 @@ class Client:
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Return whether the token endpoint may be asked in this way."""
-        if grant_type == DEVICE_CODE:
-            return self.device
         if grant_type == "client_credentials":
             return not self.public
-        return grant_type in {"authorization_code", "refresh_token"}
+        return grant_type in {"authorization_code", "refresh_token", DEVICE_CODE}
 
 
 def is_same_redirect(known: str, asked: str) -> bool:

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import OAuth2Error, OAuth2Request
-from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Response, jsonify, request
 
 from . import tokens
 from .assertion import check_assertion
 from .grants import ClientCredentials, CodeExchange, DeviceAuthorization, DeviceExchange, Pkce, Refresh
 from .records import Grant, RefreshToken
-from .refusals import Refusal, bare, translate
+from .refusals import Refusal, translate
 from .scopes import check_scopes, echo, granted
 
 if TYPE_CHECKING:
@@ -38,12 +37,10 @@ class Gate(AuthorizationServer):
         self.register_endpoint(DeviceAuthorization)
 
     def query_client(self, client_id: str) -> Client:
-        """Return the application; none is AADSTS700016, a disabled one 7000112."""
+        """Return the application; none is AADSTS700016."""
         client = self.provider.clients.get(client_id)
         if client is None:
             raise Refusal(700016, client=client_id, tenant=str((request.view_args or {}).get("tenant", "")))
-        if client.disabled:
-            raise Refusal(7000112, client=client_id)
         return client
 
     def validate_requested_scope(self, scope: str | None) -> None:
@@ -55,17 +52,12 @@ class Gate(AuthorizationServer):
         return request if isinstance(request, OAuth2Request) else super().create_oauth2_request(request)
 
     def handle_error_response(self, request: OAuth2Request | None, error: OAuth2Error) -> Response:
-        """Answer with Entra's body, or with the RFCs' where extras are off."""
+        """Redirect to the program if there is a place to go, answer with JSON otherwise."""
         payload = request.payload if request else None
-        refusal = translate(
-            error,
-            client=(payload and payload.client_id) or "",
-            grant=(payload and payload.grant_type) or "",
-        )
-        status, body, headers = refusal()
-        if isinstance(body, dict) and not self.provider.extras:
-            body = bare(refusal)
-        response: Response = self.handle_response(status, body, headers)
+        refusal = translate(error, client=(payload and payload.client_id) or "")
+        if refusal.redirect_uri is None:
+            return self.refuse(refusal)
+        response: Response = self.handle_response(*refusal())
         return response
 
     def issue(
@@ -92,11 +84,10 @@ class Gate(AuthorizationServer):
         grant = self.grant_of(request)
         asked = grant.scope.split()
         if "offline_access" in asked:
-            record = RefreshToken(tokens.refresh_token(), grant)
-            self.provider.refresh_tokens[record.value] = record
-            token["refresh_token"] = record.value
+            token["refresh_token"] = value = tokens.refresh_token()
+            self.provider.refresh_tokens[value] = RefreshToken(grant)
         if "openid" in asked:
-            nonce = request.authorization_code.nonce if request.authorization_code else None
+            nonce = request.authorization_code.asked.get("nonce") if request.authorization_code else None
             token["id_token"] = tokens.id_token(self.provider, request.client, person, nonce)
         if self.provider.extras and request.form.get("client_info") == "1":
             token["client_info"] = tokens.client_info(person)
@@ -107,38 +98,26 @@ class Gate(AuthorizationServer):
             grant: Grant = request.refresh_token.grant
             return grant
         begun = request.authorization_code or request.credential
-        flow = "authorization_code" if request.authorization_code else "device_code"
-        scope = granted(begun.get_scope(), request.user)
-        return Grant(request.user, request.client.client_id, scope, flow, claims=getattr(begun, "claims", None))
+        claims = request.authorization_code.asked.get("claims") if request.authorization_code else None
+        return Grant(request.user, request.client.client_id, granted(begun.get_scope(), request.user), claims=claims)
 
-    def token_endpoint(self, tenant: str) -> Response:
-        """Answer a request of the token endpoint, one after the other."""
+    def answer(self, tenant: str, endpoint: str) -> Response:
+        """Answer a request for a ``token`` or a ``devicecode``, one after the other."""
         if self.provider.resolve_tenant(tenant) is None:
             return self.refuse(Refusal(90002, tenant=tenant))
         with self.provider.lock:
-            response: Response = self.create_token_response()
-        return response
-
-    def device_endpoint(self, tenant: str) -> Response:
-        """Answer a request for a device code."""
-        if self.provider.resolve_tenant(tenant) is None:
-            return self.refuse(Refusal(90002, tenant=tenant))
-        with self.provider.lock:
-            response: Response = self.create_endpoint_response(DeviceAuthorization.ENDPOINT_NAME)
+            response: Response = (
+                self.create_token_response()
+                if endpoint == "token"
+                else self.create_endpoint_response(DeviceAuthorization.ENDPOINT_NAME)
+            )
         return response
 
     def refuse(self, refusal: Refusal) -> Response:
-        """Answer with *refusal* as JSON."""
-        response = jsonify(refusal.body() if self.provider.extras else bare(refusal))
+        """Answer with *refusal* as JSON: with Entra's body, or with the RFCs' where extras are off."""
+        response = jsonify(refusal.body() if self.provider.extras else refusal.bare_body())
         response.status_code = refusal.status_code
         return response
-
-
-def stored_request(url: str, values: dict[str, str]) -> OAuth2Request:
-    """Return an authorisation request that outlives the page it came with."""
-    stored = OAuth2Request("GET", url)
-    stored.payload = BasicOAuth2Payload(values)
-    return stored
 
 
 def prove_client(query_client: Any, request: OAuth2Request) -> Client:

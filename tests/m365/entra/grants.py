@@ -59,26 +59,14 @@ class CodeExchange(AuthorizationCodeGrant):
 
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
         """Remember what the code is bound to."""
-        data = request.payload.data
         provider: Provider = self.server.provider
-        provider.codes[code] = Code(
-            code,
-            request.client.client_id,
-            request.payload.redirect_uri,
-            request.payload.scope or "",
-            request.user,
-            asked_tenant(provider),
-            data.get("nonce"),
-            data.get("code_challenge"),
-            data.get("code_challenge_method"),
-            data.get("claims"),
-        )
+        provider.codes[code] = Code(request.payload.data, request.user, asked_tenant(provider))
 
     def query_authorization_code(self, code: str, client: Client) -> Code:
         """Return the code's record if it is good: known, fresh, unused, and asked for as it was issued."""
         provider: Provider = self.server.provider
         found = provider.codes.get(code)
-        if found is None or found.client_id != client.client_id:
+        if found is None or found.asked["client_id"] != client.client_id:
             raise Refusal(70000)
         if found.used:
             raise Refusal(54005)
@@ -86,7 +74,7 @@ class CodeExchange(AuthorizationCodeGrant):
             raise Refusal(70008)
         if found.tenant != asked_tenant(provider):
             raise Refusal(700005)
-        if found.redirect_uri != self.request.payload.redirect_uri:
+        if found.get_redirect_uri() != self.request.payload.redirect_uri:
             raise Refusal(500112)
         return found
 
@@ -167,13 +155,6 @@ class DeviceAuthorization(DeviceAuthorizationEndpoint):
         """Return how often it may be asked for, in seconds."""
         return int(self.server.provider.interval)
 
-    def authenticate_client(self, request: OAuth2Request) -> Client:
-        """Return the client; one that may not use this flow is refused here already (AADSTS7000218)."""
-        client: Client = super().authenticate_client(request)
-        if not client.device:
-            raise Refusal(7000218)
-        return client
-
     def create_endpoint_response(self, request: OAuth2Request) -> Any:
         """Leave out what Entra does not send, add its sentence (Microsoft: "Device authorization grant")."""
         status, data, headers = super().create_endpoint_response(request)
@@ -200,15 +181,9 @@ class DeviceAuthorization(DeviceAuthorizationEndpoint):
 
     def save_device_credential(self, client_id: str, scope: str | None, data: dict[str, Any]) -> None:
         """Remember the code."""
-        record = DeviceCode(
-            data["device_code"],
-            data["user_code"],
-            client_id,
-            scope or "",
-            time.time() + self.server.provider.device_code_seconds,
-            data["interval"],
-        )
-        self.server.provider.device_codes[record.device_code] = record
+        expires_at = time.time() + self.server.provider.device_code_seconds
+        record = DeviceCode(data["user_code"], client_id, scope or "", expires_at, data["interval"])
+        self.server.provider.device_codes[data["device_code"]] = record
 
 
 class DeviceExchange(DeviceCodeGrant):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from .clients import THUNDERBIRD, Client
 from .keys import Key
@@ -16,8 +16,12 @@ from .script import Answer
 from .tokens import Claims, issuer_of_access_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .people import Consent
     from .records import DeviceCode, RefreshToken
     from .regions import Region
+    from .script import Body, Drop
 
 #: Tenants of a path that stand for many (Microsoft: "OpenID Connect on the Microsoft identity platform").
 ALIASES = ("common", "organizations", "consumers")
@@ -35,17 +39,10 @@ class Provider:
     tokens wrong; None removes a claim.
     """
 
-    def __init__(
-        self,
-        *,
-        strict: bool = False,
-        access_token_seconds: float = 3600,
-        extras: bool = True,
-        key: Key | None = None,
-    ) -> None:
+    def __init__(self, *, access_token_seconds: float = 3600, key: Key | None = None) -> None:
         """Start with Thunderbird as the only client; sign with *key*, else with a new one."""
-        self.strict = strict
-        self.extras = extras
+        self.strict = False
+        self.extras = True
         self.access_token_seconds = access_token_seconds
         self.access_token_bytes = 1400
         self.code_seconds = 600.0
@@ -69,33 +66,34 @@ class Provider:
         self.requests: list[Request] = []
         self.ordered: list[Answer] = []
         self.lock = threading.RLock()
-        self.add_client(THUNDERBIRD, ["http://localhost", "https://localhost"], name="Mozilla Thunderbird")
+        self.add_client(THUNDERBIRD, ["http://localhost", "https://localhost"]).name = "Mozilla Thunderbird"
 
     # People and applications
 
     def add_person(
-        self,
-        address: str,
-        password: str,
-        **details: Any,
+        self, address: str, password: str, *, upn: str = "", consent: Consent = "granted", opaque: bool = False
     ) -> Person:
         """Register somebody who signs in as *upn*, else the address; their domain becomes their tenant's."""
-        defaults = {
-            "upn": address,
-            "tenant": CONSUMERS if details.get("opaque") else self.tenant,
-            "name": address.partition("@")[0].title(),
-        }
-        person = Person(address, password, **(defaults | details))
+        tenant = CONSUMERS if opaque else self.tenant
+        person = Person(address, password, upn or address, tenant, consent, opaque)
         self.people.append(person)
-        self.tenants.add(person.tenant)
-        if person.tenant != CONSUMERS:
+        if not opaque:
             for known in (person.address, person.upn):
-                self.domains.setdefault(known.rpartition("@")[2].lower(), person.tenant)
+                self.domains.setdefault(known.rpartition("@")[2].lower(), tenant)
         return person
 
-    def add_client(self, client_id: str, redirect_uris: list[str], **details: Any) -> Client:
+    def add_client(
+        self,
+        client_id: str,
+        redirect_uris: list[str],
+        *,
+        public: bool = True,
+        secret: str | None = None,
+        certificates: Sequence[bytes] = (),
+    ) -> Client:
         """Register an application; ``http://localhost`` stands for every port, all else is exact."""
-        client = self.clients[client_id] = Client(client_id, redirect_uris, **details)
+        client = Client(client_id, redirect_uris, public=public, secret=secret, certificates=list(certificates))
+        self.clients[client_id] = client
         return client
 
     def find_person(self, name: str) -> Person | None:
@@ -118,13 +116,9 @@ class Provider:
             return person.tenant != CONSUMERS
         return person.tenant == (CONSUMERS if tenant == "consumers" else tenant)
 
-    def issuer_of(self, tenant: str) -> str:
-        """Return the *iss* of this tenant's ID tokens, under the name that the server was reached by."""
-        raise NotImplementedError
-
     def issuers(self) -> list[str]:
         """Return the *iss* of all access tokens: what a mail server must accept."""
-        return sorted(issuer_of_access_tokens(tenant) for tenant in self.tenants)
+        return sorted(map(issuer_of_access_tokens, self.tenants))
 
     def keys(self) -> dict[str, bytes]:
         """Return the public keys (PEM) by their ids."""
@@ -133,22 +127,11 @@ class Provider:
     def approve(self, address: str, name: str) -> str:
         """Return the final address, as if *name* had signed in on the page at *address*; no page is shown."""
         page = urlsplit(address)
-        asked = {key: values[0] for key, values in parse_qs(page.query).items()}
+        asked = dict(parse_qsl(page.query))
         person = self.find_person(name)
         assert person, f"nobody signs in as {name}"
         code = secrets.token_urlsafe(600)
-        self.codes[code] = Code(
-            code,
-            asked["client_id"],
-            asked["redirect_uri"],
-            asked["scope"],
-            person,
-            self.resolve_tenant(page.path.split("/")[1]) or "",
-            asked.get("nonce"),
-            asked.get("code_challenge"),
-            asked.get("code_challenge_method"),
-            asked.get("claims"),
-        )
+        self.codes[code] = Code(asked, person, self.resolve_tenant(page.path.split("/")[1]) or "")
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
 
     # Taking back
@@ -156,10 +139,6 @@ class Provider:
     def revoke(self, address: str) -> None:
         """Take back all refresh tokens of *address*, as a changed password does (AADSTS50173)."""
         self.refuse(address, 50173)
-
-    def expire(self, address: str) -> None:
-        """Let all refresh tokens of *address* expire by disuse (AADSTS700082)."""
-        self.refuse(address, 700082)
 
     def refuse(self, address: str, code: int) -> None:
         """Refuse the present refresh tokens of *address* with AADSTS *code*; new ones are good."""
@@ -187,6 +166,17 @@ class Provider:
                 answer.times -= 1
             return answer
 
-    def fail_next(self, endpoint: str, times: int = 1, **details: Any) -> None:
+    def fail_next(
+        self,
+        endpoint: str,
+        times: int = 1,
+        *,
+        status: int | None = None,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        code: int | None = None,
+        extra: Mapping[str, object] | None = None,
+        drop: Drop | None = None,
+    ) -> None:
         """Order the answer to the next *times* requests for *endpoint* (as in *count*); see script.Answer."""
-        self.ordered.append(Answer(endpoint, times, **details))
+        self.ordered.append(Answer(endpoint, times, status, body, headers or {}, code, extra or {}, drop))

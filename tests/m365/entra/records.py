@@ -7,34 +7,39 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .clients import Client
     from .people import Person
 
 
 @dataclass(eq=False)
 class Code:
-    """An authorisation code (RFC 6749 §4.1.2) with its PKCE challenge (RFC 7636 §4.4)."""
+    """An authorisation code (RFC 6749 §4.1.2); *asked* are the parameters of the request for it."""
 
-    value: str
-    client_id: str
-    redirect_uri: str
-    scope: str
+    asked: Mapping[str, str]
     person: Person
     tenant: str
-    nonce: str | None
-    code_challenge: str | None
-    code_challenge_method: str | None
-    claims: str | None = None
     made_at: float = field(default_factory=time.time)
     used: bool = False
 
     def get_redirect_uri(self) -> str:
         """Return where the code was sent."""
-        return self.redirect_uri
+        return self.asked["redirect_uri"]
 
     def get_scope(self) -> str:
         """Return what was asked for."""
-        return self.scope
+        return self.asked.get("scope", "")
+
+    @property
+    def code_challenge(self) -> str | None:
+        """Return the PKCE challenge (RFC 7636 §4.4)."""
+        return self.asked.get("code_challenge")
+
+    @property
+    def code_challenge_method(self) -> str | None:
+        """Return how the challenge was made."""
+        return self.asked.get("code_challenge_method")
 
 
 @dataclass(eq=False)
@@ -44,7 +49,6 @@ class Grant:
     person: Person
     client_id: str
     scope: str
-    flow: str
     refusal: int | None = None
     claims: str | None = None
 
@@ -53,7 +57,6 @@ class Grant:
 class RefreshToken:
     """One refresh token of a grant; *rotated* once it was used."""
 
-    value: str
     grant: Grant
     rotated: bool = False
 
@@ -70,7 +73,6 @@ class RefreshToken:
 class DeviceCode:
     """A device code (RFC 8628 §3.2); *person* and *approved* once somebody answered."""
 
-    device_code: str
     user_code: str
     client_id: str
     scope: str

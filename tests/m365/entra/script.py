@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ CAPTIVE_PORTAL = (
 )
 
 Body = str | bytes | Mapping[str, object]
+Drop = Literal["before", "after"]
 
 
 @dataclass
@@ -31,20 +32,16 @@ class Answer:
 
     endpoint: str
     times: int
-    status: int | None = None
-    body: Body | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    code: int | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
-    drop: Literal["before", "after"] | None = None
+    status: int | None
+    body: Body | None
+    headers: Mapping[str, str]
+    code: int | None
+    extra: Mapping[str, object]
+    drop: Drop | None
 
     def is_for(self, request: Request) -> bool:
         """Return whether this answer belongs to *request*."""
         return self.times > 0 and request.is_for(self.endpoint)
-
-    def is_final(self) -> bool:
-        """Return whether it replaces the true answer."""
-        return self.status is not None or self.body is not None
 
     def payload(self) -> tuple[bytes, str]:
         """Return body and content type."""

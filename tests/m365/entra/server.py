@@ -6,14 +6,15 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any, final
+from functools import partial
+from typing import TYPE_CHECKING, final
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, g, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from .authorize import Authorize
 from .device import DevicePages
-from .discovery import discovery
+from .discovery import configuration
 from .gate import Gate
 from .provider import Provider
 from .records import Request
@@ -24,10 +25,10 @@ from .signin import SignIn
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
     import trustme
 
+    from .keys import Key
     from .script import Answer
 
 
@@ -72,10 +73,11 @@ class Entra(Provider):
         ca: trustme.CA,
         *,
         port: int = 0,
-        **settings: Any,
+        access_token_seconds: float = 3600,
+        key: Key | None = None,
     ) -> None:
         """Take *port* (0: any free one). Nobody is answered before the server is entered."""
-        super().__init__(**settings)
+        super().__init__(access_token_seconds=access_token_seconds, key=key)
         self.ca_file = directory / "ca.pem"
         ca.cert_pem.write_to_path(str(self.ca_file))
         self._stopping = threading.Event()
@@ -85,7 +87,12 @@ class Entra(Provider):
         }
         handler = type("Handler", (Quiet,), parts)
         self._server = make_server("127.0.0.1", port, self._application(), threaded=True, request_handler=handler)
-        self._server.socket, self._server.ssl_context = wrap(self._server.socket, ca)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # A certificate for all names; OfflineIMAP insists on a common name.
+        ca.issue_cert("localhost", "127.0.0.1", *LOGIN_HOSTS, common_name="localhost").configure_cert(context)
+        # Handshakes are done by the threads that read: a silent client must not delay the others.
+        listener = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self._server.socket, self._server.ssl_context = listener, context
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="entra", daemon=True)
 
@@ -98,19 +105,12 @@ class Entra(Provider):
         """Return the authority of *tenant*: an id, a domain, or ``common``."""
         return f"https://localhost:{self.port}/{tenant}"
 
-    def issuer_of(self, tenant: str) -> str:
-        """Return the *iss* of *tenant*'s ID tokens, under the name that the server was reached by."""
-        host = request.host if has_request_context() else f"localhost:{self.port}"
-        return f"https://{host}/{tenant}/v2.0"
-
     def __enter__(self) -> Entra:
         """Serve."""
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop; delayed answers are cut short."""
         self._stopping.set()
         self._server.shutdown()
@@ -118,18 +118,21 @@ class Entra(Provider):
         self._thread.join()
 
     def _application(self) -> Flask:
-        app = Flask(__name__, template_folder="pages")
+        app = Flask(__name__, template_folder="pages", static_folder=None)
         gate = Gate(self)
         sign_in = SignIn(gate)
-        for blueprint in (
-            discovery(gate),
-            sign_in.blueprint(),
-            Authorize(sign_in).blueprint(),
-            DevicePages(sign_in).blueprint(),
+        authorize, device = Authorize(sign_in), DevicePages(sign_in)
+        for rule, view, *methods in (
+            ("/<tenant>/v2.0/.well-known/openid-configuration", partial(configuration, gate), "GET"),
+            ("/<tenant>/oauth2/v2.0/authorize", authorize.authorize, "GET", "POST"),
+            ("/<tenant>/login", sign_in.login, "POST"),
+            ("/<tenant>/reprocess", sign_in.pick, "POST"),
+            ("/<tenant>/Consent/Set", authorize.consent, "POST"),
+            ("/common/oauth2/deviceauth", device.ask, "GET", "POST"),
+            ("/<tenant>/appverify", device.answer, "POST"),
+            ("/<tenant>/oauth2/v2.0/<endpoint>", gate.answer, "POST"),
         ):
-            app.register_blueprint(blueprint)
-        app.add_url_rule("/<tenant>/oauth2/v2.0/token", "token", gate.token_endpoint, methods=["POST"])
-        app.add_url_rule("/<tenant>/oauth2/v2.0/devicecode", "devicecode", gate.device_endpoint, methods=["POST"])
+            app.add_url_rule(rule, rule.replace(".", " "), view, methods=methods)
         app.before_request(lambda: self._receive(gate, sign_in))
         app.after_request(self._send)
         return app
@@ -168,7 +171,7 @@ def ordered(answer: Answer, gate: Gate, sign_in: SignIn) -> Response | str | Non
         response = sign_in.error(refusal) if request.path.endswith("/authorize") else gate.refuse(refusal)
         response.headers.update(answer.headers)
         return response
-    if not answer.is_final():
+    if answer.status is None and answer.body is None:
         return None
     body, content_type = answer.payload()
     return Response(body, status=answer.status or 200, headers=dict(answer.headers), content_type=content_type)
@@ -176,29 +179,17 @@ def ordered(answer: Answer, gate: Gate, sign_in: SignIn) -> Response | str | Non
 
 def note() -> Request:
     """Return the current request as it is recorded: names, and only those values that are no secrets."""
-    values = request.values
+    value = request.values.get
     return Request(
-        method=request.method,
-        host=request.host,
-        path=request.path,
-        names=tuple(sorted(values)),
-        grant_type=values.get("grant_type"),
-        client_id=values.get("client_id"),
-        scope=values.get("scope"),
-        login_hint=values.get("login_hint"),
-        prompt=values.get("prompt"),
-        claims=values.get("claims"),
+        request.method,
+        request.host,
+        request.path,
+        tuple(sorted(request.values)),
+        grant_type=value("grant_type"),
+        client_id=value("client_id"),
+        scope=value("scope"),
+        login_hint=value("login_hint"),
+        prompt=value("prompt"),
+        claims=value("claims"),
         authorization=request.headers.get("Authorization", "").partition(" ")[0] or None,
     )
-
-
-def wrap(listener: socket.socket, ca: trustme.CA) -> tuple[ssl.SSLSocket, ssl.SSLContext]:
-    """
-    Return *listener* behind TLS, with a certificate for all names.
-
-    Handshakes are done by the threads that read: a silent client must not delay the others. OfflineIMAP
-    insists on a common name.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("localhost", "127.0.0.1", *LOGIN_HOSTS, common_name="localhost").configure_cert(context)
-    return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False), context

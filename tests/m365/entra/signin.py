@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Response, make_response, render_template, request
 
 from .refusals import Refusal
 
@@ -31,7 +31,7 @@ class Flow:
 
     tenant: str
     app_name: str
-    finish: Callable[[Flow], Response]
+    finish: Callable[[Flow, Person], Response]
     hint: str = ""
     prompt: str = ""
     scopes: list[str] = field(default_factory=list)
@@ -48,54 +48,40 @@ class SignIn:
         self.flows: dict[str, Flow] = {}
         self.sessions: dict[str, list[Person]] = {}
 
-    def blueprint(self) -> Blueprint:
-        """Return the pages."""
-        blueprint = Blueprint("signin", __name__)
-        blueprint.add_url_rule("/<tenant>/login", view_func=self.login, methods=["POST"])
-        blueprint.add_url_rule("/<tenant>/reprocess", view_func=self.pick, methods=["POST"])
-        return blueprint
-
     def begin(self, flow: Flow) -> Response:
         """Open *flow* with the page that *prompt* and *login_hint* ask for (OpenID Connect Core §3.1.2.1)."""
         self.flows[flow.context] = flow
-        known = self.sessions.get(request.cookies.get(SESSION, ""), [])
-        known = [person for person in known if self.gate.provider.is_at_home(person, flow.tenant)]
+        known = [person for person in self.signed_in() if self.gate.provider.is_at_home(person, flow.tenant)]
         if flow.prompt == "select_account" and known:
             return self.page(flow, "pick.html", people=known)
         fitting = [person for person in known if flow.hint.lower() in {"", person.upn.lower()}]
         if flow.prompt in {"login", "select_account"} or not fitting:
             return self.page(flow, "address.html", name=flow.hint)
-        if len(fitting) > 1:
-            return self.page(flow, "pick.html", people=fitting)
         return self.proceed(flow, fitting[0])
 
     def login(self, tenant: str) -> Response:
         """Take an address, then a password."""
-        flow = self.current(tenant)
-        if flow is None:
-            return self.error(Refusal(50089))
+        flow = self.current()
         name = request.form.get("loginfmt", "").strip()
         person = self.gate.provider.find_person(name)
         if person is None:
-            refusal = Refusal(50034, person=name, tenant=flow.tenant)
+            refusal = Refusal(50034, person=name, tenant=tenant)
             words = "We couldn't find an account with that username. Try another, or get a new Microsoft account."
             return self.page(flow, "address.html", name=name, problem=words, refusal=refusal)
         if not self.gate.provider.is_at_home(person, flow.tenant):
-            return self.error(Refusal(50020, person=person.upn, tenant=flow.tenant))
+            return self.error(Refusal(50020, person=person.upn, tenant=tenant))
         if "passwd" not in request.form:
             return self.page(flow, "password.html", name=name)
-        if not secrets.compare_digest(request.form["passwd"].encode(), person.password.encode()):
+        if request.form["passwd"] != person.password:
             words = "Your account or password is incorrect. If you don't remember your password, reset it now."
             return self.page(flow, "password.html", name=name, problem=words, refusal=Refusal(50126))
         return self.remember(self.proceed(flow, person), person)
 
     def pick(self, tenant: str) -> Response:
         """Take an account of those that are signed in; any other goes to the address page."""
-        flow = self.current(tenant)
-        if flow is None:
-            return self.error(Refusal(50089))
-        known = self.sessions.get(request.cookies.get(SESSION, ""), [])
-        chosen = next((person for person in known if person.upn == request.form.get("account")), None)
+        del tenant
+        flow = self.current()
+        chosen = next((person for person in self.signed_in() if person.upn == request.form.get("account")), None)
         return self.proceed(flow, chosen) if chosen else self.page(flow, "address.html", name="")
 
     def proceed(self, flow: Flow, person: Person) -> Response:
@@ -103,12 +89,15 @@ class SignIn:
         if person.blocked:
             return self.error(Refusal(person.blocked, person=person.upn, tenant=person.tenant))
         flow.person = person
-        return flow.finish(flow)
+        return flow.finish(flow, person)
 
-    def current(self, tenant: str) -> Flow | None:
-        """Return the conversation that a form belongs to, None if it is not ours."""
-        flow = self.flows.get(request.form.get("ctx", ""))
-        return flow if flow and flow.tenant == self.gate.provider.resolve_tenant(tenant) else None
+    def current(self) -> Flow:
+        """Return the conversation that a form belongs to."""
+        return self.flows[request.form["ctx"]]
+
+    def signed_in(self) -> list[Person]:
+        """Return who is signed in in this browser."""
+        return self.sessions.get(request.cookies.get(SESSION, ""), [])
 
     def remember(self, response: Response, person: Person) -> Response:
         """Keep *person* signed in in this browser."""
@@ -125,7 +114,6 @@ class SignIn:
         response.headers["Cache-Control"] = "no-store, no-cache"
         return response
 
-    def error(self, refusal: Refusal, app_name: str = "") -> Response:
+    def error(self, refusal: Refusal) -> Response:
         """Return an error page; nothing is redirected, so the program is not told."""
-        template = "admin.html" if refusal.code == 90094 else "error.html"
-        return make_response(render_template(template, refusal=refusal, app_name=app_name))
+        return make_response(render_template("error.html", refusal=refusal))

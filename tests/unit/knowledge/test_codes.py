@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -87,7 +87,7 @@ def explained(text: str, situation: explain.Situation = SITUATION) -> explain.Ex
 
 def throw(code: str, place: str, entra: Entra, browser: Browser, *, account: Account, cache: bytes) -> None:
     """Let the account meet *code* at *place*; raises the error that it becomes."""
-    answer = {"code": int(code), "status": 400}  # a 5xx is explained before anybody reads its body
+    answer: dict[str, Any] = {"code": int(code), "status": 400}  # a 5xx is explained before anybody reads its body
     entra.forget()
     if place == "token":
         entra.fail_next(TOKEN, **answer)
