@@ -67,7 +67,7 @@ def tests(session: nox.Session) -> None:
     _install(session)
     wheel = _wheel(session)
     _inventory(session, wheel, [_product(session, MAIN, wheel, *pair) for pair in zip(MSAL, OFFLINEIMAP, strict=True)])
-    _measure(session, *_chosen(session))
+    _measure(session, *_chosen())
 
 
 @nox.session(python=OTHERS)
@@ -78,7 +78,7 @@ def matrix(session: nox.Session) -> None:
     version = str(session.python)
     pairs = zip(MSAL, reversed(OFFLINEIMAP), strict=True)
     _inventory(session, wheel, [_product(session, version, wheel, *pair) for pair in pairs])
-    _pytest(session, *_chosen(session, "(matrix or not whole) and not once"), *session.posargs)
+    _pytest(session, *_chosen("(matrix or not whole) and not once"), *session.posargs)
 
 
 @nox.session(python=MAIN)
@@ -133,10 +133,9 @@ def _measure(session: nox.Session, *arguments: str) -> None:
         session.error(f"The unit tests cover less than {COVERAGE} % of {', '.join(low)}")
 
 
-def _chosen(session: nox.Session, expression: str = "") -> list[str]:
+def _chosen(*expressions: str) -> list[str]:
     """Return pytest's -m: the long storms only with M365_TESTS_LONG."""
-    parts = [f"({expression})"] if expression else []
-    parts += [] if session.env.get("M365_TESTS_LONG") else ["not long"]
+    parts = [*expressions, *([] if os.environ.get("M365_TESTS_LONG") else ["not long"])]
     return ["-m", " and ".join(parts)] if parts else []
 
 
@@ -167,22 +166,18 @@ def _inventory(session: nox.Session, wheel: Path, products: list[dict[str, objec
     directory of ``wheels`` to install from without the network; ``distribution``: its OfflineIMAP, or null.
     """
     version = str(session.python)
-    rows = [{"version": v, "python": shutil.which(f"python{v}"), "wheels": None} for v in FOREIGN]
-    rows.append({"version": version, "python": shutil.which(f"python{version}"), "wheels": str(_wheels(session))})
-    if version == MAIN and OTHERS:
-        other = OTHERS[-1]
-        rows.append(
-            {"version": other, "python": shutil.which(f"python{other}"), "wheels": str(_wheels(session, other))}
-        )
+    wheels: dict[str, str | None] = dict.fromkeys(FOREIGN)
+    for installing in (version, *(OTHERS[-1:] if version == MAIN else [])):
+        wheels[installing] = str(_wheels(session, installing))
+    rows = [{"version": v, "python": shutil.which(f"python{v}"), "wheels": folder} for v, folder in wheels.items()]
     path = Path(session.create_tmp()).absolute() / "environments.json"
     content = {"wheel": str(wheel), "products": products, "pythons": rows, "distribution": _distribution(session)}
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     session.env["M365_TESTS_ENVIRONMENTS"] = str(path)
 
 
-def _wheels(session: nox.Session, version: str | None = None) -> Path:
+def _wheels(session: nox.Session, version: str) -> Path:
     """Return a directory of wheels, made once a month: MSAL, OfflineIMAP, and for the main Python what builds."""
-    version = version or str(session.python)
     folder = _work() / f"wheels-{version}-{time.strftime('%Y-%m')}"
     if not (folder / "complete").exists():
         wanted = list(BUILDING) if version == MAIN else ["msal<2"]

@@ -36,19 +36,13 @@ def main(arguments: list[str]) -> int:
             return 1
         _say("So only lint, types and unit tests run, and this run counts as failed. Without that: tests/run --unit")
         return _nox(options, rest, "unit") or 1
-    if wanted and not _may_install(wanted, options):
-        return 1
     if wanted:
+        _say(f"Debian packages to install, with no service started: {' '.join(wanted)}")
+        asks = not options.yes and sys.stdin.isatty()
+        if asks and input("Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
+            return 1
         debian.install(wanted)
     return _nox(options, rest, options.kind)
-
-
-def _may_install(packages: list[str], options: argparse.Namespace) -> bool:
-    """Say what will be installed; on a terminal ask, unless ``--yes`` was given."""
-    _say(f"Debian packages to install, with no service started: {' '.join(packages)}")
-    if options.yes or not sys.stdin.isatty():
-        return True
-    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
 
 
 def _nox(options: argparse.Namespace, rest: list[str], kind: str) -> int:
@@ -138,16 +132,15 @@ def _say(text: str) -> None:
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return our options, and what stands after ``--`` for pytest or the demonstration."""
     cut = arguments.index("--") if "--" in arguments else len(arguments)
-    parser = argparse.ArgumentParser(
-        description="What stands after -- goes to pytest (tests/try: to the demonstration)."
-    )
+    text = "What stands after -- goes to pytest (tests/try: to the demonstration)."
+    parser = argparse.ArgumentParser(description=text)
     kinds = parser.add_mutually_exclusive_group()
-    for name, text in (
+    for name, about in (
         ("quick", "one Python only"),
         ("unit", "lint, types and unit tests; no Debian package is needed"),
+        ("try", argparse.SUPPRESS),
     ):
-        kinds.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=text)
-    kinds.add_argument("--try", dest="kind", action="store_const", const="try", help=argparse.SUPPRESS)
+        kinds.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=about)
     parser.add_argument("--long", action="store_true", help="the long form of the storms too")
     parser.add_argument("--keep", action="store_true", help="keep the directory in which it ran")
     parser.add_argument("--yes", action="store_true", help="install without asking")
