@@ -200,6 +200,9 @@ def test_which_key_an_address_means(gpg: GpgHome) -> None:
     for name in ("lice@example.org", "bob@example.org"):
         with pytest.raises(errors.Misconfigured, match=f"no secret key called {name}"):
             gpg_store.resolve(name)
+    for name in ("gpg:", "gpg:\n", "alice\x00"):
+        with pytest.raises(errors.WrongUsage, match="needs a key"):
+            gpg_store.resolve(name)
 
 
 def listed(validity: str = "u", capabilities: str = "scESC", part_validity: str = "u", part_ends: str = "") -> str:
@@ -217,7 +220,7 @@ def listed(validity: str = "u", capabilities: str = "scESC", part_validity: str 
 def test_a_key_is_read() -> None:
     """A key has the fingerprint of its primary part and its first person; a damaged listing gives none to use."""
     old = listed("e", "sc", "e", "170").replace("alice", "bob").replace(FINGERPRINT, "C" * 40)
-    keys = gpg_store.parse_keys("tru::1:1700000000:0:3:1:5\n" + listed() + old)
+    keys = gpg_store.parse_keys("tru::1:1700000000:0:3:1:5\n" + listed(part_ends="9") + old)
 
     assert [(key.fingerprint, key.can_encrypt) for key in keys] == [(FINGERPRINT, True), ("C" * 40, False)]
     assert [(key.person, key.expired) for key in keys] == [(PERSON, []), ("Alice <bob@example.org>", ["C" * 40, PART])]
@@ -264,6 +267,15 @@ ANSWERS = [
     ("read", [answer(0, b"cut off")], errors.Misconfigured, "is damaged (exit code 0)"),
     ("read", [answer(2, b"x", "DECRYPTION_OKAY", "ERROR add_key 11")], errors.Misconfigured, "damaged (exit code 2)"),
     ("read", [answer(-9, b"x", "DECRYPTION_OKAY", "NODATA 1", "BADMDC")], errors.Misconfigured, "(NODATA, BADMDC)"),
+    *(
+        (
+            "read",
+            [answer(2, b"", "NO_SECKEY X", f"ERROR pkdecrypt_failed {code}"), KEY],
+            errors.Misconfigured,
+            "secret part",
+        )
+        for code in (1 << 24 | 17, 4 << 24 | 119)
+    ),
     ("read", [process.Result(process.TOO_MUCH_OUTPUT)], errors.Temporary, "gpg did not finish within 5 s"),
 ]
 

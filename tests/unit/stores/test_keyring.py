@@ -87,13 +87,14 @@ def test_a_kill_at_each_step_leaves_the_old_or_the_new_one(kind: type[FakeKeyrin
         assert fake_keyring.items == {}
 
 
-def test_each_action(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [FakeKeyring, Keychain])
+def test_each_action(monkeypatch: pytest.MonkeyPatch, kind: type[FakeKeyring]) -> None:
     """Only ``read`` gives something back; a keyring that gives back another thing at a trial is none to trust."""
-    ring = FakeKeyring()
+    ring = kind()
     done = [(keyring_child.act(item_of(ring), action, "x"), len(ring.items)) for action in ACTIONS]
 
     assert done == [(None, 0), (None, 0), (None, 1), (None, 1), ("x", 1), (None, 0)]
-    monkeypatch.setattr(FakeKeyring, "get_password", lambda *_: "y" if ring.items else None)
+    monkeypatch.setattr(FakeKeyring, "get_password", lambda self, *key: self.items.get(key) and "y")
     with pytest.raises(keyring_child.Trouble, match="spoiled"):
         keyring_child.act(item_of(ring), "try", "x")
 

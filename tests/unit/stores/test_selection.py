@@ -89,12 +89,12 @@ def test_what_is_not_returned_is_undone(folder: str, monkeypatch: pytest.MonkeyP
     undone: list[int] = []
     store = FileStore(folder)
     selection.put(store, b"good", ALICE, lambda: undone.append(0))
-    monkeypatch.setattr(FileStore, "read", lambda _: b"spoiled")
+    for spoilt in (b"a", b"z"):
+        monkeypatch.setattr(FileStore, "read", lambda _, spoilt=spoilt: spoilt)
+        with pytest.raises(errors.Misconfigured):
+            selection.put(store, b"new", ALICE, lambda: undone.append(1))
 
-    with pytest.raises(errors.Misconfigured):
-        selection.put(store, b"new", ALICE, lambda: undone.append(1))
-
-    assert undone == [1]
+    assert undone == [1, 1]
 
 
 def test_which_class_a_name_opens(folder: str) -> None:
