@@ -45,6 +45,7 @@ class OfflineimaprcFile:
     subjects: list[Subject]
     offline: bool = True
     runs: bool = False
+    left: list[Check] = dataclasses.field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -82,10 +83,12 @@ class OfflineimaprcFile:
         return diff_of(self.examine())
 
     def mend(self) -> list[Check]:
-        """Apply the diff, after which there is none; return what failed before."""
+        """Apply the diff, after which there is none; return what failed before, and keep what fails now in *left*."""
         checks = self.examine()
         unified_diff.apply(diff_of(checks))
-        assert self.diff() == ""
+        after = self.examine()
+        assert diff_of(after) == ""
+        self.left = [check for check in after if check.ok is False]
         return [check for check in checks if check.ok is False]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -44,12 +44,6 @@ def alice(world: World) -> profiles.Account:
     """Return Alice, who signed in."""
     put_stub()
     return invent(identity="alice@corp.example", tenant=TENANT, client_id=THUNDERBIRD)
-
-
-def edit(kept: profiles.Account, **changes: Any) -> None:
-    """Change fields of the profile of an account that is *kept*."""
-    path = Path(kept.folder) / "profile.json"
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
 
 
 def test_a_good_account_is_told_in_four_lines(alice: profiles.Account) -> None:
@@ -153,7 +147,7 @@ def test_a_store_without_a_sign_in(alice: profiles.Account) -> None:
 
 def test_who_signed_out_is_told_so(alice: profiles.Account) -> None:
     """That the store is empty then is no second failure."""
-    edit(alice, signed_in_at=None)
+    profiles.save(dataclasses.replace(alice, signed_in_at=None))
     (Path(alice.folder) / "cache.json").unlink()
 
     check = only(offline(), "sign-in")
@@ -202,7 +196,7 @@ def test_a_personal_account_never_hears_of_tenants(world: World) -> None:
     put_stub()
     account = invent(tenant=PERSONAL, identity="alice@outlook.com", scopes=SCOPES)
     texts = [str(check.as_dict()).lower() for check in offline()]
-    edit(account, signed_in_at=None)
+    profiles.save(dataclasses.replace(account, signed_in_at=None))
 
     texts += [str(check.as_dict()).lower() for check in offline()]
 

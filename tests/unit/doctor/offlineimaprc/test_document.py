@@ -141,7 +141,7 @@ def test_the_layout_of_the_lines_stays_as_it_is(config: OfflineimaprcFile, subte
 
             config.mend()
 
-            assert config.failed() == []
+            assert config.left == []
             assert config.text.count("\n") == config.text.count(end) > 0
             assert config.text.endswith("\n") is is_ended
             assert f"{end}{indent}auth_mechanisms = XOAUTH2{end}" in config.text + end

@@ -38,7 +38,7 @@ def test_what_a_fault_hides_is_found_in_the_same_run(config: OfflineimaprcFile) 
     options = [check.meaning.partition(":")[0] for check in config.mend()]
 
     assert options == ["[Account work]", "remoteuser", "remoteuser", "auth_mechanisms"]
-    assert config.failed() == []
+    assert config.left == []
 
 
 # What is left as it is
@@ -205,7 +205,7 @@ def test_two_accounts_in_one_maildir_are_parted(config: OfflineimaprcFile, subte
             failed = config.mend()
 
             assert failed
-            assert config.failed() == []
+            assert config.left == []
             assert config.text.count(f"localfolders = {config.path.parent}/mail-team\n") == 1
             assert config.text.count(f"localfolders = {config.path.parent}/mail\n") == 1
 

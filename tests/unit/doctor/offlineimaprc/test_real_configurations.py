@@ -63,7 +63,7 @@ def test_each_way_to_break_the_sample_is_found_and_mended(config: OfflineimaprcF
 
             assert any(lines[(check.line or 1) - 1].startswith(start) for check in failed)
             assert all(check.meaning and check.remedy.text and check.diff for check in failed)
-            assert config.failed() == []
+            assert config.left == []
             assert not any(secret in config.text for secret in SECRETS)
 
 
