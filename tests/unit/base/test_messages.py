@@ -7,22 +7,18 @@ import ast
 import re
 from pathlib import Path
 
-from offlineimap_m365.base import errors
 from offlineimap_m365.cli import arguments
+from tests import messages
 
-SOURCES = [path.read_text("utf-8") for path in Path(errors.__file__).parents[1].rglob("*.py")]
-#: What an error is made by: the classes that the contract gives an exit code, and what chooses one.
-MAKERS = {"Temporary", "SignInNeeded", "Misconfigured", "WrongUsage", "M365Error", "for_oserror"}
-#: The calls that make an error with a fact of its own; another error's is read where that is raised.
-RAISED = [
-    node
-    for source in SOURCES
-    for node in ast.walk(ast.parse(source))
-    if isinstance(node, ast.Call)
-    and ast.unparse(node.func).partition("(")[0].rpartition(".")[2] in MAKERS
-    and node.args
-    and isinstance(node.args[0], ast.Constant | ast.JoinedStr)
-]
+SOURCES = list(messages.PACKAGE.rglob("*.py"))
+RAISED = [call for path in SOURCES for call in messages.raised(path)]
+
+
+def test_the_list_is_current() -> None:
+    """Who changes a message reads it in the list, the only place that holds the wording."""
+    listed = Path(__file__).parents[2] / "results/messages.md"
+
+    assert listed.read_text(encoding="utf-8") == messages.document()
 
 
 def test_each_message_is_calm_and_names_a_remedy() -> None:
@@ -41,7 +37,9 @@ def test_every_command_that_a_message_names_exists() -> None:
     actions = arguments.parser()._actions  # noqa: SLF001 - argparse has no other way to ask
     known = {name for action in actions if isinstance(action, argparse._SubParsersAction) for name in action.choices}  # noqa: SLF001
 
-    named = set(re.findall(r"\{(?:errors\.)?COMMAND\} ([a-z][a-z-]+)", "".join(SOURCES)))
+    named = set(
+        re.findall(r"\{(?:errors\.)?COMMAND\} ([a-z][a-z-]+)", "".join(path.read_text("utf-8") for path in SOURCES))
+    )
 
     assert {"login", "doctor", "status"} < named
     assert named <= known | {"process", "again", "and", "is"}
