@@ -138,7 +138,7 @@ def error_for(response: Mapping[str, Any], situation: Situation) -> M365Error:
 def to_error(
     explanation: Explanation, fact: str, situation: Situation, kind: type[M365Error] | None = None
 ) -> M365Error:
-    """Return the error with *fact*, of its own class or of *kind*; for a help desk its command prints a letter."""
+    """Return the error with *fact*, of the explanation's class or of *kind*; its command can print a letter."""
     remedy = explanation.remedy
     if explanation.ask:
         about = (explanation.code or "-", explanation.correlation_id, explanation.time)
