@@ -50,7 +50,8 @@ def _text(node: ast.expr) -> str:
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
         return "".join(map(_text, node.values))
-    return f"{{{ast.unparse(node.value if isinstance(node, ast.FormattedValue) else node)}}}"
+    code = ast.unparse(node.value if isinstance(node, ast.FormattedValue) else node)
+    return f"{{{code}}}".replace('"', "'")  # Python 3.12 chooses other quotation marks than 3.11
 
 
 if __name__ == "__main__":
