@@ -138,8 +138,6 @@ class SmtpServer(MailServer):
         "token": b"235 2.7.0 Authentication successful\r\n",
         "QUIT": b"221 2.0.0 Service closing transmission channel\r\n",
     }
-    #: The part of what was received that came before TLS.
-    in_clear = b""
 
     @property
     def commands(self) -> list[str]:
@@ -150,7 +148,6 @@ class SmtpServer(MailServer):
     def converse(self, plain: socket.socket) -> None:
         """Talk in clear, and over TLS from STARTTLS on."""
         if self._say(plain, "greeting") and self._talk(plain, is_secure=False):
-            self.in_clear = self.received
             with self.tls.wrap_socket(plain, server_side=True) as secure:
                 self._talk(secure, is_secure=True)
 

@@ -63,10 +63,6 @@ class OfflineimaprcFile:
         assert found
         self.write(self.text[: found.start()] + new + self.text[found.end() :])
 
-    def add(self, section: str, *lines: str) -> None:
-        """Add *lines* below the header *section*."""
-        self.change(section, "\n".join([section, *lines]))
-
     def examine(self) -> list[Check]:
         """Return the checks, none of which shows a secret."""
         checks = list(offlineimaprc.examine(self.path, self.subjects, run=self.runs, offline=self.offline))

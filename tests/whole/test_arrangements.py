@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.m365.exchange.mail import make_message
-from tests.unit.learn.test_language import mailbox
+from tests.unit.learn.test_classify import mailbox
 from tests.whole.mail_user import ALICE, APP, BACKUP, BOB, INFO, SECRET, sign_in_application
 from tests.whole.sync import letter, plain
 

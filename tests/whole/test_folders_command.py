@@ -14,7 +14,7 @@ from tests.in_process import run, sign_in
 from tests.m365.exchange.mail import make_message, stand_in
 from tests.mail_servers import OK, ImapServer
 from tests.signed_in_accounts import ALICE, invent
-from tests.unit.learn.test_language import mailbox
+from tests.unit.learn.test_classify import mailbox
 from tests.whole.mail_user import sign_in_quickly
 
 if TYPE_CHECKING:

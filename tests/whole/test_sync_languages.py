@@ -11,7 +11,7 @@ from imapclient import imap_utf7
 
 from offlineimap_m365.folders.utf7 import encode
 from tests.m365.exchange.mail import make_message, stand_in
-from tests.unit.learn.test_language import TABLE, mailbox
+from tests.unit.learn.test_classify import TABLE, mailbox
 from tests.whole.mail_user import ALICE
 from tests.whole.sync import plain
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
 from offlineimap_m365 import doctor
 from offlineimap_m365.base.errors import Remedy
-from offlineimap_m365.cli.main import main
-from offlineimap_m365.doctor import offlineimaprc
 from offlineimap_m365.doctor.check import Check, Step, Subject
 from offlineimap_m365.doctor.output import public_report
 from tests import unified_diff
-from tests.in_process import Stream, run
+from tests.in_process import run
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
@@ -101,53 +95,6 @@ def test_what_is_no_address_is_wrong_usage(world: World, monkeypatch: pytest.Mon
     assert asked == []
 
 
-def test_nobody_signed_in_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is well without any account is not the end of the story."""
-    find(monkeypatch, Check("python", ok=True, meaning="It is new enough"))
-
-    said = run("doctor")
-
-    assert said.code == 0
-    assert "Nobody is signed in" in said.err
-
-
-def test_an_answer_that_cannot_be_written(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A full disk is 75, said once."""
-    find(monkeypatch, *[GOOD] * 9, BAD)
-    with contextlib.suppress(OSError), Path("/dev/full").open("w", encoding="utf-8") as full:
-        monkeypatch.setattr(sys, "stdout", full)
-        code = main(["doctor"])
-        monkeypatch.undo()
-
-    assert code == 75
-    assert capsys.readouterr().err.count("The answer cannot be written") == 1
-
-
-def test_waiting_is_told_and_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check is told when it ends; the next one is announced if it takes long, until its line comes."""
-    stdout, stderr = Stream(is_terminal=True), Stream(is_terminal=True)
-    monkeypatch.setattr(sys, "stdout", stdout)
-    monkeypatch.setattr(sys, "stderr", stderr)
-    monkeypatch.setenv("TERM", "xterm")
-    invent()
-
-    def examine(_: Order) -> Iterator[Check]:
-        yield GOOD
-        end = time.monotonic() + 20
-        while "Checking" not in stderr.text:
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        assert "clock" in stdout.text
-        yield UNTOLD
-
-    monkeypatch.setattr(doctor, "examine", examine)
-    main(["doctor"])
-
-    assert stderr.text == f"\rChecking {ALICE}: at most 20 s for each step (Ctrl-C stops)\r\x1b[K"
-
-
 def test_a_home_that_cannot_be_read_is_a_finding(world: World) -> None:
     """Where nobody can be told from nobody at all the doctor still says why, in every form."""
     invent()
@@ -159,7 +106,6 @@ def test_a_home_that_cannot_be_read_is_a_finding(world: World) -> None:
         assert said.code == 1
         assert "home" in said.out
         assert ("ls -ld" in said.out) is (form != "--report")
-        assert "Nobody is signed in" not in said.out + said.err
 
 
 def test_an_unexpected_error_is_a_failed_check_of_that_name() -> None:
@@ -174,19 +120,6 @@ def test_an_unexpected_error_is_a_failed_check_of_that_name() -> None:
     assert "IndexError" in checks[0].meaning
     assert checks[0].remedy.command == "offlineimap-m365 doctor --report"
     assert checks[1].since == "store"
-
-
-def test_an_unexpected_error_in_a_configuration_is_a_failed_check(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The doctor ends with 1, whatever is in the file."""
-    invent()
-    monkeypatch.setattr(offlineimaprc, "examine", mock.Mock(side_effect=RecursionError))
-
-    said = run("doctor", "--offline", "--config", world.root / "offlineimaprc")
-
-    assert said.code == 1
-    assert "RecursionError" in said.out
 
 
 def test_the_diff_alone_is_on_stdout(config: OfflineimaprcFile) -> None:

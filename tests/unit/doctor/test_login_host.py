@@ -111,27 +111,32 @@ def test_a_host_that_is_well(world: World, entra: Entra, monkeypatch: pytest.Mon
     assert "HTTPS_PROXY" in checks["proxy"].meaning
 
 
-# Proxies
+# What the environment says
 
 
-def test_a_proxy_that_cannot_be_used_is_unset(world: World, entra: Entra, subtests: pytest.Subtests) -> None:
-    """What is not a proxy, is not there, needs another library or refuses: without it the host is reached."""
+def test_a_variable_that_is_wrong_is_unset(world: World, entra: Entra, subtests: pytest.Subtests) -> None:
+    """What is no proxy, is not there, needs a library or refuses; certificates that are gone, none or others'."""
+    gone, empty, text, others = (world.root / name for name in ("gone", "empty", "text", "others"))
+    for path, data in ((empty, b""), (text, b"\xff\x00 no certificate"), (others, trustme.CA().cert_pem.bytes())):
+        path.write_bytes(data)
     with ConnectProxy({}) as refuses:
-        for variable, url in (
-            ("HTTPS_PROXY", f"http://alice:{PASSWORD}@[oops"),
-            ("HTTPS_PROXY", "http://a;reboot:80"),
-            ("https_proxy", f"http://alice:{PASSWORD}@127.0.0.1:1"),
-            ("https_proxy", f"https://alice:{PASSWORD}@127.0.0.1:1"),
-            ("HTTPS_PROXY", refuses.url),
+        for name, variable, value in (
+            ("proxy", "HTTPS_PROXY", f"http://alice:{PASSWORD}@[oops"),
+            ("proxy", "HTTPS_PROXY", "http://a;reboot:80"),
+            ("proxy", "https_proxy", f"http://alice:{PASSWORD}@127.0.0.1:1"),
+            ("proxy", "https_proxy", f"https://alice:{PASSWORD}@127.0.0.1:1"),
+            ("proxy", "HTTPS_PROXY", refuses.url),
+            *(("certificates", "REQUESTS_CA_BUNDLE", str(path)) for path in (gone, empty, text)),
+            ("tls", "REQUESTS_CA_BUNDLE", str(others)),
         ):
-            with subtests.test(url):
-                world.environ[variable] = url
+            with subtests.test(value):
+                world.environ[variable] = value
                 world.enter()
 
-                failed = only("proxy", subject(entra.authority))
+                failed = only(name, subject(entra.authority))
 
                 assert failed.remedy.command == f"unset {variable}"
-                assert variable in failed.meaning
+                assert (variable if name == "proxy" else value) in failed.meaning
                 follow(world, failed)
                 assert is_well(subject(entra.authority))
 
@@ -177,29 +182,6 @@ def test_a_company_that_inspects_connections(world: World, monkeypatch: pytest.M
         follow(world, failed, **{"CERTIFICATE.pem": str(tmp_path / "company.pem")})
         assert world.environ["SSL_CERT_FILE"].endswith("/trusted-certificates.pem")
         assert is_well(at(host.port))
-
-
-def test_trusted_certificates_that_are_wrong_are_unset(world: World, entra: Entra, subtests: pytest.Subtests) -> None:
-    """A file of certificates that is gone, holds none, or not the right one: the variable is wrong."""
-    path = world.root / "broken.pem"
-    for name, data in (
-        ("certificates", None),
-        ("certificates", b""),
-        ("certificates", b"\xff\x00 no certificate"),
-        ("tls", trustme.CA().cert_pem.bytes()),
-    ):
-        with subtests.test(f"{name} {data!r}"):
-            if data is not None:
-                path.write_bytes(data)
-            world.environ["REQUESTS_CA_BUNDLE"] = str(path)
-            world.enter()
-
-            failed = only(name, subject(entra.authority))
-
-            assert str(path) in failed.meaning
-            assert failed.remedy.command == "unset REQUESTS_CA_BUNDLE"
-            follow(world, failed)
-            assert is_well(subject(entra.authority))
 
 
 def test_a_certificate_that_is_refused(world: World, ca: trustme.CA, subtests: pytest.Subtests) -> None:

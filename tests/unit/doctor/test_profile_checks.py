@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from offlineimap_m365.doctor.check import Subject
 from tests import certificates
 from tests.doctor_checks import checks_of, command_of, is_well, named, offline, only, put_stub
 from tests.m365.entra import THUNDERBIRD
-from tests.signed_in_accounts import ALICE, SCOPES, invent
+from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +29,6 @@ pytestmark = pytest.mark.once
 
 DAY = 86_400
 TENANT = "11112222-3333-4444-5555-666677778888"
-PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
 APP = "0f0f0f0f-aaaa-bbbb-cccc-0123456789ab"
 
 
@@ -62,42 +60,14 @@ def test_a_good_account_is_told_in_four_lines(alice: profiles.Account) -> None:
     assert "made-up" not in str(found)
 
 
-def test_a_profile_that_is_none(alice: profiles.Account) -> None:
-    """It is moved away, not lost, and a sign-in begins anew; until then nothing else of the account is looked at."""
-    path = Path(alice.folder) / "profile.json"
-    path.write_text("{", encoding="utf-8")
-
-    found = offline()
-
-    check = only(found, "profile")
-    assert command_of(check) == f"mv {path} {path}.broken && offlineimap-m365 login {ALICE}"
-    assert {check.since for check in found if check.account and check.ok is None} == {"profile"}
-
-
 # The client
-
-
-def confidential(world: World, **credential: str) -> profiles.Account:
-    """Keep an account whose application proves itself with *credential*."""
-    put_stub()
-    return invent(client_id=APP, credential=credential)
-
-
-def test_the_command_of_a_secret_is_neither_run_nor_shown(world: World) -> None:
-    """It may ask somebody, and hold the secret itself."""
-    confidential(world, client_secret_command=f"echo s3cret; touch {world.root / 'ran'}")
-
-    found = offline()
-
-    assert is_well(found)
-    assert "s3cret" not in str(found)
-    assert not (world.root / "ran").exists()
 
 
 def test_the_end_of_a_certificate(world: World) -> None:
     """One that ended is the failure; one that ends within 30 days works, and is told; with what makes it last."""
     key, path = certificates.rsa_key(), world.root / "backup.pem"
-    confidential(world, certificate=str(path))
+    put_stub()
+    invent(client_id=APP, credential={"certificate": str(path)})
     for ends, said in ((-1, "ended on"), (12.5, "ends in 12 days"), (365, "by its certificate")):
         dated = certificates.certificate_pem(certificates.certificate(key, begins=-9, ends=ends))
         certificates.write(path, certificates.key_pem(key) + dated)
@@ -112,21 +82,25 @@ def test_the_end_of_a_certificate(world: World) -> None:
     assert "ends in" not in check.meaning
 
 
-def test_a_certificate_behind_a_passphrase_is_known_from_its_last_use(world: World) -> None:
-    """No command is run for it; when it ends was noted when it was used."""
-    key = certificates.rsa_key()
+def test_the_command_of_a_secret_is_neither_run_nor_shown(world: World) -> None:
+    """It may ask somebody, and hold the secret itself; when a certificate ends was noted when it was used."""
+    key, command = certificates.rsa_key(), f"echo s3cret; touch {world.root / 'ran'}"
     pfx = certificates.pfx(key, certificates.certificate(key), certificates.PASSPHRASE)
-    path = certificates.write(world.root / "backup.pfx", pfx)
-    account = confidential(
-        world, certificate=str(path), certificate_passphrase_command=f"touch {world.root / 'ran'}; false"
-    )
-    account_state.note_certificate(account.folder, time.time() + 5.5 * DAY)
+    path = str(certificates.write(world.root / "backup.pfx", pfx))
+    put_stub()
+    for credential in (
+        {"client_secret_command": command},
+        {"certificate": path, "certificate_passphrase_command": command},
+    ):
+        account = invent(client_id=APP, credential=credential)
+        account_state.note_certificate(account.folder, time.time() + 5.5 * DAY)
 
-    check = named(offline(), "client")
+        found = offline()
 
-    assert check.ok is True
-    assert "ends in 5 days" in check.meaning
-    assert not (world.root / "ran").exists()
+        assert is_well(found)
+        assert "s3cret" not in str(found)
+        assert not (world.root / "ran").exists()
+    assert "ends in 5 days" in named(found, "client").meaning
 
 
 # The store
@@ -143,17 +117,6 @@ def test_a_store_without_a_sign_in(alice: profiles.Account) -> None:
 
 
 # The sign-in
-
-
-def test_who_signed_out_is_told_so(alice: profiles.Account) -> None:
-    """That the store is empty then is no second failure."""
-    profiles.save(dataclasses.replace(alice, signed_in_at=None))
-    (Path(alice.folder) / "cache.json").unlink()
-
-    check = only(offline(), "sign-in")
-
-    assert "signed out" in check.meaning
-    assert command_of(check) == f"offlineimap-m365 login {ALICE}"
 
 
 def test_the_ninety_days(alice: profiles.Account, set_clock: Callable[[float], None]) -> None:
@@ -189,15 +152,3 @@ def test_a_refusal_that_stands(alice: profiles.Account) -> None:
     assert "The password was changed" in check.meaning
     assert asked.ok is True
     assert "the last refresh failed (AADSTS50173)" in asked.meaning
-
-
-def test_a_personal_account_never_hears_of_tenants(world: World) -> None:
-    """Nor of organisations: nobody ever told them."""
-    put_stub()
-    account = invent(tenant=PERSONAL, identity="alice@outlook.com", scopes=SCOPES)
-    texts = [str(check.as_dict()).lower() for check in offline()]
-    profiles.save(dataclasses.replace(account, signed_in_at=None))
-
-    texts += [str(check.as_dict()).lower() for check in offline()]
-
-    assert [text for text in texts if "tenant" in text or "organisation" in text] == []

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.doctor.account import token_checks
 from offlineimap_m365.doctor.check import Step, Subject
-from offlineimap_m365.provider import id_token
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine, notify
 from tests import certificates
@@ -94,11 +91,9 @@ def test_it_is_one_request_however_fresh_the_token_is(world: World, entra: Entra
     found = checks_of(STEPS, subject)
 
     assert is_well(found)
-    assert [check.name for check in found] == ["refresh", "token", "token-length"]
     assert [request.path.endswith(TOKEN) for request in entra.requests] == [True]
-    assert subject.token
-    assert subject.token != before
-    assert engine.access_token(ALICE) == subject.token
+    assert subject.token == engine.access_token(ALICE) != before
+    assert subject.token is not None
     assert subject.token.value in world.secrets(ALICE)
     assert subject.token.value not in str(found)
     assert "valid for 60 min" in found[0].meaning
@@ -127,7 +122,7 @@ def test_a_failure_is_told_though_the_token_in_use_lives(world: World, entra: En
 
 def test_a_refusal_has_its_code_its_meaning_and_one_command(world: World, entra: Entra) -> None:
     """One request for each, whatever is remembered; a person is there, so nobody is notified, and the next one is."""
-    account, codes, found = keep(entra), (50173, 70043, 700082, 65001, 70000), []
+    account, codes, found = keep(entra), (50173, 65001, 70000), []
     notify.choose(f"touch {world.root / 'told'}")
     for code in codes:
         entra.refuse(ALICE, code)
@@ -148,16 +143,9 @@ def test_an_application(world: World, entra: Entra) -> None:
     """The file of a wrong secret is named; an administrator grants the permission to read; sending is not missed."""
     entra.add_client(APP, [], public=False, secret=SECRET)
     known, path = describe(entra), certificates.write(world.root / "secret", "an-older-one")
-    account = invent(
-        "backup",
-        kind=profiles.APP_ONLY,
-        client_id=APP,
-        authority=known.authority,
-        endpoints=known.endpoints,
-        scopes=("https://outlook.office365.com/.default",),
-        credential={"client_secret_file": str(path)},
-        tenant=entra.tenant,
-    )
+    where: dict[str, Any] = {"authority": known.authority, "endpoints": known.endpoints, "tenant": entra.tenant}
+    who: dict[str, Any] = {"kind": profiles.APP_ONLY, "client_id": APP, "credential": {"client_secret_file": str(path)}}
+    account = invent("backup", scopes=("https://outlook.office365.com/.default",), **where, **who)
 
     wrong = only(examined(account), "refresh")
     assert wrong.code == "AADSTS7000215"
@@ -197,21 +185,17 @@ def test_a_store_that_cannot_be_written(world: World, entra: Entra) -> None:
 
 def test_a_token_is_told_with_what_it_allows_and_whose_it_is(answers: Callable[..., list[Check]]) -> None:
     """That the name signed in with is another than the address is information; what was not asked for is not missed."""
-    cases: tuple[tuple[dict[str, str], dict[str, Any], str], ...] = (
-        (
-            {"upn": "ab123@corp.example"},
-            {"identity": "ab123@corp.example"},
-            f"ab123@corp.example, which is not {ALICE}",
-        ),
-        ({"upn": "new@example.org"}, {}, f"new@example.org, which is not {ALICE}"),  # renamed: the same by the id
-        ({"scp": "IMAP.AccessAsUser.All"}, {"scopes": (f"{MAIL}/IMAP.AccessAsUser.All",)}, ALICE),
-    )
-    for claims, changes, whose in cases:
-        found = answers(jwt(**claims), **changes)
+    imap = "IMAP.AccessAsUser.All"
+    renamed = answers(jwt(upn="new@example.org"))  # the same person by the id
+    other_name = answers(jwt(upn="ab123@corp.example"), identity="ab123@corp.example")
+    imap_only = answers(jwt(scp=imap), scopes=(f"{MAIL}/{imap}",))
 
-        assert is_well(found)
-        allowed = "IMAP" if "scp" in claims else "IMAP and SMTP"
-        assert named(found, "token").meaning == f"The token allows {allowed}, for {whose}"
+    assert is_well([*renamed, *other_name, *imap_only])
+    assert [named(found, "token").meaning for found in (renamed, other_name, imap_only)] == [
+        f"The token allows IMAP and SMTP, for new@example.org, which is not {ALICE}",
+        f"The token allows IMAP and SMTP, for ab123@corp.example, which is not {ALICE}",
+        f"The token allows IMAP, for {ALICE}",
+    ]
 
 
 def test_a_wrong_token_is_named_and_goes_to_no_mail_server(answers: Callable[..., list[Check]]) -> None:
@@ -241,35 +225,6 @@ def test_a_token_that_cannot_be_read_is_no_failure(answers: Callable[..., list[C
         assert is_well(found)
         assert named(found, "token").ok is None, opaque
         assert "normal for personal accounts" in named(found, "token").meaning
-
-
-def test_what_the_token_holds_cannot_write_to_the_terminal(answers: Callable[..., list[Check]]) -> None:
-    """Controls are replaced, and a name has an end."""
-    found = answers(jwt(upn="\x1b[31mevil\u202e@" + "x" * 9000, oid="alice's"))
-
-    assert is_well(found)
-    assert "\x1b" not in str(found)
-    assert "\u202e" not in str(found)
-    assert max(len(check.meaning) for check in found) < 400
-
-
-_ANY = st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.lists(st.text(max_size=9), max_size=3)
-
-
-@settings(max_examples=60)
-@given(_ANY | st.dictionaries(st.sampled_from(["aud", "scp", "roles", "upn", "oid", "tid", "x"]), _ANY, max_size=7))
-def test_no_claims_whatever_they_are_lead_to_an_exception(value: object) -> None:
-    """Anything may be in a token; what is no object is not readable."""
-    scopes = (f"{MAIL}/IMAP.AccessAsUser.All", "https://[broken")
-    person = {"oid": "o", "tid": TENANT}
-    account = profiles.Account("x", "x", "https://x", scopes, "x", "x", "x", identity="alice", person=person)
-    found = id_token.claims_of(f"a.{part(value)}.c")
-
-    if found is not None:
-        token_checks.is_anothers(found, account)
-        token_checks.protocols(found)
-
-    assert (found is not None) == isinstance(value, dict)
 
 
 # How long it is

@@ -12,7 +12,7 @@ from offlineimap_m365.folders.patterns import key
 from offlineimap_m365.folders.utf7 import encode
 from offlineimap_m365.learn.classify import find_out
 from offlineimap_m365.mail.folder_list import Folder
-from tests.unit.learn.test_language import COMPLETE, TOLD
+from tests.unit.learn.test_classify import COMPLETE, TOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Classifying a whole mailbox: each folder's verdict, local names, warnings."""
+"""What a whole mailbox tells by its folders' names: its languages, each folder's verdict, local names, warnings."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import pytest
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.folders import learned
-from offlineimap_m365.folders.folder_filter import build_filter, load_table
+from offlineimap_m365.folders.folder_filter import build_filter, known_languages, load_table
 from offlineimap_m365.folders.utf7 import encode
 from offlineimap_m365.learn import classify
 from offlineimap_m365.learn.classify import Finding, find_out
+from offlineimap_m365.learn.language import Names
 from offlineimap_m365.learn.look import is_item
 from offlineimap_m365.mail.folder_list import Folder
 from tests import signed_in_accounts
-from tests.unit.learn.test_language import DEFAULT, TOLD, mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from tests.world import World
 
@@ -31,6 +30,29 @@ pytestmark = pytest.mark.once
 
 TABLE = load_table()
 ALICE = "alice@example.org"
+#: What an Exchange mailbox always has.
+DEFAULT = (
+    "calendar", "contacts", "tasks", "notes", "journal", "outbox",
+    "drafts", "sent_items", "deleted_items", "junk_email",
+)  # fmt: skip
+
+
+def mailbox(language: str, kinds: tuple[str, ...] = DEFAULT) -> list[str]:
+    """Return the default folders of a mailbox in *language*, by the best known name of each kind."""
+    rows = [row for row in TABLE["names"] if row["language"] == language and row["kind"] in kinds]
+    rows.sort(key=lambda row: (len(row["sources"]), row["name"]))
+    return ["INBOX", *{row["kind"]: row["name"] for row in rows}.values()]
+
+
+def with_kinds(number: int) -> list[str]:
+    """Return the languages that have names of so many kinds which mean nothing else."""
+    strong = [row for row in TABLE["names"] if row["kind"] in DEFAULT and not row.get("ambiguous")]
+    kinds = {code: {row["kind"] for row in strong if row["language"] == code} for code in known_languages(TABLE)}
+    return [language for language, found in kinds.items() if len(found) >= number]
+
+
+#: The languages that can be told by names; of those that are complete, also among many English names.
+TOLD, COMPLETE = with_kinds(3), with_kinds(8)
 #: A Dutch mailbox after some years.
 DUTCH = [
     "INBOX", "Verzonden items", "Verwijderde items", "Concepten", "Ongewenste e-mail", "Postvak UIT", "Agenda", "Taken",
@@ -48,6 +70,32 @@ def left_out(finding: Finding) -> list[str]:
     return [name for name, verdict in finding.verdicts.items() if not verdict.is_mail]
 
 
+def test_forty_languages_are_told_by_names() -> None:
+    """Most people's are among them; the others go by what is in a folder."""
+    assert len(TOLD) >= 35
+    assert {"pl", "sv", "tr"} <= set(TOLD)
+    assert {"de", "en", "es", "fr", "it", "ja", "pt-BR", "ru"} <= set(COMPLETE)
+
+
+def test_a_few_names_are_no_proof(subtests: pytest.Subtests) -> None:
+    """Ordinary words, single names and every mailbox's English names tell none; one half renamed speaks both."""
+    mail = mailbox("nl", ("drafts", "sent_items", "deleted_items", "junk_email"))
+    items = mailbox("ja", ("calendar", "contacts", "tasks", "notes", "journal", "outbox"))
+    cases: list[tuple[list[str], list[tuple[str, ...]]]] = [
+        (["INBOX"], []),
+        (["INBOX", "Sent", "Trash", "Drafts", "Projects", "Family"], []),
+        (["Kalender", "Kontakte"], []),
+        (["INBOX", "Agenda", "Taken", "Concepten"], []),
+        (["Calendar", "Sent Items", "Drafts", "Agenda", "Taken", "Note"], [("en",)]),
+        ([*mailbox("de"), "Sync Issues", "Conversation Action Settings"], [("de",)]),
+        ([*mailbox("en"), "Kalender", "Archiv"], [("en",)]),
+        ([*mail, *items], [("ja",), ("nl",)]),  # the one that explains more first
+    ]
+    for names, languages in cases:
+        with subtests.test(str(names)):
+            assert list(Names(TABLE, names).languages) == languages
+
+
 def test_exactly_the_mail_is_kept_once_a_language_is_learnt(subtests: pytest.Subtests) -> None:
     """In every language, ambiguous words included; what is not known in it is kept."""
     for language in TOLD:
@@ -57,19 +105,10 @@ def test_exactly_the_mail_is_kept_once_a_language_is_learnt(subtests: pytest.Sub
             finding = find_out(TABLE, listed(encode(name) for name in names))
             wanted = build_filter(learnt=finding.as_profile())
 
+            assert language in finding.languages[0]
             no_mail = set(mailbox(language, DEFAULT[:6])) - {"INBOX"}
             assert {name for name in names if not wanted(encode(name))} == no_mail
             assert {name for name in names if not wanted(name)} == no_mail
-
-
-def test_words_of_the_mailbox_s_language_count() -> None:
-    """Agenda and Taken are no mail in a Dutch mailbox, on top and whole; below other folders they are."""
-    finding = find_out(TABLE, listed(DUTCH))
-
-    assert finding.languages == (("nl",),)
-    assert left_out(finding) == ["Postvak UIT", "Agenda", "Taken", "Contactpersonen", "Notities"]
-    assert finding.verdicts["Agenda"].rule == "language"
-    assert finding.warnings == ()
 
 
 def test_a_folder_with_nothing_but_items_is_left_out() -> None:
@@ -134,16 +173,6 @@ def test_mail_folders_get_the_names_that_other_programs_know() -> None:
         assert find_out(TABLE, listed(folders, **{"ngeHta'": "\\sent"})).names == local_names
 
 
-def test_no_name_of_a_server_is_too_strange() -> None:
-    """Whatever a server lists has a verdict, and mail is kept."""
-    no_mail = set(mailbox("de", DEFAULT[:6])) - {"INBOX"}
-    for name in ("", "/", "\0", "&", "&illisible-", "&2AA-", "a" * 10_000, "a/" * 5_000, "\udc80"):
-        finding = find_out(TABLE, listed([*mailbox("de"), name]))
-
-        assert finding.verdicts[classify.top(name)].is_mail
-        assert set(left_out(finding)) == no_mail
-
-
 def test_headers_tell_items_from_mail() -> None:
     """A stand-in, an appointment or a card is an item; what was received is mail, invitations included."""
     stand_in = "Subject: Retrieval using the IMAP4 protocol failed for the following message: 7"
@@ -155,43 +184,28 @@ def test_headers_tell_items_from_mail() -> None:
     assert [text for text in [*items, *mail] if is_item(HeaderParser().parsestr(f"{text}\n\n"))] == items
 
 
-def test_a_finding_is_kept_in_the_profile(world: World) -> None:
-    """Under the account's lock, by mailbox; what is known of others stays, and nothing secret is among it."""
+def test_findings_are_kept_in_the_profile(world: World) -> None:
+    """By mailbox, under the account's lock: of eight learnt at once, eight are kept, and what was known before."""
     account = signed_in_accounts.invent(mailboxes={"info@example.org": {"not_mail": ["Agenda"]}})
     finding = find_out(TABLE, listed(DUTCH))
-
-    stored = classify.keep(account, "ALICE@example.org", finding)
-
-    again = profiles.get(ALICE)
-    assert again.mailboxes == {"info@example.org": {"not_mail": ["Agenda"]}, ALICE: stored}
-    assert learned.find(ALICE) == stored
-    assert stored["not_mail"] == ["Agenda", "Contactpersonen", "Notities", "Postvak UIT", "Taken"]
-    assert learned.is_finding(stored)
-
-
-def test_findings_of_two_processes_do_not_get_lost(world: World) -> None:
-    """Each takes the profile as it is under the lock: of eight mailboxes learnt at once, eight are kept."""
-    account = signed_in_accounts.invent()
-    finding = find_out(TABLE, listed(DUTCH))
-    mailboxes = [f"team{number}@example.org" for number in range(8)]
+    mailboxes = ["ALICE@example.org", *(f"team{number}@example.org" for number in range(7))]
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda mailbox: classify.keep(account, mailbox, finding), mailboxes))
+        stored, *_ = pool.map(lambda name: classify.keep(account, name, finding), mailboxes)
 
-    assert sorted(profiles.get(ALICE).mailboxes) == mailboxes
+    kept = profiles.get(ALICE).mailboxes
+    assert sorted(kept) == sorted([ALICE, "info@example.org", *mailboxes[1:]])
+    assert kept["info@example.org"] == {"not_mail": ["Agenda"]}
+    assert learned.find(ALICE) == kept[ALICE] == stored
+    assert stored["not_mail"] == ["Agenda", "Contactpersonen", "Notities", "Postvak UIT", "Taken"]
 
 
-def test_a_profile_that_cannot_be_written_is_named(world: World, tmp_path: Path) -> None:
-    """Without the right to write, 78 with the place; without the account, 77."""
+def test_a_profile_that_cannot_be_written_is_named(world: World) -> None:
+    """Without the right to write it is 78 with the place."""
     account = signed_in_accounts.invent()
-    folder = world.folder(ALICE)
-    folder.chmod(0o500)
+    world.folder(ALICE).chmod(0o500)
 
     with pytest.raises(errors.Misconfigured, match="cannot be saved in"):
-        classify.keep(account, ALICE, find_out(TABLE, []))
-    folder.chmod(0o700)
-    folder.rename(tmp_path / "gone")
-    with pytest.raises(errors.SignInNeeded, match="is not signed in"):
         classify.keep(account, ALICE, find_out(TABLE, []))
 
 

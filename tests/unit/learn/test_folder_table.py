@@ -11,16 +11,10 @@ from offlineimap_m365.learn import folder_table
 from offlineimap_m365.learn.classify import find_out
 from offlineimap_m365.mail.folder_list import Folder
 from tests import executed_lines
-from tests.unit.learn.test_classify import DUTCH, TABLE, listed
-from tests.unit.learn.test_language import mailbox
-from tests.unit.terminal_output import look
+from tests.unit.learn.test_classify import DUTCH, TABLE, listed, mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
-
-    from tests.world import World
 
 #: The lines to paste of a mailbox that was never learned.
 LINES = folder_table.lines("a", "a", is_learnt=False)
@@ -125,24 +119,3 @@ def test_lines_survive_the_configuration_file() -> None:
     assert own["folderfilter"] == 'folderfilter = make_folderfilter(account="alice@example.org")'
     assert own["nametrans_local"] == 'nametrans = make_nametrans(account="alice@example.org")[1]'
     assert LINES["folderfilter"] == "folderfilter = folderfilter"
-
-
-def test_names_in_a_table_are_printable_and_short() -> None:
-    """Control and bidirectional characters are replaced, and no name makes a row of ten lines."""
-    found = folder_table.as_table(rows(["INBOX", "a\x1b[31m\u202eb", "x" * 10_000]), LINES)
-
-    assert all(line.isprintable() for line in found)
-    assert max(map(len, found)) < 200
-    assert found[1].split()[-1] == "7"
-
-
-def test_a_narrow_terminal_gets_a_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the columns do not fit, each folder is a paragraph, in ASCII where there is nothing else."""
-    look(monkeypatch, 40, "ascii")
-
-    found = folder_table.as_table(rows(["INBOX", "x" * 100]), LINES)
-
-    assert [line.strip() for line in found[:5]] == [
-        "INBOX", "Synced: yes", "Why: INBOX is always kept", "Called here: INBOX", "Messages: 7",
-    ]  # fmt: skip
-    assert "x" * 59 + "..." in found

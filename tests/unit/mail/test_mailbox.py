@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from offlineimap_m365.base import errors
-from offlineimap_m365.mail import server_text
+from offlineimap_m365.mail import folder_list, server_text
 from offlineimap_m365.mail.folder_list import Folder
 from offlineimap_m365.mail.mailbox import Mailbox
 from offlineimap_m365.mail.submission import Submission
+from tests import executed_lines
 from tests.mail_servers import NOT_CONNECTED, OK, ImapServer
 
 if TYPE_CHECKING:
@@ -140,3 +143,40 @@ def test_a_server_gives_no_advice_of_ours() -> None:
         assert ":" not in server_text.clean(text)
     assert server_text.clean("a\u00a0\u00a0\u3000\r\n\t b ") == "a b"
     assert server_text.cited("a” is good. “b") == '“a" is good. "b”'
+
+
+#: As long as a line may be, and what a sixteenth of the 17 s would be that 121 kB once took.
+LONGEST, SECONDS = 1 << 17, 1.0
+READERS: dict[str, Callable[[bytes], object]] = {
+    "counts": lambda line: list(folder_list.messages([line])),
+    "folders": lambda line: folder_list.listed([line]),
+    "literal": lambda line: folder_list.listed([(line, b"x")]),
+    "words": lambda line: server_text.clean(line.decode()),
+}
+#: What a server could send in one line: who reads it, how it begins, what is repeated, and how it ends.
+LONG_LINES = (
+    ("counts", b"", b"(", b" (MESSAGES 1)"),
+    ("counts", b"x (MESSAGES ", b"1", b""),
+    ("counts", b"x (", b"MESSAGES 1 ", b""),
+    ("counts", b"(", b"MESSAGES ", b")"),
+    ("counts", b"", b" ", b"(UNSEEN 1)"),
+    ("folders", b"(", b"\\a ", b""),
+    ("folders", b'() "', b"\\", b""),
+    ("folders", b'() "/" "', b"\\\\", b'"'),
+    ("literal", b'() "/" ', b"{1", b""),
+    ("words", b"", b"run ", b""),
+    ("words", b"run", b" ", b""),
+)
+
+
+def test_no_line_takes_long(subtests: pytest.Subtests) -> None:
+    """A line as long as a line may be is read at once, whatever it holds, and its length costs no more steps."""
+    for reader, begin, part, end in LONG_LINES:
+        with subtests.test(f"{reader} {begin!r} {part!r}"):
+            short, long = (begin + part * (size // len(part)) + end for size in (LONGEST // 2, LONGEST))
+            steps = [executed_lines.count(functools.partial(READERS[reader], line)) for line in (short, long)]
+            started = time.process_time()
+            READERS[reader](long)
+
+            assert time.process_time() - started < SECONDS
+            assert steps[1] <= 2 * steps[0] + 10

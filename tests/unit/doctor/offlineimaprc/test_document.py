@@ -96,35 +96,12 @@ def test_whatever_the_file_holds_it_is_mended_and_never_run(
     assert not trace.exists()
 
 
-@FUZZ
-@given(data=st.binary(max_size=300))
-def test_whatever_bytes_the_file_holds(config: OfflineimaprcFile, data: bytes) -> None:
-    """Bytes that are no text at all are a finding, too."""
-    config.path.write_bytes(data)
-
-    assert config.examine()
-
-
 def test_references_that_multiply_are_bounded(config: OfflineimaprcFile) -> None:
     """Seven levels of references in 500 bytes would be gigabytes: the line is found, and nothing is expanded."""
     levels = ["a0 = xxxxxxxxxx", *(f"a{n} = " + f"%(a{n - 1})s" * 14 for n in range(1, 8))]
     config.change("remoteport = 993", "remoteport = %(a7)s\n" + "\n".join(levels))
 
     assert any(check.meaning.startswith("remoteport: its references") for check in config.examine())
-
-
-def test_values_are_read_where_they_are() -> None:
-    """Continued lines, comments between them, DEFAULT, tabs and colons; what ConfigParser takes for a value is one."""
-    text = "[general]\n[DEFAULT]\nroot = ~/M\n[a]\nx: 1 ; no comment\ny = a\n# between\n\t%(root)s\n\n[b]\n"
-
-    document, repairs = read(text)
-
-    [section] = [one for one in document.sections if one.name == "a"]
-    assert document.get(section, "x") == "1 ; no comment"
-    assert document.get(section, "y") == "a\n~/M"
-    assert document.get(section, "root") == "~/M"
-    assert [(part.name, part.line) for part in section.options] == [("x", 5), ("y", 6)]
-    assert repairs == []
 
 
 @pytest.mark.once

@@ -29,36 +29,7 @@ pytestmark = pytest.mark.once
 IMAP = "outlook.office365.com:993"
 
 
-def test_what_a_fault_hides_is_found_in_the_same_run(config: OfflineimaprcFile) -> None:
-    """White space, quotes and a misspelt header do not keep other lines from being checked."""
-    config.change(f"remoteuser = {ALICE}", f'  remoteuser = "{ALICE}"')
-    config.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = LOGIN")
-    config.change("[Account work]", "[Acount work]")
-
-    options = [check.meaning.partition(":")[0] for check in config.mend()]
-
-    assert options == ["[Account work]", "remoteuser", "remoteuser", "auth_mechanisms"]
-    assert config.left == []
-
-
 # What is left as it is
-
-
-def test_other_providers_are_left_alone(config: OfflineimaprcFile) -> None:
-    """Whatever a repository of another provider says, it is neither judged nor changed."""
-    other = (
-        "[Account home]\nlocalrepository = hl\nremoterepository = hr\n[Repository hl]\ntype = Maildir\n"
-        "localfolders = ~/home\n[Repository hr]\ntype = IMAP\nremotehost = imap.example.com\nremoteuser = x\n"
-        "remotepass = 100%hunter2\nssl = no\nfolderfilter = lambda: broken\noauth2_refresh_token = other\n"
-    )
-    config.change("accounts = work", "accounts = work, home")
-    config.change("auth_mechanisms = XOAUTH2", "auth_mechanisms = LOGIN")
-    config.write(config.text + other)
-
-    failed = config.mend()
-
-    assert [check.name for check in failed] == ["config-auth-mechanisms"]
-    assert other in config.text
 
 
 def test_what_is_right_is_left_as_it_is(config: OfflineimaprcFile, subtests: pytest.Subtests) -> None:
@@ -92,17 +63,6 @@ def test_what_is_right_is_left_as_it_is(config: OfflineimaprcFile, subtests: pyt
 
 
 # Who is signed in
-
-
-def test_an_account_that_is_not_signed_in_has_its_command(config: OfflineimaprcFile) -> None:
-    """Its colleague who is signed in is named, and nothing is changed."""
-    config.change(f"remoteuser = {ALICE}", "remoteuser = carol@example.org")
-
-    [check] = config.failed()
-
-    assert check.remedy.text.endswith("offlineimap-m365 login carol@example.org")
-    assert f'get_access_token("{ALICE}", 1800)' in check.remedy.text
-    assert config.diff() == ""
 
 
 def test_a_typing_error_is_not_another_person() -> None:
@@ -208,16 +168,6 @@ def test_two_accounts_in_one_maildir_are_parted(config: OfflineimaprcFile, subte
             assert config.left == []
             assert config.text.count(f"localfolders = {config.path.parent}/mail-team\n") == 1
             assert config.text.count(f"localfolders = {config.path.parent}/mail\n") == 1
-
-
-def test_headers_are_not_guessed(config: OfflineimaprcFile) -> None:
-    """Where two are missing, or nothing shows where one was, only a person can tell."""
-    config.change(f"{LOCAL}\n", "")
-    config.change(f"{REMOTE}\n", "")
-    checks = config.failed()
-
-    assert [check.remedy.command for check in checks if check.diff is None] == ["offlineimap-m365 config"] * 2
-    assert "[Repository" not in config.diff()
 
 
 def test_repositories_that_were_swapped_change_places(config: OfflineimaprcFile) -> None:

@@ -1,16 +1,21 @@
-"""The checks as a person reads them."""
+"""The checks as a person reads them, and the report for a public place: an allow list of what names nobody."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import platform
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.base.version import __version__
 from offlineimap_m365.doctor.check import Check, Diff
+from offlineimap_m365.doctor.output import public_report
 from offlineimap_m365.doctor.output.text_report import Text
+from offlineimap_m365.recipes import limits
 from tests.unit.terminal_output import look
 
 if TYPE_CHECKING:
@@ -99,23 +104,9 @@ def test_verbose_shows_a_line_for_each_fact(world: World, monkeypatch: pytest.Mo
     ]
 
 
-def test_a_pipe_gets_whole_lines(world: World) -> None:
-    """Nothing is cut, wrapped or coloured without a terminal."""
-    lines = lines_of(Text(several=False, verbose=False), GOOD, BAD)
-
-    assert lines[0].endswith("The clock differs from the server's by 2 s")
-    assert lines[2] == f"    {BAD.meaning}."
-
-
 def test_several_accounts_have_headings(world: World) -> None:
     """Each account is named once, before its first check; checks of the machine come before all."""
-    checks = [
-        Check("home", ok=True, meaning="It is closed"),
-        GOOD,
-        UNTOLD,
-        dataclasses.replace(GOOD, account=BOB),
-        LINE,
-    ]
+    checks = [HOME, GOOD, UNTOLD, dataclasses.replace(GOOD, account=BOB), LINE]
 
     lines = lines_of(Text(several=True, verbose=False), *checks)
 
@@ -178,3 +169,34 @@ def test_text_from_elsewhere_is_fit_to_show(world: World) -> None:
 
     assert [line for line in lines if not line.isprintable()] == []
     assert f"        {Remedy('', nasty).command}" in lines
+
+
+# In a public place
+
+PRIVATE = "alice@uni.example"
+
+
+def test_no_text_of_a_check_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a check with a private word in every field: its name, outcome, a number, and codes of Microsoft and OAuth."""
+    second = Check("store", ok=True, meaning="", account="b@x.example")
+    monkeypatch.setattr(limits, "version", lambda _: None)  # no program is started for it
+    fields: dict[str, Any] = {field.name: PRIVATE for field in dataclasses.fields(Check)}
+    for code, shown in ((PRIVATE, "other"), ("AADSTS50173", "AADSTS50173"), ("invalid_grant", "invalid_grant")):
+        first = Check(**{**fields, "name": "refresh", "ok": False, "code": code})
+        found = public_report.document([first, second, first])
+
+        published = {"name": "refresh", "ok": False, "account": 1, "code": shown}
+        assert found["checks"] == [published, {"name": "store", "ok": True, "account": 2}, published]
+        assert PRIVATE not in json.dumps(found)
+
+
+def test_versions_and_platform_are_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions of the libraries are there; a kernel's name, which users can choose, is cut to its numbers."""
+    monkeypatch.setattr(platform, "release", lambda: "6.1.0-alice-laptop")
+
+    found = public_report.document([])
+
+    assert found["versions"][errors.COMMAND] == __version__
+    assert found["versions"]["msal"]
+    assert "6.1.0" in found["platform"]
+    assert "alice" not in found["platform"]
