@@ -1,7 +1,7 @@
 """
 The tables of facts that ship with this package: Microsoft's codes, clouds, client ids, mail programs.
 
-Each row names its source. Tests check the shape of every row, so code that reads a table need not.
+Each row names its source. Tests use every row, so code that reads a table need not check it.
 """
 
 from __future__ import annotations

@@ -102,18 +102,6 @@ def test_each_failure_has_its_time(
     assert counts == [False, seconds > 0, seconds > 0, False, False]
 
 
-def test_a_failure_of_the_first_release(tmp_path: Path) -> None:
-    """Its remedy was a text, and it had no place; neither is an error."""
-    failure = {"exit_code": 77, "fact": "No", "remedy": "Run: x", "until": time.time() + 60}
-    fields = {"failure": failure | {"refresh_token": account_state.fingerprint("x")}}
-    (tmp_path / "state.json").write_text(json.dumps(fields))
-
-    error = account_state.last_failure(str(tmp_path), "x")
-
-    assert isinstance(error, errors.SignInNeeded)
-    assert (error.fact, error.remedy.text, error.place) == ("No", "", False)
-
-
 def test_success_ends_it(tmp_path: Path) -> None:
     """After a success there is no failure, and the last 20 events are told."""
     for _ in range(11):

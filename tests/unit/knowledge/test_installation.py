@@ -6,30 +6,23 @@ import importlib.metadata
 import itertools
 import json
 import sys
-from types import SimpleNamespace
-
-import pytest
+from typing import TYPE_CHECKING
+from unittest import mock
 
 from offlineimap_m365.knowledge import installation
+
+if TYPE_CHECKING:
+    import pytest
 
 PIPX, UV = "/home/a/.local/share/pipx/venvs", "/home/a/.local/share/uv/tools"
 
 
-@pytest.fixture
-def origin(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """Return what pip recorded of the origin (PEP 610), to be filled in; Python itself is the distribution's."""
-    record: dict[str, object] = {}
-    distribution = SimpleNamespace(read_text=lambda _: json.dumps(record) if record else None)
-    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: distribution)
-    monkeypatch.setattr(sys, "base_prefix", "/usr")
-    monkeypatch.setattr(sys, "executable", "PYTHON")
-    return record
+def test_the_repair_fits_the_installation(monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests) -> None:
+    """
+    pipx, an injected package, uv and a virtual environment each have a command, from where pip had it (PEP 610).
 
-
-def test_the_repair_fits_the_installation(
-    monkeypatch: pytest.MonkeyPatch, origin: dict[str, object], subtests: pytest.Subtests
-) -> None:
-    """pipx, an injected package, uv and a virtual environment each have a command, from where pip had it."""
+    No pip command is advised where pip must not write: the distribution's package is installed by the distribution.
+    """
     in_venv = "python3 -m venv '/home/a/my venv' && '/home/a/my venv'/bin/pip install SOURCE"
     uv_add = "uv tool install --force SOURCE --with keyring"
     commands = {
@@ -45,25 +38,17 @@ def test_the_repair_fits_the_installation(
         ({"url": "https://example.org/it.git", "vcs_info": {"vcs": "git"}}, "git+https://example.org/it.git"),
         ({"url": "https://example.org/it.whl", "archive_info": {}}, "https://example.org/it.whl"),
     ]
-    for (prefix, (again, more)), (record, source) in itertools.product(commands.items(), sources):
+    module = "/usr/lib/python3/dist-packages/offlineimap_m365/knowledge/installation.py"
+    monkeypatch.setattr(installation, "__file__", module)
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "executable", "PYTHON")
+    for (prefix, (again, more)), (origin, source) in itertools.product(commands.items(), sources):
         with subtests.test(prefix=prefix, source=source):
-            origin.clear()
-            origin.update(record)
+            text = json.dumps(origin) if origin else None
+            distribution = mock.Mock(read_text=mock.Mock(return_value=text))
+            monkeypatch.setattr(importlib.metadata, "distribution", mock.Mock(return_value=distribution))
             monkeypatch.setattr(sys, "prefix", prefix)
 
             assert (installation.repair().command or "") == again.replace("SOURCE", source)
+            assert ("distribution's" in installation.repair().advice) == (prefix == "/usr")
             assert (installation.add("keyring").command or "") == more.replace("SOURCE", source)
-
-
-def test_a_distributions_package_is_installed_again_by_the_distribution(
-    monkeypatch: pytest.MonkeyPatch, origin: dict[str, object]
-) -> None:
-    """No pip command is advised where pip must not write."""
-    monkeypatch.setattr(sys, "prefix", "/usr")
-    module = "/usr/lib/python3/dist-packages/offlineimap_m365/knowledge/installation.py"
-    monkeypatch.setattr(installation, "__file__", module)
-
-    remedy = installation.repair()
-
-    assert remedy.command is None
-    assert "distribution" in remedy.advice

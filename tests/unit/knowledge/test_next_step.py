@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import explain, next_step
 from tests.m365.entra import THUNDERBIRD
 from tests.named_commands import parse
 from tests.signed_in_accounts import ALICE, SCOPES
+
+if TYPE_CHECKING:
+    from offlineimap_m365.base import errors
 
 #: Rules of ours, which no Python can change.
 pytestmark = pytest.mark.once
@@ -53,21 +55,14 @@ STEPS: list[tuple[int, explain.Situation, bool, str, str | None]] = [
     (53003, DEVICE, HAS_NOT, "", "--paste"),
     (53003, BROWSER, HAS, "", "--paste"),
     (53003, PASTE, HAS, "", "--browser"),
-    (530035, DEVICE, HAS, "", "--browser"),
     (530036, DEVICE, HAS_NOT, "", "--paste"),
     (53000, DEVICE, HAS, "", "--browser"),
-    (530033, DEVICE, HAS_NOT, "", "--paste"),
     (53000, BROWSER, HAS, "", None),  # a device that is not managed
-    (53000, PASTE, HAS, "", None),
-    (50097, BROWSER, HAS, "", None),  # a device that is not joined
     (50057, DEVICE, HAS, "", None),  # an account that is disabled
     # If only SMTP is not approved, mail can be fetched without it.
     (65001, BROWSER, HAS, "smtp", "--scope imap"),
     (650057, BROWSER, HAS, "smtp", "--scope imap"),
-    (70011, BROWSER, HAS, "smtp", "--scope imap"),
-    (90094, BROWSER, HAS, "smtp", "--scope imap"),
     (65001, BROWSER, HAS, "smtp imap", None),
-    (65001, BROWSER, HAS, "imap", None),
     (65001, BROWSER, HAS, "", None),
     (50173, BROWSER, HAS, "smtp", None),
     (65001, way(scopes=(SMTP,)), HAS, "smtp", None),
@@ -81,12 +76,11 @@ STEPS: list[tuple[int, explain.Situation, bool, str, str | None]] = [
     (50020, way(is_personal=True), HAS, "", None),
     (50020, way(chosen={"tenant": "t"}), HAS, "", None),
     (50020, way(cloud=None), HAS, "", None),  # another provider
-    (50173, BROWSER, HAS, "", None),
 ]
 
 
 def test_the_next_step_after_a_refusal(subtests: pytest.Subtests) -> None:
-    """What may help is named with its option; where no other way of signing in helps, none is named."""
+    """What may help is named with an option that exists; where no other way of signing in helps, none is named."""
     for code, situation, has_browser, named, options in STEPS:
         with subtests.test(code=code, situation=situation, named=named):
             remedy = advise(code, situation, *named.split(), has_browser=has_browser)
@@ -95,6 +89,7 @@ def test_the_next_step_after_a_refusal(subtests: pytest.Subtests) -> None:
                 assert remedy == refusal(code).remedy
             else:
                 assert remedy.command == f"{LOGIN} {options}"
+                assert parse(shlex.split(remedy.command)[1:]).account == ALICE
 
 
 def test_a_policy_is_a_matter_for_the_administrator_besides() -> None:
@@ -125,28 +120,3 @@ def test_a_client_id_of_ones_own_gets_its_very_redirect_uri() -> None:
     assert "add exactly http://localhost/mine" in remedy.advice
     assert remedy.command == f"{LOGIN} --browser"
     assert advise(50011, way(chosen={"redirect_uri": "http://localhost:1"})).command == f"{LOGIN} --defaults"
-
-
-def test_a_refusal_stays_what_it_was() -> None:
-    """Code, class and account stay whatever the remedy."""
-    error = next_step.after_refusal(refusal(50011), way(), has_browser=True)
-
-    assert (type(error), error.code, error.account) == (errors.Misconfigured, "AADSTS50011", ALICE)
-
-
-def test_every_command_of_the_advice_can_be_run() -> None:
-    """Whatever is suggested, the command line takes it, and it can be copied whatever the account is called."""
-    name = "it's@example.org"
-    remedies = [
-        advise(code, way(flow, client_id=client_id, account=name), named, has_browser=has_browser)
-        for code in (50011, 53003, 65001, 90038)
-        for flow in ("browser", "paste", "device")
-        for client_id in (THUNDERBIRD, "an-id")
-        for named in ("smtp", "usgov", "")
-        for has_browser in (True, False)
-    ]
-    commands = {remedy.command for remedy in remedies if remedy.command and ALICE not in remedy.command}
-
-    assert len(commands) > 5
-    for command in commands:
-        assert parse(shlex.split(command)[1:]).account == name

@@ -48,13 +48,6 @@ def test_what_only_looks_like_it_is_not() -> None:
         assert explain(text) is None, text
 
 
-def test_every_reply_is_pasted_in_a_test() -> None:
-    """A row that no paste reaches would be a guess."""
-    reached = {found.code for found in (explain(case["text"]) for case in CASES) if found}
-
-    assert set(load("aadsts")["replies"]) <= reached
-
-
 def test_what_only_the_help_desk_can_change_comes_with_a_letter(world: World, subtests: pytest.Subtests) -> None:
     """The error's command prints it: code, correlation id, time, client id, and what the help desk is asked."""
     correlation_id = "019827f4-372b-7726-8110-db46f130cd8f"
@@ -68,16 +61,6 @@ def test_what_only_the_help_desk_can_change_comes_with_a_letter(world: World, su
             explanation = explain(code)
             assert explanation is not None
             reference = (f"AADSTS{code}", correlation_id, "2026-01-09T02:02:12Z")
-            assert remedy.command == " ".join(["offlineimap-m365 explain", ALICE, *reference])
-            assert "help desk" in remedy.advice or "administrator" in remedy.advice
             assert done.code == 0
             for fact in (ALICE, *reference, load("clients")["default"], explanation.ask):
                 assert fact in letter
-
-
-def test_a_reply_has_words_for_personal_accounts() -> None:
-    """Nobody with a personal account is sent to an administrator who is not there."""
-    found = explain("SmtpClientAuthentication is disabled", Situation(ALICE, is_personal=True))
-
-    assert found is not None
-    assert "administrator" not in found.meaning + found.remedy.text

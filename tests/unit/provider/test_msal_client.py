@@ -39,6 +39,17 @@ def test_a_refresh_without_consent_for_smtp_says_so(world: World, entra: Entra, 
     assert caught.value.prompt == "consent"
 
 
+def test_a_request_loop_waits_for_five_minutes(world: World, entra: Entra) -> None:
+    """AADSTS50196 is a fault of this program: 75, and Microsoft is left alone."""
+    account, cache = describe(entra), attempt(entra).cache
+    entra.fail_next(TOKEN, code=50196, status=400)
+
+    with pytest.raises(errors.Temporary) as caught:
+        msal_client.refresh(account, cache)
+
+    assert caught.value.retry_after == 300
+
+
 def test_a_refresh_of_a_generic_provider(world: World, entra: Entra) -> None:
     """Without client_info, scope and ID token the new access token still belongs to the same person."""
     entra.extras = False

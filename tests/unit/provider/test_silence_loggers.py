@@ -12,10 +12,7 @@ import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.provider import msal_client, silence_loggers
-from offlineimap_m365.signin.attempt import Attempt
-from tests.m365.person import Browser
-from tests.sign_in import PASSWORD
-from tests.signed_in_accounts import ALICE, TOKEN, attempt, describe, provider
+from tests.signed_in_accounts import TOKEN, attempt, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,21 +42,6 @@ def debug(handler: logging.Handler) -> None:
         logger.addHandler(handler)
 
 
-def whole_life(entra: Entra) -> None:
-    """Sign in with a code and with a device, refresh, and meet a refusal, garbage, and no answer."""
-    cache = attempt(entra).cache
-    tried = Attempt(provider(entra), ALICE)
-    code = tried.begin_device()
-    with Browser(entra.ca_file) as browser:
-        browser.enter_device_code(code["verification_uri"], code["user_code"], ALICE, PASSWORD)
-    tried.poll_device()
-    cache = msal_client.refresh(describe(entra), cache)
-    for answer in ({"code": 50173}, {"status": 200, "body": "no JSON"}, {"status": 503}, {"drop": "after"}):
-        entra.fail_next(TOKEN, **answer)
-        with contextlib.suppress(errors.M365Error):
-            msal_client.refresh(describe(entra), cache)
-
-
 @pytest.fixture(autouse=True)
 def _loggers_as_before() -> Iterator[None]:
     """Put all loggers back afterwards."""
@@ -74,7 +56,11 @@ def test_nothing_of_a_sign_in_is_logged(world: World, entra: Entra, caplog: pyte
     """Neither MSAL's records nor those of a request of ours reach a handler, at any level."""
     for _ in range(2):  # before there are loggers, and with all of them
         debug(caplog.handler)
-        whole_life(entra)
+        cache = msal_client.refresh(describe(entra), attempt(entra).cache)
+        for answer in ({"code": 50173}, {"status": 200, "body": "no JSON"}, {"status": 503}, {"drop": "after"}):
+            entra.fail_next(TOKEN, **answer)
+            with contextlib.suppress(errors.M365Error):
+                msal_client.refresh(describe(entra), cache)
 
     ours = [record for record in caplog.records if record.name.startswith("msal")]
     ours += [record for record in caplog.records if record.threadName == silence_loggers.EXCHANGE]

@@ -9,12 +9,7 @@ import pytest
 from offlineimap_m365.provider import token_response
 
 TOKENS = {"access_token": "a" * 40, "token_type": "Bearer", "expires_in": 3600}
-CODE = {
-    "device_code": "d" * 40,
-    "user_code": "ABCD-1234",
-    "verification_uri": "https://example.org/d",
-    "expires_in": 900,
-}
+CODE = {"device_code": "d" * 40, "user_code": "ABCD-1234", "verification_uri": "https://x.org/d", "expires_in": 900}
 ERROR = {"error": "invalid_grant", "error_description": "AADSTS50173: expired"}
 #: An answer, a field of it, what that may be, and what it may not be.
 FIELDS: list[tuple[dict[str, Any], str, list[object], list[object]]] = [
@@ -27,12 +22,7 @@ FIELDS: list[tuple[dict[str, Any], str, list[object], list[object]]] = [
     (TOKENS, "client_info", ["eyJ1aWQiOiJ4In0", "e30"], ["x", 1, "eyJ1aWQiOiIifQ", "W10"]),
     (CODE, "device_code", ["d"], [None, ""]),
     (CODE, "user_code", ["A", "A B", "A" * 64], [None, "", " A", "A ", "A\n", "A" * 65]),
-    (
-        CODE,
-        "verification_uri",
-        ["http://x/", "https://x.org/d?x=1"],
-        [None, "ftp://x/", "https://x y/", "data:1"],
-    ),
+    (CODE, "verification_uri", ["http://x/", "https://x.org/d?x=1"], [None, "ftp://x/", "https://x y/", "data:1"]),
     (CODE, "expires_in", [1, 86_400], [0, 86_401]),
     (CODE, "interval", [0, "5", 300], [-1, 301]),
 ]
@@ -52,14 +42,13 @@ def test_each_field(subtests: pytest.Subtests) -> None:
                 token_response.read(answer | {field: value})
 
 
-@pytest.mark.parametrize(("answer", "name"), [(TOKENS, "token_type"), (CODE, "device_code"), (CODE, "user_code")])
-def test_a_field_that_is_missing(answer: dict[str, Any], name: str) -> None:
+def test_a_field_that_is_missing() -> None:
     """The type of a token need not be said; one of the two codes alone is an answer that lacks the other."""
-    rest = {field: value for field, value in answer.items() if field != name}
+    untyped = {"access_token": "a", "expires_in": 3600}
 
-    if answer is TOKENS:
-        assert token_response.read(rest) == rest
-    else:
+    assert token_response.read(untyped) == untyped
+    for name in ("device_code", "user_code"):
+        rest = {field: value for field, value in CODE.items() if field != name}
         with pytest.raises(ValueError, match=rf"^{name}$"):
             token_response.read(rest | {"expires_in": 0})  # the first that is wrong is named
 

@@ -16,29 +16,14 @@ from tests import certificates
 if TYPE_CHECKING:
     from tests.world import World
 
-VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-
-
-def test_the_environment_comes_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the three variables the first that is set counts, and it is named as the reason."""
-    named = str(world.root)
-    for variable in VARIABLES:
-        monkeypatch.setenv(variable, "/nonexistent")
-    for variable in VARIABLES:
-        monkeypatch.setenv(variable, named)
-
-        assert trusted_certificates.find() == named
-        assert trusted_certificates.origin(named) == f"{variable} names it"
-        monkeypatch.setenv(variable, "")
-
 
 @pytest.mark.parametrize("what", ["file", "directory", "empty file", "empty directory", "neither"])
 def test_without_variables_the_systems_store_else_certifi(
     world: World, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """A system's store that is empty or missing is passed over."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
+    for variable in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(variable)
     file, directory = world.root / "certs.pem", world.root / "certs"
     if "file" in what:
         file.write_text("" if "empty" in what else "x")
@@ -66,10 +51,11 @@ def test_what_cannot_be_read_is_named(world: World, monkeypatch: pytest.MonkeyPa
 
 
 def test_hosts_are_verified(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The context wants a certificate for the host's name, and trusts what is in the file or directory only."""
-    context = trusted_certificates.context()
+    """The context wants a certificate for the host's name, and trusts what is in the named file or directory only."""
+    named, context = trusted_certificates.find(), trusted_certificates.context()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(world.root))
 
     assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
     assert len(context.get_ca_certs()) == 1
+    assert trusted_certificates.origin(named) == "REQUESTS_CA_BUNDLE names it"
     assert trusted_certificates.context().get_ca_certs() == []  # those of a directory are read when they are needed

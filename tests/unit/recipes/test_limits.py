@@ -6,23 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.knowledge import tables
 from offlineimap_m365.recipes import limits
 from tests import certificates
 
 if TYPE_CHECKING:
     from tests.world import World
-
-
-def test_limits_are_listed_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each limit comes with the versions in which it was seen; what was never tested is said first."""
-    row = {"tested": "", "limits": [{"what": "No XOAUTH2", "versions": "before 1.8", "source": "x"}]}
-    monkeypatch.setitem(tables.load("programs")["programs"], "msmtp", {**limits.rows()["msmtp"], **row})
-
-    found = limits.of("msmtp")
-
-    assert "never tested" in found[0]
-    assert found[1] == "msmtp before 1.8: No XOAUTH2"
 
 
 @pytest.mark.parametrize(("system", "is_said"), [("darwin", True), ("linux", False)])

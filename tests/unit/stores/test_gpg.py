@@ -260,6 +260,7 @@ def answer(code: int, out: bytes, *status: str) -> process.Result:
 
 
 KEY = answer(0, listed().encode(), "ERROR list 9", "ERROR list 119", "ERROR list", "ERROR list what", "77 list 77")
+LOST_HERE, LOST_BY_AGENT = (f"ERROR pkdecrypt_failed {source << 24 | code}" for source, code in ((1, 17), (4, 119)))
 #: What is asked, what gpg does then, and the error.
 ANSWERS = [
     ("write", [answer(2, b"some", "INV_RECP 0 X"), KEY], errors.Temporary, f"encrypt to {FINGERPRINT} (INV_RECP)"),
@@ -267,15 +268,8 @@ ANSWERS = [
     ("read", [answer(0, b"cut off")], errors.Misconfigured, "is damaged (exit code 0)"),
     ("read", [answer(2, b"x", "DECRYPTION_OKAY", "ERROR add_key 11")], errors.Misconfigured, "damaged (exit code 2)"),
     ("read", [answer(-9, b"x", "DECRYPTION_OKAY", "NODATA 1", "BADMDC")], errors.Misconfigured, "(NODATA, BADMDC)"),
-    *(
-        (
-            "read",
-            [answer(2, b"", "NO_SECKEY X", f"ERROR pkdecrypt_failed {code}"), KEY],
-            errors.Misconfigured,
-            "secret part",
-        )
-        for code in (1 << 24 | 17, 4 << 24 | 119)
-    ),
+    ("read", [answer(2, b"", "NO_SECKEY X", LOST_HERE), KEY], errors.Misconfigured, "secret part"),
+    ("read", [answer(2, b"", "NO_SECKEY X", LOST_BY_AGENT), KEY], errors.Misconfigured, "secret part"),
     ("read", [process.Result(process.TOO_MUCH_OUTPUT)], errors.Temporary, "gpg did not finish within 5 s"),
 ]
 

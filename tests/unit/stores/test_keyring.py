@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import subprocess
 import sys
@@ -25,13 +26,12 @@ SERVICE, USER = keyring.SERVICE, f"{ALICE} (/home/alice)"
 ACTIONS = ("try", "look", "write", "look", "read", "delete")
 
 
+@dataclasses.dataclass
 class FakeKeyring:
-    """Items in memory; *dies_after* so many changes whoever changes them is killed."""
+    """Items in memory; after so many changes as are *left* whoever changes them is killed."""
 
-    def __init__(self, dies_after: int = 1000) -> None:
-        """Make an empty one."""
-        self.items: dict[tuple[str, str], str] = {}
-        self.left = dies_after
+    items: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    left: int = 1000
 
     def get_password(self, service: str, user: str) -> str | None:
         """Return the secret of an item."""

@@ -30,12 +30,7 @@ def folder(world: World) -> str:
 
 @pytest.mark.parametrize(
     ("but", "left"),
-    [
-        ("", []),
-        ("file", ["cache.json"]),
-        ("gpg:ABC", ["cache.json.gpg"]),
-        ("keyring", ["keyring.json"]),
-    ],
+    [("", []), ("file", ["cache.json"]), ("gpg:ABC", ["cache.json.gpg"]), ("keyring", ["keyring.json"])],
 )
 @pytest.mark.usefixtures("keys")
 def test_all_stores_but_one_are_emptied(folder: str, but: str, left: list[str]) -> None:

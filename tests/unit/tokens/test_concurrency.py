@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import subprocess
-import sys
 import threading
 import time
 from concurrent import futures
@@ -18,7 +16,7 @@ import pytest
 
 from offlineimap_m365.base import account_lock, atomic_file, errors
 from offlineimap_m365.tokens import engine, token_cache
-from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, invent, keep, made_up, put
+from tests.signed_in_accounts import ALICE, TOKEN, age, cache_of, keep, made_up, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,21 +26,6 @@ if TYPE_CHECKING:
     from tests.world import World
 
 pytestmark = pytest.mark.matrix
-
-#: Hands out a token as the command does, and says that it waits, and what it had to load.
-COMMAND = """
-import sys, time
-from offlineimap_m365 import __main__
-sleep = time.sleep
-def noted(seconds):
-    time.sleep = sleep
-    print("waits", file=sys.stderr, flush=True)
-time.sleep = noted
-code = __main__.main()
-found = [name for name in ("cli", "tokens.engine") if f"offlineimap_m365.{name}" in sys.modules]
-print(*found, "and no more", file=sys.stderr)
-sys.exit(code)
-"""
 
 
 def tokens_of_threads(number: int) -> list[str]:
@@ -113,24 +96,6 @@ def test_who_wants_another_token_takes_no_other(entra: Entra, expired: Account, 
     assert (outcome == ["a-made-up-access-token"]) == is_other
     assert len(outcome) == 1
     assert entra.count(TOKEN) == (0 if is_other else 1)
-
-
-@pytest.mark.parametrize("arguments", [["token"], ["token", ALICE]])
-def test_the_command_waits_with_next_to_nothing_loaded(world: World, arguments: list[str]) -> None:
-    """A `token` that finds a refresh under way waits and reads what it got, without all that refreshing needs."""
-    account = invent()
-    age(account, -10)
-    environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    command, pipe = [sys.executable, "-c", COMMAND, *arguments], subprocess.PIPE
-    with account_lock.held(account.folder, ALICE):
-        waiting = subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-        assert waiting.stderr is not None
-        first = waiting.stderr.readline()
-        put(account, made_up())
-
-    out, err = waiting.communicate(timeout=60)
-
-    assert (waiting.returncode, out, first, err) == (0, "a-made-up-access-token\n", "waits\n", "and no more\n")
 
 
 def test_a_login_while_waiting_counts(entra: Entra, expired: Account) -> None:

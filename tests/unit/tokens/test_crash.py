@@ -1,9 +1,16 @@
-"""Every write stopped after each of its steps, and every step refused: the last good state or the new one, always."""
+"""
+Every write stopped after each of its steps, and every step refused: the last good state or the new one, always.
+
+What a power loss keeps is the worst that POSIX allows (fsync(2), rename(2)): of a file what was synced last, what was
+written since, nothing, or half; of a folder any of the changes since its last sync, each whole or not at all.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import itertools
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +21,16 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.stores.file import FileStore
 from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, TOKEN, age, keep
-from tests.unit.crash_simulation import Disk, Recorder, lay_out
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from typing_extensions import Self
+
     from tests.m365.entra import Entra
     from tests.world import World
+
+    Files = dict[str, bytes]
 
 pytestmark = pytest.mark.matrix
 
@@ -27,90 +39,175 @@ NUMBERS = {errno.ENOSPC: errors.Temporary, errno.EACCES: errors.Misconfigured}
 BEFORE, AFTER = b'{"state": "before"}', b'{"state": "after", "more": "of it"}'
 
 
-def write(folder: Path) -> None:
-    """Write as a refresh does."""
-    FileStore(str(folder)).write(AFTER)
+_BY_DESCRIPTOR = ("write", "fsync", "fchmod")
+_BY_PATH = ("open", "replace", "unlink")
 
 
-def recorded(folder: Path) -> list[tuple[str, Any, Any]]:
-    """Return all calls by which a refresh writes to a folder with the last state in it."""
-    lay_out(folder, {"cache.json": BEFORE})
-    with Recorder(folder) as recorder:
-        write(folder)
-    return recorder.calls
+@dataclasses.dataclass
+class Recorder:
+    """
+    Notes what is done to files in *folder*, while it is entered; *calls* are (name, arguments) in their order.
+
+    With *number* the call at *fails* does not succeed, nor any after it if *stays*: a write is half done, all else not
+    at all.
+    """
+
+    folder: Path
+    fails: int | None = None
+    number: int = 0
+    stays: bool = False
+    calls: list[tuple[str, Any, Any]] = dataclasses.field(default_factory=list)
+    _plain: dict[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
+    _open: dict[int, str] = dataclasses.field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Stand between ``os`` and who calls it."""
+        for name in (*_BY_DESCRIPTOR, *_BY_PATH, "close"):
+            self._plain[name] = getattr(os, name)
+            setattr(os, name, self._replacement(name))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Step aside."""
+        for name, plain in self._plain.items():
+            setattr(os, name, plain)
+
+    def _replacement(self, name: str) -> Callable[..., Any]:
+        act = self._close if name == "close" else self._by_path if name in _BY_PATH else self._by_descriptor
+
+        def call(first: Any, *others: Any, **options: Any) -> Any:
+            return act(name, first, *others, **options)
+
+        return call
+
+    def _close(self, _: str, descriptor: int) -> None:
+        self._open.pop(descriptor, None)
+        self._plain["close"](descriptor)
+
+    def _by_descriptor(self, name: str, descriptor: int, *others: Any) -> Any:
+        if descriptor not in self._open:
+            return self._plain[name](descriptor, *others)
+        if name == "write" and self._is_refused():
+            half = bytes(others[0])[: len(others[0]) // 2]
+            self._plain["write"](descriptor, half)
+            others = (half,)
+        self.calls.append((name, self._open[descriptor], bytes(others[0]) if name == "write" else others))
+        self._refuse()
+        return self._plain[name](descriptor, *others)
+
+    def _by_path(self, name: str, path: Any, *others: Any, **options: Any) -> Any:
+        folder, _, file = str(path).rpartition("/")
+        if name == "open" and str(path) == str(self.folder) and others[0] & os.O_NOFOLLOW:
+            return self._plain[name](path, *others, **options)  # to judge the folder; without it, to sync it
+        if str(path) == str(self.folder):
+            file = ""
+        elif folder != str(self.folder) or (name == "open" and file in ("lock", "profile.json")):
+            return self._plain[name](path, *others, **options)
+        what = "create" if name == "open" and not os.path.lexists(path) else name
+        target = str(others[0]).rpartition("/")[2] if name == "replace" else None
+        self.calls.append((what, file, target))
+        self._refuse()
+        found = self._plain[name](path, *others, **options)
+        if name == "open":
+            self._open[found] = file
+        return found
+
+    def _is_refused(self) -> bool:
+        at = len(self.calls)
+        return self.fails is not None and (at == self.fails or (self.stays and at > self.fails))
+
+    def _refuse(self) -> None:
+        """Refuse the call that was noted last, if it is one of those."""
+        at = len(self.calls) - 1
+        if self.fails is not None and (at == self.fails or (self.stays and at > self.fails)):
+            raise OSError(self.number, os.strerror(self.number))
 
 
-def read(folder: Path) -> bytes | None:
-    """Read as every process does."""
-    return FileStore(str(folder)).read()
+class Disk:
+    """What a sequence of calls does to a folder that held the files *before*, all of them synced."""
+
+    def __init__(self, before: Files) -> None:
+        """Start with files that are safe."""
+        self._names = {name: index for index, name in enumerate(before)}
+        self._data = dict(enumerate(before.values()))
+        self._safe_names, self._safe_data = dict(self._names), dict(self._data)
+        self._changes: list[tuple[str, Any, Any]] = []
+        self._offsets: dict[int, int] = {}
+
+    def apply(self, name: str, first: Any, second: Any) -> None:
+        """Do what one recorded call does."""
+        inode = self._names.get(first, -1)
+        if name in ("create", "replace", "unlink"):
+            self._changes.append((name, first, len(self._data) if name == "create" else second))
+            _change(self._names, *self._changes[-1])
+        if name == "create":
+            self._data[self._names[first]] = self._safe_data[self._names[first]] = b""
+        if name in ("create", "open"):
+            self._offsets[self._names.get(first, -1)] = 0
+        elif name == "write":
+            at = self._offsets[inode]
+            self._data[inode] = self._data[inode][:at] + second + self._data[inode][at + len(second) :]
+            self._offsets[inode] = at + len(second)
+        elif name == "fsync" and first:
+            self._safe_data[inode] = self._data[inode]
+        elif name == "fsync":
+            self._safe_names, self._changes = dict(self._names), []
+
+    def after_power_loss(self) -> Iterator[Files]:
+        """Yield the files that may be there if the machine loses its power now."""
+        for chosen in itertools.product((True, False), repeat=len(self._changes)):
+            names = dict(self._safe_names)
+            for is_kept, change in zip(chosen, self._changes, strict=True):
+                if is_kept:
+                    _change(names, *change)
+            for contents in itertools.product(*(self._possible(inode) for inode in names.values())):
+                yield dict(zip(names, contents, strict=True))
+
+    def _possible(self, inode: int) -> set[bytes]:
+        safe, now = self._safe_data[inode], self._data[inode]
+        return {safe} if safe == now else {safe, now, b"", now[: len(now) // 2]}
 
 
-def test_a_kill_after_each_call(tmp_path: Path) -> None:
-    """Killed after any call, the last state or the new one is there, and the next writer clears up and writes."""
-    calls = recorded(tmp_path / "first")
-    disk = Disk({"cache.json": BEFORE})
-    seen = []
-    for number, call in enumerate(calls):
-        disk.apply(*call)
-        folder = tmp_path / str(number)
-        lay_out(folder, disk.after_kill())
-        seen.append(read(folder))
-        write(folder)
-        assert [path.name for path in folder.iterdir()] == ["cache.json"]
-        assert read(folder) == AFTER
+def _change(names: dict[str, int], what: str, first: str, second: Any) -> None:
+    if what == "create":
+        names[first] = second
+    elif first in names:
+        inode = names.pop(first)
+        if what != "unlink":
+            names[second] = inode
 
-    at = seen.index(AFTER)
-    assert seen == [BEFORE] * at + [AFTER] * (len(seen) - at)
-    assert at > 0
+
+def lay_out(folder: Path, files: Files) -> None:
+    """Make *folder* with these *files* in it."""
+    folder.mkdir(mode=0o700)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
 
 
 def test_power_lost_after_each_call(tmp_path: Path) -> None:
-    """Whatever of what was not synced is lost, the last state or the new one is there; at the end only the new one."""
-    calls = recorded(tmp_path / "first")
+    """
+    Whatever of what was not synced is lost (nothing: a kill), the last state or the new one is there.
+
+    The next writer clears up and writes; at the end only the new state can be there.
+    """
+    lay_out(tmp_path / "first", {"cache.json": BEFORE})
+    with Recorder(tmp_path / "first") as recorder:
+        FileStore(str(tmp_path / "first")).write(AFTER)
     disk = Disk({"cache.json": BEFORE})
     number = itertools.count()
-    for call in calls:
+    for call in recorder.calls:
         disk.apply(*call)
         for files in disk.after_power_loss():
             folder = tmp_path / str(next(number))
             lay_out(folder, files)
-            assert read(folder) in (BEFORE, AFTER), (call, files)
+            store = FileStore(str(folder))
+            assert store.read() in (BEFORE, AFTER), (call, files)
+            store.write(AFTER)
+            assert [path.name for path in folder.iterdir()] == ["cache.json"]
+            assert store.read() == AFTER
 
     assert all(files["cache.json"] == AFTER for files in disk.after_power_loss())
-    assert next(number) > len(calls)
-
-
-def test_a_writer_that_does_not_sync_would_be_found(tmp_path: Path) -> None:
-    """The disks above show a write whose data was not synced before its rename as what it is: broken."""
-    calls = [call for call in recorded(tmp_path / "first") if call[0] != "fsync"]
-    disk = Disk({"cache.json": BEFORE})
-
-    for call in calls:
-        disk.apply(*call)
-
-    assert any(files.get("cache.json") not in (BEFORE, AFTER) for files in disk.after_power_loss())
-
-
-@pytest.mark.parametrize("stays", [False, True], ids=["once", "from then on"])
-def test_each_call_refused(tmp_path: Path, stays: bool) -> None:
-    """Whichever call is refused, the write fails with the last state or the new one there, or succeeds."""
-    calls = len(recorded(tmp_path / "first"))
-    for position in range(calls):
-        folder = tmp_path / str(position)
-        lay_out(folder, {"cache.json": BEFORE})
-        failed = None
-        with Recorder(folder, position, errno.EIO, stays):
-            try:
-                write(folder)
-            except OSError as error:
-                failed = error.errno
-
-        assert read(folder) in ((BEFORE, AFTER) if failed else (AFTER,)), position
-        assert failed in (None, errno.EIO)
-        write(folder)
-        assert [path.name for path in folder.iterdir()] == ["cache.json"]
-
-    assert calls >= 5
+    assert next(number) > len(recorder.calls)
 
 
 def ask() -> errors.M365Error | None:

@@ -59,7 +59,7 @@ REASONS = {
     "policy": [refused("AADSTS50105"), refused("AADSTS50097")],
     "client": [refused("AADSTS700016", errors.Misconfigured), refused(None, errors.Misconfigured, of_client=True)],
     "store": [refused(None, errors.Misconfigured)],
-    None: [refused(None, errors.Temporary), refused(None, errors.M365Error)],
+    None: [refused(None, kind) for kind in (errors.Temporary, errors.M365Error, errors.WrongUsage)],
 }
 
 
@@ -68,15 +68,6 @@ def test_the_class_is_the_reason(world: World) -> None:
     for reason, refusals in REASONS.items():
         for error in refusals:
             assert notify.reason_of(error) == reason, error.code
-
-
-def test_what_passes_is_not_told(world: World, alice: Account) -> None:
-    """No network, an outage, a bug and wrong usage run nothing."""
-    for kind in (errors.Temporary, errors.M365Error, errors.WrongUsage):
-        notify.failed(refused(None, kind))
-    notify.failed(errors.SignInNeeded("Nobody is signed in"))
-
-    assert runs(world) == []
 
 
 @pytest.mark.parametrize("hours", [23, 25])
@@ -155,11 +146,11 @@ def test_a_certificate_is_told_once_whatever_works_meanwhile(
 
 
 def test_who_signed_out_or_never_was_is_not_told(world: World, heard: list[str]) -> None:
-    """Whoever signed out knows it, and an account that is not there has nobody."""
+    """Whoever signed out knows it, and an account that is not there, or no account, has nobody."""
     notify.choose(f"echo x >>{world.root / 'log'}")
     invent(signed_in_at=None)
 
-    for name in (ALICE, "nobody@example.org"):
+    for name in (ALICE, "nobody@example.org", None):
         notify.failed(errors.SignInNeeded("x", account=name))
 
     assert runs(world) == []
