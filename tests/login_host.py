@@ -44,10 +44,6 @@ class LoginHost(LoopbackServer):
         self.received: list[bytes] = []
         self.url = f"https://localhost:{self.port}/tenant/oauth"
         self._drip = drip
-        self.use(certificate)
-
-    def use(self, certificate: trustme.LeafCert | None) -> None:
-        """Show this *certificate* from now on."""
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
         if certificate and self._tls:
             certificate.configure_cert(self._tls)

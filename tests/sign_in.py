@@ -59,11 +59,6 @@ class Login:
             stream.close()
 
     @property
-    def pid(self) -> int:
-        """The id of its process."""
-        return self._process.pid
-
-    @property
     def said(self) -> str:
         """What it has said so far."""
         return "".join(self._lines)

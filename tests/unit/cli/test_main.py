@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import pkgutil
 import sys
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 
+from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.cli import arguments, commands
 from offlineimap_m365.cli.commands import status_command
 from offlineimap_m365.console import prompt
 from offlineimap_m365.plugin import stub
+from offlineimap_m365.tokens import engine
 from tests import options
 from tests.in_process import Stream, run
-from tests.signed_in_accounts import ALICE, invent
-from tests.unit.terminal_output import look
+from tests.signed_in_accounts import invent
+
+if TYPE_CHECKING:
+    from tests.world import World
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -125,48 +128,6 @@ def test_an_option_that_was_removed_is_ignored() -> None:
         assert len([line for line in done.err.splitlines() if option in line]) == 1
 
 
-def test_scope_does_not_swallow_the_account() -> None:
-    """--scope takes one value and may be repeated, wherever ACCOUNT stands."""
-    parsed = arguments.parser().parse_args(["login", "--scope", "imap", "--scope", "smtp", ALICE])
-
-    assert (parsed.scope, parsed.account) == (["imap", "smtp"], ALICE)
-
-
-class Full(io.StringIO):
-    """A stream on a full disk."""
-
-    def write(self, _: str) -> int:
-        """Fail."""
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_what_is_said_has_no_control_characters_and_is_wrapped_at_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the text holds: a profile, a name from the network, a command with a name in it."""
-    look(monkeypatch, 30)
-    screen = Stream(is_terminal=True)
-    monkeypatch.setattr(sys, "stderr", screen)
-
-    prompt.say("Somebody\x1b[2J\u202e else is signed in as well. Run:", "offlineimap-m365 login 'a b\x07'")
-
-    assert screen.text.splitlines() == [
-        "Somebody\ufffd[2J\ufffd else is signed",
-        "in as well. Run:",
-        "offlineimap-m365 login 'a b\ufffd'",
-    ]
-
-
-@pytest.mark.parametrize("stream", [None, Full()])
-def test_nobody_listens(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stream: io.StringIO | None
-) -> None:
-    """With stderr closed or full, what is said goes nowhere, least of all to stdout."""
-    monkeypatch.setattr(sys, "stderr", stream)
-
-    prompt.say("a word")
-
-    assert capsys.readouterr().out == ""
-
-
 @pytest.mark.parametrize(
     ("typed", "chosen"), [("k\n", "k"), ("KEEP\n", "k"), ("x\nt\n", "t"), ("\n", "a"), ("", "a"), ("x\n", "a")]
 )
@@ -189,3 +150,61 @@ def test_any_command_renews_the_stub() -> None:
 
     assert (done.code, done.out) == (0, "")
     assert path.read_text(encoding="utf-8") == text
+
+
+FAILURES: dict[str, Exception | None] = {
+    "fine": None,
+    "waits": errors.Temporary("no network"),
+    "person": errors.SignInNeeded("refused"),
+    "wrong": errors.Misconfigured("no such client"),
+    "bug": ZeroDivisionError("a secret"),
+}
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_one_failure_of_refresh_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, quiet: list[str], subtests: pytest.Subtests
+) -> None:
+    """Each account is tried, and the gravest exit code counts; --quiet prints nothing of what passes (75)."""
+    tried: list[str] = []
+
+    def access_token(name: str, _: engine.Wanted) -> None:
+        tried.append(name)
+        error = FAILURES[name]
+        if error:
+            raise error
+
+    monkeypatch.setattr(engine, "access_token", access_token)
+    for name in FAILURES:
+        invent(name)
+    codes = {
+        "fine": 0,
+        "fine waits": 75,
+        "waits person fine": 77,
+        "wrong person waits": 78,
+        "bug wrong fine": 70,
+        "": 70,
+    }
+    for names, code in codes.items():
+        with subtests.test(names):
+            tried.clear()
+            done = run("refresh", *names.split(), *quiet)
+
+            assert (done.code, done.out) == (code, "")
+            assert sorted(tried) == sorted(names.split() or FAILURES)
+            assert "a secret" not in done.err
+            assert ("no network" in done.err) == ("waits" in tried and not quiet)
+            assert ("refused" in done.err) == ("person" in tried)
+
+
+def test_signed_out_accounts_are_left_alone(world: World) -> None:
+    """Without names, refresh does not try an account that was logged out; a damaged one is reported."""
+    invent("out", signed_in_at=None)
+    assert run("refresh").code == 77
+    invent("damaged")
+    (world.folder("damaged") / "profile.json").write_text("{")
+
+    done = run("refresh")
+
+    assert (done.code, "out is" in done.err) == (78, False)
+    assert profiles.names() == ["damaged", "out"]

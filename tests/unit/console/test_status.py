@@ -154,12 +154,3 @@ def test_a_secret_that_is_gone_is_broken(world: World) -> None:
 
     assert (before.state, only().state) == ("broken", "ok")
     assert not (world.root / "asked").exists()
-
-
-def test_who_is_not_signed_in_needs_to() -> None:
-    """An unknown account is reported, not an error, and one that signed out stays visible."""
-    invent(signed_in_at=None)
-    unknown = only("nobody@example.org")
-
-    assert (unknown.state, "is not signed in" in str(unknown.reason)) == ("needs-login", True)
-    assert only().reason == f"{ALICE} is signed out. Run: offlineimap-m365 login {ALICE}"

@@ -54,8 +54,6 @@ def test_enter_is_enough(world: World, home: Path) -> None:
     """Four questions; files of mode 0600, units, the timer on, a sync; undo removes it all, after logout --all, too."""
     done = run("setup", ALICE, stdin="\n" * 9, is_terminal=True)
     files = {path.name: path for path in map(Path, written_files.unchanged(ALICE))}
-    verify = ["/usr/bin/systemd-analyze", "verify", "--user", str(files[TIMER])]
-    verified = subprocess.run(verify, capture_output=True, text=True, check=False)
     modes = {path.stat().st_mode & 0o777 for path in files.values()}
     log = (world.root / "log").read_text()
     forgotten = run("logout", ALICE, "--all")
@@ -64,7 +62,7 @@ def test_enter_is_enough(world: World, home: Path) -> None:
     assert (done.code, done.err.count("(Enter:"), forgotten.code, undone.code) == (0, 4, 0, 0)
     assert set(files) == {RC, MSMTPRC, TIMER, SERVICE}
     assert files[TIMER].parent == home / ".config/systemd/user"
-    assert (modes, verified.returncode) == ({0o600}, 0), verified.stderr
+    assert modes == {0o600}
     assert log.index("--user daemon-reload") < log.index(f"--user enable --now {TIMER}") < log.index("offlineimap -o")
     assert f"--user disable --now {TIMER}" in (world.root / "log").read_text()
     assert not any(path.exists() for path in files.values())
@@ -86,16 +84,13 @@ def test_no_is_an_answer(world: World, home: Path, typed: str) -> None:
 
 
 def test_programs_that_are_not_installed_are_named(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine without msmtp its file is not written; the summary names it and the command that continues."""
+    """On a machine without msmtp its file is not written, and the summary names it."""
     (world.root / "bin/msmtp").unlink()
     monkeypatch.setenv("PATH", f"{world.root}/bin")
 
     done = run("setup", ALICE, "--yes")
 
-    assert (done.code, (home / MSMTPRC).exists()) == (0, False)
-    advice = " ".join(done.err.split()).partition("Not installed: ")[2]
-    assert advice.startswith("msmtp. ")
-    assert f"then run: offlineimap-m365 setup {ALICE} See" in advice
+    assert (done.code, (home / MSMTPRC).exists(), "Not installed: msmtp. " in done.err) == (0, False, True)
 
 
 def test_a_directory_with_files_is_a_question(home: Path) -> None:
@@ -137,7 +132,6 @@ def test_a_sync_is_done_cut_or_failed(world: World, home: Path, script: str, cod
 @pytest.mark.parametrize(
     ("general", "accounts"),
     [
-        ("accounts = one\n", "one, alice"),
         ("accounts: one,\n", "one, alice"),
         ("accounts = one,\n    two\n\n    \n", "one,\ntwo, alice"),
         ("# accounts = no\nui = basic\naccounts=one\n", "one, alice"),

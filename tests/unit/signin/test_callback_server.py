@@ -224,7 +224,7 @@ def test_a_taken_port_is_temporary_and_named(address: str, family: socket.Addres
 
 
 @pytest.mark.parametrize(
-    ("family", "number", "port", "tries", "kind"),
+    "case",
     [
         (socket.AF_INET, errno.EACCES, 80, 1, Misconfigured),
         (socket.AF_INET, errno.EPERM, 80, 1, Misconfigured),
@@ -235,15 +235,11 @@ def test_a_taken_port_is_temporary_and_named(address: str, family: socket.Addres
         (socket.AF_INET6, errno.EADDRNOTAVAIL, 0, 1, None),
     ],
 )
-def test_a_port_that_cannot_be_used(  # noqa: PLR0917 - the columns of a table
-    monkeypatch: pytest.MonkeyPatch,
-    family: socket.AddressFamily,
-    number: int,
-    port: int,
-    tries: int,
-    kind: type[Exception] | None,
+def test_a_port_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, case: tuple[socket.AddressFamily, int, int, int, type[Exception] | None]
 ) -> None:
     """A privileged port is 78, since another one must be chosen; what may pass is 75; a host needs no IPv6."""
+    family, number, port, tries, kind = case
     plain, tried = _Server.server_bind, []
 
     def bind(server: _Server) -> None:

@@ -8,18 +8,15 @@ import time
 import types
 import webbrowser
 from typing import TYPE_CHECKING
-from unittest import mock
 
 import pytest
 import requests
 
 from offlineimap_m365.accounts import profiles
-from offlineimap_m365.signin import flows, login
-from offlineimap_m365.signin.attempt import Attempt
+from offlineimap_m365.signin import flows
 from tests.in_process import pasting, run, sign_in
 from tests.sign_in import options
-from tests.signed_in_accounts import ALICE, cache_of, provider
-from tests.unit.login_person import BOB, make_plan
+from tests.signed_in_accounts import ALICE, cache_of
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra
@@ -59,21 +56,6 @@ def test_login_in_a_browser(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> No
     assert "is signed in" in pages.get(timeout=10)
 
 
-def test_login_with_a_device_code(entra: Entra) -> None:
-    """The code is shown on a line of its own, and the provider tells who typed it in."""
-
-    def type_code(_: str) -> str:
-        (code,) = entra.device_codes.values()
-        code.person, code.approved = entra.find_person(ALICE), True
-        return ""
-
-    with pasting(type_code):
-        done = run("login", ALICE, "--device", *options(entra))
-
-    assert done.code == 0, done.err
-    assert next(iter(entra.device_codes.values())).user_code in done.err.splitlines()
-
-
 @pytest.mark.parametrize("flow", ["--paste", "--device"])
 @pytest.mark.parametrize("pasted", ["", "AADSTS50011: The redirect URI does not match\n", "https://example.org/first"])
 def test_nobody_signs_in(entra: Entra, monkeypatch: pytest.MonkeyPatch, flow: str, pasted: str) -> None:
@@ -87,20 +69,3 @@ def test_nobody_signs_in(entra: Entra, monkeypatch: pytest.MonkeyPatch, flow: st
     is_reminded = flow == "--device" and not pasted.startswith("AADSTS")
     assert done.err.count("Still waiting") == is_reminded
     assert profiles.names() == []
-
-
-@pytest.mark.parametrize(("typed", "code"), [("k", 0), ("a", 77), ("", 77)])
-def test_somebody_else_signs_in(entra: Entra, typed: str, code: int) -> None:
-    """At a terminal the person chooses; the default is to keep nothing."""
-    done = sign_in(entra, BOB, "login", *options(entra), is_terminal=True, stdin=f"{ALICE}\n{typed}\n")
-
-    assert (done.code, done.out) == (code, "")
-    assert profiles.names() == ([ALICE] if code == 0 else [])
-
-
-def test_a_bug_while_a_device_code_is_asked_for_ends_the_wait(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes wrong in the background comes out in front at once, and is not waited for until the code expires."""
-    monkeypatch.setattr(Attempt, "poll_device", mock.Mock(side_effect=ZeroDivisionError))
-
-    with pytest.raises(ZeroDivisionError):
-        login.sign_in(make_plan(provider=provider(entra), flow="device"), 20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,9 +14,6 @@ from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import tables
 from offlineimap_m365.signin import import_formats
 from tests.signed_in_accounts import ALICE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: Rules of ours, which no Python can change.
 pytestmark = pytest.mark.once
@@ -102,17 +99,6 @@ def test_each_format_is_read(content: bytes, config: str, user: str | None, choi
     assert (sign_in.refresh_token, sign_in.user) == (TOKEN, user)
     assert import_formats.choices(sign_in, CLOUDS, "a file") == choices
     assert TOKEN not in repr(sign_in)
-
-
-def test_a_config_is_read_and_never_run(tmp_path: Path) -> None:
-    """What would happen if somebody imported it does not happen; what is no literal is not there."""
-    trap = tmp_path / "trap"
-    config = f'open({str(trap)!r}, "w")\nClientId = open({str(trap)!r}, "w").name\nClientSecret = "s"\n' + CONFIG
-
-    (found,) = import_formats.read(TOKEN.encode(), "a file", ALICE, config)
-
-    assert found.client_id == CLIENT
-    assert not trap.exists()
 
 
 _TWO = f'{{"a": {{"refresh_token": "{TOKEN}"}}, "b": [{{"refresh_token": "{TOKEN}"}}]}}'

@@ -12,34 +12,59 @@ from unittest import mock
 
 import pytest
 
-from offlineimap_m365.accounts import account_state, profiles
-from offlineimap_m365.base import account_lock, atomic_file, errors, paths
-from offlineimap_m365.base.errors import Remedy
+from offlineimap_m365.accounts import profiles
+from offlineimap_m365.base import account_lock, atomic_file, errors
 from offlineimap_m365.console import prompt
-from offlineimap_m365.folders import learned
-from offlineimap_m365.plugin import stub
-from offlineimap_m365.signin import login, tenant_discovery
-from offlineimap_m365.signin.attempt import Attempt
-from tests.m365.entra import THUNDERBIRD
+from offlineimap_m365.knowledge.explain import Situation
+from offlineimap_m365.signin import flows, login, tenant_discovery
 from tests.signed_in_accounts import ALICE
-from tests.unit import login_person
-from tests.unit.login_person import BOB, PROVIDER, make_plan, sign_in_of
+from tests.unit.signin.test_save import BOB, PROVIDER, make_plan, sign_in_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.unit.login_person import Person
+    from offlineimap_m365.signin.attempt import SignIn
     from tests.world import World
 
 pytestmark = pytest.mark.usefixtures("world")
 
-CLAIMS = '{"access_token": {"acrs": {"essential": true, "value": "c1"}}}'
+
+@dataclasses.dataclass
+class Person:
+    """
+    A person at a terminal: each flow ends in the next of the *outcomes*, and *typed* answers each question.
+
+    *begun* has the prompt and the claims of each flow.
+    """
+
+    outcomes: list[SignIn | errors.M365Error] = dataclasses.field(default_factory=list)
+    typed: str = ""
+    begun: list[tuple[str | None, str | None]] = dataclasses.field(default_factory=list)
+
+    @contextlib.contextmanager
+    def _begin(self, _: object, claims: Any, prompt: str | None) -> Iterator[flows.Waiting]:
+        self.begun.append((prompt, claims))
+        yield flows.Waiting(Situation())
+
+    def _wait(self, *_: object) -> SignIn:
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, errors.M365Error):
+            raise outcome
+        return outcome
+
+    def _choose(self, _: str, choices: dict[str, str], default: str) -> str:
+        assert default in choices
+        return self.typed or default
 
 
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> Person:
-    """Return the person who signs in."""
-    return login_person.install(monkeypatch)
+    """Let a person sign in; their attempts are only what they must prove."""
+    someone = Person()
+    monkeypatch.setattr(login, "Attempt", lambda *_, claims, **__: claims)
+    for module, name in ((flows, "begin"), (flows, "wait"), (prompt, "choose")):
+        monkeypatch.setattr(module, name, getattr(someone, f"_{name}"))
+    return someone
 
 
 def log_in(**changes: Any) -> profiles.Account:
@@ -47,43 +72,10 @@ def log_in(**changes: Any) -> profiles.Account:
     return login.sign_in(make_plan(**changes), 1)
 
 
-def refused(code: str, **demands: object) -> errors.SignInNeeded:
-    """Return a refusal of Microsoft's that demands something."""
-    error = errors.SignInNeeded("Refused", account=ALICE, code=code, remedy=Remedy("As the table says"))
-    error.topic = "redirect" if code == "AADSTS50011" else ""
-    for name, value in demands.items():
-        setattr(error, name, value)
-    return error
-
-
-def failing(number: int) -> mock.Mock:
-    """Return a function that the operating system lets fail."""
-    return mock.Mock(side_effect=OSError(number, os.strerror(number)))
-
-
 def kept(world: World) -> dict[str, str]:
     """Return the files that hold something of Alice."""
     files = [world.folder(ALICE) / name for name in ("cache.json", "profile.json")]
     return {file.name: file.read_text("utf-8") for file in files if file.exists()}
-
-
-@pytest.mark.parametrize("has_stub", [True, False])
-def test_who_was_meant_is_kept(
-    world: World, heard: list[str], person: Person, monkeypatch: pytest.MonkeyPatch, has_stub: bool
-) -> None:
-    """Secrets, profile and the stub for OfflineIMAP are there, and nobody was asked; without a stub, a line says so."""
-    person.outcomes = [sign_in_of("Alice@Example.org")]
-    if not has_stub:
-        monkeypatch.setattr(stub, "write_stub", failing(errno.ENOSPC))
-
-    account = log_in()
-
-    assert (account.identity, account.tenant, account.person) == ("Alice@Example.org", "t", {"tid": "t", "oid": "9"})
-    assert profiles.load(ALICE) == account
-    assert set(kept(world)) == {"cache.json", "profile.json"}
-    assert (world.home / "pythonfile.py").exists() == has_stub
-    assert ["pythonfile.py" in line for line in heard] == [True] * (not has_stub)
-    assert person.questions == []
 
 
 def at(tenant: str, **before: str) -> dict[str, Any]:
@@ -93,7 +85,8 @@ def at(tenant: str, **before: str) -> dict[str, Any]:
 
 
 LAST, HERE = {"tid": "t", "oid": "1"}, {"tid": "t2", "oid": "new"}
-DEMAND = refused("AADSTS50076", claims=CLAIMS)
+DEMAND = errors.SignInNeeded("Refused", account=ALICE, code="AADSTS50076")
+DEMAND.claims = '{"access_token": {"acrs": {"essential": true, "value": "c1"}}}'
 DOUBT, SHORT = {"doubt": "It looks wrong"}, {"name": "alice", "hint": "alice", "doubt": "It is not complete"}
 PLAIN, REFUSED = (None, None), errors.SignInNeeded
 MOVED = sign_in_of(ALICE, **HERE)
@@ -107,9 +100,9 @@ LOGINS: dict[str, tuple[dict[str, Any], list[Any], str, list[Any], str | type[Ex
         {}, [sign_in_of(BOB), sign_in_of(ALICE)], "t", [PLAIN, ("select_account", None)], ALICE),
     "or nobody is saved": ({}, [sign_in_of(BOB)], "a", [PLAIN], REFUSED),
     "a proof that is demanded is asked for at once": (
-        {}, [DEMAND, sign_in_of(ALICE)], "y", [PLAIN, (None, CLAIMS)], ALICE),
+        {}, [DEMAND, sign_in_of(ALICE)], "y", [PLAIN, (None, DEMAND.claims)], ALICE),
     "if the person agrees": ({}, [DEMAND], "a", [PLAIN], REFUSED),
-    "and once": ({}, [DEMAND, DEMAND], "y", [PLAIN, (None, CLAIMS)], REFUSED),
+    "and once": ({}, [DEMAND, DEMAND], "y", [PLAIN, (None, DEMAND.claims)], REFUSED),
     "a typing error takes a yes at a terminal": (DOUBT, [sign_in_of(ALICE)], "y", [PLAIN], ALICE),
     "or ends it": (DOUBT, [], "n", [], REFUSED),
     "and is no question elsewhere": (DOUBT, [sign_in_of(ALICE)], "", [PLAIN], ALICE),
@@ -129,22 +122,16 @@ LOGINS: dict[str, tuple[dict[str, Any], list[Any], str, list[Any], str | type[Ex
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("plan", "outcomes", "typed", "begun", "end"), LOGINS.values(), ids=LOGINS)
-def test_who_was_meant_is_saved_and_nobody_else(  # noqa: PLR0917 - the columns of a table
-    world: World,
-    person: Person,
-    monkeypatch: pytest.MonkeyPatch,
-    plan: dict[str, Any],
-    outcomes: list[Any],
-    typed: str,
-    begun: list[Any],
-    end: str | type[Exception],
+@pytest.mark.parametrize("row", LOGINS.values(), ids=LOGINS)
+def test_who_was_meant_is_saved_and_nobody_else(
+    world: World, person: Person, monkeypatch: pytest.MonkeyPatch, row: tuple[Any, ...]
 ) -> None:
     """
     The same ids, or the same name in the organisation that was asked; all else is a question, or saved nowhere.
 
     Any organisation can fill in ``email``: it is believed of the one that discovery names for the domain.
     """
+    plan, outcomes, typed, begun, end = row
     tenant = plan.get("provider", PROVIDER).authority.rpartition("/")[2]
 
     def find(name: str, cloud: str) -> tenant_discovery.Place | None:
@@ -164,53 +151,25 @@ def test_who_was_meant_is_saved_and_nobody_else(  # noqa: PLR0917 - the columns 
     assert bool(list(world.home.rglob("*.json"))) == isinstance(end, str)
 
 
-def test_a_sign_in_of_another_program_is_kept_if_it_is_who_was_meant(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that a refresh proved is kept as any other; somebody else's is refused without a question."""
-    adopted = iter([sign_in_of(ALICE, "new"), sign_in_of(BOB, "another")])
-    monkeypatch.setattr(Attempt, "adopt", lambda *_: next(adopted))
-
-    account = login.take_over(make_plan(), "a refresh token", "import it")
-    with pytest.raises(errors.SignInNeeded, match=f"{BOB} signed in, but this sign-in is for {ALICE}") as caught:
-        login.take_over(make_plan(), "a refresh token", "import it")
-
-    assert account.is_signed_in
-    assert '"new"' in kept(world)["cache.json"]
-    assert caught.value.remedy.command == f"import it --identity {BOB}"
-
-
-@pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize(
-    ("full", "number", "kind"),
-    [
-        (atomic_file, errno.ENOSPC, errors.Temporary),
-        (atomic_file, errno.EROFS, errors.Misconfigured),
-        (profiles, errno.ENOSPC, errors.Temporary),
-    ],
+    ("full", "number"), [(atomic_file, errno.ENOSPC), (atomic_file, errno.EROFS), (profiles, errno.ENOSPC)]
 )
-def test_a_store_that_takes_nothing_leaves_the_earlier_sign_in(  # noqa: PLR0917 - the columns of a table
-    world: World,
-    person: Person,
-    monkeypatch: pytest.MonkeyPatch,
-    full: Any,
-    number: int,
-    kind: type[Exception],
-    is_first: bool,
+def test_a_store_that_takes_nothing_leaves_the_earlier_sign_in(
+    world: World, person: Person, monkeypatch: pytest.MonkeyPatch, full: Any, number: int
 ) -> None:
     """75 if it may pass, else 78, before the flow begins; if only the profile has no room: both are saved or none."""
+    kind = errors.Temporary if number == errno.ENOSPC else errors.Misconfigured
     person.outcomes = [sign_in_of(ALICE, "old"), sign_in_of(ALICE, "new")]
-    if not is_first:
-        log_in()
+    log_in()
     before = kept(world)
     person.begun.clear()
-    monkeypatch.setattr(full, "prove_space" if full is atomic_file else "prepared", failing(number))
+    no_space = mock.Mock(side_effect=OSError(number, os.strerror(number)))
+    monkeypatch.setattr(full, "prove_space" if full is atomic_file else "prepared", no_space)
 
     with pytest.raises(kind, match="cannot be saved"):
         log_in()
 
     assert (kept(world), len(person.begun)) == (before, full is profiles)
-    assert is_first == (before == {})
 
 
 def test_what_was_learnt_while_somebody_signed_in_stays(
@@ -233,58 +192,3 @@ def test_what_was_learnt_while_somebody_signed_in_stays(
 
     assert profiles.get(ALICE).mailboxes == {ALICE: finding}
     assert json.loads(kept(world)["profile.json"])["colour"] == "green"
-
-
-@pytest.mark.parametrize(
-    ("remedy", "advice", "command"),
-    [
-        (Remedy("Check the network"), "Check the network", "the login"),
-        (Remedy("", f"offlineimap-m365 refresh {ALICE}"), "Try again", "the login"),
-        (Remedy("", "offlineimap-m365 doctor"), "Try again", "offlineimap-m365 doctor"),
-    ],
-)
-def test_a_passing_trouble_names_the_command_to_run_again(remedy: Remedy, advice: str, command: str) -> None:
-    """What can be tried again is the login, not a refresh; the account is named; all else of the error stays."""
-    error = errors.Temporary("localhost cannot be reached", remedy=remedy, code="AADSTS90033", time="now")
-
-    with pytest.raises(errors.Temporary) as caught, login.naming(ALICE, {}, "the login"):
-        raise error
-
-    assert caught.value.fact == f"{ALICE} cannot sign in now: localhost cannot be reached"
-    assert (caught.value.remedy.advice, caught.value.remedy.command) == (advice, command)
-    assert (caught.value.code, caught.value.time) == ("AADSTS90033", "now")
-
-
-def test_what_a_refresh_was_refused_for_is_asked_at_the_next_login(person: Person) -> None:
-    """Claims and prompt of the refusal go into the sign-in, and are met by it."""
-    person.outcomes = [sign_in_of(ALICE)] * 3
-    log_in()
-    account_state.remember(paths.folder(ALICE), refused("AADSTS50076", claims=CLAIMS), "x")
-    account_state.remember(paths.folder(ALICE), refused("AADSTS70043", prompt="login"), "x")
-
-    log_in()
-    log_in()
-
-    assert person.begun == [(None, None), ("login", CLAIMS), (None, None)]
-
-
-def test_a_refused_first_login_leaves_nothing(world: World, person: Person) -> None:
-    """A mistyped address does not stay; the refusal names another way."""
-    person.outcomes = [refused("AADSTS50011")]
-
-    with pytest.raises(errors.SignInNeeded, match="--browser"):
-        log_in(provider=dataclasses.replace(PROVIDER, client_id=THUNDERBIRD))
-
-    assert list(world.home.rglob("*.json")) == []
-
-
-def test_what_signed_in_decides_what_is_kept(person: Person) -> None:
-    """The permissions that were granted, all if the answer does not tell; the mail hosts, and a guest's home."""
-    personal = dataclasses.replace(sign_in_of(ALICE, tid=learned.PERSONAL_TENANT), scopes=("a",))
-    person.outcomes = [personal, sign_in_of(ALICE, idp="live.com")]
-
-    own, guest = log_in(), log_in()
-
-    assert (own.is_personal, own.smtp, own.home_tenant) == (True, "smtp-mail.outlook.com:587", None)
-    assert (guest.is_personal, guest.smtp, guest.home_tenant) == (False, "smtp.office365.com:587", "consumers")
-    assert (own.scopes, guest.scopes) == (("a",), ("a", "b"))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.cli import arguments
-from offlineimap_m365.knowledge import explain
-from offlineimap_m365.provider import msal_client
 from offlineimap_m365.signin import login_options
 from offlineimap_m365.signin.login_options import command_line
 from tests.in_process import run
@@ -65,6 +61,11 @@ REPEATED: list[tuple[str, dict[str, Any], str]] = [
     (f"{LOGIN} --browser", OTHER, " --authority https://id.example.org/t --imap localhost:1 --smtp localhost:2"),
     (f"{LOGIN} --tenant TENANT", OTHER, ""),
     (f"{LOGIN} --client-id ID", {**OWN, "tenant": "t"}, " --tenant t"),
+    (
+        f"{LOGIN} --client-secret-file FILE",
+        {"client_id": "mine", "tenant": "t", "app_only": True},
+        " --app-only --client-id mine --tenant t",
+    ),
     (f"{LOGIN} --scope imap", {"scope": ["imap", "smtp"], "store": "file"}, " --store file"),
     (f"{LOGIN} --defaults", {**OWN, **OTHER}, ""),
     (f"offlineimap-m365 consent {ALICE}", {"client_id": "mine", "flow": "paste"}, " --client-id mine"),
@@ -78,40 +79,15 @@ def test_a_remedys_command_repeats_what_was_typed(command: str, typed: dict[str,
     assert login_options.repeat(command, typed) == command + more
 
 
-@pytest.mark.parametrize("code", [7000215, 700016])
-def test_a_refused_first_login_of_an_application_is_repeated_as_one(
-    world: World, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    """The command of the table's remedy has --app-only and the rest: of a first login nothing was saved."""
-    error = explain.error_for({"error_codes": [code], "error": "invalid_client"}, explain.Situation("backup"))
-    monkeypatch.setattr(msal_client, "obtain", mock.Mock(side_effect=error))
-    secret = world.root / "secret"
-    secret.write_text("made up")
-    secret.chmod(0o600)
-
-    done = run(
-        "login", "backup", *["--app-only", "--tenant", "t", "--client-id", "mine", "--client-secret-file"], secret
-    )
-
-    command = next(line for line in done.err.splitlines() if "offlineimap-m365 login backup" in line)
-    assert done.code == 78
-    assert {"--app-only", "--tenant"} <= set(command.split())
-
-
 @pytest.mark.parametrize(
-    ("names", "is_fit"),
+    "names",
     [
-        ([], True),
-        (["client_secret_file"], True),
-        (["certificate", "certificate_passphrase_command"], True),
-        (["client_secret_file", "certificate"], False),
-        (["client_secret_command", "certificate_passphrase_command"], False),
-        (["certificate_passphrase_command"], False),
+        ["client_secret_file", "certificate"],
+        ["client_secret_command", "certificate_passphrase_command"],
+        ["certificate_passphrase_command"],
     ],
 )
-def test_a_client_has_one_credential(names: list[str], is_fit: bool) -> None:
+def test_a_client_has_one_credential(names: list[str]) -> None:
     """One secret, or one certificate and what opens it; anything else is wrong usage."""
-    options = dict.fromkeys(names, "x")
-
-    with contextlib.nullcontext() if is_fit else pytest.raises(errors.WrongUsage):
-        assert login_options.credential({**options, "tenant": "t"}) == (options or None)
+    with pytest.raises(errors.WrongUsage):
+        login_options.credential(dict.fromkeys(names, "x"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +15,6 @@ from tests.m365.entra import THUNDERBIRD
 from tests.signed_in_accounts import ALICE, SCOPES
 
 if TYPE_CHECKING:
-    from offlineimap_m365.provider.provider import Provider
     from tests.world import World
 
 ENTRA_IDS, OTHER_IDS = {"tid": "t", "oid": "o"}, {"iss": "https://id.example.org", "sub": "s"}
@@ -139,22 +138,6 @@ def test_a_login_is_planned(row: tuple[Any, ...]) -> None:
     assert {name: found[name] for name in expected} == expected
 
 
-def test_nobody_is_asked_where_nobody_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the network a plan makes do with what was chosen or kept; what is missing is ``common``."""
-    before = kept(CUSTOM, endpoints=ENDPOINTS)
-    monkeypatch.delattr(tenant_discovery, "get_json")
-    monkeypatch.delattr(tenant_discovery, "discover")
-
-    def plan(known: profiles.Account | None = None, **typed: Any) -> Provider:
-        return login_request.make(ALICE, typed, known, defaults=False, may_ask=False).provider
-
-    assert plan().authority == f"{GLOBAL}/common"
-    assert plan(tenant="t", cloud="usgov").authority == f"{US}/t"
-    assert plan(dataclasses.replace(before, chosen={}, tenant="t2", cloud="global")).authority == f"{GLOBAL}/t2"
-    assert (plan(before).authority, plan(before).endpoints) == (CUSTOM["authority"], ENDPOINTS)
-    assert plan(authority="https://id.example.org/y").endpoints is None
-
-
 @pytest.mark.parametrize(
     "typed",
     [
@@ -197,6 +180,25 @@ def test_the_flow_that_works_is_chosen(
     assert (plan.flow, plan.opens) == (flow, flow == "browser" and there)
 
 
+def test_text_browsers_never_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser that would take the terminal is none."""
+    for command in ("", "firefox", "true", "/usr/bin/w3m", "lynx %s", "links:firefox"):
+        monkeypatch.setenv("BROWSER", command)
+
+        assert browser.named() == (command if command in ("firefox", "true") else "")
+
+
+def test_ssh_is_not_graphical(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A display that ssh forwards is not the machine before which the person sits."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    nothing = browser.is_graphical()
+    monkeypatch.setenv("DISPLAY", ":0")
+    here = browser.is_graphical()
+    monkeypatch.setenv("SSH_CONNECTION", "1 2 3 4")
+
+    assert (nothing, here, browser.is_graphical()) == (False, True, False)
+
+
 @pytest.mark.parametrize(
     ("uri", "listens", "redirect"),
     [
@@ -216,15 +218,3 @@ def test_a_listener_is_there_only_where_a_browser_can_come_back(
 
     assert plan.listens == listens
     assert redirect is None or plan.redirect_to(plan.port or 5000) == redirect
-
-
-def test_mail_hosts_follow_who_signed_in() -> None:
-    """Whatever the address, Outlook.com's for a personal account; unless they were chosen, or the cloud is another."""
-    relay = "relay.example.org:587"
-    plans = [make(name="eve@gmail.example"), make(name="eve@gmail.example", smtp=relay), make(**CUSTOM)]
-    plans.append(make(cloud="usgov"))
-
-    assert [plan.mail_hosts(is_personal=True)[1] for plan in plans] == [
-        "smtp-mail.outlook.com:587", relay, HOSTS["smtp"], "smtp.office365.us:587"
-    ]  # fmt: skip
-    assert plans[0].mail_hosts(is_personal=False)[1] == "smtp.office365.com:587"

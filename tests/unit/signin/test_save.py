@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,15 +10,36 @@ import pytest
 from offlineimap_m365.accounts import profiles
 from offlineimap_m365.base import errors
 from offlineimap_m365.folders.learned import PERSONAL_TENANT
-from offlineimap_m365.signin import save
+from offlineimap_m365.provider.provider import Provider
+from offlineimap_m365.signin import login_session, save
+from offlineimap_m365.signin.attempt import SignIn
+from offlineimap_m365.signin.login_request import Plan
 from offlineimap_m365.stores import selection
 from tests.signed_in_accounts import ALICE
-from tests.unit.login_person import make_plan, sign_in_of
 
 if TYPE_CHECKING:
-    from offlineimap_m365.signin.login_request import Plan
     from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
+
+BOB = "bob@example.org"
+PROVIDER = Provider("my-client", "https://login.microsoftonline.com/common", ("a", "b"))
+
+
+def make_plan(**changes: Any) -> Plan:
+    """Return the plan of a first login of Alice, changed."""
+    fields: dict[str, Any] = {
+        "name": ALICE, "hint": ALICE, "person": {}, "provider": PROVIDER, "flow": "paste", "port": 0, "opens": False,
+        "redirect_uri": "https://localhost", "cloud": "global", "store": "file", "client_name": None, "chosen": {},
+    }  # fmt: skip
+    return Plan(**{**fields, **changes})
+
+
+def sign_in_of(who: str, secret: str = "secret", **claims: Any) -> SignIn:
+    """Return what a flow brings when *who* signs in."""
+    entry = {"secret": secret, "cached_at": "1", "expires_on": "2"}
+    cache = {"AccessToken": {"k": entry}, "RefreshToken": {"k": {"secret": f"refresh {secret}"}}}
+    claims = {"preferred_username": who, "tid": "t", "oid": {ALICE: "1", BOB: "2"}.get(who, "9"), **claims}
+    return SignIn(claims, json.dumps(cache).encode())
 
 
 def plan_for(store: str) -> Plan:
@@ -142,3 +164,10 @@ def test_a_guest_is_at_home_elsewhere(subtests: pytest.Subtests) -> None:
         for claims in guests:
             with subtests.test(str(claims)):
                 assert save.home_of_guest({"tid": HERE, **claims}, PERSONAL_TENANT) == at_home
+
+
+def test_a_guest_is_told_to_go_home(world: World) -> None:
+    """Guests have no mailbox in the organisation that invited them: the command that signs in at home."""
+    account = save.save(save.check_store(make_plan()), sign_in_of(ALICE, idp="live.com"))
+
+    assert login_session.lines_after(account, account.scopes)[-1].endswith(f"login {ALICE} --tenant consumers")
