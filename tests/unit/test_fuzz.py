@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import unicodedata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -14,12 +13,10 @@ from hypothesis import strategies as st
 
 from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge import explain
-from offlineimap_m365.knowledge.explain import Situation
 from offlineimap_m365.provider import token_response
-from offlineimap_m365.signin import paste
 from offlineimap_m365.signin.attempt import check_claims
 from offlineimap_m365.signin.callback_server import Listener
-from offlineimap_m365.signin.redirect_response import WrongPaste, read_answer, refusal
+from offlineimap_m365.signin.redirect_response import WrongPaste, read_answer
 from tests.unit.callback_client import STATE, ask, is_waiting, raw, text_of
 
 if TYPE_CHECKING:
@@ -80,26 +77,6 @@ def test_pasted_text(text: str) -> None:
     assert error or is_answer or isinstance(found, WrongPaste)
 
 
-@given(PARAMETERS.map(dict))
-def test_a_refusal_in_the_address(parameters: dict[str, str]) -> None:
-    """A refusal in the final address becomes an error of ours that shows only known names and codes of it."""
-    error = refusal(parameters, Situation(account=ALICE))
-
-    shown = "".join(error.lines())
-    assert error.exit_code in {75, 77, 78}
-    assert is_fit(shown)
-    assert "<script>" not in shown
-
-
-@settings(max_examples=150)
-@given(st.text(st.characters(codec=None), max_size=200) | PASTED, _VALUES, _VALUES)
-def test_explained_text(text: str, account: str, tenant: str) -> None:
-    """Any text is explained in printable words, or not recognised."""
-    found = explain.explain(text, explain.Situation(account, tenant=tenant))
-
-    assert found is None or is_fit(found.meaning + found.remedy.text + found.code)
-
-
 _ERROR_FIELDS = ("error", "error_description", "error_codes", "suberror", "claims", "correlation_id", "timestamp")
 
 
@@ -119,33 +96,6 @@ def test_refusals_of_a_provider(body: dict[str, Any]) -> None:
     assert is_fit("".join(error.lines()))
 
 
-_TOKEN_FIELDS = st.fixed_dictionaries(
-    {"access_token": st.just("a-token") | JSON},
-    optional={
-        "expires_in": st.just(3600) | st.integers(1, 10**6).map(str) | JSON,
-        "refresh_token": st.just("another") | JSON,
-        "scope": st.just("a b") | JSON,
-        "id_token": JSON,
-        "client_info": JSON,
-        "refresh_in": JSON,
-        "device_code": JSON,
-        "user_code": JSON,
-    },
-)
-
-
-@pytest.mark.once
-@settings(max_examples=150)
-@given(_TOKEN_FIELDS | st.dictionaries(st.text(max_size=9), JSON))
-def test_answers_of_a_provider(body: dict[str, Any]) -> None:
-    """An answer is accepted only if each of its fields is of the right kind."""
-    kept, error = _outcome(lambda: token_response.read(body), ValueError)
-
-    assert str(error).isidentifier() or "error" in kept or kept.get("access_token", kept.get("device_code"))
-    kept = kept or {}
-    assert isinstance(kept.get("expires_in", 1), int)
-
-
 @pytest.mark.once
 @example({"iss": "x" * 100_000, "tid": "y" * 100_000})
 @example({"iss": "https://issuer/", "aud": "a client id", "exp": float("nan")})
@@ -158,24 +108,6 @@ def test_claims_of_an_id_token(claims: dict[str, Any]) -> None:
 
     assert len(str(error)) < 1000
     assert error or (claims["iss"].startswith("https://issuer/") and claims["exp"] > 0)
-
-
-@settings(max_examples=200)
-@given(st.binary(max_size=300) | PASTED.map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_text_from_a_pipe(content: bytes) -> None:
-    """Typed or piped bytes become text without escape sequences, and the end is noticed."""
-    reading, writing = os.pipe()
-    os.write(writing, content[:4000])
-    os.close(writing)
-    try:
-        with paste.pasting(reading) as pasted:
-            found = pasted.poll(5)
-            ended = pasted.closed
-    finally:
-        os.close(reading)
-
-    assert ended
-    assert "\x1b[" not in (found or "")
 
 
 _METHODS = st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "get", "", "G\x00T", "\x16\x03\x01"])
