@@ -36,7 +36,7 @@ SLOW = (
     *("doctor/offlineimaprc/", "doctor/test_doctor_command.py", "doctor/test_home_directory.py"),
     *("doctor/test_login_host.py", "doctor/test_mail_checks.py", "doctor/test_profile_checks.py"),
     *("doctor/test_doctor_output.py", "mail/test_mail_servers.py"),
-    *("doctor/test_token_checks.py", "doctor/test_versions.py", "folders/test_filter_cost.py"),
+    *("doctor/test_token_checks.py", "doctor/test_versions.py"),
     *("knowledge/test_codes.py::test_each_command", "knowledge/test_replies.py", "learn/test_look.py"),
     *("plugin/test_installed_command.py",),
     *("plugin/test_evals.py", "plugin/test_log_redaction.py", "plugin/test_stub.py"),
