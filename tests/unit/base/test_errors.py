@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import pickle
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,14 +74,6 @@ def test_which_failures_of_a_disk_pass() -> None:
         (errors.Misconfigured, (errno.EROFS, errno.EACCES, errno.EPERM)),
     ):
         assert {errors.for_oserror(OSError(number, "x")) for number in numbers} == {kind}
-
-
-def test_errors_travel_between_processes() -> None:
-    """An error that is pickled comes back with all its parts."""
-    result = pickle.loads(pickle.dumps(created()))
-
-    assert type(result) is errors.SignInNeeded
-    assert result.lines() == created().lines()
 
 
 def test_a_replaced_error_keeps_what_is_not_named() -> None:

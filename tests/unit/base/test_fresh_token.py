@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,29 +114,6 @@ def test_stdout_may_be_anything(world: World, script: str, code: int, said: str)
     assert done.code == code
     assert said in done.err
     assert "Traceback" not in done.err
-
-
-def test_a_terminal_without_unicode_gets_the_rest(world: World) -> None:
-    """A name that stdout cannot show is written with escapes."""
-    invent("j\u00f6rg@example.org")
-    environ = world.environ | {"PYTHONPATH": SOURCE, "PYTHONIOENCODING": "ascii"}
-
-    done = world.execute([sys.executable, "-m", "offlineimap_m365", "status", "--json"], environ=environ)
-
-    assert done.code == 0, done.err
-    assert json.loads(done.out)["accounts"][0]["account"] in ("j\u00f6rg@example.org", "j\\xf6rg@example.org")
-
-
-def test_bytes_that_are_no_text_are_no_traceback(world: World) -> None:
-    """An account's name that is not UTF-8 is wrong usage."""
-    command = [sys.executable.encode(), b"-m", b"offlineimap_m365", b"token", b"\xff@example.org"]
-
-    done = subprocess.run(
-        command, env=world.environ | {"PYTHONPATH": SOURCE}, capture_output=True, check=False, stdin=subprocess.DEVNULL
-    )
-
-    assert done.returncode == 2
-    assert b"Traceback" not in done.stderr
 
 
 def test_which_token_is_fresh() -> None:
