@@ -28,7 +28,6 @@ class Client:
     name: str = "An application"
     public: bool = True
     secret: str | None = None
-    secret_expired: bool = False
     certificates: list[bytes] = field(default_factory=list)
     has_principal: bool = True
     roles: list[str] = field(default_factory=lambda: ["IMAP.AccessAsApp", "SMTP.SendAsApp"])

@@ -136,6 +136,4 @@ def prove_client(query_client: Any, request: OAuth2Request) -> Client:
         check_assertion(client, assertion, request.form.get("client_assertion_type", ""))
     elif not client.check_client_secret(secret):
         raise Refusal(7000215)
-    elif client.secret_expired:
-        raise Refusal(7000222)
     return client

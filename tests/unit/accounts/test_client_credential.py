@@ -178,18 +178,3 @@ def test_a_passphrase_is_not_asked_for_to_tell_the_end(world: World) -> None:
     assert not (world.root / "asked").exists()
     with pytest.raises(errors.Misconfigured):
         client_credential.end(account)
-
-
-def test_a_renewed_credential_has_another_fingerprint(tmp_path: Path) -> None:
-    """What is remembered of a refusal ends with the secret that was refused."""
-    path = certificates.write(tmp_path / "secret", "first-secret")
-    where = {"client_secret_file": str(path)}
-    before = client_credential.read(where, NAME)
-    path.write_text("two")
-
-    after = client_credential.read(where, NAME)
-
-    assert before is not None
-    assert after is not None
-    assert before.fingerprint != after.fingerprint
-    assert "first-secret" not in repr(before)

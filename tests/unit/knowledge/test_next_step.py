@@ -102,15 +102,12 @@ def test_a_policy_is_a_matter_for_the_administrator_besides() -> None:
         assert "correlation id" in advice or "letter" in advice, (code, flow)
 
 
-@pytest.mark.parametrize(
-    ("code", "flow", "options"),
-    [(530036, "device", "--paste"), (53003, "device", "--paste"), (53003, "browser", None), (50173, "device", None)],
-)
-def test_a_refresh_of_a_sign_in_by_device_code(code: int, flow: str, options: str | None) -> None:
+def test_a_refresh_of_a_sign_in_by_device_code() -> None:
     """If the device code may be why, the next sign-in does without; all else is as the table says."""
-    remedy = next_step.after_refresh(refusal(code), way(flow)).remedy
-
-    assert remedy.command == (f"{LOGIN} {options}" if options else refusal(code).remedy.command)
+    for code in (530036, 53003):
+        assert next_step.after_refresh(refusal(code), DEVICE).remedy.command == f"{LOGIN} --paste"
+    for code, situation in ((53003, BROWSER), (50173, DEVICE)):
+        assert next_step.after_refresh(refusal(code), situation).remedy == refusal(code).remedy
 
 
 def test_a_client_id_of_ones_own_gets_its_very_redirect_uri() -> None:

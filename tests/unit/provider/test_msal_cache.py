@@ -63,17 +63,13 @@ def test_a_cache_without_the_token_is_none() -> None:
 
 
 def test_what_is_no_cache() -> None:
-    """Anything else than MSAL's JSON is a ValueError, at any depth."""
+    """Anything else than MSAL's JSON is a ValueError, at any depth; a store without a cache has no token."""
+    assert (msal_cache.access_token(None), msal_cache.refresh_token(None)) == (None, None)
     damaged = [json.dumps(content({}, {"x": entry})).encode() for entry in (grant(""), "no entry")]
     for data in (b"", b"[]", b"[" * 100_000, *damaged):
         for read in (msal_cache.parse, msal_cache.access_token, msal_cache.refresh_token, msal_cache.issued):
             with pytest.raises(ValueError):  # noqa: PT011 - json's and ours
                 read(data)
-
-
-def test_nothing_is_no_token() -> None:
-    """A store without a cache has neither token."""
-    assert (msal_cache.access_token(None), msal_cache.refresh_token(None)) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -194,18 +194,13 @@ def test_a_second_account_is_added_to_a_configuration_that_exists(alice: Account
     assert "accounts = (the names that are there), alice-example.org" in text
 
 
-@pytest.mark.parametrize(
-    ("program", "home"),
-    [("offlineimap", "$HOME"), *((name, "a\nb") for name in ("offlineimap", "msmtp", "mutt", "cron", "systemd"))],
-)
-def test_a_home_that_no_file_can_hold_is_refused(
-    world: World, monkeypatch: pytest.MonkeyPatch, program: str, home: str
-) -> None:
+def test_a_home_that_no_file_can_hold_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line break in its path, or for OfflineIMAP a variable, which cannot be quoted, is 78 with the path."""
-    monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/{home}")
-
-    with pytest.raises(errors.Misconfigured, match=re.escape(home.replace("\n", " "))):
-        render(program)
+    programs = ("offlineimap", "msmtp", "mutt", "cron", "systemd")
+    for program, home in (("offlineimap", "$HOME"), *((name, "a\nb") for name in programs)):
+        monkeypatch.setenv("OFFLINEIMAP_M365_HOME", f"{world.root}/{home}")
+        with pytest.raises(errors.Misconfigured, match=re.escape(home.replace("\n", " "))):
+            render(program)
 
 
 @pytest.mark.parametrize("place", ["OFFLINEIMAP_M365_HOME", "XDG_DATA_HOME"])

@@ -31,23 +31,19 @@ def test_account_and_program_are_read_in_any_order(world: World) -> None:
     assert {words: targets.account_and_program(words.split()) for words in meant} == meant
 
 
-@pytest.mark.parametrize(
-    ("words", "unknown", "similar"),
-    [
-        (["mstmp"], "mstmp", "msmtp"),
+def test_a_word_that_is_neither_is_named(world: World) -> None:
+    """Wrong usage, with the similar programs."""
+    for words, unknown, similar in (
         (["Offlineimap"], "Offlineimap", "offlineimap"),
         (["mutt", "xyz"], "xyz", ""),
         (["mutt", ALICE, "msmtp"], "mutt", "mutt"),
         ([""], "", ""),
-    ],
-)
-def test_a_word_that_is_neither_is_named(world: World, words: list[str], unknown: str, similar: str) -> None:
-    """Wrong usage, with the similar programs."""
-    with pytest.raises(errors.WrongUsage, match=re.escape(repr(unknown))) as caught:
-        targets.account_and_program(words)
+    ):
+        with pytest.raises(errors.WrongUsage, match=re.escape(repr(unknown))) as caught:
+            targets.account_and_program(words)
 
-    assert similar in caught.value.remedy.advice
-    assert caught.value.remedy.command == "offlineimap-m365 config --list"
+        assert similar in caught.value.remedy.advice
+        assert caught.value.remedy.command == "offlineimap-m365 config --list"
 
 
 LISTS = (

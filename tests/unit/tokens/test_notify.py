@@ -15,14 +15,13 @@ import pytest
 from offlineimap_m365.accounts import account_state
 from offlineimap_m365.base import account_lock, errors
 from offlineimap_m365.tokens import engine, notify
-from tests.signed_in_accounts import ALICE, TOKEN, invent
+from tests.signed_in_accounts import ALICE, invent
 from tests.whole.keyring_daemon import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offlineimap_m365.accounts.profiles import Account
-    from tests.m365.entra import Entra
     from tests.world import World
 
 DAY, PATIENCE = 86_400.0, notify.PATIENCE
@@ -113,21 +112,6 @@ def test_a_temporary_failure_of_days_is_said(
     assert runs(world) == ([f"{ALICE} {told}"] if told else [])
     assert len(heard) == (2 if told else 0)
     assert all(f"{days} days" in line and "offlineimap-m365 doctor" in line for line in heard)
-
-
-def test_who_names_no_account_is_told_too(
-    world: World, alice: Account, entra: Entra, expired: Account, set_clock: Callable[[float], None]
-) -> None:
-    """A provider that was busy for too long is told of the only account."""
-    account_state.succeeded(alice.folder, "refresh")
-    entra.fail_next(TOKEN, status=503)
-    set_clock(80 * DAY)
-
-    with pytest.raises(errors.Temporary) as caught:
-        engine.access_token()
-
-    assert caught.value.account == ALICE
-    assert runs(world) == [f"{ALICE} expires-soon 10"]
 
 
 def test_a_certificate_is_told_once_whatever_works_meanwhile(
