@@ -105,7 +105,7 @@ def test_verbose_shows_a_line_for_each_fact(world: World, monkeypatch: pytest.Mo
 
 
 def test_several_accounts_have_headings(world: World) -> None:
-    """Each account is named once, before its first check; checks of the machine come before all."""
+    """Each account is named once, before its first check; of many accounts only what failed is shown."""
     checks = [HOME, GOOD, UNTOLD, dataclasses.replace(GOOD, account=BOB), LINE]
 
     lines = lines_of(Text(several=True, verbose=False), *checks)
@@ -114,13 +114,8 @@ def test_several_accounts_have_headings(world: World) -> None:
     assert [line for line in lines if line in headings] == headings
     assert [lines[lines.index(heading) - 1] for heading in headings] == [""] * 3
 
-
-def test_of_many_accounts_only_what_failed_is_shown(world: World) -> None:
-    """An administrator with hundreds finds the one that fails."""
     checks = [HOME, dataclasses.replace(GOOD, account=BOB), GOOD, BAD]
-
     lines = lines_of(Text(several=True, verbose=False, many=True), *checks)
-
     assert [line[:10] for line in lines][:4] == ["✓ home    ", "", ALICE[:10], "✗ refresh"]
     assert lines[-1].startswith("1 of 4 checks failed. ")
 

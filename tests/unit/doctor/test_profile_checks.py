@@ -134,13 +134,8 @@ def test_the_ninety_days(alice: profiles.Account, set_clock: Callable[[float], N
 
 def test_a_refusal_that_stands(alice: profiles.Account) -> None:
     """Offline it is the finding, with Microsoft's code; else it is mentioned, since a refresh is tried next."""
-    refusal = errors.SignInNeeded(
-        f"Microsoft refused to sign in {ALICE}",
-        meaning="The password was changed",
-        remedy=Remedy("", errors.login_command(ALICE)),
-        code="AADSTS50173",
-        correlation_id="a correlation id",
-    )
+    remedy, codes = Remedy("", errors.login_command(ALICE)), {"code": "AADSTS50173", "correlation_id": "an id"}
+    refusal = errors.SignInNeeded("It was refused", meaning="The password was changed", remedy=remedy, **codes)
     account_state.remember(alice.folder, errors.Temporary("No network"), "x")
     assert is_well(offline())  # somebody on a train is signed in all the same
     account_state.remember(alice.folder, refusal, "a-made-up-refresh-token")
@@ -148,7 +143,7 @@ def test_a_refusal_that_stands(alice: profiles.Account) -> None:
     check = only(offline(), "sign-in")
     asked = named(examined(), "sign-in")
 
-    assert (check.code, check.correlation_id) == ("AADSTS50173", "a correlation id")
+    assert (check.code, check.correlation_id) == ("AADSTS50173", "an id")
     assert "The password was changed" in check.meaning
     assert asked.ok is True
     assert "the last refresh failed (AADSTS50173)" in asked.meaning

@@ -123,20 +123,6 @@ def test_a_folder_with_nothing_but_items_is_left_out() -> None:
         assert looked_at == [name] * (name in ("Kalender1", "Termine", "Agenda"))
 
 
-def test_a_mailbox_in_an_unknown_language_is_told_by_its_messages() -> None:
-    """A language without a single name works: what holds items is left out, and flags keep what is for mail."""
-    folders = listed(["INBOX", "jajmey", "ngeHta'", "polHa'"], **{"ngeHta'": "\\sent"})
-
-    looked_at = classify.worth_a_look(find_out(TABLE, folders), folders)
-    finding = find_out(TABLE, folders, {"jajmey"})
-
-    assert [folder.name for folder in looked_at] == ["jajmey", "polHa'"]
-    assert left_out(finding) == ["jajmey"]
-    assert not build_filter(learnt=finding.as_profile())("jajmey")
-    assert finding.names["ngeHta'"] == "Sent"
-    assert finding.warnings == ()
-
-
 def test_what_is_in_doubt_is_kept_and_named() -> None:
     """A calendar that is missing, and an unknown language: one warning each; where there is nothing to tell, none."""
     swedish = [*(name for name in mailbox("sv") if name != "Kalender"), "Tidsplan"]

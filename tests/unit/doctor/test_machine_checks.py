@@ -1,10 +1,11 @@
-"""The checks of this machine: the home, the command of notify, the stub."""
+"""The checks of this machine: the home, the command of notify, the stub, and which Python runs which OfflineIMAP."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ import pytest
 from offlineimap_m365 import doctor
 from offlineimap_m365.base import atomic_file
 from offlineimap_m365.base.version import __version__
-from offlineimap_m365.doctor.check import Subject
+from offlineimap_m365.doctor.check import Step, Subject
+from offlineimap_m365.doctor.local import versions
+from offlineimap_m365.knowledge import installation
 from offlineimap_m365.tokens import notify
 from tests.doctor_checks import checks_of, follow, is_well, named, offline, only, put_stub
 from tests.signed_in_accounts import ALICE, invent
@@ -176,3 +179,94 @@ def test_a_command_that_the_shell_can_run_is_good(alice: World) -> None:
 
         assert named(examined(), "notify").ok is True, chosen
     assert not Path("ran").exists()
+
+
+# OfflineIMAP
+
+PRINTS_VERSION = "print('8.0.2')"
+
+
+def program(world: World, head: str, body: str = PRINTS_VERSION) -> Path:
+    """Put a script called offlineimap on the PATH, before all others; return it: a link to elsewhere, as Debian's."""
+    real, link = world.root / "share" / "run", world.root / "bin" / "offlineimap"
+    for path in (real, link):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    real.write_text(f"{head}\n{body}")
+    real.chmod(0o755)
+    link.symlink_to(real)
+    world.environ["PATH"] = f"{link.parent}:/usr/bin:/bin"
+    world.enter()
+    return link
+
+
+def look() -> Check:
+    """Return the check of OfflineIMAP."""
+    return Step(versions.OFFLINEIMAP, versions.examine_offlineimap).check(Subject("", ""))
+
+
+def test_an_msal_that_cannot_be_loaded(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken MSAL is the one failure, with why; nothing that needs it is tried. One on PYTHONPATH is taken away."""
+    (tmp_path / "msal.py").touch()
+    monkeypatch.setattr(versions, "which", lambda _: None)
+    for error in (ModuleNotFoundError("No module named 'x'"), SyntaxError("invalid"), RuntimeError("\x1b[31m")):
+        monkeypatch.setattr(versions, "importlib", mock.Mock(import_module=mock.Mock(side_effect=error)))
+        for path, command in ((str(tmp_path), "unset PYTHONPATH"), ("", installation.repair().command)):
+            monkeypatch.setenv("PYTHONPATH", path)
+
+            checks = list(doctor.examine(doctor.Order()))
+
+            assert [(check.name, check.ok) for check in checks] == [("versions", False), ("offlineimap", True)]
+            assert checks[0].meaning.startswith(f"MSAL cannot be loaded ({type(error).__name__}: ")
+            assert "\x1b" not in checks[0].meaning
+            assert checks[0].remedy.command == command
+
+
+_PIP = "#!/bin/sh\n'''exec' {python} \"$0\" \"$@\"\n' '''"
+
+
+@pytest.mark.parametrize(
+    ("head", "python"),
+    [
+        (f"#!{sys.executable}", sys.executable),
+        ("#!/usr/bin/python3", "/usr/bin/python3"),
+        ("#! /usr/bin/env python3", "/usr/bin/python3"),
+        ("#!/usr/bin/env -S python3 -E", "/usr/bin/python3"),
+        ("#!/usr/bin/env -S -i PATH=/usr/bin python3", "/usr/bin/python3"),
+        (_PIP.format(python='"/usr/bin/python3"'), "/usr/bin/python3"),
+        (_PIP.format(python="/usr/bin/python3"), "/usr/bin/python3"),
+        ("#!/bin/sh\necho 8.0.2; exit", "a Python that cannot be known"),
+    ],
+)
+def test_the_python_that_a_script_names(world: World, head: str, python: str) -> None:
+    """In the forms in which pip, distributions and people write it, of a script behind a link."""
+    path = program(world, head)
+
+    found = look()
+
+    assert (found.ok, found.meaning) == (True, f"OfflineIMAP 8.0.2 ({path}) is run by {python}")
+
+
+@pytest.mark.parametrize(
+    ("python", "body", "words"),
+    [
+        ("/usr/bin/python3", "import nothing_of_this_name", "No module named 'nothing_of_this_name'"),
+        ("/usr/bin/python3", "raise SystemExit('\\x1b[31m')", "\ufffd[31m"),
+        ("/usr/bin/python3", "import time; time.sleep(60)", "timed out"),
+        ("/usr/bin/no-such-python", "", "does not start"),
+    ],
+)
+def test_an_offlineimap_that_does_not_start(
+    world: World, monkeypatch: pytest.MonkeyPatch, python: str, body: str, words: str
+) -> None:
+    """As after an upgrade of Python: its own last words are told; it may need PYTHONPATH, which it is not given."""
+    if "sleep" in body:
+        monkeypatch.setattr(versions, "_PATIENCE", 0.1)
+    program(world, f"#!{python}", body)
+
+    found = look()
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+
+    assert found.ok is False
+    assert words in found.meaning
+    assert found.remedy.command == "pipx install --force 'offlineimap>=8.0.2'"
+    assert look().ok is None
