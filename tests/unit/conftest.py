@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: Files and tests below tests/unit that start programs, or take 0.03 s of processor time and more.
 SLOW = (
-    *("accounts/test_client_credential.py", "base/test_entry_point.py", "base/test_fresh_token.py"),
+    *("accounts/test_client_credential.py", "base/test_fresh_token.py"),
     *("base/test_account_lock.py", "base/test_import_cost.py", "base/test_messages.py", "base/test_process.py"),
     "cli/test_commands.py",
     *("doctor/offlineimaprc/", "doctor/test_doctor_command.py", "doctor/test_machine_checks.py"),
