@@ -74,12 +74,6 @@ def browser(entra: Entra) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def mail_user(world: World, entra: Entra, exchange: Exchange) -> MailUser:
-    """Return a person with mail, a shared mailbox and no mail program yet."""
-    return MailUser.make(product(world), entra, exchange)
-
-
-@pytest.fixture
 def bus(world: World) -> Iterator[Desktop]:
     """Let the world have a D-Bus session without a keyring."""
     with keyring_daemon.session(world.root, world.environ) as made:

@@ -1,8 +1,8 @@
 """
-Processes that are killed before each of their steps while they write to a store.
+Processes that are killed before each of their steps while they move secrets from one store to another.
 
-Run as a program with one thread, since only that may fork: ``python -m tests.whole.kill_points WHAT …`` prints what
-it found as JSON.
+Run as a program with one thread, since only that may fork: ``python -m tests.whole.kill_points SOURCE TARGET STRIDE``
+prints what it found as JSON.
 """
 
 from __future__ import annotations
@@ -25,39 +25,19 @@ from tests.signed_in_accounts import ALICE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from offlineimap_m365.stores.file import FileStore
     from tests.world import World
 
 #: Seconds for all kills of one call.
 _PATIENCE = 300.0
 
 
-def run(world: World, *arguments: str) -> Any:
-    """Run this program in *world* and return what it found."""
+def run(world: World, source: str, target: str, stride: int) -> Any:
+    """Run this program in *world* and return what move() found."""
     environ = world.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    done = world.execute(
-        [sys.executable, "-m", "tests.whole.kill_points", *arguments], environ=environ, timeout=_PATIENCE
-    )
+    command = [sys.executable, "-m", "tests.whole.kill_points", source, target, str(stride)]
+    done = world.execute(command, environ=environ, timeout=_PATIENCE)
     assert done.code == 0, done.err
     return json.loads(done.out)
-
-
-def write(store: str) -> list[str]:
-    """Kill a write before each of its steps; return what was read after each."""
-    kept, found = _open(store), []
-    for number in itertools.count():
-        kept.write(b"before")
-        is_killed = _is_killed(number, lambda: _write(store))
-        found.append((kept.read() or b"").decode())
-        _write(store)
-        assert kept.read() == b"after", "the next writer does not come through"
-        if not is_killed:
-            return found
-    raise AssertionError
-
-
-def _write(store: str) -> None:
-    _open(store).write(b"after")
 
 
 def move(source: str, target: str, stride: str) -> list[list[Any]]:
@@ -86,10 +66,6 @@ def holders() -> list[str]:
     """Return the kinds of stores that hold something of Alice."""
     kept = selection.everywhere(paths.folder(ALICE), ALICE)
     return [selection.kind(store.name) for store in kept if store.generation() is not None]
-
-
-def _open(store: str) -> FileStore:
-    return selection.open_store(store, paths.folder(ALICE), ALICE)
 
 
 def _fork(act: Callable[[], Any]) -> int:
@@ -127,12 +103,6 @@ def _is_killed(number: int, act: Callable[[], Any]) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def _main() -> None:
-    what, *words = sys.argv[1:]
-    keyring.SECONDS = _PATIENCE  # on a busy machine it may answer late
-    found = write(*words) if what == "write" else move(*words)
-    sys.stdout.write(json.dumps(found))
-
-
 if __name__ == "__main__":
-    _main()
+    keyring.SECONDS = _PATIENCE  # on a busy machine it may answer late
+    sys.stdout.write(json.dumps(move(*sys.argv[1:])))

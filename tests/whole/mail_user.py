@@ -121,21 +121,14 @@ class MailUser:
     entra: Entra
     exchange: Exchange
 
-    @classmethod
-    def make(cls, world: World, entra: Entra, exchange: Exchange) -> MailUser:
-        """Give Alice a mailbox and a shared one, and sign her in."""
-        made = cls(world, entra, exchange)
-        entra.access_token_seconds = 3600
-        for mailbox in (ALICE, INFO):
-            exchange.add_mailbox(mailbox, ["INBOX"])
-            exchange.grant(ALICE, mailbox)
-        sign_in_quickly(world, entra, exchange=exchange)
-        return made
-
     @property
     def home(self) -> Path:
         """The user's home directory."""
         return Path(self.world.environ["HOME"])
+
+    def prepare(self, program: str, at: str, arrangement: Arrangement) -> Path:
+        """Write what ``config`` prints for *program* into the file *at* in the home; return its path."""
+        return self.configure(at, arrangement.account, program, arrangement.mailbox)
 
     def configure(self, path: str, account: str, program: str, *mailboxes: str) -> Path:
         """Write what ``config`` prints for *program* into the file *path* in the home; return its whole path."""
@@ -152,16 +145,6 @@ class MailUser:
         """Return the environment that cron gives, with the test bed's certificate authority."""
         return {name: self.world.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
 
-    def deliver(self, mailbox: str, *subjects: str) -> None:
-        """Put mails with *subjects* into the INBOX of *mailbox*."""
-        for subject in subjects:
-            mail = f"From: bob@example.org\r\nTo: {mailbox}\r\nSubject: {subject}\r\n\r\nToday?\r\n"
-            self.exchange.deliver(mailbox, "INBOX", mail.encode())
-
-    def prepare(self, program: str, at: str, arrangement: Arrangement) -> Path:
-        """Write what ``config`` prints for *program* into the file *at* in the home; return its path."""
-        return self.configure(at, arrangement.account, program, arrangement.mailbox)
-
     @staticmethod
     def wait_until(happened: Callable[[], object]) -> None:
         """Wait until *happened* returns true."""
@@ -174,16 +157,6 @@ class MailUser:
         """Let the token of *account* be dead, and forget all requests so far."""
         self.world.age(account, left=-5)
         self.entra.forget()
-
-    @contextmanager
-    def signed_out(self) -> Iterator[None]:
-        """Take Alice's sign-in away for a while."""
-        folder = self.world.folder(ALICE)
-        away = folder.rename(self.world.root / "away")
-        try:
-            yield
-        finally:
-            away.rename(folder)
 
     def renew(self) -> None:
         """Refresh Alice's token."""
@@ -209,11 +182,15 @@ def open_mail_user(top: Path, ca: trustme.CA) -> Iterator[MailUser]:
         entra = stack.enter_context(Entra(top / "entra", ca))
         exchange = stack.enter_context(Exchange(top / "exchange", ca, issuers=entra.issuers(), keys=entra.keys()))
         entra.add_person(ALICE, PASSWORD)
-        user = MailUser.make(product(World.make(top / "world", top / "ca.pem")), entra, exchange)
-        sign_in_application(user.world, entra, exchange, INFO)
+        entra.access_token_seconds = 3600
+        user = MailUser(product(World.make(top / "world", top / "ca.pem")), entra, exchange)
         for mailbox in (ALICE, INFO):
-            exchange.add_folders(mailbox, dict.fromkeys(FOLDERS, ()))
-            user.deliver(mailbox, "Lunch")
+            exchange.add_folders(mailbox, dict.fromkeys(("INBOX", *FOLDERS), ()))
+            exchange.grant(ALICE, mailbox)
+            mail = f"From: {BOB}\r\nTo: {mailbox}\r\nSubject: Lunch\r\n\r\nToday?\r\n"
+            exchange.deliver(mailbox, "INBOX", mail.encode())
+        sign_in_quickly(user.world, entra, exchange=exchange)
+        sign_in_application(user.world, entra, exchange, INFO)
         yield user
 
 

@@ -96,22 +96,3 @@ def test_examples_are_commands_of_ours() -> None:
 
     assert len(lines) > 20
     assert "\\" not in plain
-
-
-def test_text_is_shown_as_it_is_written(tmp_path: Path) -> None:
-    """Nothing in a help text is a command to roff or becomes another character."""
-    texts = (
-        "a -b --c-d",
-        ".TH is a macro",
-        "'quoted' `ticks` \"double\"",
-        "back\\slash \\fBbold",
-        "~/x ^y",
-        "an … ellipsis",
-    )
-    path = tmp_path / "x.1"
-    content = "\n.PP\n".join(pages.escape(text) for text in texts)
-    path.write_text(f'.TH X 1 "" "" ""\n.SH NAME\nx\n.SH TEXT\n{content}\n', encoding="utf-8")
-
-    page = shown(path).replace("\u2212", "?").replace("\u2010", "?")
-
-    assert [text for text in texts if text not in page] == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,6 @@ import pytest
 
 from offlineimap_m365 import recipes
 from offlineimap_m365.folders import utf7
-from offlineimap_m365.knowledge import tables
-from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes.targets import defaults
 from tests.m365.exchange.folders import holds_mail
 from tests.mail_servers import ImapServer
@@ -22,30 +19,18 @@ from tests.signed_in_accounts import TOKEN
 from tests.whole.mail_user import ALICE, ARRANGEMENTS, FOLDERS, note_calls, odd_names, subjects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import trustme
 
     from tests.whole.mail_user import Arrangement, MailUser
     from tests.world import Outcome, World
 
-TEAM, SUBJECTS = "team@example.org", [f"Mail {number}" for number in range(8)]
+TEAM = "team@example.org"
 FINNISH_MAIL = {"INBOX", "Luonnokset", "L\u00e4hetetyt", "Poistetut", "T\u00e4rke\u00e4/Kalenteri"}
 FINNISH_ITEMS = {"Kalenteri", "Yhteystiedot", "L\u00e4htev\u00e4t"}
 #: Of an IMAP server that takes whatever it is handed.
 ANSWERS = {"CAPABILITY": b"* CAPABILITY IMAP4rev1 AUTH=XOAUTH2\r\nTAG OK done\r\n"}
-
-
-@pytest.fixture
-def server(ca: trustme.CA) -> Iterator[ImapServer]:
-    """Run an IMAP server that writes down what it is sent."""
-    with ImapServer(ca, ANSWERS, last="LOGOUT") as made:
-        yield made
-
-
-def answer_of(server: ImapServer) -> bytes:
-    """Return what the server was handed to sign in."""
-    return base64.b64decode(server.received.split(b"AUTHENTICATE XOAUTH2\r\n")[1].split(b"\r\n")[0])
 
 
 def sync(world: World, environ: Mapping[str, str] | None = None) -> Outcome:
@@ -70,7 +55,6 @@ def mbsync(shared_user: MailUser) -> MailUser:
     if not shared_user.exchange.has_mailbox(TEAM):
         shared_user.exchange.add_folders(TEAM, dict.fromkeys([*FINNISH_MAIL, *FINNISH_ITEMS], ()))
         shared_user.exchange.grant(ALICE, TEAM)
-        shared_user.deliver(TEAM, *SUBJECTS)
     return shared_user
 
 
@@ -107,37 +91,6 @@ def test_mbsync_fetches_several_mailboxes_without_what_was_learnt(mbsync: MailUs
     assert fetched(mbsync, "alice")["INBOX"] == ["Lunch"]
 
 
-def test_a_run_that_outlives_its_token_is_gone_on_with(mbsync: MailUser) -> None:
-    """When Exchange closes a session whose token died, mbsync stops; its next run fetches the rest, nothing twice."""
-    mbsync.configure(".mbsyncrc", ALICE, "mbsync", TEAM)
-    mbsync.exchange.slow_seconds = 0.5
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(sync, mbsync.world)
-        mbsync.wait_until(lambda: list(mbsync.home.glob("Mail/mbsync/team/INBOX/new/*")))
-        mbsync.exchange.end_sessions()
-        cut = first.result()
-    some = fetched(mbsync, "team")["INBOX"]
-    mbsync.exchange.slow_seconds = 0
-
-    done = sync(mbsync.world)
-
-    assert (cut.code, done.code) == (1, 0), done.err
-    assert 0 < len(some) < len(SUBJECTS)
-    assert fetched(mbsync, "team")["INBOX"] == SUBJECTS
-
-
-def test_a_token_as_long_as_the_data_say_is_sent_whole(
-    world: World, server: ImapServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So many characters of a token reach the server; of more, mbsync reads the beginning only."""
-    longest = tables.load("programs")["programs"]["mbsync"]["longest_token"]
-    monkeypatch.setattr(stub, "command", lambda: ["/bin/sh", "-c", f"printf '%0{longest}d\\n' 0"])
-
-    sync_with(world, server)
-
-    assert answer_of(server) == f"user={ALICE}\1auth=Bearer {'0' * longest}\1\1".encode()
-
-
 def test_a_server_that_is_another_gets_no_token(world: World, ca: trustme.CA) -> None:
     """With what config prints, mbsync hands nothing to a server whose certificate is for another host."""
     with ImapServer(ca, ANSWERS, host="elsewhere.example", last="LOGOUT") as server:
@@ -148,25 +101,15 @@ def test_a_server_that_is_another_gets_no_token(world: World, ca: trustme.CA) ->
         assert server.received == b""
 
 
-def test_a_sign_in_that_is_gone_reaches_the_person(world: World, ca: trustme.CA) -> None:
-    """Without a token nothing is handed to the server, and what mbsync shows has the command that helps."""
-    with ImapServer(ca) as server:
-        done = sync_with(world, server)
-
-        assert done.code != 0
-        assert f"offlineimap-m365 login {ALICE}" in done.err
-        assert "AUTHENTICATE" not in server.commands
-
-
 @odd_names(40)
 def test_mbsync_reads_back_what_was_meant(
-    world: World, server: ImapServer, monkeypatch: pytest.MonkeyPatch, name: str
+    world: World, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """However odd an address is, mbsync signs in as that address, and its shell asks for that account's token."""
     noted = note_calls(world, monkeypatch)
-    server.received = b""
+    with ImapServer(ca, ANSWERS, last="LOGOUT") as server:
+        sync_with(world, server, name)
 
-    sync_with(world, server, name)
-
-    assert answer_of(server) == f"user={name}\1auth=Bearer token\1\1".encode()
+    answer = server.received.split(b"AUTHENTICATE XOAUTH2\r\n")[1].split(b"\r\n")[0]
+    assert base64.b64decode(answer) == f"user={name}\1auth=Bearer token\1\1".encode()
     assert noted.read_text(encoding="utf-8").splitlines() == ["token", name]

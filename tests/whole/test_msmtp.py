@@ -68,10 +68,12 @@ def test_the_longest_token_is_as_long_as_the_data_say(
 def test_a_sign_in_that_is_gone_reaches_the_person(shared_user: MailUser) -> None:
     """Without a token nothing is sent, and what msmtp shows has our line with the command that helps."""
     shared_user.prepare("msmtp", ".msmtprc", ARRANGEMENTS[0])
+    folder = shared_user.world.folder(ALICE)
+    away = folder.rename(shared_user.world.root / "away")
 
-    with shared_user.signed_out():
-        done = send(shared_user.world, "alice", ALICE)
+    done = send(shared_user.world, "alice", ALICE)
 
+    away.rename(folder)
     assert done.code != 0
     assert shared_user.sent() == []
     assert f"offlineimap-m365 login {ALICE}" in done.err

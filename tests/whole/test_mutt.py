@@ -12,15 +12,14 @@ from offlineimap_m365 import recipes
 from offlineimap_m365.plugin import stub
 from offlineimap_m365.recipes import template_values
 from offlineimap_m365.recipes.targets import defaults
-from tests.whole.mail_user import ALICE, ARRANGEMENTS, BOB, find, odd_names, on_screen
+from tests.whole.mail_user import ARRANGEMENTS, BOB, find, odd_names, on_screen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.whole.mail_user import Arrangement, MailUser
-    from tests.world import Outcome, World
+    from tests.world import World
 
-OWN = ARRANGEMENTS[0]
 VARIABLES = ("imap_user", "imap_oauth_refresh_command", "smtp_url")
 
 
@@ -36,12 +35,6 @@ def configured(shared_user: MailUser, mutt: str, arrangement: Arrangement) -> li
     return [find(mutt), "-n", "-F", at]
 
 
-def send(shared_user: MailUser, command: list[str | Path]) -> Outcome:
-    """Send a mail to Bob, as from a script."""
-    words = [str(word) for word in (*command, "-s", "Lunch", BOB)]
-    return shared_user.world.execute(words, stdin="Tomorrow?\n", environ={**shared_user.world.environ, "TERM": "xterm"})
-
-
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=str)
 def test_mutt_reads_and_sends(shared_user: MailUser, mutt: str, arrangement: Arrangement) -> None:
     """The mailbox opens and a mail is read; another is sent by who may, and no second copy of it is kept."""
@@ -52,7 +45,9 @@ def test_mutt_reads_and_sends(shared_user: MailUser, mutt: str, arrangement: Arr
         screen.send("\r")
         screen.expect("Today")
         screen.send("qx")
-    done = send(shared_user, command)
+    words = [str(word) for word in (*command, "-s", "Lunch", BOB)]
+    terminal = {**shared_user.world.environ, "TERM": "xterm"}
+    done = shared_user.world.execute(words, stdin="Tomorrow?\n", environ=terminal)
 
     assert done.code == 0, done.err
     assert shared_user.opened() == {arrangement.mailbox}
@@ -61,21 +56,9 @@ def test_mutt_reads_and_sends(shared_user: MailUser, mutt: str, arrangement: Arr
     assert shared_user.exchange.contents(arrangement.mailbox)["Sent Items"] == []
 
 
-def test_a_sign_in_that_is_gone_reaches_the_person(shared_user: MailUser, mutt: str) -> None:
-    """Without a token nothing is sent, and what is shown has our line with the command that helps."""
-    command = configured(shared_user, mutt, OWN)
-
-    with shared_user.signed_out():
-        done = send(shared_user, command)
-
-    assert done.code != 0
-    assert shared_user.sent() == []
-    assert f"offlineimap-m365 login {ALICE}" in done.out + done.err
-
-
 def test_the_mailbox_opens_again_after_its_token_died(shared_user: MailUser, mutt: str) -> None:
     """Exchange ends a session with its token; whoever opens the mailbox again does so with another one."""
-    command = configured(shared_user, mutt, OWN)
+    command = configured(shared_user, mutt, ARRANGEMENTS[0])
 
     with on_screen(shared_user.world, *command, "-e", "set mark_old=no sleep_time=0") as screen:
         screen.expect("Lunch")
@@ -89,24 +72,6 @@ def test_the_mailbox_opens_again_after_its_token_died(shared_user: MailUser, mut
     assert first.closed_by == "bye"
     assert first.token_sha256 != second.token_sha256
     assert shared_user.exchange.refusals == []
-
-
-def test_neomutt_has_no_room_for_a_longer_token(shared_user: MailUser) -> None:
-    """Where neomutt gives up, config says so beforehand; mutt goes on."""
-    shared_user.entra.access_token_bytes = 4200
-    shared_user.world.age(ALICE, left=-5)
-    assert 4095 < len(shared_user.world.run("token", ALICE).out) < 4300
-
-    told = shared_user.world.run("config", ALICE, "neomutt")
-    refused = send(shared_user, configured(shared_user, "neomutt", OWN))
-    done = send(shared_user, configured(shared_user, "mutt", OWN))
-
-    shared_user.entra.access_token_bytes = 1400
-    shared_user.world.age(ALICE, left=-5)
-    assert "more than 4,095 characters" in told.err
-    assert "too big" in refused.out + refused.err
-    assert done.code == 0, done.err
-    assert shared_user.sent() == [(ALICE, ALICE, (BOB,))]
 
 
 @odd_names(20)

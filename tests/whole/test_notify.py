@@ -8,14 +8,13 @@ import pytest
 
 from tests.sign_in import options, sign_in
 from tests.signed_in_accounts import ALICE, age, keep
-from tests.whole import builds, many_processes
+from tests.whole import many_processes
 from tests.whole.mail_user import MailUser, sign_in_quickly
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.m365.entra import Entra
-    from tests.whole.sync import Sync
     from tests.world import World
 
 
@@ -43,11 +42,6 @@ def runs(user: World, least: int = 1) -> list[str]:
     """Return what the command wrote; its *least* lines may come after our own program's end."""
     MailUser.wait_until(lambda: log(user).exists() and log(user).read_text().count("\n") >= least)
     return log(user).read_text().splitlines()
-
-
-def waits_for(path: Path) -> str:
-    """Return a command that goes on when *path* is there."""
-    return f'while ! [ -e "{path}" ]; do sleep 0.1; done'
 
 
 def test_token_and_refresh_tell_once(alice: World, entra: Entra) -> None:
@@ -82,7 +76,7 @@ def test_nobody_waits_for_a_slow_command(alice: World, entra: Entra) -> None:
     """
     go = alice.root / "go"
     inner = f'{" ".join(alice.command)} token {ALICE}; echo "inner $?" >>"{log(alice)}"'
-    set_command(alice, f'{inner}; {waits_for(go)}; echo words; echo done >>"{log(alice)}"')
+    set_command(alice, f'{inner}; while ! [ -e "{go}" ]; do sleep 0.1; done; echo words; echo done >>"{log(alice)}"')
     entra.refuse(ALICE, 53000)
 
     done = alice.run("token")
@@ -92,26 +86,6 @@ def test_nobody_waits_for_a_slow_command(alice: World, entra: Entra) -> None:
     assert (done.code, done.out) == (77, "")
     assert before == [f"{ALICE} policy", "inner 77"]
     assert runs(alice, 3) == [*before, "done"]
-
-
-@pytest.mark.matrix
-@builds.each_python
-def test_offlineimap_tells_once(sync: Sync) -> None:
-    """On every build, whichever Python runs it: two runs that are refused, one notification, and no wait."""
-    user, entra = sync.world, sync.entra
-    sync.exchange.add_mailbox(ALICE)
-    sync.sign_in()
-    sync.configure()
-    go = user.root / "go"
-    set_command(user, waits_for(go))
-    user.age(ALICE, left=-10)
-    entra.revoke(ALICE)
-
-    done = [sync.run() for _ in range(2)]
-    go.touch()
-
-    assert all(outcome.code != 0 for outcome in done)
-    assert runs(user) == [f"{ALICE} login"]
 
 
 @many_processes.sizes(8, 200)

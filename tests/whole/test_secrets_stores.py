@@ -143,31 +143,3 @@ def test_a_sync(sync: Sync, request: pytest.FixtureRequest, kind: str) -> None:
     assert done.code == 0, done.out + done.err
     assert sync.in_maildir() == sync.on_server()
     assert not [secret for secret in secrets if secret in done.out + done.err]
-
-
-def test_a_sync_with_a_locked_store(sync: Sync, gpg: GpgHome) -> None:
-    """OfflineIMAP skips an account whose key is locked, in our words; ``token`` is 75; no request is made."""
-    gpg.unlock_key(gpg.make(f"Alice <{ALICE}>", PASSPHRASE))
-    move(sync, f"gpg:{ALICE}")
-    sync.entra.forget()
-    gpg.kill_agent()
-
-    done, token = sync.run(), sync.world.run("token")
-
-    assert done.code != 0
-    assert "gpg would have to ask for the passphrase" in done.out + done.err
-    assert (token.code, token.out, sync.entra.requests) == (75, "", [])
-    assert f"offlineimap-m365 login {ALICE} --store file" in token.err
-
-
-def test_what_a_locked_key_says_at_login(world: World, entra: Entra, gpg: GpgHome) -> None:
-    """The way to unlock a key before a first sign-in needs no file of ours, since there is none yet, and works."""
-    created = gpg.make(f"Alice <{ALICE}>", PASSPHRASE)
-    gpg.kill_agent()
-
-    done = world.run("login", ALICE, "--paste", *options(entra), "--store", f"gpg:{ALICE}")
-
-    assert done.code == 75, done.err
-    assert f"gpg --encrypt --recipient {created} </dev/null | gpg --decrypt" in done.err
-    assert f"offlineimap-m365 login {ALICE} --store file" in done.err
-    assert not world.folder(ALICE).exists()

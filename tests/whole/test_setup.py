@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import re
 import signal
 import subprocess
@@ -195,7 +194,7 @@ def test_a_run_that_was_interrupted_continues(signed_in: World, *, is_killed: bo
 def test_a_first_sync_that_was_ended_continues(signed_in: World, exchange: Exchange, how: str, code: int) -> None:
     """Ctrl-C and the end of the terminal end OfflineIMAP, too; whatever ended the sync, the next run finishes it."""
     exchange.fill(ALICE, per_folder=9)  # enough to be ended meanwhile
-    with Terminal(signed_in, "setup", ALICE, columns=80) as terminal:
+    with Terminal(signed_in, "setup", ALICE, columns=40) as terminal:
         terminal.press_enter(2)
         terminal.wait_for("(Enter:", times=3)
         exchange.slow_seconds = 0.5
@@ -216,19 +215,6 @@ def test_a_first_sync_that_was_ended_continues(signed_in: World, exchange: Excha
     assert (done.code, finished.code) == (code, 0), done.err + finished.err
     assert how == "kill -9" or fetched < on_server(exchange)
     assert messages(signed_in) == on_server(exchange)
-
-
-def test_a_sync_that_runs_already(signed_in: World) -> None:
-    """Another OfflineIMAP holds the account's lock: 75 with the command for later, and no search for a fault."""
-    lock = home(signed_in) / ".offlineimap/alice.lock"
-    lock.parent.mkdir()
-    with lock.open("w") as held:
-        fcntl.lockf(held, fcntl.LOCK_EX)
-        done = signed_in.run("setup", ALICE, "--yes")
-    finished = signed_in.run("setup", ALICE, "--yes")
-
-    assert (done.code, finished.code) == (75, 0), done.err + finished.err
-    assert "ended, you can fetch more with: offlineimap -o -a alice" in " ".join(done.err.split())
 
 
 def test_a_first_sync_that_an_expired_token_cuts_is_run_again(signed_in: World, exchange: Exchange) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tests.world import Outcome, World
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
-OWN = "11112222-bbbb-3333-cccc-4444dddd5555"
 
 
 @pytest.fixture
@@ -39,11 +38,6 @@ def token(entra: Entra, name: str = ALICE) -> str:
     assert found
     entra.forget()
     return found
-
-
-def bare(_: Path, entra: Entra) -> str:
-    """Return the content of a file with nothing but a refresh token."""
-    return token(entra) + "\n"
 
 
 def predecessor(directory: Path, entra: Entra) -> str:
@@ -67,16 +61,6 @@ def mutt(_: Path, entra: Entra) -> str:
     )  # fmt: skip
 
 
-def msal(_: Path, entra: Entra) -> str:
-    """Return an MSAL cache with Alice and Bob in it."""
-    merged: dict[str, dict[str, object]] = {}
-    for name in (ALICE, BOB):
-        for kind, rows in json.loads(attempt(entra, name).cache).items():
-            merged.setdefault(kind, {}).update({f"{name}{key}": row for key, row in rows.items()})
-    entra.forget()
-    return json.dumps(merged)
-
-
 def put(user: World, text: str, mode: int = 0o600) -> Path:
     """Write what another tool left behind."""
     path = user.root / "refresh_token"
@@ -90,7 +74,7 @@ def take_over(user: World, entra: Entra, file: Path, *more: str) -> Outcome:
     return user.run("import", ALICE, file, *options(entra), *more)
 
 
-@pytest.mark.parametrize("make", [bare, predecessor, mutt, msal])
+@pytest.mark.parametrize("make", [predecessor, mutt])
 @pytest.mark.matrix
 def test_a_sign_in_is_taken_over(user: World, entra: Entra, make: Callable[..., str]) -> None:
     """One request proves it, after an outage, too; then it is as good as a login; the file is as it was."""
@@ -109,6 +93,9 @@ def test_a_sign_in_is_taken_over(user: World, entra: Entra, make: Callable[..., 
     assert f"offlineimap-m365 import {ALICE} {path}" in outage.err
     assert f"{ALICE} is signed in" in done.err
     assert asked == 1
+    assert (
+        "client_id" not in json.loads((user.folder(ALICE) / "profile.json").read_text())["chosen"]
+    )  # it is the default
     assert (handed.code, handed.out.strip()) == (0, user.secrets(ALICE)[0])
     assert path.read_text() == text
     assert f"rm {path}" in done.err
@@ -131,60 +118,12 @@ def test_somebody_else_is_refused(user: World, entra: Entra) -> None:
     assert [secret for secret in secrets_of(entra) if secret in said] == []
 
 
-def test_a_token_pasted_at_a_terminal_is_not_shown(user: World, entra: Entra) -> None:
-    """``-`` on a terminal asks for it, and what is pasted does not appear."""
-    given = token(entra)
-    with Terminal(user, "import", ALICE, "-", *options(entra)) as terminal:
-        terminal.wait_until_taken_over()
-        terminal.wait_for("Paste the refresh token")
-        terminal.type(given + "\n")
-        done = terminal.end()
-        as_before = terminal.is_as_before
-
-    assert done.code == 0, done.err
-    assert given[:30] not in done.err
-    assert as_before
-
-
-@pytest.mark.parametrize("client_id", [OWN, THUNDERBIRD])
-def test_only_another_client_id_than_ours_is_remembered(user: World, entra: Entra, client_id: str) -> None:
-    """A later login asks with the client id that the other tool had; Thunderbird's may change with an upgrade."""
-    entra.add_client(OWN, ["http://localhost"])
-    text = predecessor(user.root, entra)
-    config = user.root / "config.py"
-    config.write_text(config.read_text().replace(THUNDERBIRD, client_id))
-    for record in entra.refresh_tokens.values():
-        record.grant.client_id = client_id
-
-    done = take_over(user, entra, put(user, text))
-
-    assert done.code == 0, done.err
-    profile = json.loads((user.folder(ALICE) / "profile.json").read_text())
-    assert profile["client_id"] == client_id
-    assert ("client_id" in profile["chosen"]) == (client_id == OWN)
-    assert {"authority", "imap", "scope", "smtp"} == {*profile["chosen"]} - {"client_id"}
-
-
-def encrypted(user: World, entra: Entra, gpg: GpgHome, passphrase: str, *how: str) -> Path:
-    """Return a file that mutt_oauth2.py encrypted for a new key that has a *passphrase*."""
-    gpg.make(f"Alice <{ALICE}>", passphrase)
-    content = mutt(user.root, entra).encode()
+@pytest.mark.parametrize("how", ["--armor", "--no-armor"])
+def test_a_token_file_that_gpg_encrypted(user: World, entra: Entra, gpg: GpgHome, how: str) -> None:
+    """The user's own gpg decrypts it; for a passphrase its pinentry comes up where somebody sits, else it is 75."""
+    gpg.make(f"Alice <{ALICE}>", PASSPHRASE)
     path = user.root / "token.gpg"
-    path.write_bytes(gpg.run("--default-recipient-self", *how, "--encrypt", data=content))
-    return path
-
-
-def test_a_token_file_that_gpg_encrypted(user: World, entra: Entra, gpg: GpgHome) -> None:
-    """What mutt_oauth2.py had encrypted is decrypted by the user's own gpg; here it is armoured."""
-    done = take_over(user, entra, encrypted(user, entra, gpg, "", "--armor"))
-
-    assert done.code == 0, done.err
-    assert "mutt_oauth2.py" in done.err
-
-
-def test_gpg_asks_at_a_terminal_only(user: World, entra: Entra, gpg: GpgHome) -> None:
-    """Where somebody sits its pinentry comes up; unattended it does not, though there is one; the file is binary."""
-    path = encrypted(user, entra, gpg, PASSPHRASE)
+    path.write_bytes(gpg.run("--default-recipient-self", how, "--encrypt", data=mutt(user.root, entra).encode()))
     asked = gpg.use_person()
     unattended = take_over(user, entra, path)
     was_asked = asked.exists()
