@@ -121,15 +121,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _programs_left() -> dict[int, str]:
-    """Return pid and name of our children that still run, pytest's own workers excepted (proc(5))."""
+    """Return pid and command of our children that still run, pytest's own workers excepted (proc(5))."""
     children = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for pid in " ".join(path.read_text("ascii") for path in Path("/proc/self/task").glob("*/children")).split():
         with contextlib.suppress(OSError):
-            name, _, rest = path.read_text("utf-8", "replace").partition("(")[2].rpartition(")")
-            state, parent = rest.split()[:2]
-            is_worker = b"execnet" in path.with_name("cmdline").read_bytes()
-            if int(parent) == os.getpid() and state not in "ZX" and not is_worker:
-                children[int(path.parent.name)] = name
+            command = Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").replace("\0", " ")
+            if command and "execnet" not in command:  # empty: it has ended
+                children[int(pid)] = command
     return children
 
 

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import socketserver
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class LoopbackServer(ABC):
+class LoopbackServer(socketserver.TCPServer):
     """A context manager that hands each connection to converse(); a client that hangs up is no error."""
 
     #: Seconds for which a client may say nothing.
     patience = 30.0
+    request_queue_size = 128
 
     def __init__(self) -> None:
         """Listen on a free port; nobody is answered before it is entered."""
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.02)
+        super().__init__(("127.0.0.1", 0), socketserver.BaseRequestHandler)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name=type(self).__name__, daemon=True)
-        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name=type(self).__name__, daemon=True)
+        self.port: int = self.socket.getsockname()[1]
 
     def __enter__(self) -> Self:
         """Serve."""
@@ -34,20 +35,17 @@ class LoopbackServer(ABC):
     def __exit__(self, *_: object) -> None:
         """Stop."""
         self._ended.set()
+        self.shutdown()
         self._thread.join()
-        self._listener.close()
+        self.server_close()
 
     @abstractmethod
     def converse(self, plain: socket.socket) -> None:
         """Talk with one client."""
 
-    def _serve(self) -> None:
-        while not self._ended.is_set():
-            try:
-                plain, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            plain.settimeout(self.patience)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a second short answer waits for nothing
-            with plain, contextlib.suppress(OSError):
-                self.converse(plain)
+    def finish_request(self, request: socket.socket, _address: object) -> None:  # type: ignore[override]
+        """Talk with one client; the standard library calls this."""
+        request.settimeout(self.patience)
+        request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a second short answer waits for nothing
+        with contextlib.suppress(OSError):
+            self.converse(request)

@@ -12,7 +12,6 @@ import json
 import sys
 from pathlib import Path
 
-from offlineimap_m365.base import errors
 from offlineimap_m365.knowledge.tables import EXIT_CODES, load
 
 HERE = Path(__file__).parent
@@ -32,12 +31,6 @@ to a device code, at the token endpoint; in brackets, what that rests on. None w
 
 | code | explanation | class | exit | seen | source |
 |---|---|---|---|---|---|
-"""
-_EXPLANATIONS = """
-## What they mean, and what helps
-
-| explanation | exit | depends on the place | next sign-in | meaning | advice | command | the help desk is asked |
-|---|---|---|---|---|---|---|---|
 """
 
 
@@ -68,26 +61,17 @@ def document() -> str:
 
 
 def codes() -> str:
-    """Return the table of codes, and the one of what they mean."""
+    """Return the table of codes."""
     table = load("aadsts")
     explanations = table["explanations"]
     lines = []
     for code, entry in table["codes"].items():
         row = explanations[entry["is"]]
         seen = f"{', '.join(row['seen'])} ({row.get('seen_source', 'I')})"
-        lines.append(_line(code, entry["is"], row["class"], str(EXIT_CODES[row["class"]]), seen, entry["source"]))
-    meanings = []
-    for name, row in {**explanations, **table["replies"]}.items():
-        remedy = table["remedies"][row["remedy"]] if isinstance(row["remedy"], str) else row["remedy"]
-        code = str(EXIT_CODES[row["class"]])
-        words = [row["meaning"], remedy.get("advice", ""), remedy.get("command", ""), remedy.get("ask", "")]
-        meanings.append(_line(name, code, "yes" if row.get("place") else "", row.get("prompt", ""), *words))
+        cells = [code, entry["is"], row["class"], str(EXIT_CODES[row["class"]]), seen, entry["source"]]
+        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |\n")
     legend = "".join(f"- {letter}: {text}\n" for letter, text in table["sources"].items())
-    return _CODES + "".join(lines) + "\n" + legend + _EXPLANATIONS + "".join(meanings)
-
-
-def _line(*cells: str) -> str:
-    return "| " + " | ".join(cell.replace("|", "/").replace("{command}", errors.COMMAND) for cell in cells) + " |\n"
+    return _CODES + "".join(lines) + "\n" + legend
 
 
 if __name__ == "__main__":

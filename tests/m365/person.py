@@ -10,7 +10,6 @@ import requests
 from bs4 import BeautifulSoup
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from bs4 import Tag
@@ -58,25 +57,17 @@ class Visitor:
 
 
 @final
-class Browser:
+class Browser(requests.Session):
     """A browser with cookies that trusts one CA and uses no proxy unless one is given."""
 
     def __init__(self, ca_file: Path, *, proxy: str | None = None) -> None:
         """Start with no cookies; *proxy* is used for https only."""
-        self._session = requests.Session()
+        super().__init__()
         # Neither the proxies and certificates of the environment nor ~/.netrc.
-        self._session.trust_env = False
-        self._session.verify = str(ca_file)
+        self.trust_env = False
+        self.verify = str(ca_file)
         if proxy:
-            self._session.proxies = {"https": proxy}
-
-    def __enter__(self) -> Browser:
-        """Be closed at the end."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close all connections."""
-        self._session.close()
+            self.proxies = {"https": proxy}
 
     def sign_in(self, url: str, address: str, password: str, *, consent: bool = True) -> Landing:
         """
@@ -97,29 +88,27 @@ class Browser:
 
     def follow(self, address: str) -> tuple[int, str, str]:
         """Open *address*; return status, final address, and the page's text."""
-        response = self._session.get(address, timeout=PATIENCE)
+        response = self.get(address, timeout=PATIENCE)
         return response.status_code, response.url, _text(BeautifulSoup(response.text, "html.parser"))
 
     def _walk(self, url: str, visitor: Visitor) -> Landing:
         origin = urlsplit(url).netloc
-        response = self._request("GET", url)
+        response = self.get(url, timeout=PATIENCE, allow_redirects=False)
         for _ in range(MOST_PAGES):
             if response.is_redirect:
                 address = urljoin(response.url, response.headers["Location"])
                 if urlsplit(address).netloc != origin:
                     return Landing(address=address)
-                response = self._request("GET", address)
+                response = self.get(address, timeout=PATIENCE, allow_redirects=False)
                 continue
             page = BeautifulSoup(response.text, "html.parser")
             answers = ((form["action"], visitor.fill(form)) for form in page("form"))
             action, sent = next(((action, sent) for action, sent in answers if sent), ("", None))
             if sent is None:
                 return Landing(text=_text(page))
-            response = self._request("POST", urljoin(response.url, str(action)), sent)
+            action = urljoin(response.url, str(action))
+            response = self.post(action, data=sent, timeout=PATIENCE, allow_redirects=False)
         raise RecursionError(f"the sign-in pages never end: {response.url}")
-
-    def _request(self, method: str, url: str, form: Mapping[str, str] | None = None) -> requests.Response:
-        return self._session.request(method, url, data=form, timeout=PATIENCE, allow_redirects=False)
 
 
 def _text(page: BeautifulSoup) -> str:

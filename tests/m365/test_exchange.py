@@ -5,30 +5,26 @@ from __future__ import annotations
 import base64
 import contextlib
 import imaplib
-import re
 import smtplib
 import ssl
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
 
 from tests.m365.entra import Key, scopes
-from tests.m365.exchange import FOLDERS, Exchange
+from tests.m365.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import trustme
 
 ALICE = "alice@example.org"
 ISSUER = "https://sts.windows.net/9c0f1d2e-0000-4000-8000-3b1f2c4d5e6f/"
 MAIL = b"Subject: x\r\n\r\nx\r\n"
-#: 127.0.0.0/8 and ::1 in the kernel's hexadecimal, whose words are little-endian.
-LOOPBACK = re.compile(r"[0-9A-F]{6}7F|0{24}01000000")
-LISTENING = "0A"
 
 
 def make_token(key: Key, upn: str = ALICE, **changes: float | str) -> str:
@@ -54,7 +50,7 @@ def exchange(tmp_path: Path, ca: trustme.CA, signing_key: Key) -> Iterator[Excha
     """Return a running Exchange with Alice's mailbox."""
     keys = {signing_key.kid: signing_key.public_pem}
     with Exchange(tmp_path / "exchange", ca, issuers=[ISSUER, "https://other/"], keys=keys) as running:
-        running.add_mailbox(ALICE, FOLDERS)
+        running.add_mailbox(ALICE)
         yield running
 
 
@@ -112,43 +108,6 @@ def test_passwords_are_neither_offered_nor_taken(exchange: Exchange, client: ima
     assert [refusal.reason for refusal in exchange.refusals] == ["mechanism"] * 2
 
 
-def test_no_flag_tells_folders_apart(client: imaplib.IMAP4, signing_key: Key) -> None:
-    """LIST shows mail, calendars and look-alikes with "/" between levels and no flag that tells them apart."""
-    sign_in(client, make_token(signing_key))
-
-    lines = [line.decode() for line in client.list()[1] if isinstance(line, bytes)]
-
-    assert sorted(line.partition(' "/" ')[2].strip('"') for line in lines) == sorted(FOLDERS)
-    assert not any("Noselect" in line or "NoInferiors" in line for line in lines)
-
-
-def test_bye_comes_between_two_messages_of_one_command(
-    exchange: Exchange, client: imaplib.IMAP4, signing_key: Key
-) -> None:
-    """A FETCH that outlives the token is cut off after a whole message."""
-    exchange.fill(ALICE, per_folder=6)
-    exchange.slow_seconds = 0.3
-    exchange.token_life_override = 1
-    sign_in(client, make_token(signing_key))
-    client.select("INBOX")
-
-    with pytest.raises(imaplib.IMAP4.abort, match="AccessTokenExpired"):
-        client.fetch("1:*", "(BODY[])")
-
-    fetched = client.untagged_responses["FETCH"]
-    assert 1 <= len([part for part in fetched if isinstance(part, tuple)]) < 6
-
-
-def test_foreign_mailbox_is_opened_and_unusable(exchange: Exchange, client: imaplib.IMAP4, signing_key: Key) -> None:
-    """A valid token signs in to any mailbox, and every command after that is refused, as Exchange does."""
-    sign_in(client, make_token(signing_key, "mallory@example.org"))
-
-    with pytest.raises(imaplib.IMAP4.error, match="User is authenticated but not connected"):
-        client.list()
-
-    assert exchange.refusals[0].reason == "mailbox"
-
-
 @pytest.mark.parametrize("flaw", ["in clear", "no token", "signature", "mallory's", ""])
 def test_submission_wants_tls_and_a_token(
     exchange: Exchange, trust: ssl.SSLContext, signing_key: Key, flaw: str
@@ -168,22 +127,3 @@ def test_submission_wants_tls_and_a_token(
             line.sendmail(ALICE, ["bob@example.net"], MAIL)
 
     assert [sent.user for sent in exchange.outbox] == ([] if flaw else [ALICE])
-
-
-def public_listeners() -> set[str]:
-    """Return the local addresses of this machine that listen and are not loopback (proc_pid_net(5): tcp, tcp6)."""
-    rows = [line.split() for table in ("tcp", "tcp6") for line in Path("/proc/net", table).read_text().splitlines()[1:]]
-    return {row[1] for row in rows if row[3] == LISTENING and not LOOPBACK.fullmatch(row[1].partition(":")[0])}
-
-
-def test_listens_on_loopback_only_and_leaves_nothing(tmp_path: Path, ca: trustme.CA, signing_key: Key) -> None:
-    """It is reachable from this machine alone, and gone when stopped, even if a session is open."""
-    public_before = public_listeners()
-    keys = {signing_key.kid: signing_key.public_pem}
-    with Exchange(tmp_path / "e", ca, issuers=[ISSUER], keys=keys) as exchange:
-        public_while = public_listeners()
-
-    assert public_while <= public_before
-    for port in (exchange.imap_port, exchange.smtp_port):
-        with pytest.raises(ConnectionRefusedError):
-            imaplib.IMAP4(exchange.host, port, timeout=5)

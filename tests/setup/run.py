@@ -135,12 +135,10 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     text = "What stands after -- goes to pytest (tests/try: to the demonstration)."
     parser = argparse.ArgumentParser(description=text)
     kinds = parser.add_mutually_exclusive_group()
-    for name, about in (
-        ("quick", "one Python only"),
-        ("unit", "lint, types and unit tests; no Debian package is needed"),
-        ("try", argparse.SUPPRESS),
-    ):
-        kinds.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=about)
+    about = {"quick": "one Python only", "unit": "lint, types and unit tests, which need no Debian package"}
+    for name in (*about, "try"):
+        words = about.get(name, argparse.SUPPRESS)
+        kinds.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=words)
     parser.add_argument("--long", action="store_true", help="the long form of the storms too")
     parser.add_argument("--keep", action="store_true", help="keep the directory in which it ran")
     parser.add_argument("--yes", action="store_true", help="install without asking")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.m365.entra import Entra, Person
-    from tests.m365.entra.regions import Region
+    from tests.m365.entra.people import Region
     from tests.world import World
 
 ALICE, EVE, BACKUP = "alice@example.org", "eve@outlook.com", "backup@example.org"

@@ -21,7 +21,7 @@ from tests.world import PATIENCE
 
 if TYPE_CHECKING:
     from tests.m365.entra import Entra, Request
-    from tests.m365.entra.script import Answer
+    from tests.m365.entra.records import Answer
     from tests.world import World
 
 LOGIN = f"offlineimap-m365 login {ALICE}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from .clients import THUNDERBIRD as THUNDERBIRD
-from .keys import Key as Key
+from .people import CHINA as CHINA
 from .people import CONSUMERS as CONSUMERS
+from .people import DOD as DOD
+from .people import USGOV as USGOV
 from .people import Person as Person
+from .records import CAPTIVE_PORTAL as CAPTIVE_PORTAL
 from .records import Request as Request
-from .regions import CHINA as CHINA
-from .regions import DOD as DOD
-from .regions import USGOV as USGOV
-from .script import CAPTIVE_PORTAL as CAPTIVE_PORTAL
 from .server import Entra as Entra
+from .tokens import Key as Key

@@ -1,4 +1,4 @@
-"""The authorisation endpoint (RFC 6749 §4.1.1): from a program's request to a code in a redirect."""
+"""From a program's request to its answer: the authorisation endpoint (RFC 6749 §4.1.1), the page for device codes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from authlib.oauth2 import OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
-from flask import Response, request
+from flask import Response, make_response, render_template, request
 
+from .people import LOGIN_HOSTS
 from .refusals import Refusal, translate
-from .regions import LOGIN_HOSTS
 from .scopes import resource_scopes
 from .signin import Flow
 
 if TYPE_CHECKING:
     from .people import Person
+    from .records import DeviceCode
     from .signin import SignIn
 
 
@@ -79,3 +80,39 @@ class Authorize:
             # OpenID Connect Session Management §2; Entra sends it with every code.
             response.headers["Location"] += f"&session_state={uuid.uuid4()}"
         return response
+
+
+class DevicePages:
+    """The page on which a person types in a program's code (RFC 8628 §3.3), and whether they meant this program."""
+
+    def __init__(self, sign_in: SignIn) -> None:
+        """Start without waiting codes."""
+        self.sign_in = sign_in
+        self.waiting: dict[str, DeviceCode] = {}
+
+    def ask(self) -> Response:
+        """Ask for a code; check one that was typed and start a sign-in."""
+        typed = request.form.get("otc", "").strip().upper()
+        codes = self.sign_in.gate.provider.device_codes.values()
+        found = next((code for code in codes if code.user_code == typed and code.approved is None), None)
+        if found is None or found.is_expired():
+            problem = "That code didn't work. Check the code and try again." if typed else ""
+            return make_response(render_template("code.html", code=typed, problem=problem))
+        client = self.sign_in.gate.query_client(found.client_id)
+        flow = Flow("common", client.name, self.confirm, scopes=resource_scopes(found.scope))
+        self.waiting[flow.context] = found
+        return self.sign_in.begin(flow)
+
+    def confirm(self, flow: Flow, person: Person) -> Response:
+        """Ask whether the person started this."""
+        del person
+        return self.sign_in.page(flow, "device.html")
+
+    def answer(self, tenant: str) -> Response:
+        """Take the answer."""
+        del tenant
+        flow = self.sign_in.current()
+        found = self.waiting.pop(flow.context)
+        with self.sign_in.gate.provider.lock:
+            found.person, found.approved = flow.person, request.form.get("continue") == "true"
+        return make_response(render_template("done.html", flow=flow, approved=found.approved))

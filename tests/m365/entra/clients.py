@@ -1,4 +1,4 @@
-"""Registered applications: redirects per client id, public or with a secret."""
+"""Registered applications: redirects per client id, public, with a secret or with a certificate."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import hmac
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from flask import request
+
 from .refusals import Refusal
+from .tokens import base64url
 
 #: Thunderbird's desktop id (Mozilla: OAuth2Providers.sys.mjs, bug 1685414).
 THUNDERBIRD = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+#: The header that names the certificate by its thumbprint (RFC 7515 §4.1.7, §4.1.8).
+_THUMBPRINTS = {"PS256": ("x5t#S256", hashes.SHA256()), "RS256": ("x5t", hashes.SHA1())}
 
 
 @dataclass(eq=False)
@@ -80,3 +89,30 @@ def is_same_redirect(known: str, asked: str) -> bool:
         return known == asked
     parts = urlsplit(asked)
     return (parts.scheme, parts.hostname, parts.path, parts.query) == ("http", "localhost", "", "")
+
+
+def check_assertion(client: Client, assertion: str, kind: str) -> None:
+    """
+    Raise AADSTS700027 unless a certificate of *client* signed the *assertion*, for this endpoint, and it is good now.
+
+    Microsoft: "Application authentication certificate credentials": PS256 with the thumbprint ``x5t#S256``, or RS256
+    with ``x5t``.
+    """
+    try:
+        header = jwt.get_unverified_header(assertion)
+        name, digest = _THUMBPRINTS[header["alg"]]
+        thumbprint = header[name].rstrip("=")  # MSAL pads, and Entra takes it
+        certificates = map(x509.load_pem_x509_certificate, client.certificates)
+        certificate = next(found for found in certificates if base64url(found.fingerprint(digest)) == thumbprint)
+        claims = jwt.decode(
+            assertion,
+            certificate.public_key(),  # type: ignore[arg-type]  # any kind of key; only RSA fits these algorithms
+            algorithms=[header["alg"]],
+            audience=f"https://{request.host}{request.path}",
+            issuer=client.client_id,
+            options={"require": ["exp", "sub", "jti"]},
+        )
+    except (jwt.InvalidTokenError, KeyError, StopIteration) as error:
+        raise Refusal(700027) from error
+    if kind != _ASSERTION or claims["sub"] != client.client_id:
+        raise Refusal(700027)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
@@ -9,7 +10,7 @@ from authlib.oauth2 import OAuth2Error, OAuth2Request
 from flask import Response, jsonify, request
 
 from . import tokens
-from .assertion import check_assertion
+from .clients import check_assertion
 from .grants import ClientCredentials, CodeExchange, DeviceAuthorization, DeviceExchange, Pkce, Refresh
 from .records import Grant, RefreshToken
 from .refusals import Refusal, translate
@@ -84,7 +85,7 @@ class Gate(AuthorizationServer):
         grant = self.grant_of(request)
         asked = grant.scope.split()
         if "offline_access" in asked:
-            token["refresh_token"] = value = tokens.refresh_token()
+            token["refresh_token"] = value = f"0.A{secrets.token_urlsafe(900)}"  # as long as Entra's
             self.provider.refresh_tokens[value] = RefreshToken(grant)
         if "openid" in asked:
             nonce = request.authorization_code.asked.get("nonce") if request.authorization_code else None
@@ -112,6 +113,34 @@ class Gate(AuthorizationServer):
                 else self.create_endpoint_response(DeviceAuthorization.ENDPOINT_NAME)
             )
         return response
+
+    def configuration(self, tenant: str) -> Response:
+        """Return the OpenID configuration of *tenant*: endpoints at its cloud's host, always below its id."""
+        found = self.provider.resolve_tenant(tenant)
+        if found is None:
+            # Azure/azure-cli#22145: this document's refusal has a name of its own.
+            return self.refuse(Refusal(90002, error="invalid_tenant", tenant=tenant))
+        region = self.provider.regions.get(found)
+        host = region.host if region else request.host
+        base = f"https://{host}/{found}"
+        document: dict[str, object] = {
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "issuer": tokens.issuer(found, host),
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            # OpenID Connect Discovery §3.
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "response_types_supported": ["code"],
+        }
+        if self.provider.extras:
+            # What only Microsoft's document holds.
+            document["tenant_region_scope"] = region.scope if region else None
+            document["cloud_instance_name"] = region.instance if region else "microsoftonline.com"
+            if region and region.sub_scope:
+                document["tenant_region_sub_scope"] = region.sub_scope
+        return jsonify(document)
 
     def refuse(self, refusal: Refusal) -> Response:
         """Answer with *refusal* as JSON: with Entra's body, or with the RFCs' where extras are off."""

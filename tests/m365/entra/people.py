@@ -1,4 +1,4 @@
-"""People who can sign in, and the organisations (tenants) they belong to."""
+"""People who can sign in, the organisations (tenants) they belong to, and the clouds where those live."""
 
 from __future__ import annotations
 
@@ -47,3 +47,27 @@ class Person:
     def subject(self, client_id: str) -> str:
         """Return the *sub* claim: another one per client (Microsoft: "ID token claims reference")."""
         return uuid.uuid5(uuid.UUID(self.oid), client_id).hex
+
+
+#: Names that the certificate holds besides localhost: Microsoft's, for tests that come through a proxy.
+LOGIN_HOSTS = ("login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn")
+
+
+@dataclass(frozen=True)
+class Region:
+    """
+    The cloud of a tenant, in the words of its OpenID configuration.
+
+    *host* is where its people sign in. Other hosts describe it all the same, and refuse to sign anybody in (Microsoft:
+    "B2B collaboration in government and national clouds"; AADSTS90038).
+    """
+
+    host: str
+    instance: str
+    scope: str
+    sub_scope: str | None = None
+
+
+USGOV = Region("login.microsoftonline.us", "microsoftonline.us", "USGov", "DODCON")
+DOD = Region("login.microsoftonline.us", "microsoftonline.us", "USGov", "DOD")
+CHINA = Region("login.partner.microsoftonline.cn", "partner.microsoftonline.cn", "AS")

@@ -5,23 +5,19 @@ from __future__ import annotations
 import secrets
 import threading
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from .clients import THUNDERBIRD, Client
-from .keys import Key
 from .people import CONSUMERS, Person
-from .records import Code, Request
-from .script import Answer
-from .tokens import Claims, issuer_of_access_tokens
+from .records import Answer, Code, Request
+from .tokens import Claims, Key, issuer_of_access_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from .people import Consent
+    from .people import Consent, Region
     from .records import DeviceCode, RefreshToken
-    from .regions import Region
-    from .script import Body, Drop
 
 #: Tenants of a path that stand for many (Microsoft: "OpenID Connect on the Microsoft identity platform").
 ALIASES = ("common", "organizations", "consumers")
@@ -35,8 +31,7 @@ class Provider:
     ones stay good, as Entra's (Microsoft: "Refresh tokens"). *extras* are what only Entra sends; without them
     it is a provider that keeps to the RFCs. *latency* is how far away it is: each connection and each answer
     takes as long. *delay* holds every answer of the token endpoint back; both, *interval* (of polling for a
-    device code), all lives and *clock*, by which its own is ahead, are seconds. *id_token_claims_override* makes ID
-    tokens wrong; None removes a claim.
+    device code) and all lives are seconds. *id_token_claims_override* makes ID tokens wrong; None removes a claim.
     """
 
     def __init__(self, *, access_token_seconds: float = 3600, key: Key | None = None) -> None:
@@ -50,7 +45,6 @@ class Provider:
         self.interval = 1
         self.delay = 0.0
         self.latency = 0.0
-        self.clock = 0.0
         self.id_token_claims_override: Claims = {}
         self.key = key or Key()
         self.tenant = str(uuid.uuid4())
@@ -166,17 +160,6 @@ class Provider:
                 answer.times -= 1
             return answer
 
-    def fail_next(
-        self,
-        endpoint: str,
-        times: int = 1,
-        *,
-        status: int | None = None,
-        body: Body | None = None,
-        headers: Mapping[str, str] | None = None,
-        code: int | None = None,
-        extra: Mapping[str, object] | None = None,
-        drop: Drop | None = None,
-    ) -> None:
-        """Order the answer to the next *times* requests for *endpoint* (as in *count*); see script.Answer."""
-        self.ordered.append(Answer(endpoint, times, status, body, headers or {}, code, extra or {}, drop))
+    def fail_next(self, endpoint: str, times: int = 1, **answer: Any) -> None:
+        """Order the answer to the next *times* requests for *endpoint* (as in *count*), a records.Answer."""
+        self.ordered.append(Answer(endpoint, times, **answer))

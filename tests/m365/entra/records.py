@@ -1,16 +1,25 @@
-"""What the server remembers: codes, device codes, grants and refresh tokens as Authlib wants them, and requests."""
+"""What the server remembers: codes, grants and refresh tokens, as Authlib wants them, requests, and ordered answers."""
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .clients import Client
     from .people import Person
+
+#: The page of a hotel's network.
+CAPTIVE_PORTAL = (
+    "<!DOCTYPE html><html><head><title>Guest network</title></head>"
+    "<body><h1>Welcome</h1><p>Accept the terms of use to go online.</p></body></html>"
+)
+
+Body = str | bytes | Mapping[str, object]
+Drop = Literal["before", "after"]
 
 
 @dataclass(eq=False)
@@ -81,7 +90,6 @@ class DeviceCode:
     person: Person | None = None
     approved: bool | None = None
     used: bool = False
-    polled_at: float = 0
 
     def get_client_id(self) -> str:
         """Return who asked for it."""
@@ -99,32 +107,22 @@ class DeviceCode:
         """Return whether its time is over."""
         return time.time() > self.expires_at
 
-    def is_polled_too_fast(self) -> bool:
-        """Note that somebody asks now; return whether the last time was less than half an interval ago."""
-        now, before = time.monotonic(), self.polled_at
-        self.polled_at = now
-        return bool(before) and now - before < self.interval / 2
-
 
 @dataclass
 class Request:
     """
     One request as it arrived.
 
-    *names* are the names of its query and form fields; of their values only *grant_type*, *client_id*,
-    *scope*, *login_hint*, *prompt* and *claims* are kept. *authorization* is the scheme of such a header.
-    *status* is what was answered, 0 while it is being worked on or when the connection was dropped instead.
+    Of its query and form only what is no secret is kept. *authorization* is the scheme of such a header. *status* is
+    what was answered, 0 while it is being worked on or when the connection was dropped instead.
     """
 
     method: str
     host: str
     path: str
-    names: tuple[str, ...] = ()
     grant_type: str | None = None
     client_id: str | None = None
     scope: str | None = None
-    login_hint: str | None = None
-    prompt: str | None = None
     claims: str | None = None
     authorization: str | None = None
     status: int = 0
@@ -133,3 +131,34 @@ class Request:
         """Return whether *what* is its grant type (the last word of it will do) or the end of its path."""
         grant = self.grant_type or ""
         return what == grant or (bool(grant) and what == grant.rpartition(":")[2]) or self.path.endswith(what)
+
+
+@dataclass
+class Answer:
+    """
+    One ordered answer.
+
+    *code* is an AADSTS number: Entra's error body, or its error page where a browser asks, or with *status* 302 the
+    way back to the program. *drop* ends the connection without an answer: ``before`` anything happened, or ``after``
+    the request was worked on.
+    """
+
+    endpoint: str
+    times: int
+    status: int | None = None
+    body: Body | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    code: int | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+    drop: Drop | None = None
+
+    def is_for(self, request: Request) -> bool:
+        """Return whether this answer belongs to *request*."""
+        return self.times > 0 and request.is_for(self.endpoint)
+
+    def payload(self) -> tuple[bytes, str]:
+        """Return body and content type."""
+        if isinstance(self.body, Mapping):
+            return json.dumps(dict(self.body)).encode(), "application/json; charset=utf-8"
+        body = self.body.encode() if isinstance(self.body, str) else self.body or b""
+        return body, "text/html; charset=utf-8"

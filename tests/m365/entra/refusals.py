@@ -90,13 +90,11 @@ def translate(error: OAuth2Error, *, client: str = "") -> Refusal:
         return error
     codes = {
         "authorization_pending": 70016,
-        "slow_down": 70016,
         "expired_token": 70020,
         "invalid_grant": 70000,
         "invalid_scope": 65001,  # wider than what was consented to; unknown scopes were refused before
         "unauthorized_client": 7000218,  # the registration allows no such flow: "app is not a public client"
     }
-    name = "slow_down" if error.error == "slow_down" else None
-    refusal = Refusal(codes.get(error.error, 900144), error=name, client=client, field="code")
+    refusal = Refusal(codes.get(error.error, 900144), client=client, field="code")
     refusal.state, refusal.redirect_uri = error.state, error.redirect_uri
     return refusal

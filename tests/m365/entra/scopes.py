@@ -23,12 +23,7 @@ MAIL = (
 GRAPH = "https://graph.microsoft.com"
 
 MAIL_PERMISSIONS = ("IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send")
-GRAPH_PERMISSIONS = ("User.Read", "Mail.Read", "Mail.ReadWrite", "Mail.Send")
-
-KNOWN = frozenset(
-    [f"{resource}/{name}" for resource in MAIL for name in (*MAIL_PERMISSIONS, ".default")]
-    + [f"{GRAPH}/{name}" for name in (*GRAPH_PERMISSIONS, ".default")]
-)
+KNOWN = frozenset(f"{resource}/{name}" for resource in MAIL for name in (*MAIL_PERMISSIONS, ".default"))
 
 
 def check_scopes(scope: str | None) -> None:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
-from functools import partial
 from typing import TYPE_CHECKING, final
 
 from flask import Flask, Response, g, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from .authorize import Authorize
-from .device import DevicePages
-from .discovery import configuration
+from .authorize import Authorize, DevicePages
 from .gate import Gate
+from .people import LOGIN_HOSTS
 from .provider import Provider
-from .records import Request
+from .records import Answer, Request
 from .refusals import Refusal
-from .regions import LOGIN_HOSTS
 from .signin import SignIn
 
 if TYPE_CHECKING:
@@ -28,8 +24,7 @@ if TYPE_CHECKING:
 
     import trustme
 
-    from .keys import Key
-    from .script import Answer
+    from .tokens import Key
 
 
 class Quiet(WSGIRequestHandler):
@@ -39,17 +34,11 @@ class Quiet(WSGIRequestHandler):
     disable_nagle_algorithm = True
     #: Delays each new connection, as a distant server would.
     held_back: Callable[[], object]
-    #: Returns the time in seconds since 1970.
-    clock: Callable[[], float]
 
     def setup(self) -> None:
         """Accept a connection after the delay."""
         type(self).held_back()
         super().setup()
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        """Return the Date header of an answer."""
-        return super().date_time_string(self.clock() if timestamp is None else timestamp)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print nothing."""
@@ -81,11 +70,7 @@ class Entra(Provider):
         self.ca_file = directory / "ca.pem"
         ca.cert_pem.write_to_path(str(self.ca_file))
         self._stopping = threading.Event()
-        parts = {
-            "held_back": staticmethod(lambda: self._stopping.wait(self.latency)),
-            "clock": staticmethod(lambda: time.time() + self.clock),
-        }
-        handler = type("Handler", (Quiet,), parts)
+        handler = type("Handler", (Quiet,), {"held_back": staticmethod(lambda: self._stopping.wait(self.latency))})
         self._server = make_server("127.0.0.1", port, self._application(), threaded=True, request_handler=handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         # A certificate for all names; OfflineIMAP insists on a common name.
@@ -123,7 +108,7 @@ class Entra(Provider):
         sign_in = SignIn(gate)
         authorize, device = Authorize(sign_in), DevicePages(sign_in)
         for rule, view, *methods in (
-            ("/<tenant>/v2.0/.well-known/openid-configuration", partial(configuration, gate), "GET"),
+            ("/<tenant>/v2.0/.well-known/openid-configuration", gate.configuration, "GET"),
             ("/<tenant>/oauth2/v2.0/authorize", authorize.authorize, "GET", "POST"),
             ("/<tenant>/login", sign_in.login, "POST"),
             ("/<tenant>/reprocess", sign_in.pick, "POST"),
@@ -178,18 +163,15 @@ def ordered(answer: Answer, gate: Gate, sign_in: SignIn) -> Response | str | Non
 
 
 def note() -> Request:
-    """Return the current request as it is recorded: names, and only those values that are no secrets."""
+    """Return the current request as it is recorded: only those values that are no secrets."""
     value = request.values.get
     return Request(
         request.method,
         request.host,
         request.path,
-        tuple(sorted(request.values)),
         grant_type=value("grant_type"),
         client_id=value("client_id"),
         scope=value("scope"),
-        login_hint=value("login_hint"),
-        prompt=value("prompt"),
         claims=value("claims"),
         authorization=request.headers.get("Authorization", "").partition(" ")[0] or None,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import secrets
 import time
@@ -9,9 +11,10 @@ import uuid
 from typing import TYPE_CHECKING
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import request
 
-from .keys import base64url
 from .people import CONSUMERS
 from .scopes import permissions, resource
 
@@ -21,6 +24,23 @@ if TYPE_CHECKING:
     from .provider import Provider
 
 Claims = dict[str, object]
+
+
+class Key:
+    """An RSA key with its id. Each server has its own unless it is given one."""
+
+    def __init__(self) -> None:
+        """Make one (2048 bits, as Entra's)."""
+        self.private = generate_private_key(public_exponent=65537, key_size=2048)
+        public = self.private.public_key()
+        der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.kid = base64url(hashlib.sha1(der, usedforsecurity=False).digest())
+        self.public_pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def base64url(data: bytes) -> str:
+    """Return *data* in base64url without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def issuer(tenant: str, host: str = "") -> str:
@@ -108,13 +128,3 @@ def _sign(provider: Provider, claims: Claims, *, is_v1: bool = False) -> str:
 def client_info(person: Person) -> str:
     """Return MSAL's home account id: object and tenant (MSAL: token_cache.py, client_info)."""
     return base64url(json.dumps({"uid": person.oid, "utid": person.tenant}).encode())
-
-
-def refresh_token() -> str:
-    """Return about 1,200 characters that say nothing, beginning as Entra's do."""
-    return f"0.A{secrets.token_urlsafe(900)}"
-
-
-def code() -> str:
-    """Return an authorisation code: about 1,500 characters."""
-    return f"1.A{secrets.token_urlsafe(1125)}"

@@ -2,8 +2,7 @@
 One IMAP connection to Exchange: sign-in in Exchange's words, then Dovecot's answers until the token dies.
 
 The wording is from public logs of Exchange Online: greeting and CAPABILITY (mutt_oauth2.py, neomutt#2927), BYE
-(email-oauth2-proxy), "User is authenticated but not connected." (M365-IMAP#8, imapsync's FAQ), "Request is throttled"
-(imapsync#198).
+(email-oauth2-proxy), "User is authenticated but not connected." (M365-IMAP#8, imapsync's FAQ).
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from .bearer import Bearer, read_xoauth2
-from .rules import Rules, Session
+from .rules import Bearer, Rules, Session, read_xoauth2
 
 if TYPE_CHECKING:
     from .dovecot import Dovecot
@@ -66,10 +64,7 @@ class Connection:
     async def _talk(self) -> None:
         await self._send(_GREETING)
         bearer = await self._sign_in()
-        if bearer and self._rules.throttled is not None:
-            wait = b"%d milliseconds" % self._rules.throttled
-            await self._answer_all_with(b"NO Request is throttled. Suggested Backoff Time: " + wait)
-        elif bearer and self._rules.may_fetch(bearer.identity, bearer.user):
+        if bearer and self._rules.may_fetch(bearer.identity, bearer.user):
             await self._open(bearer)
         elif bearer:
             self._rules.refuse("mailbox", bearer)
@@ -97,8 +92,6 @@ class Connection:
     async def _answer(self, tag: bytes, verb: bytes, otherwise: bytes) -> bool:
         """Answer one command, with *otherwise* if it needs a mailbox; return whether to go on."""
         before = _ANSWERS.get(verb)
-        if before and not self._rules.offers_xoauth2:
-            before = before.replace(b" AUTH=XOAUTH2", b" AUTH=PLAIN")
         end = otherwise if before is None else b"OK " + verb + b" completed."
         await self._send((before or b"") + tag + b" " + end + b"\r\n")
         return verb != b"LOGOUT"
@@ -132,9 +125,8 @@ class Connection:
             return None, "format"
         if not self._rules.is_genuine(bearer):
             return bearer, "token"
-        if self._rules.token_life_override is not None and self._rules.dies_at(bearer) <= time.time():
-            return bearer, "dead"
-        return bearer, "withdrawn" if self._rules.withdrawn(bearer) else ""
+        is_dead = self._rules.token_life_override is not None and self._rules.dies_at(bearer) <= time.time()
+        return bearer, "dead" if is_dead else ""
 
     async def _open(self, bearer: Bearer) -> None:
         """Pass everything on until the client or Dovecot hangs up or the token dies."""

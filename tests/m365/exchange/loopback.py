@@ -4,74 +4,122 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
-
-from tests.m365.loop_thread import LoopThread
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
 
 from .connection import LIMIT, Connection
+from .dovecot import Dovecot
 from .outbox import Outbox
+from .rules import Rules
 
 if TYPE_CHECKING:
-    import ssl
+    from collections.abc import Coroutine, Mapping, Sequence
+    from pathlib import Path
 
-    from .dovecot import Dovecot
-    from .rules import Rules
+    import trustme
+    from typing_extensions import Self
 
 
-class Loopback:
-    """Listens from the beginning, so that its *ports* are known, and answers once it is started."""
+class Loopback(Rules):
+    """
+    Listens at 127.0.0.1 from the beginning, so that its ports are known, and answers while it is entered.
 
-    def __init__(self, rules: Rules, dovecot: Dovecot, tls: ssl.SSLContext, ports: tuple[int, int]) -> None:
-        """Take the *ports* of IMAP and SMTP at 127.0.0.1 (0: any free one)."""
-        self._rules = rules
-        self._dovecot = dovecot
-        self._tls = tls
-        self.outbox = Outbox(rules, tls)
+    After that *sessions* and *outbox* (what was sent, oldest first) stay readable.
+    """
+
+    host = "localhost"
+
+    def __init__(
+        self,
+        directory: Path,
+        ca: trustme.CA,
+        *,
+        issuers: Sequence[str],
+        keys: Mapping[str, bytes],
+        ports: tuple[int, int] = (0, 0),
+        names: Sequence[str] = (),
+    ) -> None:
+        """
+        Keep files in *directory*, show a certificate of *ca*, and take the *ports* of IMAP and SMTP (0: any free one).
+
+        *names*: further names in its certificate.
+        """
+        super().__init__(issuers, keys)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._dovecot = Dovecot(directory)
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.renew(ca, *names)
+        self._submission = Outbox(self, self._tls)
+        self.outbox = self._submission.sent
         pairs = zip(("imap", "smtp"), ports, strict=True)
         self._listeners = {what: socket.create_server(("127.0.0.1", port)) for what, port in pairs}
-        self.ports: dict[str, int] = {what: found.getsockname()[1] for what, found in self._listeners.items()}
+        self._ports: dict[str, int] = {what: found.getsockname()[1] for what, found in self._listeners.items()}
+        self.imap_port, self.smtp_port = self._ports["imap"], self._ports["smtp"]
         self._servers: dict[str, asyncio.AbstractServer] = {}
         self._tasks: set[asyncio.Task[None] | None] = set()
-        self._thread = LoopThread("exchange")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="exchange", daemon=True)
 
-    def start(self) -> None:
-        """Begin to answer."""
+    def __enter__(self) -> Self:
+        """Start it; it answers when this returns."""
         self._thread.start()
         for what, listener in self._listeners.items():
-            self._thread.run(self._listen(what, listener))
+            self._run(self._listen(what, listener))
+        return self
 
-    def stop(self) -> None:
-        """End all connections and listeners, which can have been ended before."""
-        if self._servers:
-            self._thread.run(self._end())
-        self._thread.stop()
+    def stop(self, *_: object) -> None:
+        """End every process, connection and listener, which can have been ended before."""
+        if self._thread.is_alive():
+            self._run(self._end())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._loop.close()
         for listener in self._listeners.values():
             listener.close()
 
+    __exit__ = stop
+
+    def renew(self, ca: trustme.CA, *names: str) -> None:
+        """Show a certificate of *ca* from the next connection on (ssl: a loaded chain counts for new handshakes)."""
+        # The common name is for OfflineIMAP, which looks at nothing else in some builds.
+        certificate = ca.issue_cert("localhost", "127.0.0.1", *names, common_name=(*names, "localhost")[0])
+        certificate.configure_cert(self._tls)
+
     def block(self, what: str) -> None:
         """Stop listening at the port of *what* (``imap`` or ``smtp``)."""
-        self._thread.run(self._close(what))
+        self._run(self._close(what))
 
     def unblock(self, what: str) -> None:
         """Listen there again."""
-        self._thread.run(self._listen(what, socket.create_server(("127.0.0.1", self.ports[what]))))
+        self._run(self._listen(what, socket.create_server(("127.0.0.1", self._ports[what]))))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work* in the loop and wait for it."""
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _listen(self, what: str, listener: socket.socket) -> None:
         if what == "imap":
             made = await asyncio.start_server(self._take_imap, sock=listener, ssl=self._tls, limit=LIMIT)
         else:
-            made = await self._thread.loop.create_server(lambda: self.outbox.protocol(self._thread.loop), sock=listener)
+            made = await self._loop.create_server(lambda: self._submission.protocol(self._loop), sock=listener)
         self._servers[what] = made
 
-    async def _close(self, what: str) -> None:
-        self._servers[what].close()
+    async def _close(self, *listeners: str) -> None:
+        for what in listeners:
+            self._servers[what].close()
 
     async def _end(self) -> None:
-        for what in self._servers:
-            await self._close(what)
-        self._servers.clear()
-        self.outbox.hang_up()
+        await self._close(*self._servers)
+        self._submission.hang_up()
+        # A task that has not begun could not close what it holds, and a TLS handshake may still end in one.
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take_imap(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._tasks.add(asyncio.current_task())  # nobody else holds it (asyncio.create_task, "Save a reference")
-        await Connection(self._rules, self._dovecot, reader, writer).serve()
+        await Connection(self, self._dovecot, reader, writer).serve()

@@ -19,7 +19,21 @@ def make_message(address: str, folder: str, number: int, size: int = 600) -> byt
     HTML beside text.
     """
     message = _envelope(address, f"{folder}, message {number}")
-    (_plain, _eight_bit, _attachment, _long_lines, _html)[number % 5](message, size)
+    kind = number % 5
+    if kind == 0:
+        message.set_content(_text(size))
+    elif kind == 1:
+        message.replace_header("Subject", f"{message['Subject']}: Grüße")
+        message.set_content("Grüße aus Köln, 你好, мир\n" + _text(size), cte="8bit")
+    elif kind == 2:
+        message.set_content("See the attachment.\n")
+        content = bytes(range(256)) * max(1, size // 256)
+        message.add_attachment(content, maintype="application", subtype="octet-stream", filename="überblick.bin")
+    elif kind == 3:
+        message.set_content("x" * max(2000, size) + " é\n\t trailing blanks  \n\n", cte="8bit")
+    else:
+        message.set_content("Text.\n")
+        message.add_alternative(f"<p>{_text(size)}</p>\n", subtype="html")
     return message.as_bytes(policy=_WIRE)
 
 
@@ -51,27 +65,3 @@ def _envelope(address: str, subject: str) -> EmailMessage:
 def _text(size: int) -> str:
     line = "All work and no play makes a dull test; From here on the line goes over the edge.\n"
     return ".\nFrom the top:\n" + line * max(1, size // len(line))
-
-
-def _plain(message: EmailMessage, size: int) -> None:
-    message.set_content(_text(size))
-
-
-def _eight_bit(message: EmailMessage, size: int) -> None:
-    message.replace_header("Subject", f"{message['Subject']}: Grüße")
-    message.set_content("Grüße aus Köln, 你好, мир\n" + _text(size), cte="8bit")
-
-
-def _attachment(message: EmailMessage, size: int) -> None:
-    message.set_content("See the attachment.\n")
-    content = bytes(range(256)) * max(1, size // 256)
-    message.add_attachment(content, maintype="application", subtype="octet-stream", filename="überblick.bin")
-
-
-def _long_lines(message: EmailMessage, size: int) -> None:
-    message.set_content("x" * max(2000, size) + " é\n\t trailing blanks  \n\n", cte="8bit")
-
-
-def _html(message: EmailMessage, size: int) -> None:
-    message.set_content("Text.\n")
-    message.add_alternative(f"<p>{_text(size)}</p>\n", subtype="html")

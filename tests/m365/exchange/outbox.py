@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from .bearer import read_xoauth2
+from .rules import read_xoauth2
 
 if TYPE_CHECKING:
     import asyncio

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
@@ -13,7 +17,53 @@ from tests.m365.entra.scopes import MAIL
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .bearer import Bearer
+
+@dataclass(frozen=True)
+class Bearer:
+    """The mailbox asked for (*user*), and the token, which nobody has checked yet."""
+
+    user: str
+    token: str
+
+    @cached_property
+    def claims(self) -> dict[str, Any]:
+        """The token's claims; an opaque one has none."""
+        try:
+            return dict(jwt.decode(self.token, options={"verify_signature": False}))
+        except jwt.DecodeError:
+            return {}
+
+    @property
+    def identity(self) -> str:
+        """
+        Who signed in, which need not be the address of the mailbox.
+
+        For an application with the permission to open mailboxes its id (Microsoft: "IMAP.AccessAsApp").
+        """
+        is_application = "upn" not in self.claims and "IMAP.AccessAsApp" in self.claims.get("roles", ())
+        return str(self.claims.get("appid" if is_application else "upn", ""))
+
+    @property
+    def sha256(self) -> str:
+        """The token's SHA-256, which identifies it without revealing it."""
+        return hashlib.sha256(self.token.encode()).hexdigest()
+
+
+def read_xoauth2(response: bytes) -> Bearer:
+    """
+    Read the client's one message of XOAUTH2; raises ValueError where it is not that.
+
+    *response* is base64 of ``user=…^Aauth=Bearer …^A^A`` (Microsoft: "Authenticate an IMAP, POP or SMTP connection
+    using OAuth").
+    """
+    try:
+        text = base64.b64decode(response, validate=True).decode()
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+    user, bearer, *rest = [*text.split("\x01"), ""]
+    if not user.startswith("user=") or not bearer.startswith("auth=Bearer ") or rest != ["", "", ""]:
+        raise ValueError("not XOAUTH2")
+    return Bearer(user.removeprefix("user="), bearer.removeprefix("auth=Bearer "))
 
 
 @dataclass
@@ -32,7 +82,7 @@ class Refusal:
     """
     One failed attempt to sign in over IMAP.
 
-    *reason* is "dead" (by token_life_override), "withdrawn", "token" (signature, issuer, audience, expiry), "mailbox"
+    *reason* is "dead" (by token_life_override), "token" (signature, issuer, audience, expiry), "mailbox"
     (not this identity's, none of that name, or IMAP is off), "format" or "mechanism"; *user* is empty for the last two.
     """
 
@@ -59,12 +109,6 @@ class Rules:
     imap_off: set[str] = field(default_factory=set)
     #: Who may not send by programs (Set-CASMailbox -SmtpClientAuthenticationDisabled; email-oauth2-proxy#193).
     smtp_off: set[str] = field(default_factory=set)
-    #: Milliseconds of back-off that a busy server asks for (imapsync#198, #212, #272).
-    throttled: int | None = None
-    #: Which tokens Entra took back before they expired (continuous access evaluation).
-    withdrawn: Callable[[Bearer], bool] = field(default=lambda _: False)
-    #: Whether XOAUTH2 is offered over IMAP: servers of an organisation's own offer none (offlineimap3#187).
-    offers_xoauth2: bool = True
     sessions: list[Session] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     _owners: dict[str, set[str]] = field(default_factory=dict)

@@ -2,91 +2,25 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 
 from imapclient import IMAPClient
 
-from .dovecot import Dovecot
 from .folders import FEW_FOLDERS, holds_items, holds_mail
 from .loopback import Loopback
 from .mail import make_message, stand_in
-from .rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    import trustme
-    from typing_extensions import Self
-
-    from .outbox import SentMessage
 
 
-class Exchange(Rules):
+class Exchange(Loopback):
     """
     An Exchange Online on loopback; a context manager that starts and stops it.
 
     IMAP over TLS at *host*:*imap_port*, submission with STARTTLS at *host*:*smtp_port*, both with XOAUTH2 alone. Its
-    behaviour (:class:`Rules`: slow_seconds, throttled, imap_off and more) may be changed while it runs.
+    behaviour (:class:`Rules`: slow_seconds, imap_off and more) may be changed while it runs.
     """
-
-    host = "localhost"
-
-    def __init__(
-        self,
-        directory: Path,
-        ca: trustme.CA,
-        *,
-        issuers: Sequence[str],
-        keys: Mapping[str, bytes],
-        ports: tuple[int, int] = (0, 0),
-        names: Sequence[str] = (),
-    ) -> None:
-        """
-        Make an Exchange that keeps its files in *directory* and has a certificate of *ca*.
-
-        *ports*: of IMAP and SMTP, 0 for any free one. *names*: further names in its certificate.
-        """
-        super().__init__(issuers, keys)
-        directory.mkdir(parents=True, exist_ok=True)
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.renew(ca, *names)
-        self._dovecot = Dovecot(directory)
-        self._loopback = Loopback(self, self._dovecot, self._tls, ports)
-        self.imap_port, self.smtp_port = self._loopback.ports["imap"], self._loopback.ports["smtp"]
-
-    def __enter__(self) -> Self:
-        """Start it; it answers when this returns."""
-        self._loopback.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop it."""
-        self.stop()
-
-    def stop(self) -> None:
-        """End every process and socket; *sessions* and *outbox* stay readable."""
-        self._loopback.stop()
-
-    @property
-    def outbox(self) -> list[SentMessage]:
-        """What was sent, oldest first."""
-        return self._loopback.outbox.sent
-
-    def block(self, what: str) -> None:
-        """Refuse connections to the port of *what* (``imap`` or ``smtp``)."""
-        self._loopback.block(what)
-
-    def unblock(self, what: str) -> None:
-        """Listen there again."""
-        self._loopback.unblock(what)
-
-    def renew(self, ca: trustme.CA, *names: str) -> None:
-        """Show a certificate of *ca* from the next connection on (ssl: a loaded chain counts for new handshakes)."""
-        # The common name is for OfflineIMAP, which looks at nothing else in some builds.
-        certificate = ca.issue_cert("localhost", "127.0.0.1", *names, common_name=(*names, "localhost")[0])
-        certificate.configure_cert(self._tls)
 
     def add_mailbox(self, address: str, folders: Sequence[str] = FEW_FOLDERS) -> None:
         """Make a mailbox with *folders* beside INBOX; calendars and the like hold one item each."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import offlineimap_m365
-from tests.setup.test_fences import FOREIGN, PACKAGE
+from tests.setup.test_fences import PACKAGE
 from tests.signed_in_accounts import ALICE, invent
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.matrix
 
 SOURCE = Path(__file__).parents[3]
+#: Loaded by OfflineIMAP under whatever Python runs it, but ``stub``, which writes files at login; or run by it.
+FOREIGN = [
+    *(path for name in ("base", "folders", "plugin") for path in (PACKAGE / name).glob("*.py") if path.stem != "stub"),
+    *(PACKAGE / name for name in ("pythonfile.py", "knowledge/installation.py", "doctor/offlineimaprc/run_child.py")),
+]
 #: Our modules that a fresh token loads.
 FRESH = ("base.fresh_token", "base.paths", "base.errors", "base.environment", "base.notices", "base.safe_file")
 #: What a fresh token is not worth; ``re`` comes with ``json``, which is what contract §5.4 measures against.
