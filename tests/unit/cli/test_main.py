@@ -128,6 +128,15 @@ def test_an_option_that_was_removed_is_ignored() -> None:
         assert len([line for line in done.err.splitlines() if option in line]) == 1
 
 
+def test_what_is_said_has_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the text holds: a profile, a name from the network, a command with a name in it."""
+    monkeypatch.setattr(sys, "stderr", screen := Stream(is_terminal=True))
+
+    prompt.say("Somebody\x1b[2J\u202e else. Run:", "offlineimap-m365 login 'a b\x07'")
+
+    assert screen.text == "Somebody\ufffd[2J\ufffd else. Run: offlineimap-m365 login 'a b\ufffd'\n"
+
+
 @pytest.mark.parametrize(
     ("typed", "chosen"), [("k\n", "k"), ("KEEP\n", "k"), ("x\nt\n", "t"), ("\n", "a"), ("", "a"), ("x\n", "a")]
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 
-from offlineimap_m365.console import output
+from offlineimap_m365.console import output, prompt
 from tests.in_process import Stream
 from tests.unit.terminal_output import look
 
@@ -36,13 +37,16 @@ def test_the_locale_says_what_can_be_shown(
     assert output.can_show("✓", Stream(is_terminal=True)) is not is_ascii
 
 
-def test_our_own_characters_are_spelt_in_ascii() -> None:
+def test_our_own_characters_are_spelt_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where an encoding has them not, marks, dots and quotation marks have a spelling; names keep their letters."""
     text = "✓ ✗ – … “Müller” O\u2019Brien"  # noqa: RUF001 - the characters in question
 
     assert output.spelled(text, Stream(is_terminal=True, encoding="latin-1")) == 'ok !! -- ... "Müller" O\u2019Brien'
     assert output.spelled(text, Stream(is_terminal=True)) == text
     assert not output.can_show("✓", None)
+    monkeypatch.setattr(sys, "stderr", screen := Stream(is_terminal=True, encoding="ascii"))
+    prompt.say("under “Mobile”…")
+    assert screen.text == 'under "Mobile"...\n'
 
 
 def test_no_word_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.usefixtures("world")
 
 
 def test_login_by_a_pasted_address(entra: Entra) -> None:
-    """Nothing is on stdout; the account is saved, and a later command needs no request."""
-    done = sign_in(entra, ALICE, "login", ALICE, *options(entra))
+    """A terminal is asked for the account; nothing is on stdout; a later command needs no request."""
+    done = sign_in(entra, ALICE, "login", *options(entra), is_terminal=True, stdin=f"{ALICE}\n")
 
     assert (done.code, done.out) == (0, ""), done.err
     assert f"config {ALICE}" in done.err
