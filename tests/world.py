@@ -16,10 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 #: Seconds after which a command of ours counts as hanging: the lock's 25 s, an exchange's 20 s, and a slow machine.
 PATIENCE = 60.0
+
+
+def wait_until(happened: Callable[[], object], told: Callable[[], str] = lambda: "it never happened") -> None:
+    """Wait until *happened* returns true; fail with the words that *told* returns."""
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < end, told()
+        time.sleep(0.02)
 
 
 #: The variables that name a directory of the user's, and what it is called in the root of a world.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from offlineimap_m365.base.errors import COMMAND
-from tests import in_process
+from tests import certificates, in_process
 from tests.sign_in import options
 from tests.signed_in_accounts import ALICE
 from tests.whole.terminal import product
@@ -22,6 +22,8 @@ from tests.whole.terminal import product
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from typing_extensions import Self
 
     from tests.m365.entra import Entra
     from tests.m365.exchange import Exchange
@@ -42,21 +44,27 @@ class AdviceFollower:
     admin: dict[str, Callable[[list[str]], None]] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def make(cls, world: World, entra: Entra, exchange: Exchange, *also: str) -> AdviceFollower:
-        """Sign Alice in, with options of ``login`` in *also*, and give her a mailbox."""
+    def make(cls, world: World, entra: Entra, exchange: Exchange) -> Self:
+        """
+        Sign Alice in, and give her a mailbox.
+
+        Unless the PATH is a test's own, its offlineimap says its version without starting a Python.
+        """
         entra.access_token_seconds = 3600
         if world.environ["PATH"] == "/usr/bin:/bin":
-            put_quick_offlineimap(world)
+            (world.root / "bin").mkdir()
+            certificates.write(world.root / "bin/offlineimap", "#!/bin/sh\necho 8.0.3\n", mode=0o755)
+            world.environ["PATH"] = f"{world.root}/bin:/usr/bin:/bin"
         made = cls(product(world), entra, exchange, administrator(exchange))
         exchange.add_mailbox(ALICE)
-        made.sign_in(*also)
+        made.sign_in()
         entra.forget()
         return made
 
-    def sign_in(self, *also: str, upn: str = ALICE, account: str = ALICE) -> None:
-        """Sign Alice in by ``login``, with the options in *also*; in the browser as *upn* if it is somebody else."""
+    def sign_in(self, account: str = ALICE) -> None:
+        """Sign somebody in by ``login``."""
         with self.at_home():
-            done = in_process.sign_in(self.entra, upn, "login", account, *self.first_options(), *also)
+            done = in_process.sign_in(self.entra, account, "login", account, *self.first_options())
         assert done.code == 0, done.err
 
     def first_options(self) -> list[str]:
@@ -140,32 +148,14 @@ class AdviceFollower:
         assert done.code == 0, done.err
 
 
-def put_quick_offlineimap(world: World) -> None:
-    """Put an offlineimap on the PATH that says its version without starting a Python."""
-    program = world.root / "bin" / "offlineimap"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho 8.0.3\n", encoding="utf-8")
-    program.chmod(0o755)
-    world.environ["PATH"] = f"{program.parent}:/usr/bin:/bin"
-
-
-class NotFoundError(Exception):
-    """There is no such object."""
-
-
 def administrator(exchange: Exchange) -> dict[str, Callable[[list[str]], None]]:
     """Return the PowerShell commands of an administrator of *exchange*, as learn.microsoft.com has them."""
     #: The applications that Exchange knows, by the object id of the enterprise application.
     applications: dict[str, str] = {}
 
-    def find(mailbox: str) -> str:
-        if not exchange.has_mailbox(mailbox):
-            raise NotFoundError(f"The operation couldn't be performed because object '{mailbox}' couldn't be found")
-        return mailbox.lower()
-
     def set_cas_mailbox(words: list[str]) -> None:
         assert words[0] == "-Identity"
-        (name, value), mailbox = words[2:], find(words[1])
+        mailbox, name, value = words[1:]
         closed, off = {
             "-ImapEnabled": (exchange.imap_off, "$false"),
             "-SmtpClientAuthenticationDisabled": (exchange.smtp_off, "$true"),
@@ -176,7 +166,7 @@ def administrator(exchange: Exchange) -> dict[str, Callable[[list[str]], None]]:
     def add_mailbox_permission(words: list[str]) -> None:
         given = dict(zip(words[::2], words[1::2], strict=True))
         assert given["-AccessRights"] == "FullAccess"
-        exchange.grant(applications.get(given["-User"], given["-User"]), find(given["-Identity"]))
+        exchange.grant(applications.get(given["-User"], given["-User"]), given["-Identity"])
 
     def new_service_principal(words: list[str]) -> None:
         given = dict(zip(words[::2], words[1::2], strict=True))

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+    from playwright.sync_api import BrowserContext, Page
 
     from tests.m365.entra import Entra
     from tests.world import World
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str]) -> None:
         context.add_init_script(_TELL_VIOLATIONS)
         said: list[str] = []
         page = context.pages[0]
-        page.on("console", lambda message: said.append(_told(message)))
+        page.on("console", lambda line: said.append(f"{line.location.get('url', '')} {line.type}: {line.text}"))
         page.goto(options.address, timeout=PAGE_SECONDS * 1000)
         for _ in range(_MOST_PAGES):
             if not _act(page, options):
@@ -117,10 +117,6 @@ def main(arguments: Sequence[str]) -> None:
     unfinished = Path(f"{options.seen}.unfinished")
     unfinished.write_text(json.dumps(found, indent=1), encoding="utf-8")
     unfinished.replace(options.seen)
-
-
-def _told(message: ConsoleMessage) -> str:
-    return f"{message.location.get('url', '')} {message.type}: {message.text}"
 
 
 def _act(page: Page, options: argparse.Namespace) -> bool:
@@ -146,7 +142,6 @@ def _look(context: BrowserContext, page: Page) -> dict[str, Any]:
     """Return what the page shows, its address bar, and what Back would lead to."""
     history = context.new_cdp_session(page).send("Page.getNavigationHistory")
     return {
-        "address": page.url,
         "bar": page.evaluate("location.href"),
         "title": page.title(),
         "text": page.inner_text("body"),

@@ -13,6 +13,7 @@ from offlineimap_m365.stores import keyring
 from tests.m365.exchange import Exchange
 from tests.m365.person import Browser
 from tests.whole import builds, keyring_daemon
+from tests.whole.advice_follower import AdviceFollower
 from tests.whole.mail_user import MailUser, open_mail_user
 from tests.whole.sync import Sync
 from tests.whole.terminal import product
@@ -71,6 +72,12 @@ def browser(entra: Entra) -> Iterator[Browser]:
     """Open a browser that walks the sign-in pages; where it is does not matter."""
     with Browser(entra.ca_file) as opened:
         yield opened
+
+
+@pytest.fixture
+def follower(world: World, entra: Entra, exchange: Exchange) -> AdviceFollower:
+    """Return Alice, signed in, who runs what the doctor advises; nothing is wrong yet."""
+    return AdviceFollower.make(world, entra, exchange)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from offlineimap_m365.stores import gpg
+from tests import certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,9 +71,8 @@ class GpgHome:
 
     def parts(self, fingerprint: str = "") -> list[str]:
         """Return the fingerprints of the parts of one key, or of all, the primary one first."""
-        listing = self.run(
-            "--list-secret-keys", "--with-colons", "--fingerprint", "--fingerprint", *filter(None, [fingerprint])
-        )
+        command = ["--list-secret-keys", "--with-colons", "--fingerprint", "--fingerprint"]
+        listing = self.run(*command, *filter(None, [fingerprint]))
         return [line.split(":")[9] for line in listing.decode("utf-8").splitlines() if line.startswith("fpr:")]
 
     def follow(self, command: str) -> None:
@@ -94,9 +94,7 @@ class GpgHome:
     def unlock_key(self, fingerprint: str, passphrase: str = PASSPHRASE) -> None:
         """Use the key once, as a person who types the passphrase does; the agent keeps it."""
         message = self.run("--encrypt", "--trust-model", "always", "--recipient", fingerprint, data=b"x")
-        file = self.path / "once.gpg"
-        file.write_bytes(message)
-        self.unlock(file, passphrase)
+        self.unlock(certificates.write(self.path / "once.gpg", message), passphrase)
 
     def kill_agent(self) -> None:
         """End the agent, and with it all that was typed; gpg starts another one."""
@@ -105,27 +103,19 @@ class GpgHome:
     def use_person(self) -> Path:
         """Let somebody who knows the passphrase sit at pinentry; return the file in which each question is noted."""
         self.kill_agent()
-        pinentry, asked = self.path / "pinentry", self.path / "asked"
-        pinentry.write_text(_PINENTRY.format(python=sys.executable, asked=asked, passphrase=PASSPHRASE), "utf-8")
-        pinentry.chmod(0o700)
+        asked = self.path / "asked"
+        script = _PINENTRY.format(python=sys.executable, asked=asked, passphrase=PASSPHRASE)
+        pinentry = certificates.write(self.path / "pinentry", script, mode=0o700)
         with (self.path / "gpg-agent.conf").open("a", encoding="utf-8") as config:
             config.write(f"pinentry-program {pinentry}\n")
         return asked
 
-    def forbid_agent(self) -> None:
-        """Let no agent be started any more."""
+    def use_agent(self, script: str) -> None:
+        """Let gpg start a *script* of the shell as its agent."""
         self.kill_agent()
+        agent = certificates.write(self.path / "agent", f"#!/bin/sh\n{script}\n", mode=0o700)
         with (self.path / "gpg.conf").open("a", encoding="ascii") as config:
-            config.write("agent-program /bin/false\n")
-
-    def use_stuck_agent(self) -> None:
-        """Let gpg start an agent that never gets ready."""
-        self.kill_agent()
-        stuck = self.path / "stuck-agent"
-        stuck.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)\n", encoding="utf-8")
-        stuck.chmod(0o700)
-        with (self.path / "gpg.conf").open("a", encoding="ascii") as config:
-            config.write(f"agent-program {stuck}\n")
+            config.write(f"agent-program {agent}\n")
 
 
 @contextlib.contextmanager

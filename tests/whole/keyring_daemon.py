@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,10 +15,11 @@ import secretstorage
 from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import Proxy, open_dbus_connection
 
+from tests.world import wait_until
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PATIENCE = 30.0
 #: A bus with its socket, for this user only, that starts no services.
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -68,32 +68,22 @@ class Desktop:
         config = self._runtime / "bus.conf"
         config.write_text(_CONFIG.format(socket=self.socket), encoding="ascii")
         self._start(["/usr/bin/dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"])
-        wait_for(self.socket.exists)
+        wait_until(self.socket.exists)
 
-    def start_keyring(self, password: str = "a login password") -> None:
-        """Start gnome-keyring as a login does: unlocked by the *password* on its standard input."""
-        command = ["/usr/bin/gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground"]
-        self._keyring = self._start(command, stdin=subprocess.PIPE)
-        assert self._keyring.stdin is not None
-        self._keyring.stdin.write(password.encode("ascii"))
-        self._keyring.stdin.close()
-        wait_for(self._has_default)
-
-    def start_empty_keyring(self) -> None:
-        """Start gnome-keyring as a session without a password does (automatic login): nothing is in it yet."""
+    def start_keyring(self, *, unlock: bool = True) -> None:
+        """Start gnome-keyring as a login does, which unlocks it by a password; an automatic login has none."""
         command = ["/usr/bin/gnome-keyring-daemon", "--components=secrets", "--foreground"]
-        self._keyring = self._start(command)
-        wait_for(self._is_there)
+        self._keyring = self._start([*command, *(["--unlock"] if unlock else [])], stdin=subprocess.PIPE)
+        assert self._keyring.stdin is not None
+        self._keyring.stdin.write(b"a login password")
+        self._keyring.stdin.close()
+        wait_until(self._has_default if unlock else self._is_there)
 
-    def kill_keyring(self) -> None:
-        """End the keyring as a crash does; the bus stays."""
+    def restart_keyring(self) -> None:
+        """End the keyring as a crash does, and unlock it as the next login does."""
         assert self._keyring is not None
         self._keyring.kill()
         self._keyring.wait()
-
-    def restart_keyring(self) -> None:
-        """Unlock the keyring as the next login does."""
-        self.kill_keyring()
         self.start_keyring()
 
     def lock(self) -> None:
@@ -114,11 +104,11 @@ class Desktop:
         log = self._runtime / "calls"
         with log.open("wb") as file:
             monitor = self._start(["/usr/bin/dbus-monitor", "--address", self.address], stdout=file)
-            wait_for(lambda: b"NameAcquired" in log.read_bytes() or b"NameLost" in log.read_bytes())
+            wait_until(lambda: b"NameAcquired" in log.read_bytes() or b"NameLost" in log.read_bytes())
             yield said
             with self.bus() as bus:
                 Proxy(message_bus, bus).GetId()  # comes last, so all other calls are in the log once it is there
-            wait_for(lambda: b"member=GetId" in log.read_bytes())
+            wait_until(lambda: b"member=GetId" in log.read_bytes())
             monitor.terminate()
             monitor.wait()
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -154,19 +144,9 @@ class Desktop:
 
     def _start(self, command: list[str], **streams: object) -> subprocess.Popen[bytes]:
         where = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | streams
-        process = subprocess.Popen(command, env=self.environ, **where)  # type: ignore[call-overload]
+        process: subprocess.Popen[bytes] = subprocess.Popen(command, env=self.environ, **where)  # type: ignore[call-overload]
         self._children.append(process)
-        result: subprocess.Popen[bytes] = process
-        return result
-
-
-def wait_for(there: object) -> None:
-    """Wait until *there()* is true."""
-    assert callable(there)
-    end = time.monotonic() + PATIENCE
-    while not there():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
+        return process
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from tests.m365.exchange import Exchange
 from tests.sign_in import PASSWORD, options
 from tests.signed_in_accounts import keep
 from tests.whole.terminal import product
-from tests.world import PATIENCE, World
+from tests.world import PATIENCE, World, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,13 +144,7 @@ class MailUser:
         """Return the environment that cron gives, with the test bed's certificate authority."""
         return {name: self.world.environ[name] for name in ("HOME", "PATH", "REQUESTS_CA_BUNDLE")}
 
-    @staticmethod
-    def wait_until(happened: Callable[[], object]) -> None:
-        """Wait until *happened* returns true."""
-        end = time.monotonic() + PATIENCE
-        while not happened():
-            assert time.monotonic() < end, "it never happened"
-            time.sleep(0.02)
+    wait_until = staticmethod(wait_until)
 
     def let_token_die(self, account: str) -> None:
         """Let the token of *account* be dead, and forget all requests so far."""

@@ -12,11 +12,10 @@ import struct
 import subprocess
 import termios
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.world import PATIENCE, Outcome, child_environ
+from tests.world import PATIENCE, Outcome, child_environ, wait_until
 
 if TYPE_CHECKING:
     import signal
@@ -117,17 +116,11 @@ class Terminal:
 
     def wait_for(self, text: str, times: int = 1) -> None:
         """Wait until the screen shows *text*, or shows it so many *times*."""
-        end = time.monotonic() + PATIENCE
-        while self.screen.count(text) < times:
-            assert time.monotonic() < end, f"{text!r} never came:\n{self.screen}"
-            time.sleep(0.02)
+        wait_until(lambda: self.screen.count(text) >= times, lambda: f"{text!r} never came:\n{self.screen}")
 
     def wait_until_taken_over(self) -> None:
         """Wait until the command reads what is typed in its own way."""
-        end = time.monotonic() + PATIENCE
-        while self.is_as_before:
-            assert time.monotonic() < end, self.screen
-            time.sleep(0.02)
+        wait_until(lambda: not self.is_as_before, lambda: self.screen)
 
     @property
     def address(self) -> str:

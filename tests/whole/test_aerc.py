@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.mail_user import ALICE, ARRANGEMENTS, BOB, Arrangement, find, on_screen
+from tests import certificates
+from tests.whole.mail_user import ARRANGEMENTS, BOB, Arrangement, find, on_screen
 
 if TYPE_CHECKING:
     from tests.whole.mail_user import MailUser
@@ -19,9 +20,7 @@ ODD = "a#b'c`d$HOME%20|&+?/e{f}=*!~^@example.org"
 def test_aerc_reads_and_sends(shared_user: MailUser, arrangement: Arrangement) -> None:
     """The mailbox opens and a mail is read; another is sent by who may, and no second copy of it is kept."""
     shared_user.prepare("aerc", ".config/aerc/accounts.conf", arrangement)
-    editor = shared_user.world.root / "editor"
-    editor.write_text('#!/bin/sh\necho "Tomorrow?" >>"$1"\n', encoding="utf-8")
-    editor.chmod(0o755)
+    editor = certificates.write(shared_user.world.root / "editor", '#!/bin/sh\necho "Tomorrow?" >>"$1"\n', mode=0o755)
 
     with on_screen(
         shared_user.world, find("aerc"), XDG_CONFIG_HOME=str(shared_user.home / ".config"), EDITOR=str(editor)
@@ -43,9 +42,9 @@ def test_aerc_reads_and_sends(shared_user: MailUser, arrangement: Arrangement) -
 
 def test_aerc_reads_back_what_was_meant(shared_user: MailUser) -> None:
     """An address full of what parsers and shells stumble over reaches the token's command and the server whole."""
-    script, noted = shared_user.world.root / "script", shared_user.world.root / "noted"
-    script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{noted}\necho token\n', encoding="utf-8")
-    script.chmod(0o755)
+    noted = shared_user.world.root / "noted"
+    text = f'#!/bin/sh\nprintf "%s\\n" "$@" >{noted}\necho token\n'
+    script = certificates.write(shared_user.world.root / "script", text, mode=0o755)
     at = shared_user.prepare("aerc", ".config/aerc/accounts.conf", Arrangement("odd", ODD, ODD, ODD))
     text = at.read_text(encoding="utf-8").replace(shlex.join(shared_user.world.command), str(script))
     at.write_text(
@@ -57,20 +56,3 @@ def test_aerc_reads_back_what_was_meant(shared_user: MailUser) -> None:
 
     assert noted.read_text(encoding="utf-8").splitlines() == ["token", ODD]
     assert {refusal.user for refusal in shared_user.exchange.refusals} == {ODD}
-
-
-def test_aerc_reconnects_with_the_token_that_it_was_started_with(shared_user: MailUser) -> None:
-    """What config says of it: after the session ended with its token, a new one is there, and aerc offers the old."""
-    shared_user.prepare("aerc", ".config/aerc/accounts.conf", ARRANGEMENTS[0])
-
-    with on_screen(shared_user.world, find("aerc"), XDG_CONFIG_HOME=str(shared_user.home / ".config")) as screen:
-        screen.expect("Lunch")
-        shared_user.renew()
-        shared_user.exchange.token_life_override = 0.0
-        shared_user.exchange.end_sessions()
-        shared_user.wait_until(lambda: shared_user.exchange.refusals)
-
-    [session] = shared_user.exchange.sessions
-    assert session.closed_by == "bye"
-    assert {refusal.token_sha256 for refusal in shared_user.exchange.refusals} == {session.token_sha256}
-    assert "token that it was started with" in shared_user.world.run("config", ALICE, "aerc").err

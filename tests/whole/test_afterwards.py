@@ -50,21 +50,3 @@ def test_a_refusal_in_a_sync_is_told_afterwards(sync: Sync) -> None:
     assert f"offlineimap-m365 status -v {ALICE}" in afterwards.out
     assert row in later.out
     assert sync.entra.count(TOKEN) == refused + 1  # of the login: who asks why asks nobody else
-
-
-def test_a_night_without_network_is_told_afterwards(sync: Sync) -> None:
-    """What has no code says why in words, and is known after the next success."""
-    log_in(sync)
-    sync.configure()
-    sync.world.age(ALICE, left=-10)
-    sync.world.environ["HTTPS_PROXY"] = "http://127.0.0.1:9"
-    assert sync.run().code != 0
-    del sync.world.environ["HTTPS_PROXY"]
-    log_in(sync)
-
-    told = run("status", "-v", ALICE)
-
-    assert told.code == 0
-    whats = [line.split()[1] for line in told.out.splitlines() if line.startswith("20")]
-    assert whats == ["login", "failed", "login"]
-    assert "proxy" in next(line for line in told.out.splitlines() if " failed " in line)

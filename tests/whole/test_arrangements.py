@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.m365.exchange.mail import make_message
-from tests.unit.learn.test_classify import mailbox
 from tests.whole.mail_user import ALICE, APP, BACKUP, BOB, INFO, SECRET, sign_in_application
-from tests.whole.sync import letter, plain
+from tests.whole.sync import letter
 
 if TYPE_CHECKING:
     from tests.whole.sync import Sync
-
-TEAM = "team@example.org"
 
 
 @pytest.fixture
@@ -32,15 +28,6 @@ def ready(sync: Sync) -> Sync:
     return sync
 
 
-def choose(sync: Sync, beginning: str) -> None:
-    """Let the sample's line that starts so count, in place of the one with its name if there is one."""
-    text = sync.rc.read_text(encoding="utf-8")
-    (line,) = re.findall(rf"^#({re.escape(beginning)}.*)$", text, re.MULTILINE)
-    name = line.partition(" = ")[0]
-    text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE).replace(f"#{line}", line)
-    sync.rc.write_text(text, encoding="utf-8")
-
-
 def files(sync: Sync) -> dict[str, int]:
     """Return every message's file here, with its inode: a mail that is fetched again has another."""
     top = sync.maildir()
@@ -49,7 +36,7 @@ def files(sync: Sync) -> dict[str, int]:
 
 def test_a_backup_leaves_the_server_alone(ready: Sync) -> None:
     """Local changes stay local, without a message and with exit code 0; changes on the server arrive."""
-    choose(ready, "readonly")
+    ready.rc.write_text(ready.rc.read_text(encoding="utf-8").replace("#readonly = ", "readonly = "), encoding="utf-8")
     first = ready.run()
     before = ready.on_server()
     top = ready.maildir()
@@ -74,25 +61,6 @@ def test_a_backup_leaves_the_server_alone(ready: Sync) -> None:
     assert ready.in_maildir()["INBOX"] == Counter([letter("came")])
     assert ready.in_maildir()["Sent Items"] == Counter()
     assert sum(ready.in_maildir()["Made here"].values()) == 2
-
-
-def test_a_shared_mailbox_in_dutch(ready: Sync) -> None:
-    """The configuration that config prints and the line for another language sync exactly the shared mailbox's mail."""
-    mail = {*mailbox("nl", ("drafts", "sent_items", "junk_email")), "Werk"}
-    folders = mail.union(mailbox("nl", ("calendar", "contacts", "tasks")))
-    ready.exchange.add_folders(TEAM, {folder: [make_message(TEAM, folder, 0)] for folder in folders})
-    ready.exchange.grant(ALICE, TEAM)
-    learnt = ready.world.run("folders", ALICE, "--mailbox", TEAM, "--learn")
-    ready.rc.unlink()  # or config says what to add to it
-    text = ready.world.run("config", ALICE, "--mailbox", TEAM).out
-    ready.rc.write_text(text.replace("~/Mail/team", str(ready.maildir("team"))), encoding="utf-8")
-    choose(ready, "folderfilter = make_folderfilter(account=")
-
-    done = ready.run(sections=("team",))
-
-    assert learnt.code == done.code == 0, learnt.err + done.out + done.err
-    assert set(ready.in_maildir("team")) == mail
-    assert ready.in_maildir("team")["INBOX"] == Counter(map(plain, ready.exchange.contents(TEAM)["INBOX"]))
 
 
 def test_an_existing_maildir_is_kept(ready: Sync) -> None:

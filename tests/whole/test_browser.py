@@ -45,7 +45,7 @@ ENDS: dict[str, tuple[Consent, list[str], int, str, str]] = {
 def test_a_browser_that_opens_by_itself_shows_how_it_ended(  # noqa: PLR0917 - the columns of the table
     user: World,
     entra: Entra,
-    consent: Literal["granted", "ask", "admin"],
+    consent: Consent,
     pressed: list[str],
     code: int,
     title: str,
@@ -67,17 +67,3 @@ def test_a_browser_that_opens_by_itself_shows_how_it_ended(  # noqa: PLR0917 - t
     assert page["text"].count("\n") < 12
     assert (user.run("token", ALICE).code == 0) == (code == 0)
     assert (files_of(user) == []) == (code != 0)
-
-
-def test_an_address_opened_by_hand_signs_in(user: World, entra: Entra) -> None:
-    """Where no browser opens, the printed address in any browser of this machine comes back to the listener."""
-    script = chromium.person(user, entra, ALICE, PASSWORD)
-    user.environ["BROWSER"] = "true"
-    with Login(user, ALICE, "--browser", *options(entra)) as login:
-        user.execute([str(script), login.address], timeout=chromium.SECONDS)
-        page = chromium.seen(script)
-        done = login.end()
-
-    assert done.code == 0, done.err
-    check(page, entra)
-    assert page["title"] == "Signed in"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from tests.whole.builds import Build
     from tests.world import Outcome, World
 
-SHARED = "team@example.org"
-LOCAL, REMOTE = "[Repository alice-local]", "[Repository alice-remote]"
 EVAL = 'oauth2_access_token_eval = get_access_token("%(remoteuser)s", 1800)'
 
 
@@ -116,7 +114,7 @@ class Reader(AdviceFollower):
 def alice(build: Build, world: World, entra: Entra, exchange: Exchange) -> Reader:
     """Return Alice with mail and a build of OfflineIMAP."""
     world.environ["PATH"] = f"{Path(build.offlineimap[0]).parent}:/usr/bin:/bin"
-    made = cast("Reader", Reader.make(world, entra, exchange))
+    made = Reader.make(world, entra, exchange)
     made.build = build
     exchange.add_folders(ALICE, {"Archive/2019": ()})
     exchange.fill(ALICE, per_folder=1)
@@ -151,20 +149,6 @@ def test_who_follows_the_doctor_gets_mail(alice: Reader) -> None:
     here = [path for part in ("cur", "new") for path in (alice.maildir / "INBOX" / part).iterdir()]
     assert [plain(path.read_bytes()) for path in here] == [plain(m) for m in exchange.contents(ALICE)["INBOX"]]
     assert not (alice.maildir / "Calendar").exists()
-
-
-@pytest.mark.parametrize("build", ["8.0.3"], indirect=True)
-def test_a_mailbox_that_does_not_open_is_for_its_administrator(alice: Reader) -> None:
-    """The finding has the mailbox's line and the command that gives the permission."""
-    exchange = alice.exchange
-    exchange.add_folders(SHARED, {"INBOX": []})
-    alice.admin["Add-MailboxPermission"] = lambda words: exchange.grant(words[3], words[1])
-    alice.change(f"remoteuser = {ALICE}", f"remoteuser = {SHARED}")
-    alice.change(EVAL, EVAL.replace("%(remoteuser)s", ALICE))
-
-    alice.follow(alice.only("config-remoteuser"))
-
-    assert alice.has_no_failure()
 
 
 @pytest.mark.parametrize("build", ["distribution"], indirect=True)

@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 import trustme
 
 from offlineimap_m365.accounts import profiles
@@ -18,22 +17,16 @@ from tests.m365.wire import ConnectProxy
 from tests.mail_servers import ImapServer
 from tests.signed_in_accounts import ALICE
 from tests.whole import builds
-from tests.whole.advice_follower import AdviceFollower
 from tests.whole.leak_search import forms
 
 if TYPE_CHECKING:
-    from tests.m365.entra import Entra
-    from tests.m365.exchange import Exchange
+    import pytest
+
+    from tests.whole.advice_follower import AdviceFollower
     from tests.world import World
 
 #: Read at import: the worlds of tests forget it.
 INVENTORY = os.environ.get("M365_TESTS_ENVIRONMENTS", "")
-
-
-@pytest.fixture
-def follower(world: World, entra: Entra, exchange: Exchange) -> AdviceFollower:
-    """Return Alice, who is well."""
-    return AdviceFollower.make(world, entra, exchange)
 
 
 def test_the_environment_is_wrong(follower: AdviceFollower, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from offlineimap_m365 import recipes
 from offlineimap_m365.recipes.targets import defaults
-from tests.whole.mail_user import ALICE, NAMES, find, odd_names
+from tests.whole.mail_user import NAMES, find, odd_names
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -34,13 +34,3 @@ def test_fetchmail_reads_back_what_was_meant(world: World, name: str) -> None:
     assert user["remote"] == name
     assert (user["ssl"], user["sslcertck"], user["keep"]) == (True, True, True)
     assert user["sslcertfile"] == str(world.root / "ca.pem")
-
-
-def test_config_says_that_this_fetchmail_is_too_old(world: World) -> None:
-    """The snippet is for version 7, which is said with the version that is installed and with what works instead."""
-    done = world.run("config", ALICE, "fetchmail")
-
-    assert done.code == 0
-    assert "auth oauthbearer" in done.out
-    for fact in ("fetchmail 6.", "fetchmail 7", "mbsync", "getmail"):
-        assert fact in done.err

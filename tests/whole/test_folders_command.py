@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import offlineimap_m365
-from tests.in_process import run, sign_in
+from tests.in_process import run
 from tests.m365.exchange.mail import make_message, stand_in
 from tests.mail_servers import OK, ImapServer
 from tests.signed_in_accounts import ALICE, invent
@@ -117,38 +117,6 @@ def test_a_shared_mailbox(alice: World, exchange: Exchange) -> None:
     assert found["lines"]["folderfilter"] == line
     assert not pasted(line)("Agenda")
     assert offlineimap_m365.make_folderfilter(account=ALICE)("Agenda")
-
-
-def test_login_offers_it_once(alice: World, entra: Entra, exchange: Exchange) -> None:
-    """On a terminal, in one line without a question, until the mailbox was learnt; a new sign-in keeps what was."""
-    add_folders(exchange, mailbox("de", MAIL), mailbox("de", ITEMS)[1:])
-    offer = f"Folders not in English? offlineimap-m365 folders {ALICE} --learn\n"
-
-    silent = sign_in(entra, ALICE, "login", ALICE)
-    first = sign_in(entra, ALICE, "login", ALICE, is_terminal=True)
-    learnt = run("folders", "--learn")
-    second = sign_in(entra, ALICE, "login", ALICE, is_terminal=True)
-
-    assert [done.code for done in (silent, first, learnt, second)] == [0] * 4
-    assert [offer in done.err for done in (silent, first, second)] == [False, True, False]
-    assert not offlineimap_m365.make_folderfilter(account=ALICE)("Notizen/x")
-    assert run("folders").err == ""
-
-
-def test_a_mailbox_that_does_not_open(alice: World, exchange: Exchange) -> None:
-    """Not connected or a token that is refused: 77 with the cause; a server that is gone: 75; nothing on stdout."""
-    exchange.add_mailbox(BOB, [])
-
-    closed = run("folders", "--mailbox", BOB)
-    exchange.token_life_override = 0.0
-    refused = run("folders")
-    exchange.stop()
-    gone = run("folders")
-
-    assert [(done.code, done.out) for done in (closed, refused, gone)] == [(77, ""), (77, ""), (75, "")]
-    assert f"does not open the mailbox {BOB}" in closed.err
-    assert "AUTHENTICATE failed" in refused.err
-    assert not {secret for secret in alice.secrets(ALICE) if secret in closed.err + refused.err + gone.err}
 
 
 STRANGE = [

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from offlineimap_m365.base import errors, paths
-from offlineimap_m365.stores import keyring, selection
+from offlineimap_m365.stores import keyring
 from offlineimap_m365.stores.keyring import KeyringStore
 from tests.signed_in_accounts import ALICE
 
@@ -103,7 +103,7 @@ def test_no_keyring(
     if surroundings != "no bus":
         bus: Desktop = request.getfixturevalue("bus")
         if surroundings == "no collection":
-            bus.start_empty_keyring()
+            bus.start_keyring(unlock=False)
 
     with pytest.raises(kind, match=fact):
         store_of().write(SECRET)
@@ -132,35 +132,11 @@ def test_settings_of_the_library_do_not_count(desktop: Desktop, monkeypatch: pyt
     assert store_of().read() == SECRET
 
 
-def test_the_marker_comes_before_the_secret(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_marker_comes_before_the_secret(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between the two, a writer leaves a pointer to nothing: never a secret to which nothing points."""
-    ask = keyring.ask
+    monkeypatch.setattr(keyring, "ask", mock.Mock(side_effect=[None, KeyboardInterrupt]))
 
-    def killed(action: str, *arguments: str) -> str | None:
-        if action == "write":
-            raise KeyboardInterrupt
-        return ask(action, *arguments)
-
-    monkeypatch.setattr(keyring, "ask", killed)
     with pytest.raises(KeyboardInterrupt):
         store_of().write(SECRET)
-    monkeypatch.undo()
 
-    marker = json.loads((Path(paths.folder(ALICE)) / keyring.MARKER).read_bytes())
-    assert marker == {"service": "offlineimap-m365", "home": paths.directory()}
-    assert store_of().read() is None
-
-
-@pytest.mark.parametrize(
-    ("surroundings", "store", "reason"),
-    [("open", "keyring", "without a question"), ("locked", "file", "the keyring is locked")],
-)
-def test_auto(desktop: Desktop, surroundings: str, store: str, reason: str) -> None:
-    """``auto`` is a keyring that takes something and gives it back, else the file; nothing of the trial remains."""
-    if surroundings == "locked":
-        desktop.lock()
-
-    name, why = selection.settle("auto", paths.folder(ALICE), ALICE)
-
-    assert (name, reason in why) == (store, True)
-    assert surroundings == "locked" or desktop.items() == {}
+    assert (Path(paths.folder(ALICE)) / keyring.MARKER).exists()

@@ -10,15 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests import certificates
 from tests.in_process import pasting, run
 from tests.sign_in import PASSWORD, Login, options
 from tests.signed_in_accounts import ALICE
-from tests.whole.mail_user import MailUser
-from tests.whole.terminal import files_of, product, secrets_of
+from tests.whole.terminal import files_of, secrets_of
+from tests.world import wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.m365.entra import Entra
     from tests.m365.person import Browser
     from tests.world import World
@@ -31,27 +30,15 @@ def visit(address: str, *, follow: bool = False) -> requests.Response:
         return session.get(address, allow_redirects=follow, timeout=30)
 
 
-def put_program(path: Path, script: str) -> Path:
-    """Write a shell *script* that can be run."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-    path.chmod(0o755)
-    return path
-
-
-def wait_for_line(path: Path) -> str:
-    """Return the first line of a file as soon as it is there."""
-    MailUser.wait_until(lambda: path.exists() and path.read_text(encoding="utf-8").endswith("\n"))
-    return path.read_text(encoding="utf-8").splitlines()[0]
-
-
 @pytest.mark.matrix
 def test_the_browser_comes_back(user: World, entra: Entra, browser: Browser) -> None:
     """With $BROWSER set it is opened; a 303 takes the code out of the address bar; the page says how it ended."""
     opened = user.root / "opened"
-    user.environ["BROWSER"] = str(put_program(user.root / "browser", f'echo opened\nprintf "%s\\n" "$1" >{opened}'))
+    script = f'#!/bin/sh\necho opened\nprintf "%s\\n" "$1" >{opened}\n'
+    user.environ["BROWSER"] = str(certificates.write(user.root / "browser", script, mode=0o755))
     with Login(user, ALICE, *options(entra)) as login:
-        asked = wait_for_line(opened)
+        wait_until(lambda: opened.exists() and opened.read_text(encoding="utf-8").endswith("\n"))
+        asked = opened.read_text(encoding="utf-8").strip()
         landing = browser.sign_in(asked, ALICE, PASSWORD).address or ""
         answer = visit(landing)
         status, address, page = browser.follow(landing.partition("?")[0].rstrip("/") + answer.headers["Location"])
@@ -88,23 +75,6 @@ def test_a_port_needs_no_browser_here(world: World, entra: Entra, monkeypatch: p
     assert all(f"ssh -L {port}:localhost:{port} HOST" in done.err for done in runs)
 
 
-def test_a_browser_of_the_terminal_is_never_opened(world: World, entra: Entra) -> None:
-    """If the graphical browser fails, none that takes the terminal over is tried in its place."""
-    user = product(world)
-    programs = user.root / "bin"
-    for name in ("www-browser", "links", "lynx", "w3m", "elinks"):
-        put_program(programs / name, f": >{user.root}/taken-over")
-    firefox = put_program(programs / "firefox", f"echo asked >{user.root}/asked\nexit 3")
-    user.environ |= {"BROWSER": str(firefox), "TERM": "xterm", "PATH": str(programs)}
-
-    with Login(user, ALICE, *options(entra)) as login:
-        asked = wait_for_line(user.root / "asked")
-        done = login.paste("AADSTS50011: a page that leads nowhere")
-
-    assert (asked, done.code) == ("asked", 77)
-    assert not (user.root / "taken-over").exists()
-
-
 # A code that is typed in on another machine
 
 
@@ -124,28 +94,21 @@ def test_a_code_that_is_approved_signs_in(user: World, entra: Entra, browser: Br
     assert not [secret for secret in secrets_of(entra) if secret in done.err]
 
 
-def test_a_code_that_is_declined_is_named(world: World, entra: Entra, browser: Browser) -> None:
-    """Cancel on the page ends it with 77, and nothing is kept."""
+@pytest.mark.parametrize("end", ["declined", "expired"])
+def test_a_code_that_signs_nobody_in_is_named(world: World, entra: Entra, browser: Browser, end: str) -> None:
+    """After Cancel on the page, or if nobody types it in, it is 77 with a command, and nothing is kept."""
+    if end == "expired":
+        entra.device_code_seconds = 1
 
-    def decline(address: str) -> str:
-        (code,) = entra.device_codes.values()
-        browser.enter_device_code(address, code.user_code, ALICE, PASSWORD, approve=False)
+    def visit_page(address: str) -> str:
+        if end == "declined":
+            (code,) = entra.device_codes.values()
+            browser.enter_device_code(address, code.user_code, ALICE, PASSWORD, approve=False)
         return ""
 
-    with pasting(decline):
+    with pasting(visit_page):
         done = run("login", ALICE, "--device", *options(entra))
 
     assert (done.code, files_of(world)) == (77, [])
-    assert "declined" in done.err
-
-
-@pytest.mark.parametrize(("interval", "extras"), [(1, True), (2, False)])
-def test_a_code_that_nobody_typed_in_expires(world: World, entra: Entra, interval: int, *, extras: bool) -> None:
-    """Whether the provider or only the clock says so: 77, called expired, with the command that makes a new one."""
-    entra.extras, entra.device_code_seconds, entra.interval = extras, 1, interval
-    with pasting(lambda _: ""):
-        done = run("login", ALICE, "--device", *options(entra))
-
-    assert (done.code, files_of(world)) == (77, [])
-    assert "expired" in done.err
-    assert "--device" in next(line for line in done.err.splitlines() if f"login {ALICE}" in line)
+    assert end in done.err
+    assert f"offlineimap-m365 login {ALICE}" in done.err

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from offlineimap_m365.accounts import profiles
 from tests.in_process import asked_for, pasting, run, sign_in
 from tests.m365.person import Browser
-from tests.sign_in import PASSWORD, options
+from tests.sign_in import PASSWORD
 from tests.signed_in_accounts import ALICE, SCOPES, keep
 
 if TYPE_CHECKING:
@@ -52,23 +51,6 @@ def test_claims_of_a_refused_refresh_are_proved_at_the_next_login(world: World, 
     assert [done.code for done in (refused, first, refreshed)] == [77, 0, 0], refused.err + first.err + refreshed.err
     assert "AADSTS50076" in refused.err
     assert [demanded(first), demanded(second)] == [(None, CLAIMS), (None, None)]
-
-
-def test_claims_that_come_in_the_address_are_proved_next(alice: Person, entra: Entra) -> None:
-    """A redirect that demands more than was proved is kept like a refused refresh, and not repeated to anybody."""
-    error = {"error": "interaction_required", "error_description": "AADSTS50076: more", "claims": CLAIMS}
-
-    def refuse(address: str) -> str:
-        state = parse_qs(urlsplit(address).query)["state"][0]
-        return f"https://localhost/?{urlencode({**error, 'state': state})}"
-
-    with pasting(refuse):
-        refused = run("login", "--paste")
-    done = sign_in(entra, ALICE, "login")
-
-    assert (refused.code, done.code) == (77, 0), refused.err
-    assert "acrs" not in refused.err
-    assert demanded(done) == (None, CLAIMS)
 
 
 def test_a_device_code_proves_claims_as_well(alice: Person, entra: Entra) -> None:
@@ -125,17 +107,6 @@ def test_a_permission_that_was_not_granted_is_told_and_not_asked_for(
     assert kept == tuple({IMAP, SMTP} - {withheld})
     assert not [scope for scope in scopes if withheld in str(scope)]
     assert "not granted" not in again.err
-
-
-def test_imap_alone_is_never_more(world: World, entra: Entra) -> None:
-    """An account with ``--scope imap`` never asks for SMTP: not at login, not at a refresh, not later."""
-    runs = [sign_in(entra, ALICE, "login", ALICE, "--scope", "imap", *options(entra))]
-    world.age(ALICE)
-    runs += [run("refresh"), run("token", ALICE), sign_in(entra, ALICE, "login")]
-    scopes = {request.scope for request in entra.requests if request.scope} | {asked_for(runs[3])["scope"]}
-
-    assert [done.code for done in runs] == [0] * 4, runs
-    assert not [scope for scope in scopes if "SMTP" in scope]
 
 
 def test_what_depends_on_the_place_passes_by_itself(world: World, entra: Entra, alice: Person) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.in_process import asked_for, pasting, run
+from tests.in_process import asked_for
 from tests.sign_in import PASSWORD, Login, options, sign_in
 from tests.signed_in_accounts import ALICE
 from tests.whole.terminal import Terminal, files_of, secrets_of
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
     from tests.m365.entra import Entra
     from tests.m365.person import Browser
     from tests.world import World
-
-
-def query(address: str) -> dict[str, str]:
-    """Return the parameters of an address."""
-    return dict(parse_qsl(urlsplit(address).query))
 
 
 @pytest.mark.matrix
@@ -53,30 +47,6 @@ def test_the_pasted_address_signs_in(user: World, entra: Entra, browser: Browser
     assert not [secret for secret in secrets_of(entra) if secret in done.err]
 
 
-REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
-    "only the code": (lambda final: query(final)["code"], "This is only the code"),
-    "an address from yesterday": (
-        lambda final: final.replace(query(final)["state"], "yesterday"),
-        "This is an address from an earlier sign-in",
-    ),
-}
-
-
-@pytest.mark.parametrize(("change", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_is_not_the_last_address_is_refused(
-    world: World, entra: Entra, change: Callable[[str], str], words: str
-) -> None:
-    """Anything else is named in at most six lines, 77, and nothing is kept or repeated."""
-    with pasting(lambda address: change(entra.approve(address, ALICE))):
-        done = run("login", ALICE, "--paste", *options(entra))
-
-    said = done.err[done.err.index(words) :]
-    assert (done.code, done.out, files_of(world)) == (77, "", [])
-    assert re.search(rf"offlineimap-m365 login {ALICE}", said)
-    assert len(said.splitlines()) <= 6
-    assert not [secret for secret in secrets_of(entra) if secret in done.err + world.text_of_all_files()]
-
-
 @pytest.mark.matrix
 @pytest.mark.parametrize("name", ["HOME", "OFFLINEIMAP_M365_HOME"])
 def test_a_bare_environment_is_enough(user: World, entra: Entra, name: str) -> None:
@@ -90,41 +60,23 @@ def test_a_bare_environment_is_enough(user: World, entra: Entra, name: str) -> N
     assert [user.run(*words).code for words in (["token"], ["status"], ["token", ALICE.upper()])] == [0, 0, 0]
 
 
-def test_without_a_home_at_all_it_says_so(user: World) -> None:
-    """Where no home can be made it is 78, named, and not a bug."""
-    environ = {"PATH": "/usr/bin:/bin", "HOME": "/proc/nowhere", "HTTPS_PROXY": "http://127.0.0.1:9"}
+def test_a_wrong_paste_asks_again_and_a_long_one_comes_through(user: World, entra: Entra, browser: Browser) -> None:
+    """
+    It is said what it was; the right address signs in afterwards, though a terminal's usual limit is 4,095 characters.
 
-    done = user.run("login", ALICE, environ=environ)
-
-    assert (done.code, done.out) == (78, "")
-    assert "/proc/nowhere" in done.err
-
-
-def test_eight_thousand_characters_come_through_a_terminal(user: World, entra: Entra, browser: Browser) -> None:
-    """A terminal's usual limit of 4,095 characters does not hold; nothing is shown; the terminal is put back."""
+    Nothing of either is shown, and the terminal is put back.
+    """
     with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
-        landing = browser.sign_in(terminal.address, ALICE, PASSWORD)
-        terminal.type(f"{landing.address}&padding={'x' * 8000}\r")
-        done = terminal.end()
-
-        assert (done.code, done.out) == (0, ""), done.err
-        assert terminal.is_as_before
-    assert not [secret for secret in [*secrets_of(entra), "x" * 40] if secret in done.err]
-
-
-def test_a_wrong_paste_asks_again(user: World, entra: Entra, browser: Browser) -> None:
-    """It is said how much arrived and what it was; nothing of it is shown; the right address signs in afterwards."""
-    with Terminal(user, "login", ALICE, "--paste", *options(entra)) as terminal:
-        address = browser.sign_in(terminal.address, ALICE, PASSWORD).address or ""
-        terminal.type(f"{query(address)['code']}\r")
+        address = f"{browser.sign_in(terminal.address, ALICE, PASSWORD).address}&padding={'x' * 8000}"
+        terminal.type(f"{parse_qs(urlsplit(address).query)['code'][0]}\r")
         terminal.wait_for("This is only the code; the whole address is needed.")
         terminal.type(f"{address}\r")
         done = terminal.end()
 
-        assert done.code == 0, done.err
+        assert (done.code, done.out) == (0, ""), done.err
         assert f"{len(address):,} characters received." in done.err
         assert terminal.is_as_before
-    assert not [secret for secret in secrets_of(entra) if secret in done.err]
+    assert not [secret for secret in [*secrets_of(entra), "x" * 40] if secret in done.err]
 
 
 ENDS: dict[str, tuple[Callable[[Terminal], None], int]] = {

@@ -13,7 +13,6 @@ from tests.in_process import address_in, asked_for, run, sign_in, sign_in_on_pag
 from tests.m365.entra import CHINA, CONSUMERS, DOD, THUNDERBIRD, USGOV
 from tests.m365.wire import ConnectProxy
 from tests.sign_in import PASSWORD
-from tests.whole.terminal import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,15 +56,6 @@ def test_nothing_but_the_address_is_needed(entra: Entra, proxy: ConnectProxy) ->
     assert (account.cloud, account.tenant, account.endpoints) == ("global", entra.tenant, None)
     assert account.chosen == {"flow": "paste"}
     assert proxy.refused == []
-
-
-def test_a_cancelled_login_asks_only_for_the_hint(world: World, entra: Entra) -> None:
-    """Nobody can paste where standard input is closed: 77, nothing kept, and one request at most has gone out."""
-    done = run("login", ALICE, "--paste")
-
-    assert (done.code, done.out, files_of(world)) == (77, "", [])
-    assert "standard input is closed" in done.err
-    assert [request.path for request in entra.requests] == ["/example.org/v2.0/.well-known/openid-configuration"]
 
 
 CLOUDS: dict[str, tuple[str, str, str, str, Region | None]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import webbrowser
 from threading import Event
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,22 +26,6 @@ if TYPE_CHECKING:
     from tests.world import World
 
 LOGIN = f"offlineimap-m365 login {ALICE}"
-
-
-class NothingShown:
-    """A browser that shows nothing: the test walks the pages itself."""
-
-    name = "firefox"
-
-    @staticmethod
-    def open(_: str) -> None:
-        """Show nothing."""
-
-
-def add_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let there be a browser."""
-    monkeypatch.setenv("BROWSER", "firefox")
-    monkeypatch.setattr(webbrowser, "get", NothingShown)
 
 
 def leads_to(said: str, command: str) -> bool:
@@ -79,8 +64,9 @@ def test_a_way_that_is_refused_leads_to_the_next(  # noqa: PLR0917 - the columns
     command: str,
 ) -> None:
     """With Thunderbird's client id: another redirect, a browser for a device code, never the same way again."""
-    if has_browser:
-        add_browser(monkeypatch)
+    if has_browser:  # one that shows nothing: the test walks the pages itself
+        monkeypatch.setenv("BROWSER", "firefox")
+        monkeypatch.setattr(webbrowser, "get", lambda *_: SimpleNamespace(name="firefox", open=bool))
     if isinstance(refused, str):
         entra.clients[THUNDERBIRD].redirect_uris = [refused]
     elif flow == "--device":

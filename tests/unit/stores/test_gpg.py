@@ -107,7 +107,7 @@ def test_no_agent_can_be_started(gpg: GpgHome) -> None:
     """An agent that cannot be had is temporary, not a lost key."""
     store = store_of(gpg.make(PERSON))
     store.write(SECRET)
-    gpg.forbid_agent()
+    gpg.use_agent("exit 1")
 
     for use in (store.read, store.prove, lambda: gpg_store.resolve(ALICE)):
         with pytest.raises(errors.Temporary, match="gpg-agent cannot be reached"):
@@ -118,7 +118,7 @@ def test_an_agent_that_hangs(gpg: GpgHome, monkeypatch: pytest.MonkeyPatch) -> N
     """Whatever gpg waits for, it is ended in time, and everything that it started (conftest.py looks for that)."""
     store = store_of(gpg.make(PERSON))
     store.write(SECRET)
-    gpg.use_stuck_agent()
+    gpg.use_agent("exec /bin/sleep 60")
     monkeypatch.setattr(gpg_store, "SECONDS", 0.3)
 
     with pytest.raises(errors.Temporary, match="gpg did not finish within"):

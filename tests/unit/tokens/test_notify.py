@@ -16,7 +16,7 @@ from offlineimap_m365.accounts import account_state
 from offlineimap_m365.base import account_lock, errors
 from offlineimap_m365.tokens import engine, notify
 from tests.signed_in_accounts import ALICE, invent
-from tests.whole.keyring_daemon import wait_for
+from tests.world import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,7 +189,7 @@ def test_what_cannot_be_had_at_once_costs_no_time(
 
     assert runs(world) == []
     (world.root / "go").touch()
-    wait_for(lambda: runs(world) == ["x"])
+    wait_until(lambda: runs(world) == ["x"])
 
 
 def test_the_command_is_kept_closed(world: World) -> None:
