@@ -202,15 +202,6 @@ def test_a_mailbox_that_is_signed_in_itself_needs_its_own_token(ca: trustme.CA) 
     assert check.remedy.command == f"offlineimap-m365 doctor {BOB}"
 
 
-def test_a_server_that_is_busy_meanwhile_leaves_the_cause_open(ca: trustme.CA) -> None:
-    """If the other mailbox meets a busy server, nothing is concluded from that."""
-    with ImapServer(ca, {"LIST": b"TAG NO Server Unavailable. 15\r\n"}, opens=[ALICE]) as server:
-        check = failed(subject_at(server, SHARED))
-
-    assert "Server Unavailable. 15" in check.meaning
-    assert check.remedy.command == f"{AGAIN} --mailbox {SHARED}"
-
-
 def test_an_account_that_did_not_ask_to_send_is_not_tried(ca: trustme.CA) -> None:
     """Without the permission the server is not asked."""
     application = {"kind": "app-only", "token": token_of(roles=["IMAP.AccessAsApp"]), "mailbox": SHARED}

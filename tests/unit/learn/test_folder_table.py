@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import ast
 import configparser
-from typing import TYPE_CHECKING
 
 from offlineimap_m365.folders import folder_filter
 from offlineimap_m365.learn import folder_table
 from offlineimap_m365.learn.classify import find_out
 from offlineimap_m365.mail.folder_list import Folder
-from tests import executed_lines
 from tests.unit.learn.test_classify import DUTCH, TABLE, listed, mailbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: The lines to paste of a mailbox that was never learned.
 LINES = folder_table.lines("a", "a", is_learnt=False)
@@ -90,17 +85,6 @@ def test_a_folder_that_cannot_be_opened_has_no_local_name() -> None:
 
     assert (above.why, above.local_name) == ("holds folders only", None)
     assert below.local_name == "Above/Below"
-
-
-def test_each_folder_costs_the_same() -> None:
-    """A mailbox may list 200,000 folders: twice as many are at most twice the steps."""
-
-    def work(number: int) -> Callable[[], object]:
-        names = [*mailbox("de"), *(f"Projekt {n}/Jahr" for n in range(number))]
-        return lambda: folder_table.as_table(rows(names), LINES)
-
-    work(400)()  # what is cached is cached for both
-    assert executed_lines.count(work(400)) <= 2 * executed_lines.count(work(200)) + 10
 
 
 def test_lines_survive_the_configuration_file() -> None:
