@@ -1,4 +1,4 @@
-"""Files are replaced whole, and nothing is left beside them; tokens/test_crash.py stops a write after each step."""
+"""Files are replaced whole, and nothing is left beside them; tokens/test_crash.py looks at each step of a write."""
 
 from __future__ import annotations
 

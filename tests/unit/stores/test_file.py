@@ -1,4 +1,4 @@
-"""The store ``file``: replaced whole, closed to others, durable (tests/unit/tokens/test_crash.py stops each write)."""
+"""The store ``file``: replaced whole, closed to others, durable (tokens/test_crash.py looks at each step of it)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""
-Every write stopped after each of its steps, and every step refused: the last good state or the new one, always.
-
-What a power loss keeps is the worst that POSIX allows (fsync(2), rename(2)): of a file what was synced last, what was
-written since, nothing, or half; of a folder any of the changes since its last sync, each whole or not at all.
-"""
+"""The order in which a refresh writes, and every step of it refused: the last good state or the new one, always."""
 
 from __future__ import annotations
 
@@ -23,22 +18,18 @@ from offlineimap_m365.tokens import engine
 from tests.signed_in_accounts import ALICE, TOKEN, age, keep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from typing_extensions import Self
 
     from tests.m365.entra import Entra
     from tests.world import World
 
-    Files = dict[str, bytes]
-
 pytestmark = pytest.mark.matrix
 
 #: One of those that may pass, and one that does not (errors.for_oserror() tells them apart).
 NUMBERS = {errno.ENOSPC: errors.Temporary, errno.EACCES: errors.Misconfigured}
-BEFORE, AFTER = b'{"state": "before"}', b'{"state": "after", "more": "of it"}'
-
-
+#: The calls that are noted.
 _BY_DESCRIPTOR = ("write", "fsync", "fchmod")
 _BY_PATH = ("open", "replace", "unlink")
 
@@ -123,91 +114,15 @@ class Recorder:
             raise OSError(self.number, os.strerror(self.number))
 
 
-class Disk:
-    """What a sequence of calls does to a folder that held the files *before*, all of them synced."""
+def test_a_write_survives_a_loss_of_power(tmp_path: Path) -> None:
+    """What is new is synced before it replaces the last state, and the folder after that: one of the two is whole."""
+    with Recorder(tmp_path) as recorder:
+        FileStore(str(tmp_path)).write(b"{}")
 
-    def __init__(self, before: Files) -> None:
-        """Start with files that are safe."""
-        self._names = {name: index for index, name in enumerate(before)}
-        self._data = dict(enumerate(before.values()))
-        self._safe_names, self._safe_data = dict(self._names), dict(self._data)
-        self._changes: list[tuple[str, Any, Any]] = []
-        self._offsets: dict[int, int] = {}
-
-    def apply(self, name: str, first: Any, second: Any) -> None:
-        """Do what one recorded call does."""
-        inode = self._names.get(first, -1)
-        if name in ("create", "replace", "unlink"):
-            self._changes.append((name, first, len(self._data) if name == "create" else second))
-            _change(self._names, *self._changes[-1])
-        if name == "create":
-            self._data[self._names[first]] = self._safe_data[self._names[first]] = b""
-        if name in ("create", "open"):
-            self._offsets[self._names.get(first, -1)] = 0
-        elif name == "write":
-            at = self._offsets[inode]
-            self._data[inode] = self._data[inode][:at] + second + self._data[inode][at + len(second) :]
-            self._offsets[inode] = at + len(second)
-        elif name == "fsync" and first:
-            self._safe_data[inode] = self._data[inode]
-        elif name == "fsync":
-            self._safe_names, self._changes = dict(self._names), []
-
-    def after_power_loss(self) -> Iterator[Files]:
-        """Yield the files that may be there if the machine loses its power now."""
-        for chosen in itertools.product((True, False), repeat=len(self._changes)):
-            names = dict(self._safe_names)
-            for is_kept, change in zip(chosen, self._changes, strict=True):
-                if is_kept:
-                    _change(names, *change)
-            for contents in itertools.product(*(self._possible(inode) for inode in names.values())):
-                yield dict(zip(names, contents, strict=True))
-
-    def _possible(self, inode: int) -> set[bytes]:
-        safe, now = self._safe_data[inode], self._data[inode]
-        return {safe} if safe == now else {safe, now, b"", now[: len(now) // 2]}
-
-
-def _change(names: dict[str, int], what: str, first: str, second: Any) -> None:
-    if what == "create":
-        names[first] = second
-    elif first in names:
-        inode = names.pop(first)
-        if what != "unlink":
-            names[second] = inode
-
-
-def lay_out(folder: Path, files: Files) -> None:
-    """Make *folder* with these *files* in it."""
-    folder.mkdir(mode=0o700)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-
-
-def test_power_lost_after_each_call(tmp_path: Path) -> None:
-    """
-    Whatever of what was not synced is lost (nothing: a kill), the last state or the new one is there.
-
-    The next writer clears up and writes; at the end only the new state can be there.
-    """
-    lay_out(tmp_path / "first", {"cache.json": BEFORE})
-    with Recorder(tmp_path / "first") as recorder:
-        FileStore(str(tmp_path / "first")).write(AFTER)
-    disk = Disk({"cache.json": BEFORE})
-    number = itertools.count()
-    for call in recorder.calls:
-        disk.apply(*call)
-        for files in disk.after_power_loss():
-            folder = tmp_path / str(next(number))
-            lay_out(folder, files)
-            store = FileStore(str(folder))
-            assert store.read() in (BEFORE, AFTER), (call, files)
-            store.write(AFTER)
-            assert [path.name for path in folder.iterdir()] == ["cache.json"]
-            assert store.read() == AFTER
-
-    assert all(files["cache.json"] == AFTER for files in disk.after_power_loss())
-    assert next(number) > len(recorder.calls)
+    new = recorder.calls[0][1]
+    steps = [call[:2] for call in recorder.calls if call[0] in {"create", "write", "fsync", "replace"}]
+    assert steps == [("create", new), ("write", new), ("fsync", new), ("replace", new), ("fsync", "")]
+    assert ("replace", new, "cache.json") in recorder.calls
 
 
 def ask() -> errors.M365Error | None:
