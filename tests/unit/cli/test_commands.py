@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ import pytest
 from offlineimap_m365.accounts import account_state, profiles
 from offlineimap_m365.base import errors, process
 from offlineimap_m365.base.process import Result
-from offlineimap_m365.tokens import move_store
 from tests.in_process import run, standard_input
 from tests.m365.entra import THUNDERBIRD
 from tests.mail_servers import OK, ImapServer
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     import trustme
 
     from tests.m365.entra import Entra
+    from tests.unit.fake_keyring import FakeKeyring
     from tests.world import World
 
 pytestmark = pytest.mark.usefixtures("world")
@@ -162,18 +161,16 @@ def test_notify_is_set_shown_tested_and_removed(
     assert [each.out for each in done] == ["", "true x\n", "", "", ""]
 
 
-@pytest.mark.parametrize("store", ["file", "keyring", "gpg:ABCD"])
-def test_store_says_where_the_tokens_are(monkeypatch: pytest.MonkeyPatch, store: str) -> None:
+def test_store_says_where_the_tokens_are(keys: FakeKeyring) -> None:
     """Who can read them in the new store is said, on stderr; an account that is unknown is 77."""
-    account = invent()
-    assert run("store", BOB, "--to", store).code == 77
-    assert run("store", ALICE).code == run("store", "--to", store).code == 2
-    monkeypatch.setattr(move_store, "move", lambda *_, **__: (dataclasses.replace(account, store=store), "file"))
+    invent()
+    assert run("store", BOB, "--to", "keyring").code == 77
+    assert run("store", ALICE).code == run("store", "--to", "keyring").code == 2
 
-    done = run("store", ALICE, "--to", store)
+    done = run("store", ALICE, "--to", "keyring")
 
-    assert (done.code, done.out) == (0, "")
-    assert f" in the store {store}. " in done.err
+    assert (done.code, done.out, len(keys.items)) == (0, "", 1)
+    assert " in the store keyring. " in done.err
 
 
 def test_token_refresh_and_logout(entra: Entra) -> None:

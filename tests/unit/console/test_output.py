@@ -49,18 +49,6 @@ def test_our_own_characters_are_spelt_in_ascii(monkeypatch: pytest.MonkeyPatch) 
     assert screen.text == 'under "Mobile"...\n'
 
 
-def test_no_word_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Text is wrapped to the terminal, and a long address sticks out; a pipe takes any line."""
-    stream = look(monkeypatch, 30)
-    text = "Sign in as somebody.with.a-long-name@department.example.org and then try once more"
-
-    found = output.wrapped(text, stream, "  ")
-
-    assert "  somebody.with.a-long-name@department.example.org" in found
-    assert all(len(line) < 30 for line in found if "@" not in line)
-    assert output.wrapped(text, io.StringIO(), "  ") == [f"  {text}"]
-
-
 def test_the_width_is_the_terminals_unless_the_person_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """$COLUMNS counts if it is a number of at most five digits; a terminal that does not tell has 80."""
     stream = look(monkeypatch, 33)

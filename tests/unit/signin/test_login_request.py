@@ -112,8 +112,6 @@ PLANS: dict[str, tuple[Any, ...]] = {
         {"name": EVE}, {"authority": f"{GLOBAL}/common", **OUTLOOK_COM}),
     "with a client id of one's own": (
         {"name": EVE, "client_id": "mine"}, {"authority": f"{GLOBAL}/consumers", **OUTLOOK_COM}),
-    "where it is named": (
-        {"name": EVE, "tenant": "consumers"}, {"authority": f"{GLOBAL}/consumers", **OUTLOOK_COM}),
     "for everybody": ({"name": EVE, "tenant": "common"}, {"authority": f"{GLOBAL}/common", **OUTLOOK_COM}),
     "by its id": ({"name": EVE, "tenant": PERSONAL_TENANT}, OUTLOOK_COM),
     "who signed in last time tells more than the domain": (
