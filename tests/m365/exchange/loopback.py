@@ -49,14 +49,15 @@ class Loopback(Rules):
         directory.mkdir(parents=True, exist_ok=True)
         self._dovecot = Dovecot(directory)
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.renew(ca, *names)
+        # The common name is for OfflineIMAP, which looks at nothing else in some builds.
+        certificate = ca.issue_cert("localhost", "127.0.0.1", *names, common_name=(*names, "localhost")[0])
+        certificate.configure_cert(self._tls)
         self._submission = Outbox(self, self._tls)
         self.outbox = self._submission.sent
         pairs = zip(("imap", "smtp"), ports, strict=True)
         self._listeners = {what: socket.create_server(("127.0.0.1", port)) for what, port in pairs}
-        self._ports: dict[str, int] = {what: found.getsockname()[1] for what, found in self._listeners.items()}
-        self.imap_port, self.smtp_port = self._ports["imap"], self._ports["smtp"]
-        self._servers: dict[str, asyncio.AbstractServer] = {}
+        self.imap_port, self.smtp_port = (listener.getsockname()[1] for listener in self._listeners.values())
+        self._servers: list[asyncio.AbstractServer] = []
         self._tasks: set[asyncio.Task[None] | None] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="exchange", daemon=True)
@@ -80,20 +81,6 @@ class Loopback(Rules):
 
     __exit__ = stop
 
-    def renew(self, ca: trustme.CA, *names: str) -> None:
-        """Show a certificate of *ca* from the next connection on (ssl: a loaded chain counts for new handshakes)."""
-        # The common name is for OfflineIMAP, which looks at nothing else in some builds.
-        certificate = ca.issue_cert("localhost", "127.0.0.1", *names, common_name=(*names, "localhost")[0])
-        certificate.configure_cert(self._tls)
-
-    def block(self, what: str) -> None:
-        """Stop listening at the port of *what* (``imap`` or ``smtp``)."""
-        self._run(self._close(what))
-
-    def unblock(self, what: str) -> None:
-        """Listen there again."""
-        self._run(self._listen(what, socket.create_server(("127.0.0.1", self._ports[what]))))
-
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         """Do *work* in the loop and wait for it."""
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -103,14 +90,11 @@ class Loopback(Rules):
             made = await asyncio.start_server(self._take_imap, sock=listener, ssl=self._tls, limit=LIMIT)
         else:
             made = await self._loop.create_server(lambda: self._submission.protocol(self._loop), sock=listener)
-        self._servers[what] = made
-
-    async def _close(self, *listeners: str) -> None:
-        for what in listeners:
-            self._servers[what].close()
+        self._servers.append(made)
 
     async def _end(self) -> None:
-        await self._close(*self._servers)
+        for server in self._servers:
+            server.close()
         self._submission.hang_up()
         # A task that has not begun could not close what it holds, and a TLS handshake may still end in one.
         for _ in range(3):
