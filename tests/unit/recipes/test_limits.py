@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offlineimap_m365.recipes import limits
+from offlineimap_m365 import recipes
+from offlineimap_m365.recipes import limits, targets
 from tests import certificates
 
 if TYPE_CHECKING:
@@ -43,3 +44,14 @@ def test_a_program_that_is_too_old_here_is_named(  # noqa: PLR0917 - fixtures an
     assert limits.of("fetchmail")[0].startswith("fetchmail 6.4.37 is installed") == is_said
     assert limits.version("fetchmail") == version
     assert limits.version("offlineimap") is None
+
+
+@pytest.mark.parametrize(("version", "line"), [("0.14.0", "smtp-starttls = yes"), ("0.20.0", "#smtp-starttls = yes")])
+def test_aerc_before_0_15_is_told_to_use_tls(
+    world: World, monkeypatch: pytest.MonkeyPatch, version: str, line: str
+) -> None:
+    """Without the line an old aerc sends in clear; in a newer one a warning about it covers the screen."""
+    certificates.write(world.root / "aerc", f"#!/bin/sh\necho aerc {version}\n", mode=0o755)
+    monkeypatch.setenv("PATH", f"{world.root}:/usr/bin:/bin")
+
+    assert line in recipes.render("aerc", targets.defaults("alice@example.org")).splitlines()
