@@ -30,6 +30,7 @@ class Program(requests.Session):
     def __init__(self, entra: Entra) -> None:
         """Trust Entra's certificate, and ask at any tenant."""
         super().__init__()
+        self.trust_env = False  # REQUESTS_CA_BUNDLE would replace what is set here
         self.verify = str(entra.ca_file)
         self.entra = entra
         self.tenant = "common"
