@@ -17,7 +17,7 @@ FIELDS: list[tuple[dict[str, Any], str, list[object], list[object]]] = [
     (TOKENS, "refresh_token", ["r"], ["", 1, "r\u00e9"]),
     (TOKENS, "token_type", ["bearer", "BEARER"], ["mac", 1, None]),
     (TOKENS, "scope", ["", "openid offline_access"], [1, "caf\u00e9"]),
-    (TOKENS, "expires_in", [1, "3600", 3599.5, 315_360_000], [0, -1, "", "1e3", True, None, 315_360_001, "9" * 30]),
+    (TOKENS, "expires_in", [1, "3600", 3599.5, "315360000"], [0, -1, "", "1e3", True, None, 315_360_001, "9" * 30]),
     (TOKENS, "id_token", ["e30.eyJzdWIiOiJ4In0.x"], ["e30.e30.x", "e30.eyJzdWIiOiIifQ.x", "e30.eyJzdWIiOiJ4In0", 1]),
     (TOKENS, "client_info", ["eyJ1aWQiOiJ4In0", "e30"], ["x", 1, "eyJ1aWQiOiIifQ", "W10"]),
     (CODE, "device_code", ["d"], [None, ""]),
@@ -60,7 +60,7 @@ def test_of_an_error_only_what_can_be_true_is_used() -> None:
     words = "bad: secret-of-8 secret7" + "x" * 5_000
 
     used = token_response.read(
-        ERROR | texts | {"error_codes": codes, "n": 1, "error_description": words},
+        ERROR | texts | {"error_codes": codes, "n": [1], "error_description": words},
         {"refresh_token": "secret-of-8", "code": "secret7", "scope": "bad: xxxx"},
     )
 
