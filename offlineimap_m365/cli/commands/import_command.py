@@ -18,9 +18,6 @@ from offlineimap_m365.knowledge import tables
 from offlineimap_m365.signin import import_file, import_formats, login, login_options, login_request, login_session
 from offlineimap_m365.signin.login_options import command_line
 
-#: Microsoft's codes for a client that must have a secret.
-_WANT_SECRET = frozenset({"AADSTS7000216", "AADSTS7000218", "AADSTS7000219"})
-
 
 def run(options: argparse.Namespace) -> int:
     """Take over what the file holds; raises M365Error, and then nothing was saved."""
@@ -85,7 +82,7 @@ def _doubting_client(sign_in: import_formats.Imported, typed: Mapping[str, Any],
     try:
         yield
     except (errors.SignInNeeded, errors.Misconfigured) as error:
-        if error.code in _WANT_SECRET and sign_in.has_secret:
+        if error.topic == "secret" and sign_in.has_secret:
             advice = "The tool that wrote it has a client secret. Put that into a file that only you can read, then run"
             raise error.replaced(remedy=Remedy(advice, f"{again} --client-secret-file FILE")) from error
         if error.code is None or sign_in.client_id or "client_id" in typed:
